@@ -1,0 +1,50 @@
+"""Exceptions and warnings: one sentence each, with what was expected and what came."""
+
+import numpy as np
+
+
+class CincError(Exception):
+    """Base of everything that cinc_ref raises on purpose."""
+
+
+class ShapeError(CincError, ValueError):
+    """An array has the wrong rank or size."""
+
+
+class DtypeError(CincError, ValueError):
+    """An array is not float32 or float64, or two arrays differ in dtype."""
+
+
+class NonFiniteError(CincError, ValueError):
+    """An array holds NaN or infinity."""
+
+
+class OptionError(CincError, ValueError):
+    """An option has a value that it cannot take."""
+
+
+class SingularKernelError(CincError, np.linalg.LinAlgError):
+    """The corner block of a kernel is singular, so the convolution has no inverse.
+
+    `numpy.linalg.LinAlgError` is a `ValueError`, hence so is this.
+    """
+
+
+class CheckpointError(CincError, ValueError):
+    """A file is not a checkpoint, or is damaged."""
+
+
+class DataError(CincError, ValueError):
+    """An image set is missing, damaged or does not fit."""
+
+
+class OutputError(CincError, OSError):
+    """A result cannot be written where it was asked for."""
+
+
+class MissingExtraError(CincError, ImportError):
+    """An optional dependency is not installed."""
+
+
+class IllConditionedWarning(UserWarning):
+    """An inverse exists but keeps too few digits to be used."""

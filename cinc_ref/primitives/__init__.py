@@ -1,0 +1,1 @@
+"""The boundary with autograd: every operation with its reverse- and forward-mode derivative."""

@@ -1,0 +1,345 @@
+"""The causal convolution, its inverse and their derivatives.
+
+Five operations are closed under differentiation: conv, its transpose, its weight gradient, the
+substitution that inverts conv, and the transposed substitution. Each derivative below is one line
+of algebra on M, the matrix of conv, with g the gradient with respect to the output (reverse mode)
+or the direction of an argument (forward mode).
+"""
+
+import numpy as np
+from autograd.extend import defjvp, defvjp, primitive
+
+from cinc_ref import _checks
+from cinc_ref.kernels import textbook
+from cinc_ref.primitives.corner import check_corner_invertible
+
+
+def conv(x, kernel, *, corner="top-left", dilation=1, anchor=None):
+    r"""Convolve images with a kernel that reads each pixel and pixels before it.
+
+    .. math::
+        y[n, o, i, j] = \sum_{c, a, b} K[o, c, a, b]\; x[n, c, i - (p-a)d,\, j - (q-b)d]
+
+    with x = 0 outside the image: padded at one corner only, then cross-correlated. (p, q) is the
+    anchor and d the dilation. Differentiable by autograd, in reverse and forward mode, to any
+    order, with respect to x and kernel.
+
+    Parameters
+    ----------
+    x : array_like, shape (N, C, H, W)
+        Images, float32 or float64; N may be 0.
+    kernel : array_like, shape (C, C, kh, kw)
+        Output channel first; the dtype of x.
+    corner : {"top-left", "top-right", "bottom-left", "bottom-right"}
+        The padded image corner. ``y = flip(conv(flip(x), kernel))`` for all but the first.
+    dilation : int
+        Distance of neighbouring taps in pixels.
+    anchor : (int, int), optional
+        Row and column of the tap that reads the pixel itself; the bottom-right one unless given.
+        Taps after it in raster order must be 0.
+
+    Returns
+    -------
+    y : ndarray, shape (N, C, H, W), dtype of x
+
+    Raises
+    ------
+    ShapeError, DtypeError, NonFiniteError, OptionError
+        If an argument is not as described. A singular corner block is no error here.
+
+    See Also
+    --------
+    conv_inverse, log_abs_det, convolution_matrix
+
+    References
+    ----------
+    Nagar, Dufraisse and Varma, "CInC Flow: Characterizable Invertible 3x3 Convolution", 2021,
+    section 3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cinc_ref as cr
+    >>> x = np.array([[[[1.0, 2.0], [3.0, 4.0]]]])
+    >>> kernel = np.array([[[[0.0, 1.0], [10.0, 2.0]]]])  # above: 1, left: 10, itself: 2
+    >>> cr.conv(x, kernel)
+    array([[[[ 2., 14.],
+             [ 7., 40.]]]])
+    """
+    x, kernel, geometry = _checked(x, "x", kernel, corner, dilation, anchor)
+    return _conv(x, kernel, geometry)
+
+
+def conv_inverse(y, kernel, *, corner="top-left", dilation=1, anchor=None):
+    r"""Undo `conv`, exactly, by substitution in raster order.
+
+    .. math::
+        x[i, j] = B^{-1} \Bigl(y[i, j] - \sum_{\text{other taps}} K_{ab}\, x[\text{earlier}]\Bigr)
+
+    with the corner block ``B = kernel[:, :, p, q]`` at the anchor (p, q). A triangular B is
+    substituted through, any other goes through LU with partial pivoting. Differentiable by
+    autograd like `conv`; the gradient is the transposed substitution.
+
+    Parameters
+    ----------
+    y : array_like, shape (N, C, H, W)
+        float32 or float64; N may be 0.
+    kernel, corner, dilation, anchor
+        As for `conv`; B must be invertible.
+
+    Returns
+    -------
+    x : ndarray, shape (N, C, H, W), dtype of y
+
+    Raises
+    ------
+    SingularKernelError
+        If B is singular; the message names the zero K_nn.
+    ShapeError, DtypeError, NonFiniteError, OptionError
+        If an argument is not as described.
+
+    Notes
+    -----
+    Invertible is not the same as usable: the inverse is a recursive filter, and its condition
+    number can grow exponentially with the image size although every K_nn is 1.
+
+    References
+    ----------
+    Nagar, Dufraisse and Varma, "CInC Flow", 2021, section 3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cinc_ref as cr
+    >>> kernel = np.array([[[[0.0, 1.0], [10.0, 2.0]]]])
+    >>> cr.conv_inverse(np.array([[[[2.0, 14.0], [7.0, 40.0]]]]), kernel)
+    array([[[[1., 2.],
+             [3., 4.]]]])
+    """
+    y, kernel, geometry = _checked(y, "y", kernel, corner, dilation, anchor)
+    check_corner_invertible(kernel, geometry.anchor)
+    return _solve(y, kernel, geometry)
+
+
+def conv_vjp(x, kernel, g, *, corner="top-left", dilation=1, anchor=None):
+    """The vector-Jacobian product of `conv`: gradients of <g, conv(x, kernel)>.
+
+    Parameters
+    ----------
+    x, kernel, corner, dilation, anchor
+        As for `conv`.
+    g : array_like, shape (N, C, H, W)
+        The gradient with respect to the output of conv.
+
+    Returns
+    -------
+    x_bar : ndarray, shape (N, C, H, W)
+        M^T g.
+    kernel_bar : ndarray, shape (C, C, kh, kw)
+        0 at taps after the anchor, which conv does not have.
+
+    Raises
+    ------
+    ShapeError, DtypeError, NonFiniteError, OptionError
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cinc_ref as cr
+    >>> x, g = np.random.default_rng(0).normal(size=(2, 1, 1, 4, 4))
+    >>> kernel = np.array([[[[0.5, 1.0], [-1.0, 2.0]]]])
+    >>> x_bar, kernel_bar = cr.conv_vjp(x, kernel, g)
+    >>> bool(np.isclose(np.sum(cr.conv(x, kernel) * g), np.sum(x * x_bar)))
+    True
+    """
+    x, kernel, geometry = _checked(x, "x", kernel, corner, dilation, anchor)
+    g = _checked_cotangent(g, x)
+    return _conv_transpose(g, kernel, geometry), _conv_weight_grad(x, g, kernel.shape, geometry)
+
+
+def conv_inverse_vjp(y, kernel, g, *, corner="top-left", dilation=1, anchor=None):
+    """The vector-Jacobian product of `conv_inverse`: gradients of <g, conv_inverse(y, kernel)>.
+
+    Parameters
+    ----------
+    y, kernel, corner, dilation, anchor
+        As for `conv_inverse`.
+    g : array_like, shape (N, C, H, W)
+        The gradient with respect to the output of conv_inverse.
+
+    Returns
+    -------
+    y_bar : ndarray, shape (N, C, H, W)
+        M^{-T} g, by transposed substitution.
+    kernel_bar : ndarray, shape (C, C, kh, kw)
+        Minus the weight gradient of conv at (conv_inverse(y, kernel), y_bar).
+
+    Raises
+    ------
+    SingularKernelError, ShapeError, DtypeError, NonFiniteError, OptionError
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cinc_ref as cr
+    >>> y, g = np.random.default_rng(0).normal(size=(2, 1, 1, 4, 4))
+    >>> kernel = np.array([[[[0.5, 1.0], [-1.0, 2.0]]]])
+    >>> y_bar, kernel_bar = cr.conv_inverse_vjp(y, kernel, g)
+    >>> bool(np.isclose(np.sum(cr.conv_inverse(y, kernel) * g), np.sum(y * y_bar)))
+    True
+    """
+    y, kernel, geometry = _checked(y, "y", kernel, corner, dilation, anchor)
+    g = _checked_cotangent(g, y)
+    check_corner_invertible(kernel, geometry.anchor)
+    y_bar = _solve_transpose(g, kernel, geometry)
+    x = _solve(y, kernel, geometry)
+    return y_bar, -_conv_weight_grad(x, y_bar, kernel.shape, geometry)
+
+
+def _checked(images, name, kernel, corner, dilation, anchor):
+    """Images and kernel as arrays (or boxes) and the geometry, or an error."""
+    images, kernel = _checks.as_array(images), _checks.as_array(kernel)
+    images_value, kernel_value = _checks.plain(images), _checks.plain(kernel)
+    _checks.check_kernel_shape(kernel_value)
+    _checks.check_images_shape(images_value, len(kernel_value), name)
+    _checks.check_float(kernel_value, "kernel")
+    _checks.check_float(images_value, name)
+    _checks.check_same_dtype(images_value, name, kernel_value, "kernel")
+    geometry = _checks.check_geometry(kernel_value, corner, dilation, anchor)
+    _checks.check_finite(kernel_value, "kernel")
+    _checks.check_finite(images_value, name)
+    return images, kernel, geometry
+
+
+def _checked_cotangent(g, images):
+    g = _checks.as_array(g)
+    value, expected = _checks.plain(g), _checks.plain(images)
+    _checks.check_float(value, "g")
+    _checks.check_same_dtype(value, "g", expected, "the images")
+    _checks.check_same_shape(value, "g", expected, "the images")
+    _checks.check_finite(value, "g")
+    return g
+
+
+def _to_kernel(images, corner):
+    """Images as the kernels take them: seen from the padded corner, C-contiguous, native."""
+    seen = images[:, :, :: -1 if "bottom" in corner else 1, :: -1 if "right" in corner else 1]
+    return np.require(seen, images.dtype.newbyteorder("="), "CAW")
+
+
+_from_kernel = _to_kernel  # a flip undoes itself
+
+
+def _plain_kernel(kernel):
+    return np.require(kernel, kernel.dtype.newbyteorder("="), "CAW")
+
+
+def _apply(operation, images, kernel, geometry):
+    images = _to_kernel(images, geometry.corner)
+    result = operation(images, _plain_kernel(kernel), geometry.dilation, geometry.anchor)
+    return _from_kernel(result, geometry.corner)
+
+
+@primitive
+def _conv(x, kernel, geometry):
+    """M x."""
+    return _apply(textbook.conv, x, kernel, geometry)
+
+
+@primitive
+def _conv_transpose(g, kernel, geometry):
+    """M^T g."""
+    return _apply(textbook.conv_transpose, g, kernel, geometry)
+
+
+@primitive
+def _solve(y, kernel, geometry):
+    """M^{-1} y."""
+    return _apply(textbook.substitute, y, kernel, geometry)
+
+
+@primitive
+def _solve_transpose(g, kernel, geometry):
+    """M^{-T} g."""
+    return _apply(textbook.substitute_transpose, g, kernel, geometry)
+
+
+@primitive
+def _conv_weight_grad(x, g, shape, geometry):
+    """The kernel of the linear form K -> <g, M(K) x>."""
+    return textbook.conv_weight_grad(
+        _to_kernel(x, geometry.corner),
+        _to_kernel(g, geometry.corner),
+        shape,
+        geometry.dilation,
+        geometry.anchor,
+    )
+
+
+# y = M x
+defvjp(
+    _conv,
+    lambda y, x, kernel, geometry: lambda g: _conv_transpose(g, kernel, geometry),
+    lambda y, x, kernel, geometry: lambda g: _conv_weight_grad(x, g, kernel.shape, geometry),
+)
+defjvp(
+    _conv,
+    lambda g, y, x, kernel, geometry: _conv(g, kernel, geometry),
+    lambda g, y, x, kernel, geometry: _conv(x, g, geometry),
+)
+
+# y = M^T u, so <g, y> = <u, M g>
+defvjp(
+    _conv_transpose,
+    lambda y, u, kernel, geometry: lambda g: _conv(g, kernel, geometry),
+    lambda y, u, kernel, geometry: lambda g: _conv_weight_grad(g, u, kernel.shape, geometry),
+)
+defjvp(
+    _conv_transpose,
+    lambda g, y, u, kernel, geometry: _conv_transpose(g, kernel, geometry),
+    lambda g, y, u, kernel, geometry: _conv_transpose(u, g, geometry),
+)
+
+# k = weight gradient of (x, u), so <g, k> = <u, M(g) x>
+defvjp(
+    _conv_weight_grad,
+    lambda k, x, u, shape, geometry: lambda g: _conv_transpose(u, g, geometry),
+    lambda k, x, u, shape, geometry: lambda g: _conv(x, g, geometry),
+)
+defjvp(
+    _conv_weight_grad,
+    lambda g, k, x, u, shape, geometry: _conv_weight_grad(g, u, shape, geometry),
+    lambda g, k, x, u, shape, geometry: _conv_weight_grad(x, g, shape, geometry),
+)
+
+# x = M^{-1} y, so dx = M^{-1} (dy - dM x)
+defvjp(
+    _solve,
+    lambda x, y, kernel, geometry: lambda g: _solve_transpose(g, kernel, geometry),
+    lambda x, y, kernel, geometry: (
+        lambda g: (
+            -_conv_weight_grad(x, _solve_transpose(g, kernel, geometry), kernel.shape, geometry)
+        )
+    ),
+)
+defjvp(
+    _solve,
+    lambda g, x, y, kernel, geometry: _solve(g, kernel, geometry),
+    lambda g, x, y, kernel, geometry: -_solve(_conv(x, g, geometry), kernel, geometry),
+)
+
+# v = M^{-T} u, so dv = M^{-T} (du - dM^T v)
+defvjp(
+    _solve_transpose,
+    lambda v, u, kernel, geometry: lambda g: _solve(g, kernel, geometry),
+    lambda v, u, kernel, geometry: (
+        lambda g: -_conv_weight_grad(_solve(g, kernel, geometry), v, kernel.shape, geometry)
+    ),
+)
+defjvp(
+    _solve_transpose,
+    lambda g, v, u, kernel, geometry: _solve_transpose(g, kernel, geometry),
+    lambda g, v, u, kernel, geometry: (
+        -_solve_transpose(_conv_transpose(v, g, geometry), kernel, geometry)
+    ),
+)
