@@ -1,0 +1,99 @@
+"""The matrix of the causal convolution, entry by entry from its definition."""
+
+import numpy as np
+import scipy.sparse
+
+from cinc_ref import _checks
+
+
+def convolution_matrix(kernel, size, *, corner="top-left", dilation=1, anchor=None, sparse=False):
+    r"""The matrix M with ``conv(x, kernel).ravel() == M @ x.ravel()`` in pixel-major order.
+
+    Row and column ``(i*W + j)*C + c`` stand for channel c of pixel (i, j), so an image of shape
+    (C, H, W) is flattened by ``x.transpose(1, 2, 0).ravel()``. With the padded corner at the top
+    left,
+
+    .. math::
+        M[(i, j, o), (i - (p-a)d,\, j - (q-b)d,\, c)] = K[o, c, a, b]
+
+    wherever the second pixel lies inside the image; for another corner the signs of the two
+    offsets change. In this order, and with the top-left corner, M is block lower triangular, all
+    H*W diagonal blocks being the corner block ``K[:, :, p, q]``. In channel-major order it is not
+    triangular.
+
+    Parameters
+    ----------
+    kernel : array_like, shape (C, C, kh, kw)
+        Output channel first. Floats, integers or objects (Fractions); the entries are copied
+        unchanged, so integer kernels have an exact integer matrix.
+    size : (int, int)
+        Image height and width (H, W).
+    corner : {"top-left", "top-right", "bottom-left", "bottom-right"}
+        The padded image corner.
+    dilation : int
+        Distance of neighbouring taps in pixels.
+    anchor : (int, int), optional
+        Row and column (p, q) of the tap that reads the pixel itself; the bottom-right one unless
+        given. Taps after it in raster order must be 0.
+    sparse : bool
+        Return a `scipy.sparse.csr_array` instead of a dense array.
+
+    Returns
+    -------
+    numpy.ndarray or scipy.sparse.csr_array, shape (H*W*C, H*W*C), dtype of the kernel
+
+    Raises
+    ------
+    ShapeError, DtypeError, NonFiniteError, OptionError
+        If an argument is not as described.
+
+    References
+    ----------
+    Nagar, Dufraisse and Varma, "CInC Flow: Characterizable Invertible 3x3 Convolution", 2021,
+    section 3 (one channel); several channels as in its multi-channel extension.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cinc_ref as cr
+    >>> kernel = np.array([[[[1, 2], [3, 4]]]])
+    >>> cr.convolution_matrix(kernel, (2, 2))
+    array([[4, 0, 0, 0],
+           [3, 4, 0, 0],
+           [2, 0, 4, 0],
+           [1, 2, 3, 4]])
+    """
+    kernel = np.asarray(kernel)
+    _checks.check_kernel_shape(kernel)
+    _checks.check_exact_or_float(kernel, "kernel")
+    height, width = _checks.check_size(size)
+    geometry = _checks.check_geometry(kernel, corner, dilation, anchor)
+    _checks.check_finite(kernel, "kernel")
+
+    rows, columns, entries = _entries(kernel, height, width, geometry)
+    shape = 2 * (height * width * len(kernel),)
+    if sparse:
+        return scipy.sparse.coo_array((entries, (rows, columns)), shape).tocsr()
+    matrix = np.zeros(shape, kernel.dtype)
+    matrix[rows, columns] = entries
+    return matrix
+
+
+def _entries(kernel, height, width, geometry):
+    """Rows, columns and values of all entries; no place occurs twice."""
+    channels = len(kernel)
+    down = -1 if geometry.corner.startswith("top") else 1
+    right = -1 if geometry.corner.endswith("left") else 1
+    p, q = geometry.anchor
+    output, input_, i, j = np.indices((channels, channels, height, width))
+    rows, columns, entries = [], [], []
+    for a, b in np.ndindex(kernel.shape[2:]):
+        if (a, b) > (p, q):  # taps after the anchor are 0
+            continue
+        source_i = i + down * (p - a) * geometry.dilation
+        source_j = j + right * (q - b) * geometry.dilation
+        inside = (0 <= source_i) & (source_i < height) & (0 <= source_j) & (source_j < width)
+        rows.append(((i * width + j) * channels + output)[inside])
+        columns.append(((source_i * width + source_j) * channels + input_)[inside])
+        entries.append(np.broadcast_to(kernel[:, :, a, b, None, None], i.shape)[inside])
+    return np.concatenate(rows), np.concatenate(columns), np.concatenate(entries)
