@@ -1,0 +1,89 @@
+"""Every wrong argument gives one named error that says what was expected and what came."""
+
+import numpy as np
+import pytest
+
+import cinc_ref as cr
+from cinc_ref.errors import CincError, DtypeError, NonFiniteError, OptionError, ShapeError
+
+X = np.ones((2, 3, 4, 5))
+KERNEL = np.ones((3, 3, 2, 2))
+
+
+def _with(array, index, value):
+    changed = array.copy()
+    changed[index] = value
+    return changed
+
+
+WRONG = [  # images, kernel, options, error, what the message names
+    (X[0], KERNEL, {}, ShapeError, r"\(N, C, H, W\).*got \(3, 4, 5\)"),
+    (X, KERNEL[0], {}, ShapeError, r"\(C, C, kh, kw\); got \(3, 2, 2\)"),
+    (X, KERNEL[:2], {}, ShapeError, r"got \(2, 3, 2, 2\)"),
+    (X[:, :2], KERNEL, {}, ShapeError, r"3 channels; got shape \(2, 2, 4, 5\)"),
+    (X[:, :, :0], KERNEL, {}, ShapeError, r"H, W >= 1"),
+    (X, KERNEL[:, :, :0], {}, ShapeError, r"got \(3, 3, 0, 2\)"),
+    (X.astype(int), KERNEL, {}, DtypeError, "float32 or float64; got int64"),
+    (X, KERNEL.astype(int), {}, DtypeError, "kernel must be float32 or float64; got int64"),
+    (X + 0j, KERNEL, {}, DtypeError, "got complex128"),
+    (X.astype(np.float16), KERNEL, {}, DtypeError, "got float16"),
+    (X.astype(np.longdouble), KERNEL, {}, DtypeError, "float128|longdouble"),
+    (X.astype(np.float32), KERNEL, {}, DtypeError, "same dtype; got float32 and float64"),
+    (X.astype(object), KERNEL, {}, DtypeError, "got object"),
+    (_with(X, (1, 2, 3, 4), np.nan), KERNEL, {}, NonFiniteError, r"nan at index \(1, 2, 3, 4\)"),
+    (X, _with(KERNEL, (0, 1, 0, 1), -np.inf), {}, NonFiniteError, r"kernel.*\(0, 1, 0, 1\)"),
+    (X, KERNEL, {"corner": "middle"}, OptionError, "top-left, top-right.*got 'middle'"),
+    (X, KERNEL, {"dilation": 0}, OptionError, "dilation must be an integer >= 1; got 0"),
+    (X, KERNEL, {"dilation": 1.5}, OptionError, "got 1.5"),
+    (X, KERNEL, {"dilation": True}, OptionError, "got True"),
+    (X, KERNEL, {"anchor": (2, 0)}, OptionError, r"got \(2, 0\)"),
+    (X, KERNEL, {"anchor": (-1, -1)}, OptionError, r"got \(-1, -1\)"),
+    (X, KERNEL, {"anchor": 1}, OptionError, "got 1"),
+    (X, KERNEL, {"anchor": (1, 0)}, OptionError, r"kernel\[0, 0, 1, 1\] = 1.0"),
+]
+
+
+@pytest.mark.parametrize("x, kernel, options, error, message", WRONG)
+@pytest.mark.parametrize(
+    "function",
+    [
+        cr.conv,
+        cr.conv_inverse,
+        lambda x, k, **o: cr.conv_vjp(x, k, x, **o),
+        lambda x, k, **o: cr.conv_inverse_vjp(x, k, x, **o),
+    ],
+    ids=["conv", "conv_inverse", "conv_vjp", "conv_inverse_vjp"],
+)
+def test_wrong_arguments(function, x, kernel, options, error, message):
+    with pytest.raises(error, match=message) as caught:
+        function(x, kernel, **options)
+    assert isinstance(caught.value, CincError) and isinstance(caught.value, ValueError)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("size", [3, (3,), (0, 3), (2.0, 3), (1, 2, 3), None])
+def test_wrong_size(size):
+    for function in (cr.log_abs_det, cr.convolution_matrix):
+        with pytest.raises(ShapeError, match="size must be"):
+            function(KERNEL, size)
+
+
+def test_wrong_cotangent():
+    with pytest.raises(ShapeError, match="g must have the shape of the images"):
+        cr.conv_vjp(X, KERNEL, X[:1])
+    with pytest.raises(DtypeError, match="g and the images must have the same dtype"):
+        cr.conv_inverse_vjp(X, KERNEL, X.astype(np.float32))
+
+
+def test_log_abs_det_and_matrix_check_the_kernel_too():
+    for function in (cr.log_abs_det, cr.convolution_matrix):
+        with pytest.raises(ShapeError):
+            function(KERNEL[0], (2, 2))
+        with pytest.raises(NonFiniteError):
+            function(_with(KERNEL, (0, 0, 1, 1), np.nan), (2, 2))
+        with pytest.raises(OptionError):
+            function(KERNEL, (2, 2), anchor=(1, 0))
+    with pytest.raises(DtypeError):
+        cr.convolution_matrix(KERNEL + 0j, (2, 2))
+    with pytest.raises(ShapeError):
+        cr.theory.exact_determinant(np.ones((2, 3)))

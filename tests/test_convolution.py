@@ -1,0 +1,148 @@
+"""conv and conv_inverse against the matrix from the definition, over every option."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import cinc_ref as cr
+from cinc_ref._checks import CORNERS
+from cinc_ref.errors import SingularKernelError
+from tests.oracles import DTYPES, causal_mask, flat, kernel_for, problems, residual
+
+
+@given(problems())
+def test_conv_is_the_matrix(problem):
+    y = cr.conv(problem.x, problem.kernel, **problem.options)
+    assert y.dtype == problem.x.dtype and y.shape == problem.x.shape
+    assert residual(problem, y, problem.x) < 10
+
+
+@given(problems(dtypes=(np.float64,)))
+def test_conv_equals_the_matrix_product_to_1e_10(problem):
+    y = cr.conv(problem.x, problem.kernel, **problem.options)
+    expected = flat(problem.x) @ problem.matrix(np.float64).T
+    np.testing.assert_allclose(flat(y), expected, rtol=1e-10, atol=1e-12)
+
+
+@given(problems())
+def test_residual_of_the_inverse(problem):
+    x = cr.conv_inverse(problem.x, problem.kernel, **problem.options)
+    assert x.dtype == problem.x.dtype and x.shape == problem.x.shape
+    assert residual(problem, problem.x, x) < 10
+
+
+@given(problems())
+def test_round_trip(problem):
+    y = cr.conv(problem.x, problem.kernel, **problem.options)
+    x = cr.conv_inverse(y, problem.kernel, **problem.options)
+    tolerance = 1e-10 if x.dtype == np.float64 else 1e-4
+    scale = np.max(np.abs(problem.x), initial=0)
+    assert np.max(np.abs(x - problem.x), initial=0) <= tolerance * scale
+
+
+@given(problems())
+def test_inverse_is_the_dense_solve(problem):
+    x = cr.conv_inverse(problem.x, problem.kernel, **problem.options)
+    expected = np.linalg.solve(problem.matrix(np.float64), flat(problem.x.astype(np.float64)).T).T
+    tolerance = 1e-10 if x.dtype == np.float64 else 1e-4
+    np.testing.assert_allclose(flat(x), expected, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("channels", [16, 30])
+@pytest.mark.parametrize("kind", ["lower", "upper", "dense"])
+def test_residual_with_many_channels(channels, kind, interpreted):
+    if interpreted:
+        channels = 6
+    rng = np.random.default_rng(channels)
+    for dtype in DTYPES:
+        kernel = kernel_for(rng, (channels, channels, 3, 3), (2, 2), kind).astype(dtype)
+        y = rng.normal(size=(2, channels, 3, 4)).astype(dtype)
+        matrix = cr.convolution_matrix(kernel, (3, 4)).astype(np.longdouble)
+        x = flat(cr.conv_inverse(y, kernel))
+        gap = np.abs(flat(y) - x @ matrix.T) / (np.abs(x) @ np.abs(matrix).T)
+        assert gap.max() < 10 * np.finfo(dtype).eps
+
+
+@given(st.integers(0, 2**32), st.sampled_from(DTYPES), st.sampled_from(CORNERS), st.booleans())
+def test_integers_and_a_unit_triangular_corner_are_exact(seed, dtype, corner, upper):
+    """No rounding as long as every sum stays below 2^24 or 2^53, so equality is bit for bit."""
+    rng = np.random.default_rng(seed)
+    channels = int(rng.integers(1, 4))
+    anchor = (1, int(rng.integers(3)))
+    kernel = rng.integers(-2, 3, (channels, channels, 2, 3)) * causal_mask(
+        (channels, channels, 2, 3), anchor
+    )
+    block = rng.integers(-2, 3, (channels, channels))
+    triangle = np.triu(block, 1) if upper else np.tril(block, -1)
+    kernel[:, :, anchor[0], anchor[1]] = triangle + np.eye(channels)
+    x = rng.integers(-9, 10, (2, channels, 3, 2)).astype(dtype)
+    options = {"corner": corner, "dilation": int(rng.integers(1, 3)), "anchor": anchor}
+    y = cr.conv(x, kernel.astype(dtype), **options)
+    assert np.array_equal(cr.conv_inverse(y, kernel.astype(dtype), **options), x)
+
+
+@given(problems(largest=4), st.integers(1, 5))
+def test_an_image_has_the_same_bits_in_any_batch(problem, others):
+    rng = np.random.default_rng(others)
+    x = problem.x[:1]
+    neighbours = rng.normal(size=(others, *problem.x.shape[1:])).astype(x.dtype)
+    for operation in (cr.conv, cr.conv_inverse):
+        alone = operation(x, problem.kernel, **problem.options)
+        batch = operation(np.concatenate([neighbours, x]), problem.kernel, **problem.options)
+        assert np.array_equal(batch[others:], alone)
+
+
+def test_kernel_larger_than_the_image():
+    rng = np.random.default_rng(0)
+    kernel = kernel_for(rng, (2, 2, 7, 5), (6, 4), "lower")
+    x = rng.normal(size=(2, 2, 3, 2))
+    y = cr.conv(x, kernel)
+    np.testing.assert_allclose(flat(y), flat(x) @ cr.convolution_matrix(kernel, (3, 2)).T)
+    np.testing.assert_allclose(cr.conv_inverse(y, kernel), x, rtol=1e-12)
+
+
+def test_anchor_in_the_middle_of_a_centred_kernel():
+    """A centred 3x3 kernel with nothing after its middle is the half-plane kernel of 2 rows."""
+    rng = np.random.default_rng(0)
+    kernel = kernel_for(rng, (2, 2, 3, 3), (1, 1), "lower")
+    x = rng.normal(size=(2, 2, 4, 5))
+    centred = cr.conv(x, kernel, anchor=(1, 1))
+    assert np.array_equal(centred, cr.conv(x, kernel[:, :, :2], anchor=(1, 1)))
+
+
+def test_conv_accepts_a_singular_corner_and_the_inverse_does_not():
+    kernel = np.full((1, 1, 2, 2), 3.0)
+    kernel[..., 1, 1] = 0
+    x = np.ones((1, 1, 2, 2))
+    assert cr.conv(x, kernel)[0, 0].tolist() == [[0, 3], [3, 9]]
+    with pytest.raises(SingularKernelError, match=r"kernel\[0, 0, 1, 1\] = 0"):
+        cr.conv_inverse(x, kernel)
+
+
+@pytest.mark.parametrize("operation", [cr.conv, cr.conv_inverse])
+def test_any_memory_layout_and_no_change_of_the_input(operation):
+    rng = np.random.default_rng(1)
+    kernel = kernel_for(rng, (3, 3, 2, 2), (1, 1), "lower")
+    x = rng.normal(size=(2, 3, 4, 5))
+    expected = operation(x, kernel)
+    read_only = x.copy()
+    read_only.flags.writeable = False
+    layouts = {
+        "view": np.repeat(x, 2, axis=3)[..., ::2],
+        "reversed": x[:, :, ::-1, ::-1].copy()[:, :, ::-1, ::-1],
+        "read-only": read_only,
+        "Fortran": np.asfortranarray(x),
+        "big-endian": x.astype(">f8"),
+        "list": x.tolist(),
+    }
+    for layout, array in layouts.items():
+        before = np.array(array)
+        result = operation(array, kernel)
+        assert np.array_equal(result, expected), layout
+        assert result.dtype.isnative and result.flags.writeable
+        assert np.array_equal(array, before)
+    for kernel_layout in (np.asfortranarray(kernel), kernel.astype(">f8"), kernel[::1]):
+        before = kernel_layout.copy()
+        assert np.array_equal(operation(x, kernel_layout), expected)
+        assert np.array_equal(kernel_layout, before)

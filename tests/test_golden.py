@@ -1,0 +1,62 @@
+"""Cases computed with the authors' released layers; tests/data/README.md describes the arrays."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import cinc_ref as cr
+
+DATA = Path(__file__).parent / "data"
+
+
+def _bias(case):
+    return case["bias"][None, :, None, None]
+
+
+def _check(case, operation, inverse, log_det):
+    z = operation(case["x"]) + _bias(case)
+    np.testing.assert_allclose(z, case["z"], rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(case["log_det"], np.broadcast_to(log_det, len(z)), rtol=1e-12)
+    np.testing.assert_allclose(inverse(case["z"] - _bias(case)), case["x"], rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(case["x_recovered_float32"], case["x"], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["cinc_conv_0", "cinc_conv_1", "cinc_conv_2"])
+def test_cinc(name):
+    case = np.load(DATA / f"{name}.npz")
+    kernel, dilation = case["kernel"], int(case["dilation"])
+    _check(
+        case,
+        lambda x: cr.conv(x, kernel, dilation=dilation),
+        lambda y: cr.conv_inverse(y, kernel, dilation=dilation),
+        cr.log_abs_det(kernel, case["x"].shape[2:]),
+    )
+
+
+@pytest.mark.parametrize("name", ["autoregressive_conv_0", "autoregressive_conv_1"])
+def test_autoregressive(name):
+    case = np.load(DATA / f"{name}.npz")
+    kernel = case["kernel_masked_full"][:, :, :2]
+    options = {"dilation": int(case["dilation"]), "anchor": (1, 1)}
+    _check(
+        case,
+        lambda x: cr.conv(x, kernel, **options),
+        lambda y: cr.conv_inverse(y, kernel, **options),
+        cr.log_abs_det(kernel, case["x"].shape[2:], anchor=(1, 1)),
+    )
+
+
+@pytest.mark.parametrize("name", ["emerging_conv_0", "emerging_conv_1"])
+def test_emerging_is_two_quadrants(name):
+    case = np.load(DATA / f"{name}.npz")
+    first = case["kernel1_masked"][:, :, 1:, 1:][:, :, ::-1, ::-1]
+    second = case["kernel2_masked"][:, :, :2, :2]
+    size, dilation = case["x"].shape[2:], int(case["dilation"])
+    back = {"corner": "bottom-right", "dilation": dilation}
+    _check(
+        case,
+        lambda x: cr.conv(cr.conv(x, first, **back), second, dilation=dilation),
+        lambda y: cr.conv_inverse(cr.conv_inverse(y, second, dilation=dilation), first, **back),
+        cr.log_abs_det(first, size) + cr.log_abs_det(second, size),
+    )
