@@ -70,12 +70,12 @@ def _coupling_params(case, names, interleaved=True):
         first, second, last = (case[f"net_{name}.{part}"] for part in ("1", "2", "last"))
         if interleaved:
             last = np.concatenate([last[0::2], last[1::2]])
-        networks.append(
-            {
-                layer: {"weight": weight, "bias": np.zeros(len(weight))}
-                for layer, weight in (("first", first), ("second", second), ("last", last))
-            }
-        )
+        network = {
+            layer: {"weight": weight, "bias": np.zeros(len(weight))}
+            for layer, weight in (("first", first), ("second", second), ("last", last))
+        }
+        network["first"]["border"] = np.zeros((len(first), 1, 3, 3))
+        networks.append(network)
     return networks
 
 
