@@ -155,7 +155,7 @@ def stability(kernel, size, *, dilation=1, anchor=None):
     >>> kernel = np.array([[[[1.0, 2.0], [2.0, 1.0]]]])
     >>> found = theory.stability(kernel, (16, 16))
     >>> found.verdict, f"{found.condition_number:.0e}", found.digits("float32")
-    ('growing', '1e+18', 0.0)
+    ('growing', '2e+17', 0.0)
     """
     image_size = _checks.check_size(size)
     kernel, size, anchor = _checked(kernel, size, dilation, anchor)

@@ -147,8 +147,7 @@ def _weighted_row_norm(columns, weights, quadrant):
     The last pixel reads pixel (H-1-i, W-1-j) through the response at (i, j); the last row of
     pixels reads row H-1-i through the responses at i to the impulses of the first row.
     """
-    channels, height, width = weights.shape
     if quadrant:
         return (columns * weights[:, None, ::-1, ::-1]).sum(axis=(0, 2, 3)).max()
-    weights = weights[:, ::-1].transpose(2, 0, 1).reshape(-1, 1, height, 1)
+    weights = weights[:, ::-1].transpose(2, 0, 1).reshape(len(columns), 1, -1, 1)
     return (columns * weights).sum(axis=(0, 2)).max()

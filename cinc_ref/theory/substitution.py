@@ -171,5 +171,3 @@ def _to_corner(images, corner, transpose):
 def _flip(images, corner, transpose):
     down, right = corner.startswith("bottom"), corner.endswith("right")
     return images[:: -1 if down != transpose else 1, :: -1 if right != transpose else 1]
-
-
