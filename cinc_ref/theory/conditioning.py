@@ -10,6 +10,7 @@ from math import isqrt, log10
 import numpy as np
 
 from cinc_ref import _checks
+from cinc_ref.theory.exact import to_float
 from cinc_ref.theory.growth import growth_rate
 from cinc_ref.theory.impulse import norms
 from cinc_ref.theory.substitution import check_invertible
@@ -43,7 +44,8 @@ class Stability:
     verdict : {"bounded", "growing", "undecided"}
         What ||M^{-1}|| does as the image grows in both directions.
     rate : float
-        The factor by which the inverse's response grows from pixel to pixel or from row to row.
+        The factor by which the inverse's response grows a step: from pixel to pixel or from row to
+        row.
     margin : float
         How far the rate is from 1, which separates bounded from growing; 0 where the rate does
         not decide.
@@ -120,7 +122,7 @@ def condition_number(kernel, size, *, dilation=1, anchor=None):
     """
     kernel, size, anchor = _checked(kernel, size, dilation, anchor)
     found = norms(kernel, size, anchor)
-    return _to_float(found.conv * found.inverse)
+    return to_float(found.conv * found.inverse)
 
 
 def stability(kernel, size, *, dilation=1, anchor=None):
@@ -165,9 +167,9 @@ def stability(kernel, size, *, dilation=1, anchor=None):
     verdict, rate, margin, reason = _verdict(*floats, certificate)
     return Stability(
         size=image_size,
-        inverse_norm=_to_float(found.inverse),
-        condition_number=_to_float(found.conv * found.inverse),
-        skeel_number=_to_float(found.skeel),
+        inverse_norm=to_float(found.inverse),
+        condition_number=to_float(found.conv * found.inverse),
+        skeel_number=to_float(found.skeel),
         error_factor=_square_root(found.squares),
         certificate=certificate,
         inverse_norm_bound=bound,
@@ -226,20 +228,14 @@ def _verdict(kernel, anchor, certificate):
     if certificate < 1:
         return "bounded", rate, margin, "the certificate S < 1"
     if margin < UNDECIDED:
-        return "undecided", rate, margin, f"the growth rate is within {UNDECIDED} of 1"
-    verdict, side = ("bounded", "below") if rate < 1 else ("growing", "above")
-    return verdict, rate, margin, f"the growth rate is {side} 1, by more than {UNDECIDED}"
-
-
-def _to_float(number):
-    try:
-        return float(number)
-    except OverflowError:
-        return np.inf
+        return "undecided", rate, margin, f"a factor of {rate:.3g} a step is too close to 1"
+    if rate < 1:
+        return "bounded", rate, margin, f"its response decays by a factor of {rate:.3g} a step"
+    return "growing", rate, margin, f"its response grows by a factor of {rate:.3g} a step"
 
 
 def _square_root(number):
     """The root of a float or of a Fraction of any size."""
     if isinstance(number, float):
         return float(np.sqrt(number))
-    return _to_float(type(number)(isqrt(number.numerator * number.denominator), number.denominator))
+    return to_float(type(number)(isqrt(number.numerator * number.denominator), number.denominator))

@@ -1,7 +1,7 @@
 """Exact linear algebra on integers, Fractions or floats (every finite float is a fraction)."""
 
 from fractions import Fraction
-from math import lcm
+from math import inf, lcm, log
 
 import numpy as np
 
@@ -24,6 +24,20 @@ def to_integers(array):
     integers = np.empty(fractions.size, dtype=object)
     integers[:] = [int(number * scale) for number in fractions.ravel()]
     return integers.reshape(fractions.shape), scale
+
+
+def to_float(number):
+    """The nearest float; infinite beyond 1.8e308."""
+    try:
+        return float(number)
+    except OverflowError:
+        return inf if number > 0 else -inf
+
+
+def log_abs(number):
+    """log|number| in nats, of an integer or Fraction of any size but 0."""
+    number = abs(Fraction(number))
+    return log(number.numerator) - log(number.denominator)
 
 
 def matrix_determinant(matrix):
