@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import cinc_ref as cr
+from cinc_ref.bijections import AdditiveCoupling, AffineCoupling, QuadCoupling
 
 DATA = Path(__file__).parent / "data"
 
@@ -60,3 +61,37 @@ def test_emerging_is_two_quadrants(name):
         lambda y: cr.conv_inverse(cr.conv_inverse(y, second, dilation=dilation), first, **back),
         cr.log_abs_det(first, size) + cr.log_abs_det(second, size),
     )
+
+
+def _coupling_params(case, names, interleaved=True):
+    """The released networks as ours: no bias, and shift before scale instead of interleaved."""
+    networks = []
+    for name in names:
+        first, second, last = (case[f"net_{name}.{part}"] for part in ("1", "2", "last"))
+        if interleaved:
+            last = np.concatenate([last[0::2], last[1::2]])
+        network = {
+            layer: {"weight": weight, "bias": np.zeros(len(weight))}
+            for layer, weight in (("first", first), ("second", second), ("last", last))
+        }
+        network["first"]["border"] = np.zeros((len(first), 1, 3, 3))
+        networks.append(network)
+    return networks
+
+
+@pytest.mark.parametrize(
+    "name, layer, networks",
+    [
+        ("additive", AdditiveCoupling, ["f1"]),
+        ("affine", AffineCoupling, ["f1"]),
+        ("quad", QuadCoupling, ["f1", "f2", "f3"]),
+    ],
+)
+def test_couplings(name, layer, networks):
+    case = np.load(DATA / f"{name}_coupling.npz")
+    layer = layer(width=6, unchanged="first")
+    params = _coupling_params(case, networks, interleaved=name != "additive")
+    y, log_det = layer.forward(params, case["x"])
+    np.testing.assert_allclose(y, case["y"], rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(log_det, case["log_det"], rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(layer.inverse(params, case["y"])[0], case["x"], atol=1e-12)

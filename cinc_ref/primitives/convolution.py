@@ -1,16 +1,13 @@
-"""The causal convolution, its inverse and their derivatives.
-
-Five operations are closed under differentiation: conv, its transpose, its weight gradient, the
-substitution that inverts conv, and the transposed substitution. Each derivative below is one line
-of algebra on M, the matrix of conv, with g the gradient with respect to the output (reverse mode)
-or the direction of an argument (forward mode).
-"""
-
-import numpy as np
-from autograd.extend import defjvp, defvjp, primitive
+"""The causal convolution and its exact inverse as users call them, arguments checked."""
 
 from cinc_ref import _checks
-from cinc_ref.kernels import textbook
+from cinc_ref.primitives.causal import (
+    causal_conv,
+    causal_conv_transpose,
+    causal_conv_weight_grad,
+    causal_solve,
+    causal_solve_transpose,
+)
 from cinc_ref.primitives.corner import check_corner_invertible
 
 
@@ -67,7 +64,7 @@ def conv(x, kernel, *, corner="top-left", dilation=1, anchor=None):
              [ 7., 40.]]]])
     """
     x, kernel, geometry = _checked(x, "x", kernel, corner, dilation, anchor)
-    return _conv(x, kernel, geometry)
+    return causal_conv(x, kernel, geometry)
 
 
 def conv_inverse(y, kernel, *, corner="top-left", dilation=1, anchor=None):
@@ -118,7 +115,7 @@ def conv_inverse(y, kernel, *, corner="top-left", dilation=1, anchor=None):
     """
     y, kernel, geometry = _checked(y, "y", kernel, corner, dilation, anchor)
     check_corner_invertible(kernel, geometry.anchor)
-    return _solve(y, kernel, geometry)
+    return causal_solve(y, kernel, geometry)
 
 
 def conv_vjp(x, kernel, g, *, corner="top-left", dilation=1, anchor=None):
@@ -154,7 +151,9 @@ def conv_vjp(x, kernel, g, *, corner="top-left", dilation=1, anchor=None):
     """
     x, kernel, geometry = _checked(x, "x", kernel, corner, dilation, anchor)
     g = _checked_cotangent(g, x)
-    return _conv_transpose(g, kernel, geometry), _conv_weight_grad(x, g, kernel.shape, geometry)
+    return causal_conv_transpose(g, kernel, geometry), causal_conv_weight_grad(
+        x, g, kernel.shape, geometry
+    )
 
 
 def conv_inverse_vjp(y, kernel, g, *, corner="top-left", dilation=1, anchor=None):
@@ -191,9 +190,9 @@ def conv_inverse_vjp(y, kernel, g, *, corner="top-left", dilation=1, anchor=None
     y, kernel, geometry = _checked(y, "y", kernel, corner, dilation, anchor)
     g = _checked_cotangent(g, y)
     check_corner_invertible(kernel, geometry.anchor)
-    y_bar = _solve_transpose(g, kernel, geometry)
-    x = _solve(y, kernel, geometry)
-    return y_bar, -_conv_weight_grad(x, y_bar, kernel.shape, geometry)
+    y_bar = causal_solve_transpose(g, kernel, geometry)
+    x = causal_solve(y, kernel, geometry)
+    return y_bar, -causal_conv_weight_grad(x, y_bar, kernel.shape, geometry)
 
 
 def _checked(images, name, kernel, corner, dilation, anchor):
@@ -219,127 +218,3 @@ def _checked_cotangent(g, images):
     _checks.check_same_shape(value, "g", expected, "the images")
     _checks.check_finite(value, "g")
     return g
-
-
-def _to_kernel(images, corner):
-    """Images as the kernels take them: seen from the padded corner, C-contiguous, native."""
-    seen = images[:, :, :: -1 if "bottom" in corner else 1, :: -1 if "right" in corner else 1]
-    return np.require(seen, images.dtype.newbyteorder("="), "CAW")
-
-
-_from_kernel = _to_kernel  # a flip undoes itself
-
-
-def _plain_kernel(kernel):
-    return np.require(kernel, kernel.dtype.newbyteorder("="), "CAW")
-
-
-def _apply(operation, images, kernel, geometry):
-    images = _to_kernel(images, geometry.corner)
-    result = operation(images, _plain_kernel(kernel), geometry.dilation, geometry.anchor)
-    return _from_kernel(result, geometry.corner)
-
-
-@primitive
-def _conv(x, kernel, geometry):
-    """M x."""
-    return _apply(textbook.conv, x, kernel, geometry)
-
-
-@primitive
-def _conv_transpose(g, kernel, geometry):
-    """M^T g."""
-    return _apply(textbook.conv_transpose, g, kernel, geometry)
-
-
-@primitive
-def _solve(y, kernel, geometry):
-    """M^{-1} y."""
-    return _apply(textbook.substitute, y, kernel, geometry)
-
-
-@primitive
-def _solve_transpose(g, kernel, geometry):
-    """M^{-T} g."""
-    return _apply(textbook.substitute_transpose, g, kernel, geometry)
-
-
-@primitive
-def _conv_weight_grad(x, g, shape, geometry):
-    """The kernel of the linear form K -> <g, M(K) x>."""
-    return textbook.conv_weight_grad(
-        _to_kernel(x, geometry.corner),
-        _to_kernel(g, geometry.corner),
-        shape,
-        geometry.dilation,
-        geometry.anchor,
-    )
-
-
-# y = M x
-defvjp(
-    _conv,
-    lambda y, x, kernel, geometry: lambda g: _conv_transpose(g, kernel, geometry),
-    lambda y, x, kernel, geometry: lambda g: _conv_weight_grad(x, g, kernel.shape, geometry),
-)
-defjvp(
-    _conv,
-    lambda g, y, x, kernel, geometry: _conv(g, kernel, geometry),
-    lambda g, y, x, kernel, geometry: _conv(x, g, geometry),
-)
-
-# y = M^T u, so <g, y> = <u, M g>
-defvjp(
-    _conv_transpose,
-    lambda y, u, kernel, geometry: lambda g: _conv(g, kernel, geometry),
-    lambda y, u, kernel, geometry: lambda g: _conv_weight_grad(g, u, kernel.shape, geometry),
-)
-defjvp(
-    _conv_transpose,
-    lambda g, y, u, kernel, geometry: _conv_transpose(g, kernel, geometry),
-    lambda g, y, u, kernel, geometry: _conv_transpose(u, g, geometry),
-)
-
-# k = weight gradient of (x, u), so <g, k> = <u, M(g) x>
-defvjp(
-    _conv_weight_grad,
-    lambda k, x, u, shape, geometry: lambda g: _conv_transpose(u, g, geometry),
-    lambda k, x, u, shape, geometry: lambda g: _conv(x, g, geometry),
-)
-defjvp(
-    _conv_weight_grad,
-    lambda g, k, x, u, shape, geometry: _conv_weight_grad(g, u, shape, geometry),
-    lambda g, k, x, u, shape, geometry: _conv_weight_grad(x, g, shape, geometry),
-)
-
-# x = M^{-1} y, so dx = M^{-1} (dy - dM x)
-defvjp(
-    _solve,
-    lambda x, y, kernel, geometry: lambda g: _solve_transpose(g, kernel, geometry),
-    lambda x, y, kernel, geometry: (
-        lambda g: (
-            -_conv_weight_grad(x, _solve_transpose(g, kernel, geometry), kernel.shape, geometry)
-        )
-    ),
-)
-defjvp(
-    _solve,
-    lambda g, x, y, kernel, geometry: _solve(g, kernel, geometry),
-    lambda g, x, y, kernel, geometry: -_solve(_conv(x, g, geometry), kernel, geometry),
-)
-
-# v = M^{-T} u, so dv = M^{-T} (du - dM^T v)
-defvjp(
-    _solve_transpose,
-    lambda v, u, kernel, geometry: lambda g: _solve(g, kernel, geometry),
-    lambda v, u, kernel, geometry: (
-        lambda g: -_conv_weight_grad(_solve(g, kernel, geometry), v, kernel.shape, geometry)
-    ),
-)
-defjvp(
-    _solve_transpose,
-    lambda g, v, u, kernel, geometry: _solve_transpose(g, kernel, geometry),
-    lambda g, v, u, kernel, geometry: (
-        -_solve_transpose(_conv_transpose(v, g, geometry), kernel, geometry)
-    ),
-)

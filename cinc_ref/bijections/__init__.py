@@ -1,0 +1,21 @@
+"""Invertible layers: configuration in frozen dataclasses, parameters in plain trees beside them."""
+
+from cinc_ref.bijections.actnorm import ActNorm
+from cinc_ref.bijections.base import Bijection
+from cinc_ref.bijections.chain import Chain
+from cinc_ref.bijections.conv import InvertibleConv
+from cinc_ref.bijections.coupling import AdditiveCoupling, AffineCoupling, QuadCoupling
+from cinc_ref.bijections.inverse import Inverse
+from cinc_ref.bijections.squeeze import Squeeze
+
+__all__ = [
+    "ActNorm",
+    "AdditiveCoupling",
+    "AffineCoupling",
+    "Bijection",
+    "Chain",
+    "Inverse",
+    "InvertibleConv",
+    "QuadCoupling",
+    "Squeeze",
+]

@@ -1,0 +1,54 @@
+"""Activation normalization: one scale and one shift a channel, started from the data."""
+
+from dataclasses import dataclass
+
+import autograd.numpy as anp
+import numpy as np
+
+from cinc_ref.bijections.base import Bijection, per_image
+from cinc_ref.primitives.network import add_bias
+
+
+@dataclass(frozen=True)
+class ActNorm(Bijection):
+    r"""Scale and shift of each channel.
+
+    .. math::
+        y[n, c] = (x[n, c] + b_c)\, e^{s_c}, \qquad \log|\det| = H W \sum_c s_c
+
+    `init` chooses b and s so that every channel of its batch has mean 0 and standard deviation 1
+    (Kingma and Dhariwal, "Glow", 2018, section 3.1).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cinc_ref.bijections import ActNorm
+    >>> rng = np.random.default_rng(0)
+    >>> x = rng.normal(loc=3, scale=5, size=(8, 2, 4, 4))
+    >>> layer = ActNorm()
+    >>> y, log_det = layer.forward(layer.init(rng, x), x)
+    >>> bool(np.allclose(y.std(axis=(0, 2, 3)), 1)), log_det.shape
+    (True, (8,))
+    """
+
+    def _init(self, rng, x):
+        pixels = x.astype(np.float64)
+        mean, deviation = pixels.mean(axis=(0, 2, 3)), pixels.std(axis=(0, 2, 3))
+        deviation = np.where(deviation > 1e-6, deviation, 1)  # a constant channel keeps its scale
+        return {
+            "bias": (-mean).astype(x.dtype),
+            "log_scale": (-np.log(deviation)).astype(x.dtype),
+        }
+
+    def _forward(self, params, x):
+        log_scale = params["log_scale"]
+        y = add_bias(x, params["bias"]) * anp.exp(log_scale)[:, None, None]
+        return y, per_image(x.shape[2] * x.shape[3] * anp.sum(log_scale), x)
+
+    def _inverse(self, params, y):
+        log_scale = params["log_scale"]
+        x = add_bias(y * anp.exp(-log_scale)[:, None, None], -params["bias"])
+        return x, per_image(-(y.shape[2] * y.shape[3]) * anp.sum(log_scale), y)
+
+    def _channels_of(self, params):
+        return len(params["bias"])

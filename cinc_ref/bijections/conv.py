@@ -1,0 +1,209 @@
+"""The characterizable invertible convolution as a layer, with its corner block by construction."""
+
+from dataclasses import dataclass
+from functools import cache
+
+import autograd.numpy as anp
+import numpy as np
+import scipy.linalg
+
+from cinc_ref import _checks
+from cinc_ref.bijections.base import Bijection, per_image
+from cinc_ref.errors import OptionError
+from cinc_ref.primitives.arrays import scatter
+from cinc_ref.primitives.causal import causal_conv, causal_solve
+from cinc_ref.primitives.corner import check_corner_invertible, log_abs_det
+
+CORNER_BLOCKS = ("unit", "triangular", "plu", "dense")
+
+
+@dataclass(frozen=True)
+class InvertibleConv(Bijection):
+    r"""Causal convolution, y = conv(x, K), whose corner block B is kept invertible.
+
+    .. math::
+        \log|\det| = H W \log|\det B|, \qquad B = K[:, :, p, q]
+
+    The other taps are free. B is one of
+
+    - ``"unit"``: lower triangular with ones on the diagonal; log det 0;
+    - ``"triangular"``: lower triangular, diagonal :math:`e^{s_n} > 0`; the CInC layer;
+    - ``"plu"``: P L (U + diag(:math:`\pm e^{s_n}`)), L unit lower and U strictly upper triangular,
+      permutation P and signs fixed by `seed`; nothing of B is masked;
+    - ``"dense"``: free, and invertible almost everywhere only.
+
+    Parameters
+    ----------
+    kernel_size : int or (int, int)
+        Height and width of the kernel.
+    corner_block : {"unit", "triangular", "plu", "dense"}
+    corner : {"top-left", "top-right", "bottom-left", "bottom-right"}
+    dilation : int
+    anchor : (int, int), optional
+        As in `cinc_ref.conv`.
+    seed : int
+        Of the random rotation at which "plu" and "dense" start.
+
+    References
+    ----------
+    Nagar, Dufraisse and Varma, "CInC Flow", 2021, section 3; for PLU, Kingma and Dhariwal,
+    "Glow", 2018, section 3.2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cinc_ref.bijections import InvertibleConv
+    >>> rng = np.random.default_rng(0)
+    >>> x = rng.normal(size=(2, 3, 5, 4))
+    >>> layer = InvertibleConv(corner_block="plu")
+    >>> params = layer.init(rng, x)
+    >>> y, log_det = layer.forward(params, x)
+    >>> bool(np.allclose(layer.inverse(params, y)[0], x))
+    True
+    >>> InvertibleConv().count_parameters(12)
+    1230
+    """
+
+    kernel_size: int | tuple[int, int] = 3
+    corner_block: str = "triangular"
+    corner: str = "top-left"
+    dilation: int = 1
+    anchor: tuple[int, int] | None = None
+    seed: int = 0
+
+    def __post_init__(self):
+        if self.corner_block not in CORNER_BLOCKS:
+            raise OptionError(
+                f"corner_block must be one of {', '.join(CORNER_BLOCKS)}; got {self.corner_block!r}"
+            )
+        height, width = np.broadcast_to(self.kernel_size, 2).tolist()
+        if not all(isinstance(side, int) and side >= 1 for side in (height, width)):
+            raise OptionError(f"kernel_size must be integers >= 1; got {self.kernel_size!r}")
+        object.__setattr__(self, "kernel_size", (height, width))
+        geometry = _checks.check_geometry(
+            np.zeros((1, 1, height, width)), self.corner, self.dilation, self.anchor
+        )
+        object.__setattr__(self, "anchor", geometry.anchor)
+
+    @property
+    def _geometry(self):
+        return _checks.Geometry(self.corner, self.dilation, self.anchor)
+
+    def count_parameters(self, channels):
+        """How many numbers are learned for this many channels.
+
+        Examples
+        --------
+        >>> from cinc_ref.bijections import InvertibleConv
+        >>> InvertibleConv(corner_block="unit").count_parameters(12)
+        1218
+        """
+        free = {"unit": -channels, "triangular": channels}.get(self.corner_block)
+        corner = channels**2 if free is None else (channels**2 + free) // 2
+        return self._other_taps * channels**2 + corner
+
+    @property
+    def _other_taps(self):
+        """How many taps lie before the anchor in raster order."""
+        return self.anchor[0] * self.kernel_size[1] + self.anchor[1]
+
+    def kernel(self, params):
+        """The kernel (C, C, kh, kw) that these parameters stand for.
+
+        Parameters
+        ----------
+        params : dict of ndarray
+            As `init` returns them.
+
+        Returns
+        -------
+        ndarray, shape (C, C, kh, kw), dtype of the parameters
+        """
+        channels = len(params["taps"])
+        shape = (channels, channels, *self.kernel_size)
+        taps, corner = _places(shape, self._other_taps)
+        block = self._corner_block(params, channels)
+        return scatter(anp.ravel(params["taps"]), taps, shape) + scatter(
+            anp.ravel(block), corner, shape
+        )
+
+    def _corner_block(self, params, channels):
+        if self.corner_block == "dense":
+            return params["corner"]
+        diagonal, lower, upper = _triangles(channels)
+        square = (channels, channels)
+        strictly_lower = scatter(params["lower"], lower, square)
+        one = np.eye(channels, dtype=_checks.plain(params["lower"]).dtype)
+        if self.corner_block == "unit":
+            return one + strictly_lower
+        if self.corner_block == "triangular":
+            return scatter(anp.exp(params["log_diagonal"]), diagonal, square) + strictly_lower
+        permutation, _, _, signs = _rotation(self.seed, channels)
+        pivots = signs.astype(one.dtype) * anp.exp(params["log_diagonal"])
+        u = scatter(pivots, diagonal, square) + scatter(params["upper"], upper, square)
+        return anp.dot(permutation.astype(one.dtype), anp.dot(one + strictly_lower, u))
+
+    def _log_det(self, kernel, params, images):
+        height, width = images.shape[2:]
+        if self.corner_block == "unit":
+            return per_image(0, images)
+        if self.corner_block == "dense":
+            return per_image(log_abs_det(kernel, (height, width), anchor=self.anchor), images)
+        return per_image(height * width * anp.sum(params["log_diagonal"]), images)
+
+    def _init(self, rng, x):
+        channels, dtype = x.shape[1], x.dtype
+        _, lower, upper = _triangles(channels)
+        noise = 0.1 / np.sqrt(channels * (self._other_taps + 1))
+        params = {"taps": noise * rng.normal(size=(channels, channels, self._other_taps))}
+        if self.corner_block in ("unit", "triangular"):
+            params["lower"] = noise * rng.normal(size=len(lower))
+        if self.corner_block == "triangular":
+            params["log_diagonal"] = np.zeros(channels)
+        if self.corner_block == "plu":
+            _, lower_triangle, upper_triangle, _ = _rotation(self.seed, channels)
+            params["lower"] = lower_triangle.ravel()[lower]
+            params["upper"] = upper_triangle.ravel()[upper]
+            params["log_diagonal"] = np.log(np.abs(np.diagonal(upper_triangle)))
+        if self.corner_block == "dense":
+            permutation, lower_triangle, upper_triangle, _ = _rotation(self.seed, channels)
+            params["corner"] = permutation @ lower_triangle @ upper_triangle
+        return {name: value.astype(dtype) for name, value in params.items()}
+
+    def _forward(self, params, x):
+        kernel = self.kernel(params)
+        return causal_conv(x, kernel, self._geometry), self._log_det(kernel, params, x)
+
+    def _inverse(self, params, y):
+        kernel = self.kernel(params)
+        check_corner_invertible(kernel, self.anchor)
+        return causal_solve(y, kernel, self._geometry), -self._log_det(kernel, params, y)
+
+    def _channels_of(self, params):
+        return len(params["taps"])
+
+
+@cache
+def _places(shape, other_taps):
+    """Flat indices in a kernel of the taps before the anchor, and of the corner block."""
+    flat = np.arange(np.prod(shape)).reshape(*shape[:2], -1)
+    return flat[:, :, :other_taps].ravel(), flat[:, :, other_taps].ravel()
+
+
+@cache
+def _triangles(channels):
+    """Flat indices of the diagonal and of the two strict triangles of a (C, C) matrix."""
+    flat = np.arange(channels**2).reshape(channels, channels)
+    return (
+        np.diagonal(flat),
+        flat[np.tril_indices(channels, -1)],
+        flat[np.triu_indices(channels, 1)],
+    )
+
+
+@cache
+def _rotation(seed, channels):
+    """P, L, U and the signs of U's diagonal, for the random rotation P L U of this seed."""
+    normal = np.random.default_rng(seed).normal(size=(channels, channels))
+    permutation, lower, upper = scipy.linalg.lu(np.linalg.qr(normal)[0])
+    return permutation, lower, upper, np.sign(np.diagonal(upper))

@@ -1,0 +1,36 @@
+"""The network inside a coupling: 3x3, 1x1 and 3x3 convolutions with ReLU between them.
+
+The first convolution also reads an image of ones. Zero-padded like the others, it tells the network
+where the border is, and so, in the small images of the deeper levels, where a pixel stands.
+"""
+
+import numpy as np
+
+from cinc_ref import _checks
+from cinc_ref.primitives.network import add_bias, relu, same_conv
+
+
+def init_network(rng, inputs, width, outputs, dtype):
+    """Parameters of a network from `inputs` to `outputs` channels; its output starts at zero."""
+
+    def layer(channels_in, channels_out, k, scale):
+        weight = scale * rng.normal(size=(channels_out, channels_in, k, k))
+        return {"weight": weight.astype(dtype), "bias": np.zeros(channels_out, dtype)}
+
+    first = layer(inputs, width, 3, np.sqrt(2 / (9 * inputs)))  # keeps the variance
+    first["border"] = np.zeros((width, 1, 3, 3), dtype)
+    return {
+        "first": first,
+        "second": layer(width, width, 1, np.sqrt(2 / width)),
+        "last": layer(width, outputs, 3, 0.0),
+    }
+
+
+def apply_network(params, x):
+    """The network on images (N, inputs, H, W), zero-padded: (N, outputs, H, W)."""
+    first, second, last = params["first"], params["second"], params["last"]
+    ones = np.ones((1, 1, *x.shape[2:]), _checks.plain(x).dtype)
+    position = add_bias(same_conv(ones, first["border"]), first["bias"])
+    h = relu(same_conv(x, first["weight"]) + position)
+    h = relu(add_bias(same_conv(h, second["weight"]), second["bias"]))
+    return add_bias(same_conv(h, last["weight"]), last["bias"])

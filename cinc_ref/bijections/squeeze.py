@@ -1,0 +1,45 @@
+"""Squares of pixels become channels."""
+
+from dataclasses import dataclass
+
+from cinc_ref.bijections.base import Bijection, per_image
+from cinc_ref.errors import ShapeError
+from cinc_ref.primitives.arrays import squeeze, unsqueeze
+
+
+@dataclass(frozen=True)
+class Squeeze(Bijection):
+    """(N, C, H, W) to (N, 4C, H/2, W/2), each 2x2 square of pixels to four channels.
+
+    Channel 4c + 2i + j holds the pixels (i, j) of the squares, as PyTorch's pixel_unshuffle
+    orders them. The volume is kept: log det is 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cinc_ref.bijections import Squeeze
+    >>> y, log_det = Squeeze().forward({}, np.arange(16.0).reshape(1, 1, 4, 4))
+    >>> y[0, 1]
+    array([[ 1.,  3.],
+           [ 9., 11.]])
+    """
+
+    def _forward(self, params, x):
+        return squeeze(x), per_image(0, x)
+
+    def _inverse(self, params, y):
+        return unsqueeze(y), per_image(0, y)
+
+    def _output_shape(self, shape):
+        channels, height, width = shape
+        if height % 2 or width % 2:
+            raise ShapeError(f"Squeeze needs even height and width; got images of shape {shape}")
+        return 4 * channels, height // 2, width // 2
+
+    def _input_shape(self, shape):
+        channels, height, width = shape
+        if channels % 4:
+            raise ShapeError(
+                f"the inverse of Squeeze needs a multiple of 4 channels; got shape {shape}"
+            )
+        return channels // 4, 2 * height, 2 * width

@@ -1,0 +1,121 @@
+"""Between integer images and densities: dequantization and back, and bits per dimension."""
+
+import numpy as np
+
+from cinc_ref import _checks
+from cinc_ref.errors import DataError
+
+
+def dequantize(images, bins, rng, dtype=np.float64):
+    r"""Integer images as points of [-1/2, 1/2), each in its bin uniformly at random.
+
+    .. math::
+        x = (k + u) / \text{bins} - 1/2, \qquad u \sim U[0, 1)
+
+    Parameters
+    ----------
+    images : array_like of integers, any shape
+        Levels 0 to bins - 1.
+    bins : int
+        How many levels there are.
+    rng : numpy.random.Generator
+    dtype : dtype
+        float32 or float64.
+
+    Returns
+    -------
+    ndarray, the shape of images
+
+    Raises
+    ------
+    DataError
+        If the images are not integers, or hold a level outside the bins.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cinc_ref.flows import dequantize
+    >>> x = dequantize(np.array([0, 3]), 4, np.random.default_rng(0))
+    >>> bool(-0.5 <= x[0] < -0.25), bool(0.25 <= x[1] < 0.5)
+    (True, True)
+    """
+    images = np.asarray(images)
+    if images.dtype.kind not in "iu":
+        raise DataError(f"images must be integers from 0 to {bins - 1}; got dtype {images.dtype}")
+    if images.size and (images.min() < 0 or images.max() >= bins):
+        raise DataError(
+            f"images must hold levels from 0 to {bins - 1}, for {bins} bins; "
+            f"got {images.min()} to {images.max()}"
+        )
+    dtype = np.dtype(dtype)
+    noise = rng.random(images.shape, dtype)
+    x = (images + noise) / dtype.type(bins) - dtype.type(0.5)
+    largest = np.nextafter(dtype.type(0.5), dtype.type(0))  # rounding must not reach 1/2
+    return np.minimum(x.astype(dtype), largest)
+
+
+def quantize(x, bins):
+    r"""The integer images whose bins hold these points; what lies outside [-1/2, 1/2) is clipped.
+
+    .. math::
+        k = \lfloor (x + 1/2) \cdot \text{bins} \rfloor
+
+    Parameters
+    ----------
+    x : array_like of floats, any shape
+        For instance samples of a flow.
+    bins : int
+        How many levels there are; at most 65,536.
+
+    Returns
+    -------
+    ndarray of uint8 (uint16 for more than 256 bins), the shape of x
+        Levels 0 to bins - 1.
+
+    Examples
+    --------
+    >>> from cinc_ref.flows import quantize
+    >>> quantize([-0.7, -0.5, -0.1, 0.3, 0.9], 4)
+    array([0, 0, 1, 3, 3], dtype=uint8)
+    """
+    levels = np.floor((np.asarray(x) + 0.5) * bins)
+    return np.clip(levels, 0, bins - 1).astype(np.uint8 if bins <= 256 else np.uint16)
+
+
+def bits_per_dim(log_prob, dimensions, bins):
+    r"""Log-densities of dequantized images as bits per dimension of the integer images.
+
+    .. math::
+        -\frac{\log p(x) - D \log \text{bins}}{D \log 2}
+
+    The density is that of x in [-1/2, 1/2)^D, where a bin has the volume bins^-D; averaged over
+    the noise this bounds the code length of the integer image from above.
+
+    Parameters
+    ----------
+    log_prob : ndarray or float
+        In nats.
+    dimensions : int
+        D = C*H*W.
+    bins : int
+
+    Returns
+    -------
+    ndarray or float, the shape and dtype of log_prob
+
+    Examples
+    --------
+    A uniform density on [-1/2, 1/2)^D knows nothing: log2(256) = 8 bits a dimension.
+
+    >>> from cinc_ref.flows import bits_per_dim
+    >>> bits_per_dim(0.0, 3 * 32 * 32, 256)
+    8.0
+    """
+    return -(log_prob / dimensions - float(np.log(bins))) / float(np.log(2))
+
+
+def check_fits(x, image_shape, name="images"):
+    """Refuse images that are not a batch (N, C, H, W) of the shape that a model was built for."""
+    shape = _checks.plain(x).shape
+    if len(shape) != 4 or shape[1:] != image_shape:
+        raise DataError(f"{name} must have shape (N, *{image_shape}) for this model; got {shape}")

@@ -1,0 +1,286 @@
+"""The multi-scale flow: squeeze and flow steps, half of the channels leaving after each level."""
+
+from dataclasses import asdict, dataclass
+from functools import cached_property
+
+import autograd.numpy as anp
+import numpy as np
+
+from cinc_ref import _checks
+from cinc_ref.bijections import ActNorm, Chain, Squeeze
+from cinc_ref.errors import DataError
+from cinc_ref.flows.dequantize import bits_per_dim, check_fits, dequantize
+from cinc_ref.flows.systems import COUPLINGS, SYSTEMS
+from cinc_ref.primitives.arrays import batch_first, batch_last, take_channels
+from cinc_ref.primitives.network import add_bias, same_conv
+
+
+@dataclass(frozen=True)
+class Flow:
+    r"""A density of images, by an invertible map to latents that are standard normal.
+
+    Each level squeezes the image and applies `depth` steps of actnorm, invertible convolution and
+    coupling. After every level but the last, the second half of the channels leaves as a latent,
+    its mean and scale learned from the first half; what remains at the end has a learned mean
+    and scale of its own. With z all latents, standardized,
+
+    .. math::
+        \log p(x) = \log N(z; 0, I) + \log|\det \partial z / \partial x|.
+
+    Make one with `build`; parameters come from `init` and are handed to every method. Images are
+    floats in [-1/2, 1/2) but for `bits_per_dim`. All methods are differentiable by autograd.
+
+    References
+    ----------
+    Nagar, Dufraisse and Varma, "CInC Flow", 2021, architecture; Dinh et al., "Real NVP", 2017,
+    for the levels.
+    """
+
+    system: str
+    coupling: str
+    image_shape: tuple[int, int, int]
+    levels: int
+    depth: int
+    width: int
+    bins: int
+    corner_block: str
+
+    def config(self):
+        """The arguments with which `build` makes this flow again, all of them JSON values."""
+        return asdict(self) | {"image_shape": list(self.image_shape)}
+
+    @cached_property
+    def chains(self):
+        """One `Chain` a level: squeeze, then `depth` chains of actnorm, convolution, coupling."""
+        coupling = COUPLINGS[self.coupling](width=self.width)
+
+        def step(seed):
+            return Chain([ActNorm(), SYSTEMS[self.system](self, seed), coupling])
+
+        return tuple(
+            Chain([Squeeze(), *(step(level * self.depth + k) for k in range(self.depth))])
+            for level in range(self.levels)
+        )
+
+    @cached_property
+    def latent_shapes(self):
+        """(C, H, W) of each latent, in the order of `encode`."""
+        shapes, shape = [], self.image_shape
+        for level, chain in enumerate(self.chains):
+            shape = chain._output_shape(shape)
+            if level < self.levels - 1:
+                kept = shape[0] // 2
+                shapes.append((shape[0] - kept, *shape[1:]))
+                shape = (kept, *shape[1:])
+        return (*shapes, shape)
+
+    def init(self, rng, batch):
+        """Parameters that start from the statistics of a batch.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+        batch : array_like, shape (N, C, H, W)
+            Float images in [-1/2, 1/2); the parameters take its dtype.
+
+        Returns
+        -------
+        params : dict
+            "levels" (one list a level), "priors" (one dict a split) and "top".
+
+        Raises
+        ------
+        DataError, DtypeError, NonFiniteError
+            If the batch does not fit.
+        """
+        x = self._checked(batch, "batch")
+        if not len(x):
+            raise DataError("batch must hold at least one image, whose statistics start the layers")
+        levels, priors = [], []
+        for level, chain in enumerate(self.chains):
+            levels.append(chain.init(rng, x))
+            x, _ = chain.forward(levels[-1], x)
+            if level < self.levels - 1:
+                kept = x.shape[1] // 2
+                leaving = x.shape[1] - kept
+                x = x[:, :kept]
+                priors.append(
+                    {
+                        "weight": np.zeros((2 * leaving, kept, 3, 3), x.dtype),
+                        "bias": np.zeros(2 * leaving, x.dtype),
+                    }
+                )
+        top = {name: np.zeros(x.shape[1:], x.dtype) for name in ("mean", "log_std")}
+        return {"levels": levels, "priors": priors, "top": top}
+
+    def log_prob(self, params, x):
+        """The log-density of images.
+
+        Parameters
+        ----------
+        params : dict
+        x : array_like, shape (N, C, H, W)
+            The dtype of the parameters.
+
+        Returns
+        -------
+        ndarray, shape (N,), dtype of x
+            Nats.
+
+        Raises
+        ------
+        DataError, DtypeError, NonFiniteError
+            If x does not fit, or holds NaN or infinity.
+        """
+        latents, log_det = self._encode(params, self._checked(x, "x", params))
+        return sum((_standard_normal(z) for z in latents), log_det)
+
+    def encode(self, params, x):
+        """All latents of images, standardized: under the model they are standard normal.
+
+        Parameters
+        ----------
+        params : dict
+        x : array_like, shape (N, C, H, W)
+
+        Returns
+        -------
+        tuple of ndarray
+            Of the shapes (N, `latent_shapes`), the earliest split first.
+
+        Raises
+        ------
+        DataError, DtypeError, NonFiniteError
+        """
+        latents, _ = self._encode(params, self._checked(x, "x", params))
+        return tuple(batch_first(z) for z in latents)
+
+    def decode(self, params, latents):
+        """The images that have these latents: the inverse of `encode`.
+
+        Parameters
+        ----------
+        params : dict
+        latents : sequence of array_like
+            As `encode` returns them.
+
+        Returns
+        -------
+        ndarray, shape (N, C, H, W)
+
+        Raises
+        ------
+        DataError, DtypeError, NonFiniteError
+        """
+        latents = [_checks.as_array(z) for z in latents]
+        shapes = [_checks.plain(z).shape for z in latents]
+        if [shape[1:] for shape in shapes] != list(self.latent_shapes):
+            raise DataError(
+                f"latents must have the shapes (N, C, H, W) of {self.latent_shapes}; got {shapes}"
+            )
+        for k, z in enumerate(latents):
+            self._check_values(z, f"latents[{k}]", params)
+        return batch_first(self._decode(params, [batch_last(z) for z in latents]))
+
+    def sample(self, params, rng, n, temperature=1.0):
+        """Draw images: decoded normal latents. They may leave [-1/2, 1/2) and are not clipped.
+
+        Parameters
+        ----------
+        params : dict
+        rng : numpy.random.Generator
+        n : int
+            How many.
+        temperature : float
+            Standard deviation of the latents; 0 gives the image at the mode of the latents.
+
+        Returns
+        -------
+        ndarray, shape (n, C, H, W), dtype of the parameters
+        """
+        dtype = _any_leaf(params).dtype
+        draws = (rng.standard_normal((n, *shape), dtype) for shape in self.latent_shapes)
+        return self.decode(params, [dtype.type(temperature) * z for z in draws])
+
+    def bits_per_dim(self, params, images, rng):
+        """Bits per dimension of integer images, dequantized with one draw of noise.
+
+        Parameters
+        ----------
+        params : dict
+        images : array_like of integers, shape (N, C, H, W)
+            Levels 0 to bins - 1.
+        rng : numpy.random.Generator
+            Of the noise.
+
+        Returns
+        -------
+        ndarray, shape (N,)
+
+        Raises
+        ------
+        DataError
+            If the images do not fit the model or its bins.
+        """
+        images = np.asarray(images)
+        check_fits(images, self.image_shape)
+        dtype = _any_leaf(params).dtype
+        x = dequantize(images, self.bins, rng, dtype)
+        return bits_per_dim(self.log_prob(params, x), int(np.prod(self.image_shape)), self.bins)
+
+    def _checked(self, x, name, params=None):
+        x = _checks.as_array(x)
+        check_fits(x, self.image_shape, name)
+        self._check_values(x, name, params)
+        return batch_last(x)
+
+    def _check_values(self, x, name, params):
+        value = _checks.plain(x)
+        _checks.check_float(value, name)
+        if params is not None:
+            _checks.check_same_dtype(value, name, _any_leaf(params), "the parameters")
+        _checks.check_finite(value, name)
+
+    def _encode(self, params, x):
+        """Standardized latents, and log|det| of the map from x to them."""
+        latents, total = [], 0
+        for level, chain in enumerate(self.chains):
+            x, log_det = chain.forward(params["levels"][level], x)
+            total = total + log_det
+            if level < self.levels - 1:
+                kept = x.shape[1] // 2
+                leaving = take_channels(x, kept, x.shape[1])
+                x = take_channels(x, 0, kept)
+                mean, log_std = self._prior(params, level, x)
+                latents.append((leaving - mean) * anp.exp(-log_std))
+                total = total - anp.sum(log_std, axis=(1, 2, 3))
+        mean, log_std = params["top"]["mean"], params["top"]["log_std"]
+        latents.append((x - mean) * anp.exp(-log_std))
+        return latents, total - anp.sum(log_std)
+
+    def _decode(self, params, latents):
+        x = latents[-1] * anp.exp(params["top"]["log_std"]) + params["top"]["mean"]
+        for level in reversed(range(self.levels)):
+            if level < self.levels - 1:
+                mean, log_std = self._prior(params, level, x)
+                x = anp.concatenate([x, latents[level] * anp.exp(log_std) + mean], axis=1)
+            x, _ = self.chains[level].inverse(params["levels"][level], x)
+        return x
+
+    def _prior(self, params, level, kept):
+        """Mean and log standard deviation of the channels that leave, from those that stay."""
+        prior = params["priors"][level]
+        h = add_bias(same_conv(kept, prior["weight"]), prior["bias"])
+        half = h.shape[1] // 2
+        return take_channels(h, 0, half), take_channels(h, half, 2 * half)
+
+
+def _any_leaf(params):
+    """One array of the parameters, for their dtype."""
+    return _checks.plain(params["top"]["mean"])
+
+
+def _standard_normal(z):
+    """log N(z; 0, I) of each latent, in nats."""
+    dimensions = z.shape[1] * z.shape[2] * z.shape[3]
+    return -0.5 * anp.sum(z * z, axis=(1, 2, 3)) - 0.5 * dimensions * float(np.log(2 * np.pi))

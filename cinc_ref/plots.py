@@ -1,0 +1,278 @@
+"""Pictures of images, of an exact inverse and of convolution matrices.
+
+Every function returns a `matplotlib.figure.Figure` that belongs to no window and to no global
+state: save it with ``figure.savefig("name.png")``, or let a notebook display it.
+"""
+
+import math
+from colorsys import hsv_to_rgb
+
+import numpy as np
+
+from cinc_ref._extras import extra
+from cinc_ref.errors import ShapeError
+from cinc_ref.theory.matrix import convolution_matrix
+
+with extra("plots"):
+    from matplotlib.colors import ListedColormap, to_rgb
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+DPI = 160
+INK = "#222222"
+GRID = "#d9d9d9"
+ANCHOR = "#c8102e"
+
+
+def image_grid(images, *, columns=None, value_range=None, title=None):
+    """Images side by side, in rows.
+
+    Parameters
+    ----------
+    images : array_like, shape (N, C, H, W)
+        C = 1 is drawn in grey, C = 3 as red, green and blue.
+    columns : int, optional
+        Images in a row; by default about as many as there are rows.
+    value_range : (low, high), optional
+        What is drawn black and what white; by default the smallest and the largest value.
+    title : str, optional
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    ShapeError
+        If the images are not of shape (N, 1, H, W) or (N, 3, H, W) with N >= 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> figure = image_grid(np.random.default_rng(0).uniform(size=(6, 3, 8, 8)), columns=3)
+    >>> len(figure.axes)
+    6
+    """
+    images = np.asarray(images)
+    if images.ndim != 4 or images.shape[1] not in (1, 3) or 0 in images.shape:
+        raise ShapeError(
+            f"images must have shape (N, 1, H, W) or (N, 3, H, W) with N >= 1; got {images.shape}"
+        )
+    columns = columns or math.ceil(math.sqrt(len(images)))
+    rows = math.ceil(len(images) / columns)
+    figure = Figure(figsize=(1.1 * columns, 1.1 * rows), dpi=DPI, layout="constrained")
+    limits = value_range or (images.min(), images.max())
+    for index, image in enumerate(images):
+        _show(figure.add_subplot(rows, columns, index + 1), image, limits)
+    if title:
+        figure.suptitle(title, color=INK)
+    return figure
+
+
+def inverse_figure(images, convolved, inverted):
+    """One row an image: the image, its convolution, the inverse of that, and the error left.
+
+    Image and inverse share one grey scale. The convolution has its own, on which zero is white,
+    and so has the error, from zero to its largest value.
+
+    Parameters
+    ----------
+    images, convolved, inverted : array_like, shape (N, 1, H, W)
+        x, y = conv(x) and conv_inverse(y).
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    ShapeError
+        If the three shapes differ, there is no image, or there is more than one channel.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> images = np.random.default_rng(0).uniform(size=(2, 1, 8, 8))
+    >>> figure = inverse_figure(images, 2 * images, images)
+    >>> [axes.get_title() for axes in figure.axes[:4]]
+    ['image', 'convolution', 'exact inverse', 'error, float64']
+    """
+    images, convolved, inverted = map(np.asarray, (images, convolved, inverted))
+    shape = images.shape
+    if not shape == convolved.shape == inverted.shape or shape[1:2] != (1,) or 0 in shape:
+        raise ShapeError(
+            "the three arrays must have one shape (N, 1, H, W) with N >= 1; "
+            f"got {shape}, {convolved.shape} and {inverted.shape}"
+        )
+    errors = np.abs(inverted.astype(float) - images)
+    largest_error = errors.max()
+    grey = {"cmap": "gray_r", "vmin": images.min(), "vmax": images.max()}
+    reach = np.abs(convolved).max()
+    panels = {
+        "image": (images, grey),
+        "convolution": (convolved, {"cmap": "RdBu_r", "vmin": -reach, "vmax": reach}),
+        "exact inverse": (inverted, grey),
+        f"error, {inverted.dtype}": (
+            errors,
+            {"cmap": "Purples", "vmin": 0, "vmax": largest_error or 1},
+        ),
+    }
+    rows = len(images)
+    figure = Figure(figsize=(6.4, 1.5 * rows + 0.8), dpi=DPI, layout="constrained")
+    grid = figure.subplots(rows, 4, squeeze=False)
+    for (title, (arrays, style)), column in zip(panels.items(), grid.T, strict=True):
+        column[0].set_title(title, fontsize=12, color=INK)
+        for axes, image in zip(column, arrays, strict=True):
+            _frame(axes)
+            drawn = axes.imshow(image[0], **style)
+        bar = figure.colorbar(drawn, ax=list(column), location="bottom", aspect=12, pad=0.02)
+        bar.outline.set_visible(False)
+        bar.locator = MaxNLocator(2)
+        bar.ax.tick_params(labelsize=9, color=INK, labelcolor=INK)
+    bar.set_ticks([0, largest_error], labels=["0", f"{largest_error:.2g}"])
+    return figure
+
+
+def matrix_figure(kernel, size, *, corner="top-left", dilation=1, anchor=None):
+    """The matrix of a convolution, every entry in the colour of the tap that it comes from.
+
+    Beside the matrix stand the kernel, which is the legend, and the order of the pixels. Zeros
+    are blank.
+
+    Parameters
+    ----------
+    kernel : array_like, shape (C, C, kh, kw)
+    size : (H, W)
+        Size of the image.
+    corner, dilation, anchor
+        As in `cinc_ref.conv`.
+
+    Returns
+    -------
+    Figure
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> figure = matrix_figure(np.arange(1.0, 10).reshape(1, 1, 3, 3), (4, 5))
+    >>> figure.axes[0].get_xlabel()
+    'input pixel, pixel-major order: i·W + j'
+    """
+    kernel = np.asarray(kernel)
+    options = {"corner": corner, "dilation": dilation, "anchor": anchor}
+    convolution_matrix(kernel, size, **options)  # refuses wrong input in its own words
+    taps = _number_taps(kernel)
+    numbers = convolution_matrix(taps, size, **options)
+    colours = _tap_colours(*kernel.shape[2:], anchor)
+
+    figure = Figure(figsize=(10.5, 7), dpi=DPI, layout="constrained")
+    grid = figure.add_gridspec(2, 2, width_ratios=[2.35, 1])
+    _draw_matrix(figure.add_subplot(grid[:, 0]), numbers, size, colours)
+    _draw_kernel(figure.add_subplot(grid[0, 1]), kernel, taps.max(axis=(0, 1)), colours)
+    _draw_pixel_order(figure.add_subplot(grid[1, 1]), size)
+    return figure
+
+
+def _show(axes, image, limits):
+    """Draw one image of shape (1, H, W) or (3, H, W) with `limits` as black and white."""
+    low, high = limits
+    scaled = np.clip((image - float(low)) / (float(high) - float(low) or 1), 0, 1)
+    axes.imshow(np.moveaxis(scaled, 0, -1), cmap="gray", vmin=0, vmax=1)
+    axes.set_axis_off()
+
+
+def _frame(axes):
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set_color(GRID)
+
+
+def _number_taps(kernel):
+    """Return a kernel of integers: entries of tap (a, b) hold its number 1, 2, ..., zeros stay.
+
+    An entry of a convolution matrix comes from one tap, so the matrix of this kernel names it.
+    """
+    height, width = kernel.shape[2:]
+    return np.where(kernel != 0, np.arange(1, height * width + 1).reshape(height, width), 0)
+
+
+def _tap_colours(height, width, anchor):
+    """One colour a tap: a hue for each row, darker to the right, and red for the anchor alone."""
+    hues = np.linspace(0.58, 0.12, height)
+    colours = [
+        hsv_to_rgb(hue, *shade)
+        for hue in hues
+        for shade in zip(np.linspace(0.3, 0.85, width), np.linspace(0.95, 0.72, width), strict=True)
+    ]
+    row, column = anchor or (height - 1, width - 1)
+    colours[row * width + column] = ANCHOR
+    return ["white", *colours]
+
+
+def _draw_cells(axes, numbers, colours):
+    """A table of tap numbers as coloured cells with thin lines between them."""
+    rows, columns = numbers.shape
+    axes.pcolormesh(
+        np.arange(columns + 1),
+        np.arange(rows + 1),
+        numbers,
+        cmap=ListedColormap(colours),
+        vmin=-0.5,
+        vmax=len(colours) - 0.5,
+        edgecolors=GRID,
+        linewidth=0.4,
+    )
+    axes.set_aspect("equal")
+    axes.invert_yaxis()
+    for spine in axes.spines.values():
+        spine.set_color(INK)
+
+
+def _draw_matrix(axes, numbers, size, colours):
+    height, width = size
+    channels = len(numbers) // (height * width)
+    _draw_cells(axes, numbers, colours)
+    row_starts = np.arange(height) * width * channels
+    for start in row_starts[1:]:
+        axes.axhline(start, color=INK, linewidth=0.8)
+        axes.axvline(start, color=INK, linewidth=0.8)
+    names = [f"row {i}" for i in range(height)]
+    middles = row_starts + width * channels / 2
+    axes.set_xticks(middles, names)
+    axes.set_yticks(middles, names, rotation=90, va="center")
+    axes.tick_params(length=0, labelcolor=INK, labeltop=True, labelbottom=False)
+    order = "i·W + j" if channels == 1 else "(i·W + j)·C + c"
+    axes.xaxis.set_label_position("top")
+    axes.set_xlabel(f"input pixel, pixel-major order: {order}", fontsize=12, color=INK)
+    axes.set_ylabel(f"output pixel, pixel-major order: {order}", fontsize=12, color=INK)
+
+
+def _draw_kernel(axes, kernel, taps, colours):
+    """The legend: the kernel as cells in the colours of its taps."""
+    _draw_cells(axes, taps, colours)
+    for (a, b), number in np.ndenumerate(taps):
+        name = f"$K_{{{a + 1}{b + 1}}}$"
+        value = f"\n{kernel[0, 0, a, b]:.3g}" if len(kernel) == 1 else ""
+        colour = "white" if _is_dark(colours[number]) else INK
+        axes.text(b + 0.5, a + 0.5, name + value, ha="center", va="center", color=colour)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.set_title("kernel: one colour a tap,\nred reads the pixel itself", fontsize=12, color=INK)
+
+
+def _is_dark(colour):
+    return np.dot(to_rgb(colour), (0.299, 0.587, 0.114)) < 0.6  # luma, ITU-R BT.601
+
+
+def _draw_pixel_order(axes, size):
+    """The image with the number of every pixel: pixel-major, row by row."""
+    height, width = size
+    _draw_cells(axes, np.zeros((height, width), dtype=int), ["white"])
+    for index in range(height * width):
+        i, j = divmod(index, width)
+        axes.text(j + 0.5, i + 0.5, str(index), ha="center", va="center", color=INK)
+    axes.set_xticks(np.arange(width) + 0.5, [f"j={j}" for j in range(width)])
+    axes.set_yticks(np.arange(height) + 0.5, [f"i={i}" for i in range(height)])
+    axes.tick_params(length=0, labelsize=8, labelcolor=INK)
+    axes.set_title("image: order of the pixels", fontsize=12, color=INK)

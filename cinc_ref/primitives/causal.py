@@ -1,0 +1,139 @@
+"""The five operations that are closed under differentiation, each derivative one line of algebra.
+
+M is the matrix of the causal convolution. g is the gradient with respect to the output (reverse
+mode) or the direction in which an argument moves (forward mode). Arguments are trusted; the
+checked functions for users are in `cinc_ref.primitives.convolution`.
+"""
+
+import numpy as np
+from autograd.extend import defjvp, defvjp, primitive
+
+from cinc_ref.kernels import textbook
+
+
+def _to_kernel(images, corner):
+    """Images as the kernels take them: seen from the padded corner, C-contiguous, native."""
+    seen = images[:, :, :: -1 if "bottom" in corner else 1, :: -1 if "right" in corner else 1]
+    return np.require(seen, images.dtype.newbyteorder("="), "CAW")
+
+
+_from_kernel = _to_kernel  # a flip undoes itself
+
+
+def _plain_kernel(kernel):
+    return np.require(kernel, kernel.dtype.newbyteorder("="), "CAW")
+
+
+def _apply(operation, images, kernel, geometry):
+    images = _to_kernel(images, geometry.corner)
+    result = operation(images, _plain_kernel(kernel), geometry.dilation, geometry.anchor)
+    return _from_kernel(result, geometry.corner)
+
+
+@primitive
+def causal_conv(x, kernel, geometry):
+    """M x."""
+    return _apply(textbook.conv, x, kernel, geometry)
+
+
+@primitive
+def causal_conv_transpose(g, kernel, geometry):
+    """M^T g."""
+    return _apply(textbook.conv_transpose, g, kernel, geometry)
+
+
+@primitive
+def causal_solve(y, kernel, geometry):
+    """M^{-1} y."""
+    return _apply(textbook.substitute, y, kernel, geometry)
+
+
+@primitive
+def causal_solve_transpose(g, kernel, geometry):
+    """M^{-T} g."""
+    return _apply(textbook.substitute_transpose, g, kernel, geometry)
+
+
+@primitive
+def causal_conv_weight_grad(x, g, shape, geometry):
+    """The kernel of the linear form K -> <g, M(K) x>."""
+    return textbook.conv_weight_grad(
+        _to_kernel(x, geometry.corner),
+        _to_kernel(g, geometry.corner),
+        shape,
+        geometry.dilation,
+        geometry.anchor,
+    )
+
+
+# y = M x
+defvjp(
+    causal_conv,
+    lambda y, x, kernel, geometry: lambda g: causal_conv_transpose(g, kernel, geometry),
+    lambda y, x, kernel, geometry: lambda g: causal_conv_weight_grad(x, g, kernel.shape, geometry),
+)
+defjvp(
+    causal_conv,
+    lambda g, y, x, kernel, geometry: causal_conv(g, kernel, geometry),
+    lambda g, y, x, kernel, geometry: causal_conv(x, g, geometry),
+)
+
+# y = M^T u, so <g, y> = <u, M g>
+defvjp(
+    causal_conv_transpose,
+    lambda y, u, kernel, geometry: lambda g: causal_conv(g, kernel, geometry),
+    lambda y, u, kernel, geometry: lambda g: causal_conv_weight_grad(g, u, kernel.shape, geometry),
+)
+defjvp(
+    causal_conv_transpose,
+    lambda g, y, u, kernel, geometry: causal_conv_transpose(g, kernel, geometry),
+    lambda g, y, u, kernel, geometry: causal_conv_transpose(u, g, geometry),
+)
+
+# k = weight gradient of (x, u), so <g, k> = <u, M(g) x>
+defvjp(
+    causal_conv_weight_grad,
+    lambda k, x, u, shape, geometry: lambda g: causal_conv_transpose(u, g, geometry),
+    lambda k, x, u, shape, geometry: lambda g: causal_conv(x, g, geometry),
+)
+defjvp(
+    causal_conv_weight_grad,
+    lambda g, k, x, u, shape, geometry: causal_conv_weight_grad(g, u, shape, geometry),
+    lambda g, k, x, u, shape, geometry: causal_conv_weight_grad(x, g, shape, geometry),
+)
+
+# x = M^{-1} y, so dx = M^{-1} (dy - dM x)
+defvjp(
+    causal_solve,
+    lambda x, y, kernel, geometry: lambda g: causal_solve_transpose(g, kernel, geometry),
+    lambda x, y, kernel, geometry: (
+        lambda g: (
+            -causal_conv_weight_grad(
+                x, causal_solve_transpose(g, kernel, geometry), kernel.shape, geometry
+            )
+        )
+    ),
+)
+defjvp(
+    causal_solve,
+    lambda g, x, y, kernel, geometry: causal_solve(g, kernel, geometry),
+    lambda g, x, y, kernel, geometry: -causal_solve(causal_conv(x, g, geometry), kernel, geometry),
+)
+
+# v = M^{-T} u, so dv = M^{-T} (du - dM^T v)
+defvjp(
+    causal_solve_transpose,
+    lambda v, u, kernel, geometry: lambda g: causal_solve(g, kernel, geometry),
+    lambda v, u, kernel, geometry: (
+        lambda g: (
+            -causal_conv_weight_grad(causal_solve(g, kernel, geometry), v, kernel.shape, geometry)
+        )
+    ),
+)
+defjvp(
+    causal_solve_transpose,
+    lambda g, v, u, kernel, geometry: causal_solve_transpose(g, kernel, geometry),
+    lambda g, v, u, kernel, geometry: (
+        -causal_solve_transpose(causal_conv_transpose(v, g, geometry), kernel, geometry)
+    ),
+)

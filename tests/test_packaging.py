@@ -1,0 +1,111 @@
+"""What an installation brings, and what an import costs."""
+
+import configparser
+import os
+import re
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import cinc_ref
+from cinc_ref._extras import extra
+from cinc_ref.errors import MissingExtraError
+
+ROOT = Path(__file__).parents[1]
+SETUP = configparser.RawConfigParser()
+SETUP.read(ROOT / "setup.cfg", encoding="utf-8")
+
+
+def python(code):
+    """What a fresh interpreter prints when it runs `code`."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    result = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    return result.stdout.strip()
+
+
+def test_version_is_the_one_of_setup_cfg_and_changelog():
+    version = SETUP["metadata"]["version"]
+    assert cinc_ref.__version__ == version
+    assert f"## {version} " in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+
+
+def test_pyproject_holds_the_build_system_alone():
+    tables = re.findall(r"^\[(.+)\]$", (ROOT / "pyproject.toml").read_text(), flags=re.MULTILINE)
+    assert tables == ["build-system"]
+
+
+def test_ci_runs_the_test_command_of_the_readme():
+    command = "python -m pip install tox && python -m tox"
+    assert (ROOT / ".ci" / "run").read_text().rstrip().endswith("\n" + command)
+    assert os.access(ROOT / ".ci" / "run", os.X_OK)
+    assert f"\n{command}\n" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_import_loads_nothing_until_it_is_used():
+    loaded = python("import sys, cinc_ref; print(*sys.modules)").split()
+    heavy = {"numpy", "scipy", "numba", "autograd", "matplotlib", "sklearn", "typer", "hypothesis"}
+    assert not heavy & set(loaded)
+
+
+def test_the_operation_loads_no_optional_package():
+    loaded = python("import sys, cinc_ref; cinc_ref.conv_inverse; print(*sys.modules)").split()
+    assert not {"matplotlib", "sklearn", "typer", "rich", "hypothesis"} & set(loaded)
+
+
+def test_every_public_name_exists_and_is_listed():
+    for name in cinc_ref.__all__:
+        assert getattr(cinc_ref, name) is not None
+    assert set(cinc_ref.__all__) <= set(dir(cinc_ref))
+    with pytest.raises(AttributeError, match="no_such_name"):
+        _ = cinc_ref.no_such_name
+
+
+@pytest.mark.parametrize("name", ["cli", "data", "plots"])
+def test_missing_extra_names_the_pip_install_that_brings_it(name):
+    assert name in SETUP["options.extras_require"]
+    with pytest.raises(MissingExtraError) as raised, extra(name):
+        import_module("no_such_package.inner")
+    assert str(raised.value) == (
+        f'no_such_package is not installed; pip install "cinc_ref[{name}]"'
+    )
+
+
+@pytest.mark.parametrize(
+    ("missing", "module", "name"),
+    [("typer", "cli", "cli"), ("rich", "cli", "cli"), ("matplotlib", "plots", "plots")],
+)
+def test_a_module_whose_extra_is_missing_says_so(missing, module, name):
+    printed = python(
+        f"""
+import sys
+sys.modules["{missing}"] = None  # importing it raises ModuleNotFoundError
+from cinc_ref.errors import MissingExtraError
+try:
+    import cinc_ref.{module}
+except MissingExtraError as error:
+    print(error)
+"""
+    )
+    assert printed == f'{missing} is not installed; pip install "cinc_ref[{name}]"'
+
+
+def test_digits_without_scikit_learn_says_so():
+    printed = python(
+        """
+import sys
+sys.modules["sklearn"] = None
+from cinc_ref.data import digits
+from cinc_ref.errors import MissingExtraError
+try:
+    digits()
+except MissingExtraError as error:
+    print(error)
+"""
+    )
+    assert printed == 'sklearn is not installed; pip install "cinc_ref[data]"'
