@@ -10,10 +10,11 @@ from math import isqrt, log10
 import numpy as np
 
 from cinc_ref import _checks
-from cinc_ref.theory.exact import to_float
+from cinc_ref.errors import DtypeError
+from cinc_ref.theory.exact import matrix_inverse, to_float, to_fractions
 from cinc_ref.theory.growth import growth_rate
 from cinc_ref.theory.impulse import norms
-from cinc_ref.theory.substitution import check_invertible
+from cinc_ref.theory.substitution import check_invertible, is_clearly_invertible
 
 UNDECIDED = 0.02
 
@@ -76,9 +77,7 @@ class Stability:
 
     def digits(self, dtype):
         """Decimal digits of the largest pixel that an inverse in this dtype keeps; 0 is none."""
-        most = -log10(np.finfo(dtype).eps)
-        error = self.expected_error(dtype)
-        return min(max(-log10(error), 0.0), most) if error < 1 else 0.0
+        return _digits(self.expected_error(dtype), dtype)
 
 
 def condition_number(kernel, size, *, dilation=1, anchor=None):
@@ -125,6 +124,14 @@ def condition_number(kernel, size, *, dilation=1, anchor=None):
     return to_float(found.conv * found.inverse)
 
 
+def condition_and_digits(kernel, size, geometry, dtype):
+    """Condition number and digits kept, as `stability` gives them, without the rest; unchecked."""
+    d = geometry.dilation
+    found = norms(kernel, (-(-size[0] // d), -(-size[1] // d)), geometry.anchor)
+    error = float(np.finfo(dtype).eps) * _square_root(found.squares)
+    return to_float(found.conv * found.inverse), _digits(error, dtype)
+
+
 def stability(kernel, size, *, dilation=1, anchor=None):
     """How usable the inverse of a convolution is, on this image size and on larger ones.
 
@@ -162,9 +169,9 @@ def stability(kernel, size, *, dilation=1, anchor=None):
     image_size = _checks.check_size(size)
     kernel, size, anchor = _checked(kernel, size, dilation, anchor)
     found = norms(kernel, size, anchor)
-    floats = _trimmed(kernel.astype(np.float64), anchor)
-    certificate, bound = _certificate(*floats)
-    verdict, rate, margin, reason = _verdict(*floats, certificate)
+    inverse, scaled, anchor = _normalized(kernel, anchor)
+    certificate, bound = _certificate(inverse, scaled, anchor)
+    verdict, rate, margin, reason = _verdict(scaled, anchor, certificate)
     return Stability(
         size=image_size,
         inverse_norm=to_float(found.inverse),
@@ -192,27 +199,39 @@ def _checked(kernel, size, dilation, anchor):
     height, width = _checks.check_size(size)
     geometry = _checks.check_geometry(kernel, dilation=dilation, anchor=anchor)
     _checks.check_finite(kernel, "kernel")
+    if kernel.dtype == object and not np.all(np.abs(kernel) < 2**1000):
+        raise DtypeError("kernel must hold numbers below 2^1000 in magnitude")
     check_invertible(kernel, geometry.anchor)
     d = geometry.dilation
     return kernel, (-(-height // d), -(-width // d)), geometry.anchor
 
 
-def _trimmed(kernel, anchor):
-    """The kernel without outer rows and columns of zeros, and its anchor."""
+def _normalized(kernel, anchor):
+    """B^{-1}, and B^{-1} K without outer rows and columns of zeros with its anchor, as floats.
+
+    A corner block that rounding may make singular is inverted in Fractions.
+    """
+    corner = kernel[:, :, *anchor]
+    if is_clearly_invertible(corner):
+        kernel = kernel.astype(np.float64)
+        inverse = np.linalg.inv(kernel[:, :, *anchor])
+    else:
+        inverse, kernel = matrix_inverse(corner), to_fractions(kernel)
+    scaled = np.tensordot(inverse, kernel, axes=1).astype(np.float64)
+    scaled[:, :, *anchor] = np.eye(len(kernel))
     p, q = anchor
-    rows = np.flatnonzero(kernel.any(axis=(0, 1, 3)))
-    columns = np.flatnonzero(kernel.any(axis=(0, 1, 2)))
-    top, left, right = min(rows[0], p), min(columns[0], q), max(columns[-1], q)
-    return kernel[:, :, top : p + 1, left : right + 1], (p - int(top), q - int(left))
+    rows = np.flatnonzero(scaled.any(axis=(0, 1, 3)))
+    columns = np.flatnonzero(scaled.any(axis=(0, 1, 2)))
+    top, left, right = rows[0], columns[0], columns[-1]
+    trimmed = scaled[:, :, top : p + 1, left : right + 1]
+    return inverse.astype(np.float64), trimmed, (p - int(top), q - int(left))
 
 
-def _certificate(kernel, anchor):
+def _certificate(inverse, kernel, anchor):
     """S, and the bound of ||M^{-1}||_2 that follows from it."""
-    inverse = np.linalg.inv(kernel[:, :, *anchor])
-    others = kernel.copy()
-    others[:, :, *anchor] = 0
-    scaled = np.einsum("oc,ciab->aboi", inverse, others)
-    total = float(np.linalg.norm(scaled, 2, axis=(2, 3)).sum())
+    others = kernel.transpose(2, 3, 0, 1).copy()
+    others[anchor] = 0
+    total = float(np.linalg.norm(others, 2, axis=(2, 3)).sum())
     bound = float(np.linalg.norm(inverse, 2)) / (1 - total) if total < 1 else np.inf
     return total, bound
 
@@ -232,6 +251,12 @@ def _verdict(kernel, anchor, certificate):
     if rate < 1:
         return "bounded", rate, margin, f"its response decays by a factor of {rate:.3g} a step"
     return "growing", rate, margin, f"its response grows by a factor of {rate:.3g} a step"
+
+
+def _digits(error, dtype):
+    """Digits that an error relative to the largest pixel leaves."""
+    most = -log10(np.finfo(dtype).eps)
+    return min(max(-log10(error), 0.0), most) if error < 1 else 0.0
 
 
 def _square_root(number):

@@ -14,7 +14,7 @@ import numpy as np
 
 from cinc_ref._checks import Geometry
 from cinc_ref.theory.exact import matrix_inverse, to_integers
-from cinc_ref.theory.substitution import convolve, substitute
+from cinc_ref.theory.substitution import convolve, is_clearly_invertible, substitute
 
 ACCURACY = 1e-8
 
@@ -71,7 +71,7 @@ def _norms_in_floats(kernel, size, geometry):
     """The norms, and a bound of their relative error (NaN or infinite after an overflow)."""
     impulses = _impulses(kernel, size, geometry, np.float64)
     corner = kernel[:, :, *geometry.anchor]
-    if np.linalg.matrix_rank(corner) < len(corner):
+    if not is_clearly_invertible(corner):
         return Norms(1.0, 1.0, 1.0, 1.0), np.inf
     inverse = np.linalg.inv(corner).T
     response = substitute(impulses, kernel, lambda rest: rest @ inverse, geometry)

@@ -119,9 +119,19 @@ def substitute(y, kernel, solve, geometry, transpose=False):
     return _to_corner(x, geometry.corner, transpose)
 
 
+def is_clearly_invertible(block):
+    """Whether floating point proves a matrix invertible: its condition is far below 1/eps."""
+    try:
+        condition = np.linalg.cond(block.astype(np.float64), 1)
+    except (OverflowError, np.linalg.LinAlgError):
+        return False
+    return bool(len(block) * condition < 1e12)
+
+
 def check_invertible(kernel, anchor):
-    """Refuse a singular corner block, decided exactly."""
-    if matrix_determinant(kernel[:, :, *anchor]) == 0:
+    """Refuse a singular corner block; what floating point cannot clear is decided exactly."""
+    block = kernel[:, :, *anchor]
+    if not is_clearly_invertible(block) and matrix_determinant(block) == 0:
         p, q = anchor
         raise SingularKernelError(
             f"the corner block kernel[:, :, {p}, {q}] must be invertible; "
