@@ -160,7 +160,7 @@ def find(name, statement, source, cases, found):
         return evidence
     if evidence.verdict == "holds":
         return replace(evidence, verdict="fails", reason="no such case was found")
-    return replace(evidence, verdict="holds")
+    return replace(evidence, verdict="holds", reason=evidence.counterexample.problem)
 
 
 def load_counterexample(path):

@@ -37,7 +37,8 @@ def to_float(number):
 def log_abs(number):
     """log|number| in nats, of an integer or Fraction of any size but 0."""
     number = abs(Fraction(number))
-    return log(number.numerator) - log(number.denominator)
+    exponent = number.numerator.bit_length() - number.denominator.bit_length()
+    return log(float(number / Fraction(2) ** exponent)) + exponent * log(2)
 
 
 def matrix_determinant(matrix):

@@ -93,7 +93,11 @@ def _singular(rng, effort, padding, name):
     def found(case):
         singular = matrix_determinant(padded_matrix(case.kernel, case.size, padding)) == 0
         causal = matrix_determinant(padded_matrix(case.kernel, case.size, "causal"))
-        return f"det M = 0, but {causal} with causal padding" if singular and causal else ""
+        if not (singular and causal):
+            return ""
+        size = f"{case.size[0]}x{case.size[1]}"
+        kernel = case.kernel[0, 0].tolist()
+        return f"{kernel} on {size} has det M = 0, but {causal} with causal padding"
 
     def cases():
         for _ in range(500 * effort):
