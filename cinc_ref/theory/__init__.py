@@ -19,6 +19,7 @@ _HOME_OF = {
     "is_invertible": "invertibility",
     "load_counterexample": "evidence",
     "null_image": "invertibility",
+    "padded_matrix": "padding",
     "parameter_counts": "systems",
     "stability": "conditioning",
     "verify": "verification",
