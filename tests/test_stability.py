@@ -233,16 +233,11 @@ def test_certificate_bounds_every_inverse(problem):
 
 
 def test_no_silent_nan():
-    size = 12 if INTERPRETED else 32
-    y = np.random.default_rng(0).normal(size=(2, 1, size, size)).astype(np.float32)
-    kernel = (
-        CORNER_ALMOST_0 if size == 32 else CORNER_ALMOST_0 * [[[[1e6, 1, 1], [1] * 3, [1] * 3]]]
-    )
-    kernel = kernel.astype(np.float32)
-    condition = theory.condition_number(kernel, (size, size))
+    y = np.random.default_rng(0).normal(size=(2, 1, 32, 32)).astype(np.float32)
+    condition = theory.condition_number(CORNER_ALMOST_0, (32, 32))
     for check in (False, True):
         with pytest.warns(IllConditionedWarning, match="condition number is") as caught:
-            x = cr.conv_inverse(y, kernel, check=check)
+            x = cr.conv_inverse(y, CORNER_ALMOST_0, check=check)
         assert not np.isfinite(x).all()
         warning = caught[0].message
         assert warning.condition_number == condition and warning.digits == 0

@@ -19,6 +19,9 @@ def to_fractions(array):
 
 def to_integers(array):
     """Python integers n and one positive integer s with ``array == n / s``, exactly."""
+    array = np.asarray(array)
+    if array.dtype.kind in "iu":
+        return array.astype(object), 1
     fractions = to_fractions(array)
     scale = lcm(*(number.denominator for number in fractions.ravel()))
     integers = np.empty(fractions.size, dtype=object)
@@ -69,7 +72,7 @@ def matrix_determinant(matrix):
     """
     matrix = _square(matrix)
     rows, scales = zip(*(to_integers(row) for row in matrix), strict=True)
-    determinant = Fraction(bareiss([list(row) for row in rows]))
+    determinant = Fraction(bareiss(rows))
     for scale in scales:
         determinant /= scale
     return int(determinant) if determinant.denominator == 1 else determinant
@@ -103,28 +106,31 @@ def matrix_inverse(matrix):
 
 
 def bareiss(rows):
-    """The determinant of a list of rows, which it uses up, by fraction-free elimination.
+    """The determinant of a list of rows by fraction-free elimination.
 
     Every intermediate value is a minor of the matrix (Bareiss, "Sylvester's identity and
     multistep integer-preserving Gaussian elimination", 1968), so the divisions leave no remainder
     and numbers grow only as minors do. The entries come from any ring with exact division:
     Python integers, or polynomials.
     """
-    size, sign, previous = len(rows), 1, 1
-    for k in range(size - 1):
-        pivot = next((i for i in range(k, size) if rows[i][k]), None)
+    rows, sign, previous = list(rows), 1, 1
+    while len(rows) > 1:
+        pivot = next((i for i, row in enumerate(rows) if row[0]), None)
         if pivot is None:
             return 0 * rows[0][0]
-        if pivot != k:
-            rows[k], rows[pivot] = rows[pivot], rows[k]
-            sign = -sign
-        top = rows[k]
-        for i in range(k + 1, size):
-            row, factor = rows[i], rows[i][k]
-            for j in range(k + 1, size):
-                row[j] = (row[j] * top[k] - factor * top[j]) // previous
-        previous = top[k]
-    return sign * rows[-1][-1]
+        first, *top = rows.pop(pivot)
+        sign = -sign if pivot % 2 else sign
+        rows = [_eliminated(row, first, top, previous) for row in rows]
+        previous = first
+    return sign * rows[0][0]
+
+
+def _eliminated(row, first, top, previous):
+    """The row without its first entry, once a multiple of the pivot row (first, *top) made it 0."""
+    factor, *rest = row
+    if factor:
+        return [(a * first - factor * b) // previous for a, b in zip(rest, top, strict=True)]
+    return [a * first // previous if a else a for a in rest]
 
 
 def _echelon(rows):

@@ -36,7 +36,7 @@ def verify(implementation=None, *, seed=0, effort=1):
     seed : int
         The random cases follow from it.
     effort : int
-        Multiplies the number of cases. Effort 1 takes about 10 seconds on one core.
+        Multiplies the number of cases. Effort 1 takes about 5 seconds on one core.
 
     Returns
     -------
