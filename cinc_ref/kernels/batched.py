@@ -31,9 +31,19 @@ if numba.config.DISABLE_JIT:
 else:
     from cinc_ref.kernels import blocks
 
-VECTOR_BYTES = 64 if binding.get_host_cpu_features().get("avx512f") else 32
+
+def _vector_bytes():
+    """The width of the registers; a wrong guess costs speed alone."""
+    try:
+        features = binding.get_host_cpu_features()
+    except RuntimeError:  # LLVM does not know this kind of machine
+        return 16
+    return 64 if features.get("avx512f") else 32 if features.get("avx2") else 16
+
+
+VECTOR_BYTES = _vector_bytes()
 ROWS = 12 if VECTOR_BYTES == 64 else 6
-"""The most channels in one block: sums and factors then fill the registers without spilling."""
+"""The most channels in one block: 32 registers with AVX-512, else 16, hold it without spilling."""
 
 
 def conv(x, kernel, dilation, anchor, flips=(False, False)):
