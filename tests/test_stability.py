@@ -206,6 +206,18 @@ def test_the_bidisk_test_would_be_wrong_for_half_planes():
     assert found.verdict == "bounded" and found.rate == pytest.approx(0.9)
 
 
+def test_rows_on_the_edge_of_stability():
+    """det T_0 has zeros on the unit circle, of which rounding must make neither verdict."""
+    for zeros in ([1.0, -1.0], [1.0, -2.0, 1.0], [-1.0, 3.0, -3.0, 1.0]):
+        cancels = np.array([[[[-0.1 * tap / 3 for tap in zeros], [tap / 3 for tap in zeros]]]])
+        assert theory.stability(cancels / 7, (3, 3)).rate <= 1 + 1e-4  # (1 - z)^k (1 - 0.1 w)
+        grows = np.array([[[[0.0] * (len(zeros) - 1) + [0.5], zeros]]])
+        assert theory.stability(grows, (3, 3)).verdict == "growing"
+        assert campaign.inverse_norm(grows, 24, (1, len(zeros) - 1)) > 1e3
+    edge = np.array([[[[1.0, -1.0], [-1.0, 1.0]]]]) / 3
+    assert theory.stability(edge, (3, 3)).verdict == "undecided"
+
+
 def test_rates_are_known_for_simple_recursions():
     for taps, rate in (([2.0, 1.0], 2), ([0.5, 1.0], 0.5), ([0.0, 1.0], 0), ([1.0, 1.0], 1)):
         row = theory.stability(np.array([[[taps]]]), (2, 2))
@@ -248,7 +260,7 @@ def test_no_silent_nan():
 def test_no_silent_nan_in_the_gradient():
     y = np.ones((1, 1, 12, 12), np.float32)
     kernel = np.array([[[[1e4, 1.0]]]], np.float32)
-    with pytest.warns(IllConditionedWarning, match="not finite"):
+    with np.errstate(all="ignore"), pytest.warns(IllConditionedWarning, match="not finite"):
         cr.conv_inverse_vjp(y, kernel, y)
 
 
