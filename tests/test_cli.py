@@ -1,5 +1,6 @@
 """The command line: help, exit codes, one-line errors, and what verify prints."""
 
+import json
 import os
 import subprocess
 import sys
@@ -117,6 +118,60 @@ def test_verify_exits_with_1_if_a_claim_fails(capsys, verify_returns):
     assert "1 of 3 claims hold, 1 fail" in " ".join(out.split())
     for text in ("round trip", "0.5", "1e-10", "C = 2", "no conv_inverse", "1,200"):
         assert text in out
+
+
+def test_verify_writes_json(capsys, tmp_path, verify_returns):
+    verify_returns(evidence(), evidence(worst=float("inf"), bound=10.0, verdict="fails"))
+    path = tmp_path / "evidence.json"
+    assert run(capsys, "verify", "--json", path)[0] == 1
+    report = json.loads(path.read_text(encoding="utf-8"))
+    assert report["version"] == cinc_ref.__version__
+    assert [item["verdict"] for item in report["evidence"]] == ["holds", "fails"]
+    assert report["evidence"][1]["worst"] == "inf"
+    code, _, err = run(capsys, "verify", "--json", tmp_path / "missing" / "evidence.json")
+    assert code == 1
+    assert_one_line_error(err)
+
+
+@pytest.fixture
+def kernel_file(tmp_path):
+    """A useless half-plane kernel."""
+    np.save(tmp_path / "kernel.npy", np.array([[[[0.8, 0.2, 0.1], [-0.6, 0.05, 0.0]]]]))
+    return tmp_path / "kernel.npy"
+
+
+def test_verify_explains_a_kernel(capsys, kernel_file):
+    options = ("--kernel", kernel_file, "--size", "12x8", "--anchor", "1,1", "--dilation", 1)
+    code, out, err = run(capsys, "verify", *options)
+    assert (code, err) == (0, "")
+    for part in ("Invertible: yes, K_nn = 0.05", "12x8", "float32: useless", "grows exponentially"):
+        assert part in out
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--size", "3x3"], ["--kernel", "k.npy"], ["--kernel", "k.npy", "--size", "3"]],
+)
+def test_verify_wants_kernel_and_size_together(capsys, options):
+    code, _, err = run(capsys, "verify", *options)
+    assert code == 2
+    assert "--size" in err
+
+
+def test_verify_refuses_what_is_no_kernel(capsys, kernel_file, tmp_path):
+    np.savez(tmp_path / "several.npz", a=np.ones(3))
+    np.save(tmp_path / "flat.npy", np.ones((3, 3)))
+    (tmp_path / "empty.npy").touch()
+    (tmp_path / "text.npy").write_text("no array")
+    for name in ("several.npz", "flat.npy", "empty.npy", "text.npy", "missing.npy"):
+        code, _, err = run(capsys, "verify", "--kernel", tmp_path / name, "--size", "3x3")
+        assert code == 1
+        assert_one_line_error(err)
+    code, _, err = run(
+        capsys, "verify", "--kernel", kernel_file, "--size", "3x3", "--anchor", "1,0"
+    )
+    assert code == 1
+    assert "taps after the anchor" in err
 
 
 def test_verify_prints_brackets_as_they_are(capsys, verify_returns):
