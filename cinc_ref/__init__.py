@@ -15,7 +15,7 @@ _HOME_OF = {
     "log_abs_det": "cinc_ref.primitives.corner",
     "convolution_matrix": "cinc_ref.theory.matrix",
 }
-_SUBMODULES = ("bijections", "data", "errors", "flows", "plots", "theory")
+_SUBMODULES = ("bijections", "data", "errors", "flows", "interop", "plots", "testing", "theory")
 
 __all__ = [*_HOME_OF, *_SUBMODULES]
 
