@@ -6,6 +6,8 @@ from cinc_ref.testing.failure import CheckFailure, disagreement, to_numpy
 from cinc_ref.testing.jacobian import slogdet_of
 
 BASE_POINTS = 3
+ROUNDING = 1e3
+"""Rounding units allowed, times the layer's conditioning (Skeel's number of its Jacobian)."""
 WORST_ERROR = 0.1
 """Of log|det J| by differences; a point that is worse, as beside a kink, decides nothing."""
 LARGEST = 400
@@ -56,39 +58,27 @@ def check_bijection(forward, inverse, x, volume_preserving=False):
     x = layer.x
     y, log_det = layer.call("forward", x)
     _shapes(layer, x, y, log_det)
-    points = _points_between(y)
-    back, minus_log_det = layer.call("inverse", y)
-    other, other_log_det = layer.call("inverse", points)
-    again, again_log_det = layer.call("forward", other)
-    layer.require_shape("inverse_undoes_forward", back, x.shape, "x from inverse(y)")
-    layer.require_shape("log_det_shape", minus_log_det, (len(x),), "log_det of inverse(y)")
-    jacobians = [slogdet_of(layer.forward_array, image) for image in x[:BASE_POINTS]]
-
-    loose = 1e3 * layer.eps * max(jacobian.conditioning for jacobian in jacobians)
-    _conclusive(layer, jacobians, loose)
-    layer.close("inverse_undoes_forward", back, x, loose * _size(x), "x from inverse(forward(x))")
-    layer.close(
-        "forward_undoes_inverse", again, points, loose * _size(y), "y from forward(inverse)"
-    )
-    bound = loose * (1 + np.abs(log_det))
-    layer.close("log_dets_are_antisymmetric", -minus_log_det, log_det, bound, "-log_det of inverse")
-    bound = loose * (1 + np.abs(again_log_det))
-    layer.close(
-        "log_dets_are_antisymmetric", -other_log_det, again_log_det, bound, "-log_det of inverse"
-    )
-    for k, jacobian in enumerate(jacobians):
-        if jacobian.error > WORST_ERROR:
-            continue
-        layer.close(
-            "log_det_is_that_of_the_jacobian",
-            log_det[k : k + 1],
-            np.full(1, jacobian.log_abs_det),
-            jacobian.error + loose * (1 + abs(jacobian.log_abs_det)),
-            f"log_det of image {k}; expected from differences of forward",
-        )
-    _images_apart(layer, x, y, log_det, "forward", loose)
-    _images_apart(layer, y, back, minus_log_det, "inverse", loose)
     _repeats(layer, x, y, log_det)
+    jacobians = [slogdet_of(layer.forward_array, image) for image in x[:BASE_POINTS]]
+    loose = ROUNDING * layer.eps * max(jacobian.conditioning for jacobian in jacobians)
+
+    _round_trip(layer, "inverse_undoes_forward", "inverse", y, x, loose, log_det)
+    points = _points_between(y)
+    other, other_log_det = layer.call("inverse", points)
+    layer.require_shape("image_shape", other, x.shape, "x from inverse(y)")
+    _round_trip(layer, "forward_undoes_inverse", "forward", other, points, loose, other_log_det)
+    _conclusive(layer, jacobians, loose)
+    for k, jacobian in enumerate(jacobians):
+        if jacobian.error <= WORST_ERROR:
+            layer.close(
+                "log_det_is_that_of_the_jacobian",
+                log_det[k : k + 1],
+                np.full(1, jacobian.log_abs_det),
+                jacobian.error + loose * (1 + abs(jacobian.log_abs_det)),
+                f"log_det of image {k}; expected from differences of forward",
+            )
+    _images_apart(layer, x, y, log_det, "forward", loose)
+    _images_apart(layer, y, *layer.call("inverse", y), "inverse", loose)
     _not_vacuous(layer, x, y, log_det, volume_preserving, loose)
 
 
@@ -113,7 +103,11 @@ class _Layer:
     def call(self, direction, array):
         """(result, log_det) as arrays; the input must stay as it is."""
         theirs = array.copy() if self.tensor is None else self.tensor.new_tensor(array)
-        result = self.functions[direction](theirs)
+        try:
+            result = self.functions[direction](theirs)
+        except Exception as error:
+            facts = {"of": direction, "got": f"{type(error).__name__}: {error}"}
+            self.fail("returns_a_pair", facts, error)
         if not (isinstance(result, tuple | list) and len(result) == 2):
             facts = {"expected": "a pair (images, log_det)", "got": type(result).__name__}
             self.fail("returns_a_pair", {"of": direction} | facts)
@@ -142,7 +136,7 @@ class _Layer:
         if got.shape != shape:
             self.fail(check, {"of": part, "expected": f"shape {shape}", "got": f"{got.shape}"})
 
-    def fail(self, check, facts):
+    def fail(self, check, facts, cause=None):
         """Raise the failure of a named check."""
         facts = facts | {"shapes": f"x {self.x.shape}", "dtype": str(self.x.dtype)}
         facts["seed"] = "none: everything follows from x"
@@ -150,7 +144,7 @@ class _Layer:
             "from cinc_ref.testing import check_bijection",
             "check_bijection(forward, inverse, x)",
         ]
-        raise CheckFailure(check, STATEMENTS[check], facts, snippet)
+        raise CheckFailure(check, STATEMENTS[check], facts, snippet) from cause
 
 
 STATEMENTS = {
@@ -184,6 +178,17 @@ def _shapes(layer, x, y, log_det):
             layer.fail(
                 "finite", {"of": what, "expected": "finite numbers", "got": "NaN or infinity"}
             )
+
+
+def _round_trip(layer, check, direction, start, end, loose, log_det):
+    """The way back from `start` leads to `end`, with minus the log-determinant of the way there."""
+    back, back_log_det = layer.call(direction, start)
+    layer.require_shape(check, back, end.shape, f"what {direction} returns")
+    layer.close(check, back, end, loose * _size(end), f"what {direction} returns")
+    layer.require_shape("log_det_shape", back_log_det, (len(end),), f"log_det of {direction}")
+    bound = loose * (1 + np.abs(log_det))
+    part = f"minus the log_det of {direction}; expected that of the way there"
+    layer.close("log_dets_are_antisymmetric", -back_log_det, log_det, bound, part)
 
 
 def _conclusive(layer, jacobians, loose):

@@ -20,7 +20,7 @@ STATEMENTS = {
 }
 """The names under which `check_density` fails, and what each of them means."""
 
-DEGREES, SIGMAS = 5, 6
+DEGREES, SIGMAS, WAVES = 5, 6, 50
 
 
 def check_density(log_prob, sample, *, seed=0, draws=20_000):
@@ -31,8 +31,8 @@ def check_density(log_prob, sample, *, seed=0, draws=20_000):
     .. math::
         E_q\,[p / q] = 1, \qquad E_q\,[f\, p / q] = E_{\text{samples}}\,[f]
 
-    for f each coordinate, each square and each product of two. Both sides are averages, and the
-    check fails beyond six standard errors.
+    for f each coordinate, each square and product of two, and waves in random directions. Both
+    sides are averages, and the check fails beyond six standard errors.
 
     Parameters
     ----------
@@ -82,8 +82,8 @@ def check_density(log_prob, sample, *, seed=0, draws=20_000):
     with np.errstate(over="ignore"):
         weights = np.exp(evaluate(proposal.reshape(array.shape)) - log_q)
     _compare(fail, "density_integrates_to_one", weights[:, None], np.ones((1, 1)), ["integral"])
-    names, statistics = _moments(points, points.mean(axis=0), points.std(axis=0))
-    _, at_proposal = _moments(proposal, points.mean(axis=0), points.std(axis=0))
+    names, statistic = _statistics(rng, points.mean(axis=0), points.std(axis=0))
+    statistics, at_proposal = statistic(points), statistic(proposal)
     _compare(fail, "samples_follow_the_density", weights[:, None] * at_proposal, statistics, names)
 
 
@@ -129,13 +129,23 @@ def _student(rng, points):
     return points.mean(axis=0) + z @ factor.T, log_density
 
 
-def _moments(points, mean, deviation):
-    """Standardized coordinates, squares and products, each a column, and their names."""
-    z = (points - mean) / deviation
-    rows, columns = np.triu_indices(z.shape[1])
-    names = [f"mean of entry {k}" for k in range(z.shape[1])]
-    names += [f"mean of entry {i} times entry {j}" for i, j in zip(rows, columns, strict=True)]
-    return names, np.hstack([z, z[:, rows] * z[:, columns]])
+def _statistics(rng, mean, deviation):
+    """Names, and the function that gives each of them a column: moments and waves."""
+    d = len(mean)
+    pairs = np.triu_indices(d)
+    directions = rng.normal(size=(d, WAVES))
+    names = [f"mean of entry {k}" for k in range(d)]
+    names += [f"mean of entry {i} times entry {j}" for i, j in zip(*pairs, strict=True)]
+    names += [
+        f"mean of {f}(<{w.round(2).tolist()}, x>)" for f in ("cos", "sin") for w in directions.T
+    ]
+
+    def statistic(points):
+        z = (points - mean) / deviation
+        phases = z @ directions
+        return np.hstack([z, z[:, pairs[0]] * z[:, pairs[1]], np.cos(phases), np.sin(phases)])
+
+    return names, statistic
 
 
 def _compare(fail, check, left, right, names):
