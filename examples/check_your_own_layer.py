@@ -71,7 +71,7 @@ print(report)
 assert report.ok
 
 
-# %% A slip: the inverse takes the image for square. One check fails, and its name says where.
+# %% A slip: the inverse takes the image for square. The names of the failing checks say when.
 def for_square_images(y, kernel):
     x = conv_inverse(y, kernel)
     side = x.shape[3]

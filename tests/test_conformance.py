@@ -124,7 +124,7 @@ def test_report_names_failures_and_says_what_was_not_checked_and_why():
     assert "log_abs_det_in_nats" in report.failed and "log_abs_det_sign" in report.passed
     text = str(report)
     assert text.startswith("somebody's, seed 0: ")
-    assert "not checked, conv was not given: conv_square" in text
+    assert "not checked, conv was not given: conv_square" in text and " more\n" in text
     assert "not checked, option anchor was not declared: log_abs_det_anchor" in text
     assert report.not_checked["conv_inverse_square"] == "conv_inverse was not given"
     total = len(report.passed) + len(report.failed) + len(report.not_checked)

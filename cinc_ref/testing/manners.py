@@ -9,7 +9,7 @@ from cinc_ref.testing.catalogue import add_check
 from cinc_ref.testing.failure import CheckFailure
 from cinc_ref.testing.trial import INPUTS, answer
 
-SIZE = (3, 4)
+SIZE = (3, 3)
 
 
 def _parts(result):
@@ -89,9 +89,7 @@ def _images_do_not_see_each_other(trial, operation):
         others[np.arange(3) != k] *= -7
         got = _parts(trial.call(operation, problem, **{name: others}))[0]
         expected, rounding = answer(operation, problem)[0]
-        if got.shape != problem.x.shape:
-            facts = {"expected": f"shape {problem.x.shape}", "got": f"shape {got.shape}"}
-            raise trial.failure(problem, facts, operation, got)
+        trial.require_shape(operation, problem, got, problem.x.shape)
         part = f"image {k} after the others have changed"
         trial.agree(operation, problem, got[k], (expected[k], rounding[k]), part)
 

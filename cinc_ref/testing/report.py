@@ -6,6 +6,9 @@ from cinc_ref.errors import OptionError
 from cinc_ref.testing.catalogue import checks
 from cinc_ref.testing.failure import NotChecked
 
+FEW = 6
+"""How many unchecked names a printed report gives for each reason."""
+
 
 @dataclass(frozen=True)
 class Report:
@@ -62,9 +65,7 @@ class Report:
         reasons = {}
         for name, reason in self.not_checked.items():
             reasons.setdefault(reason, []).append(name)
-        blocks += [
-            f"not checked, {reason}: {', '.join(names)}" for reason, names in reasons.items()
-        ]
+        blocks += [f"not checked, {reason}: {_few(names)}" for reason, names in reasons.items()]
         return "\n\n".join(blocks)
 
 
@@ -120,6 +121,12 @@ def run_checks(implementation, seed=0, expected_failures=None):
             if name in expected_failures:
                 report.unexpected_passes[name] = expected_failures[name]
     return report
+
+
+def _few(names):
+    """The first names of a list; `Report.not_checked` has the others."""
+    more = f" and {len(names) - FEW} more" if len(names) > FEW else ""
+    return ", ".join(names[:FEW]) + more
 
 
 def check_names(names, catalogue):

@@ -79,8 +79,12 @@ class Trial:
         """Fail unless `got` is elementwise within `bound` of `expected`."""
         facts = disagreement(got, np.asarray(expected), np.asarray(bound))
         if facts:
-            if part:
-                facts = {"of": part} | facts
+            raise self.failure(problem, {"of": part or None} | facts, operation, got)
+
+    def require_shape(self, operation, problem, got, shape, part=""):
+        """Fail unless a result has this shape."""
+        if got.shape != shape:
+            facts = {"of": part or None, "expected": f"shape {shape}", "got": f"shape {got.shape}"}
             raise self.failure(problem, facts, operation, got)
 
     def equal(self, operation, problem, got, expected, part=""):
