@@ -1,15 +1,21 @@
 """Right implementations, each written its own way: none may fail a check at any seed.
 
-``python -m tests.right 200`` runs every check on all of them for 200 seeds.
+``python -m tests.right 200`` runs every check on all of them for 200 seeds, and the right layers
+and densities of `tests.bugs` with them.
 """
 
 import sys
-import time
 
 import numpy as np
 
 import cinc_ref as cr
-from cinc_ref.testing import Implementation, run_checks
+from cinc_ref.testing import (
+    CheckFailure,
+    Implementation,
+    check_bijection,
+    check_density,
+    run_checks,
+)
 
 OPTIONS = ("corner", "dilation", "anchor")
 
@@ -50,12 +56,13 @@ def dense():
         return np.linalg.slogdet(matrix(kernel, size, **options))[1]
 
     def kernel_gradient(x, g, kernel, **options):
-        """One convolution for every kernel entry that is not 0."""
+        """<g, x moved as the tap moves it>, tap after tap."""
         gradient = np.zeros_like(kernel)
-        for index in np.argwhere(kernel):
-            unit = np.zeros_like(kernel)
-            unit[tuple(index)] = 1
-            gradient[tuple(index)] = np.sum(g * conv(x, unit, **options))
+        for a, b in np.ndindex(kernel.shape[2:]):
+            if kernel[:, :, a, b].any():
+                tap = np.zeros_like(kernel)
+                tap[:, :, a, b] = np.eye(len(kernel))
+                gradient[:, :, a, b] = np.einsum("nohw,nchw->oc", g, conv(x, tap, **options))
         return gradient
 
     def conv_vjp(x, kernel, g, **options):
@@ -175,21 +182,45 @@ def pytorch():
 RIGHT = {"ours": ours, "dense": dense, "loops": loops, "pytorch": pytorch}
 
 
+def _failures_of_implementations(seed, implementations):
+    """(name, failed checks) of every implementation."""
+    for name, implementation in implementations.items():
+        yield name, run_checks(implementation, seed).failed
+
+
+def _failures_of_layers(seed):
+    """(name, failed check) of every right layer and density."""
+    from tests import bugs
+
+    for name, layer in bugs.RIGHT_LAYERS.items():
+        options = {"volume_preserving": name in bugs.VOLUME_PRESERVING}
+        yield name, _failed(check_bijection, *layer(seed), **options)
+    yield "density", _failed(check_density, *bugs.density(seed), seed=seed)
+
+
+def _failed(check, *arguments, **options):
+    try:
+        check(*arguments, **options)
+    except CheckFailure as failure:
+        return [failure.check]
+    return []
+
+
 def main(seeds):
     """Print every failed check; none is expected."""
-    failed = 0
-    for name, make in RIGHT.items():
-        start = time.perf_counter()
-        implementation = make()
-        for seed in range(seeds):
-            report = run_checks(implementation, seed)
-            failed += len(report.failed)
-            if not report.ok:
-                print(f"{name}, seed {seed}: {report.failed}", flush=True)
-        seconds = (time.perf_counter() - start) / seeds
-        print(f"{name}: {seeds} seeds, {seconds:.1f} s each", flush=True)
-    print(f"{failed} false alarms")
-    return failed
+    implementations = {name: make() for name, make in RIGHT.items()}
+    alarms = 0
+    for seed in range(seeds):
+        outcomes = [
+            *_failures_of_implementations(seed, implementations),
+            *_failures_of_layers(seed),
+        ]
+        for name, failed in outcomes:
+            alarms += len(failed)
+            if failed:
+                print(f"{name}, seed {seed}: {', '.join(failed)}", flush=True)
+    print(f"{seeds} seeds, {alarms} false alarms")
+    return alarms
 
 
 if __name__ == "__main__":
