@@ -191,6 +191,18 @@ def test_an_exception_is_a_failure_and_a_refusal_of_more_is_not():
         CATALOGUE["conv_inverse_dense_corner_block"](lower)
 
 
+@pytest.mark.parametrize(
+    "result", [None, 3.0, "y", [[1.0], [2.0, 3.0]], np.zeros((2, 3)), np.zeros(0)]
+)
+def test_results_of_another_kind_are_failures_not_crashes(result):
+    def function(*arrays):
+        return result
+
+    names = ("conv", "conv_inverse", "log_abs_det", "conv_vjp", "conv_inverse_vjp")
+    report = run_checks(Implementation(**dict.fromkeys(names, function), dtypes=["float64"]))
+    assert {f"{name}_square" for name in names} <= set(report.failed)
+
+
 def test_only_declared_options_are_passed():
     seen = set()
 

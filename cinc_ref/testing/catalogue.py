@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cinc_ref.testing.failure import NotChecked
+from cinc_ref.testing.failure import CheckFailure, NotChecked
 from cinc_ref.testing.trial import Trial
 
 _CATALOGUE = {}
@@ -48,7 +48,13 @@ class Check:
         """
         self._require(implementation)
         for dtype in implementation.dtypes:
-            self.body(Trial(implementation, self.name, self.statement, int(seed), dtype))
+            trial = Trial(implementation, self.name, self.statement, int(seed), dtype)
+            try:
+                self.body(trial)
+            except (CheckFailure, NotChecked):
+                raise
+            except Exception as error:  # a result of another kind or rank, deep in a comparison
+                raise trial.incomparable(error) from error
 
     def _require(self, implementation):
         for operation in self.operations:

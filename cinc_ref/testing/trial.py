@@ -107,14 +107,23 @@ class Trial:
         }
         return CheckFailure(self.check, self.statement, facts, self._snippet(problem, operation))
 
-    def _snippet(self, problem, operation):
-        inputs = ", ".join(f"problem.{name}" for name in INPUTS[operation])
-        return [
-            "from cinc_ref import testing",
-            f"problem = testing.{problem}",
-            f"# what went in, at first: implementation.{operation}({inputs}, **problem.options)",
-            f'dict(testing.checks())["{self.check}"](implementation, seed={self.seed})',
-        ]
+    def incomparable(self, error):
+        """The error for results of which not even the difference can be taken."""
+        facts = {
+            "expected": "results that can be compared",
+            "got": f"{type(error).__name__}: {error}",
+            "dtype": self.dtype,
+            "seed": self.seed,
+        }
+        return CheckFailure(self.check, self.statement, facts, self._snippet())
+
+    def _snippet(self, problem=None, operation=None):
+        lines = ["from cinc_ref import testing"]
+        if problem is not None:
+            inputs = ", ".join(f"problem.{name}" for name in INPUTS[operation])
+            lines.append(f"problem = testing.{problem}")
+            lines.append(f"# its call: implementation.{operation}({inputs}, **problem.options)")
+        return [*lines, f'dict(testing.checks())["{self.check}"](implementation, seed={self.seed})']
 
     def call_unless_refused(self, operation, problem):
         """The result; an error says that the implementation does not claim to do this."""
