@@ -285,14 +285,41 @@ def test_every_check_is_named_once_and_states_one_thing():
     "x, message",
     [
         (np.ones((3, 2), int), "float32 or float64"),
-        (np.ones((1, 2)), "at least two images"),
-        (np.ones((2, 401)), "1 to 400 entries"),
+        (np.ones((0, 2)), "N >= 1"),
+        (np.ones(3), "N >= 1"),
+        (np.ones((2, 1025)), "1 to 1024 entries"),
     ],
 )
 def test_images_on_which_a_layer_cannot_be_tested(x, message):
     with pytest.raises(CheckFailure, match=message) as raised:
         check_bijection(lambda x: x, lambda x: x, x)
     assert raised.value.check == "usable_input"
+
+
+def test_one_image_is_enough_to_find_the_published_slip():
+    forward, inverse, x = quad_coupling(0)
+    check_bijection(forward, inverse, x[:1])
+    with pytest.raises(CheckFailure, match="inverse_undoes_forward"):
+        check_bijection(*quad_coupling(0, published=True)[:2], x[:1])
+
+
+def test_kinks_are_stepped_around_or_decide_nothing():
+    """A leaky ReLU: differences across its kink are wrong, and are known to be."""
+
+    def forward(x):
+        slope = np.where(x > 0, 3.0, 0.5)
+        return slope * x, np.log(slope).sum(axis=1)
+
+    def inverse(y):
+        slope = np.where(y > 0, 3.0, 0.5)
+        return y / slope, -np.log(slope).sum(axis=1)
+
+    x = np.random.default_rng(0).normal(size=(3, 5))
+    x[0, 0] = 1e-6
+    check_bijection(forward, inverse, x)
+    with pytest.raises(CheckFailure) as raised:
+        check_bijection(forward, inverse, np.full((3, 5), 1e-9))
+    assert raised.value.check == "conclusive"
 
 
 def test_a_layer_that_raises_has_failed():
