@@ -93,8 +93,9 @@ def test_float32_stays_float32():
     assert {a.dtype for a in arrays} == {np.dtype(np.float32)}
 
 
-def test_gradient_against_finite_differences():
-    flow, params, x = _flow()
+@pytest.mark.parametrize("levels", [1, 2])
+def test_gradient_against_finite_differences(levels):
+    flow, params, x = _flow(levels=levels)
     gradient = grad(lambda p: anp.sum(flow.log_prob(p, x)))(params)
     rng = np.random.default_rng(2)
     for leaf, slope in zip(_leaves(params), _leaves(gradient), strict=True):
@@ -196,6 +197,10 @@ def test_images_that_do_not_fit_the_model():
         flow.bits_per_dim(params, x, rng)
     with pytest.raises(DataError, match="latents must have the shapes"):
         flow.decode(params, flow.encode(params, x)[:1])
+    with pytest.raises(CincError, match="x and the parameters must have the same dtype"):
+        flow.log_prob(params, x.astype(np.float32))
+    with pytest.raises(DataError, match="at least one image"):
+        flow.init(rng, x[:0])
     x[1, 0, 2, 3] = np.nan
     for function in (flow.log_prob, flow.encode):
         with pytest.raises(NonFiniteError, match=r"nan at index \(1, 0, 2, 3\)"):

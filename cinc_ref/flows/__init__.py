@@ -1,7 +1,7 @@
 """The multi-scale flow and the systems that it is built for."""
 
-from cinc_ref.flows.dequantize import bits_per_dim, dequantize
+from cinc_ref.flows.dequantize import bits_per_dim, dequantize, quantize
 from cinc_ref.flows.multiscale import Flow
 from cinc_ref.flows.systems import COUPLINGS, SYSTEMS, build
 
-__all__ = ["COUPLINGS", "SYSTEMS", "Flow", "bits_per_dim", "build", "dequantize"]
+__all__ = ["COUPLINGS", "SYSTEMS", "Flow", "bits_per_dim", "build", "dequantize", "quantize"]

@@ -1,4 +1,4 @@
-"""Between integer images and densities: uniform dequantization, and bits per dimension."""
+"""Between integer images and densities: dequantization and back, and bits per dimension."""
 
 import numpy as np
 
@@ -52,6 +52,34 @@ def dequantize(images, bins, rng, dtype=np.float64):
     x = (images + noise) / dtype.type(bins) - dtype.type(0.5)
     largest = np.nextafter(dtype.type(0.5), dtype.type(0))  # rounding must not reach 1/2
     return np.minimum(x.astype(dtype), largest)
+
+
+def quantize(x, bins):
+    r"""The integer images whose bins hold these points; what lies outside [-1/2, 1/2) is clipped.
+
+    .. math::
+        k = \lfloor (x + 1/2) \cdot \text{bins} \rfloor
+
+    Parameters
+    ----------
+    x : array_like of floats, any shape
+        For instance samples of a flow.
+    bins : int
+        How many levels there are; at most 65,536.
+
+    Returns
+    -------
+    ndarray of uint8 (uint16 for more than 256 bins), the shape of x
+        Levels 0 to bins - 1.
+
+    Examples
+    --------
+    >>> from cinc_ref.flows import quantize
+    >>> quantize([-0.7, -0.5, -0.1, 0.3, 0.9], 4)
+    array([0, 0, 1, 3, 3], dtype=uint8)
+    """
+    levels = np.floor((np.asarray(x) + 0.5) * bins)
+    return np.clip(levels, 0, bins - 1).astype(np.uint8 if bins <= 256 else np.uint16)
 
 
 def bits_per_dim(log_prob, dimensions, bins):

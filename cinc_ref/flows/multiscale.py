@@ -94,6 +94,8 @@ class Flow:
             If the batch does not fit.
         """
         x = self._checked(batch, "batch")
+        if not len(x):
+            raise DataError("batch must hold at least one image, whose statistics start the layers")
         levels, priors = [], []
         for level, chain in enumerate(self.chains):
             levels.append(chain.init(rng, x))
@@ -130,7 +132,7 @@ class Flow:
         DataError, DtypeError, NonFiniteError
             If x does not fit, or holds NaN or infinity.
         """
-        latents, log_det = self._encode(params, self._checked(x, "x"))
+        latents, log_det = self._encode(params, self._checked(x, "x", params))
         return sum((_standard_normal(z) for z in latents), log_det)
 
     def encode(self, params, x):
@@ -150,7 +152,7 @@ class Flow:
         ------
         DataError, DtypeError, NonFiniteError
         """
-        latents, _ = self._encode(params, self._checked(x, "x"))
+        latents, _ = self._encode(params, self._checked(x, "x", params))
         return tuple(batch_first(z) for z in latents)
 
     def decode(self, params, latents):
@@ -177,7 +179,7 @@ class Flow:
                 f"latents must have the shapes (N, C, H, W) of {self.latent_shapes}; got {shapes}"
             )
         for k, z in enumerate(latents):
-            self._check_values(z, f"latents[{k}]")
+            self._check_values(z, f"latents[{k}]", params)
         return batch_first(self._decode(params, [batch_last(z) for z in latents]))
 
     def sample(self, params, rng, n, temperature=1.0):
@@ -196,7 +198,7 @@ class Flow:
         -------
         ndarray, shape (n, C, H, W), dtype of the parameters
         """
-        dtype = _checks.plain(params["top"]["mean"]).dtype
+        dtype = _any_leaf(params).dtype
         draws = (rng.standard_normal((n, *shape), dtype) for shape in self.latent_shapes)
         return self.decode(params, [dtype.type(temperature) * z for z in draws])
 
@@ -222,19 +224,21 @@ class Flow:
         """
         images = np.asarray(images)
         check_fits(images, self.image_shape)
-        dtype = _checks.plain(params["top"]["mean"]).dtype
+        dtype = _any_leaf(params).dtype
         x = dequantize(images, self.bins, rng, dtype)
         return bits_per_dim(self.log_prob(params, x), int(np.prod(self.image_shape)), self.bins)
 
-    def _checked(self, x, name):
+    def _checked(self, x, name, params=None):
         x = _checks.as_array(x)
         check_fits(x, self.image_shape, name)
-        self._check_values(x, name)
+        self._check_values(x, name, params)
         return batch_last(x)
 
-    def _check_values(self, x, name):
+    def _check_values(self, x, name, params):
         value = _checks.plain(x)
         _checks.check_float(value, name)
+        if params is not None:
+            _checks.check_same_dtype(value, name, _any_leaf(params), "the parameters")
         _checks.check_finite(value, name)
 
     def _encode(self, params, x):
@@ -269,6 +273,11 @@ class Flow:
         h = add_bias(same_conv(kept, prior["weight"]), prior["bias"])
         half = h.shape[1] // 2
         return take_channels(h, 0, half), take_channels(h, half, 2 * half)
+
+
+def _any_leaf(params):
+    """One array of the parameters, for their dtype."""
+    return _checks.plain(params["top"]["mean"])
 
 
 def _standard_normal(z):

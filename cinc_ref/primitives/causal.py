@@ -8,61 +8,63 @@ checked functions for users are in `cinc_ref.primitives.convolution`.
 import numpy as np
 from autograd.extend import defjvp, defvjp, primitive
 
-from cinc_ref.kernels import textbook
+from cinc_ref.kernels import batched
 
 
-def _to_kernel(images, corner):
-    """Images as the kernels take them: seen from the padded corner, C-contiguous, native."""
-    seen = images[:, :, :: -1 if "bottom" in corner else 1, :: -1 if "right" in corner else 1]
-    return np.require(seen, images.dtype.newbyteorder("="), "CAW")
+def _flips(corner):
+    """Whether rows and columns run backwards, seen from the padded corner."""
+    return "bottom" in corner, "right" in corner
 
 
-_from_kernel = _to_kernel  # a flip undoes itself
-
-
-def _plain_kernel(kernel):
-    return np.require(kernel, kernel.dtype.newbyteorder("="), "CAW")
+def _batch_last(images):
+    """(N, C, H, W) as the kernels take them: contiguous (C, H, W, N), native byte order."""
+    return np.require(images.transpose(1, 2, 3, 0), images.dtype.newbyteorder("="), "CA")
 
 
 def _apply(operation, images, kernel, geometry):
-    images = _to_kernel(images, geometry.corner)
-    result = operation(images, _plain_kernel(kernel), geometry.dilation, geometry.anchor)
-    return _from_kernel(result, geometry.corner)
+    """A kernel on images; the result lies in memory as the images do, batch last or batch first."""
+    kernel = np.require(kernel, kernel.dtype.newbyteorder("="), "CAW")
+    flips = _flips(geometry.corner)
+    result = operation(_batch_last(images), kernel, geometry.dilation, geometry.anchor, flips)
+    result = result.transpose(3, 0, 1, 2)
+    is_batch_last = images.transpose(1, 2, 3, 0).flags.c_contiguous
+    return result if is_batch_last else np.ascontiguousarray(result)
 
 
 @primitive
 def causal_conv(x, kernel, geometry):
     """M x."""
-    return _apply(textbook.conv, x, kernel, geometry)
+    return _apply(batched.conv, x, kernel, geometry)
 
 
 @primitive
 def causal_conv_transpose(g, kernel, geometry):
     """M^T g."""
-    return _apply(textbook.conv_transpose, g, kernel, geometry)
+    return _apply(batched.conv_transpose, g, kernel, geometry)
 
 
 @primitive
 def causal_solve(y, kernel, geometry):
     """M^{-1} y."""
-    return _apply(textbook.substitute, y, kernel, geometry)
+    return _apply(batched.substitute, y, kernel, geometry)
 
 
 @primitive
 def causal_solve_transpose(g, kernel, geometry):
     """M^{-T} g."""
-    return _apply(textbook.substitute_transpose, g, kernel, geometry)
+    return _apply(batched.substitute_transpose, g, kernel, geometry)
 
 
 @primitive
 def causal_conv_weight_grad(x, g, shape, geometry):
     """The kernel of the linear form K -> <g, M(K) x>."""
-    return textbook.conv_weight_grad(
-        _to_kernel(x, geometry.corner),
-        _to_kernel(g, geometry.corner),
+    return batched.conv_weight_grad(
+        _batch_last(x),
+        _batch_last(g),
         shape,
         geometry.dilation,
         geometry.anchor,
+        _flips(geometry.corner),
     )
 
 

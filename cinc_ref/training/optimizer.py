@@ -1,0 +1,82 @@
+"""Optimizers on one flat vector, in place; the arithmetic keeps the vector's dtype.
+
+An optimizer is a function of the parameters, their gradient, two moments, the number of this step
+(counted from 1) and the learning rate. It changes parameters and moments, and keeps nothing else.
+"""
+
+import math
+
+import numpy as np
+
+
+def adam(parameters, gradient, moments, step, learning_rate, beta1=0.9, beta2=0.999, epsilon=1e-8):
+    r"""One step of Adam, with both moments corrected for their start at zero.
+
+    .. math::
+        m \leftarrow \beta_1 m + (1 - \beta_1) g, \quad
+        v \leftarrow \beta_2 v + (1 - \beta_2) g^2, \quad
+        \theta \leftarrow \theta - \eta \frac{m / (1 - \beta_1^t)}
+        {\sqrt{v / (1 - \beta_2^t)} + \epsilon}
+
+    Parameters
+    ----------
+    parameters, gradient : ndarray, shape (n,)
+    moments : ndarray, shape (2, n)
+        m and v, zeros before the first step.
+    step : int
+        t, from 1.
+    learning_rate : float
+
+    References
+    ----------
+    Kingma and Ba, "Adam", 2015, algorithm 1.
+    """
+    first, second = moments
+    first += (1 - beta1) * (gradient - first)
+    second += (1 - beta2) * (gradient * gradient - second)
+    spread = np.sqrt(second / (1 - beta2**step)) + epsilon
+    parameters -= (learning_rate / (1 - beta1**step)) * first / spread
+
+
+OPTIMIZERS = {"adam": adam}
+"""Name of an optimizer: its function."""
+
+
+def clip(gradient, norm, limit):
+    """Scale a gradient of this norm down, in place, to at most the limit; None is no limit."""
+    if limit is not None and norm > limit:
+        gradient *= limit / norm
+
+
+def norm(gradient):
+    """Euclidean norm, summed in float64 so that no finite float32 gradient overflows."""
+    return float(np.linalg.norm(gradient.astype(np.float64)))
+
+
+def learning_rate(peak, step, warmup, progress):
+    r"""The rate of a step: a linear warm-up, under half a cosine that reaches 0 at the end.
+
+    .. math::
+        \eta = \eta_{peak} \min(1, (k + 1) / \text{warmup})\; \tfrac12 (1 + \cos \pi p)
+
+    Parameters
+    ----------
+    peak : float
+    step : int
+        k, from 0.
+    warmup : int
+        Steps until the warm-up ends; 0 is none.
+    progress : float
+        p, the part of the run's budget that is spent, from 0 to 1.
+    """
+    rise = min(1.0, (step + 1) / warmup) if warmup else 1.0
+    return peak * rise * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
+
+
+def update_average(average, parameters, decay, step):
+    """Exponential (Polyak) average, in place, as after `step` steps.
+
+    The decay starts at 2/11 and rises to its final value, so that the start is soon forgotten.
+    """
+    decay = min(decay, (1 + step) / (10 + step))
+    average += (1 - decay) * (parameters - average)
