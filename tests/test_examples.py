@@ -12,10 +12,22 @@ def test_there_are_examples():
     assert EXAMPLES
 
 
+NEEDS = {  # what an example needs beyond cinc_ref, and how to install it
+    "check_your_own_layer": {"torch": "pip install torch"},
+    "check_a_library": {
+        "torch": "pip install torch",
+        "normflows": "pip install --no-deps normflows",
+    },
+}
+
+
+@pytest.mark.filterwarnings("ignore:torch.lu is deprecated")
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_example_runs_and_leaves_a_picture(path, tmp_path, monkeypatch, interpreted):
     if interpreted and path.stem == "train_digits":
         pytest.skip("a step of training takes minutes without the compiler")
+    for module, command in NEEDS.get(path.stem, {}).items():
+        pytest.importorskip(module, reason=f"{module} is not installed: {command}")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("STEPS", "20")
     runpy.run_path(str(path), run_name="__main__")

@@ -1,0 +1,86 @@
+"""Somebody's implementation, as the checks see it: callables, and what they declare."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cinc_ref.errors import OptionError
+
+OPERATIONS = ("conv", "conv_inverse", "log_abs_det", "conv_vjp", "conv_inverse_vjp")
+OPTIONS = ("corner", "dilation", "anchor")
+DTYPES = ("float32", "float64")
+
+
+@dataclass(frozen=True)
+class Implementation:
+    r"""Functions of a causal convolution :math:`y = M(K)\,x` to be checked, any of them missing.
+
+    They receive C-contiguous NumPy arrays, images (N, C, H, W) and kernels (C, C, kh, kw) with
+    the output channel first, and return anything that `numpy.asarray` takes, or PyTorch tensors.
+
+    Parameters
+    ----------
+    conv : callable, optional
+        ``conv(x, kernel) -> y``: padded at the top and left, then cross-correlated.
+    conv_inverse : callable, optional
+        ``conv_inverse(y, kernel) -> x``.
+    log_abs_det : callable, optional
+        ``log_abs_det(kernel, (H, W))``: nats of one image, a number or an array of equal ones.
+    conv_vjp : callable, optional
+        ``conv_vjp(x, kernel, g) -> (x_bar, kernel_bar)``: the gradients of <g, conv(x, kernel)>.
+        Entries of kernel_bar where the kernel is 0 may be masked, so they are not looked at.
+    conv_inverse_vjp : callable, optional
+        ``conv_inverse_vjp(y, kernel, g) -> (y_bar, kernel_bar)``, likewise.
+    options : iterable of {"corner", "dilation", "anchor"}
+        The keyword arguments of `cinc_ref.conv` that all of them take (log_abs_det: anchor alone).
+        No other is ever passed, and these only where they differ from the default.
+    dtypes : iterable of {"float32", "float64"}
+    name : str, optional
+        What reports call it; the name of the first callable unless given.
+
+    Raises
+    ------
+    OptionError
+        If there is nothing to check, or an option or dtype is unknown.
+
+    Examples
+    --------
+    >>> import cinc_ref as cr
+    >>> ours = cr.testing.Implementation(conv=cr.conv, conv_inverse=cr.conv_inverse, name="ours")
+    >>> cr.testing.run_checks(ours).ok
+    True
+    """
+
+    conv: Callable | None = None
+    conv_inverse: Callable | None = None
+    log_abs_det: Callable | None = None
+    conv_vjp: Callable | None = None
+    conv_inverse_vjp: Callable | None = None
+    options: tuple[str, ...] = ()
+    dtypes: tuple[str, ...] = DTYPES
+    name: str | None = None
+
+    def __post_init__(self):
+        functions = [getattr(self, operation) for operation in OPERATIONS]
+        given = [function for function in functions if function is not None]
+        if not given:
+            raise OptionError(
+                f"an Implementation needs at least one of {', '.join(OPERATIONS)}; got none"
+            )
+        for function in given:
+            if not callable(function):
+                raise OptionError(f"an Implementation is made of callables; got {function!r}")
+        object.__setattr__(self, "options", _known("options", self.options, OPTIONS))
+        object.__setattr__(self, "dtypes", _known("dtypes", self.dtypes, DTYPES))
+        if not self.dtypes:
+            raise OptionError("dtypes must name float32, float64 or both; got none")
+        if self.name is None:
+            object.__setattr__(self, "name", getattr(given[0], "__name__", "implementation"))
+
+
+def _known(what, names, table):
+    names = (names,) if isinstance(names, str | type) else tuple(names)
+    names = tuple(getattr(name, "__name__", None) or str(name) for name in names)
+    for name in names:
+        if name not in table:
+            raise OptionError(f"{what} must be among {', '.join(table)}; got {name!r}")
+    return names

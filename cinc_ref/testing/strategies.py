@@ -1,0 +1,182 @@
+"""Hypothesis strategies: kernels, images and layers that shrink to cases one can read.
+
+Entries are small multiples of powers of two, exact in float32 and float64. Kernels are well
+conditioned by construction, not by rejection. Install ``cinc_ref[test]`` for hypothesis.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from cinc_ref import bijections
+from cinc_ref._extras import extra
+
+with extra("test"):
+    from hypothesis import strategies as st
+    from hypothesis.extra.numpy import arrays
+
+DIAGONAL = (2.0, -2.0, 1.5, -1.5, 0.5, -0.5, 3.0, -3.0)
+
+
+class Layered(NamedTuple):
+    """A layer, its parameters away from their start, and images that fit it."""
+
+    layer: bijections.Bijection
+    params: object
+    x: np.ndarray
+
+
+@st.composite
+def kernels(draw, channels=None, kernel_size=None, dtype=np.float64, corner_block=None):
+    """Kernels (C, C, kh, kw) of well-conditioned causal convolutions.
+
+    The corner block B is triangular or dense with a diagonal of both signs, never 1; the other taps
+    are divided by a power of two, so that the sum of the spectral norms of B^-1 K_ab is at most 1/2
+    and the inverse is bounded by 2 ||B^-1|| at any image size.
+
+    Parameters
+    ----------
+    channels : int, optional
+        C; 1 to 4 unless given.
+    kernel_size : (int, int), optional
+        1 to 3 each unless given.
+    dtype : dtype
+        float32 or float64.
+    corner_block : {"lower", "upper", "dense"}, optional
+        Drawn unless given.
+
+    Returns
+    -------
+    hypothesis.strategies.SearchStrategy of ndarray
+        The simplest kernel is 2 in the corner block's diagonal and 0 elsewhere.
+
+    Examples
+    --------
+    >>> from hypothesis import given
+    >>> import cinc_ref as cr
+    >>> from cinc_ref.testing import strategies
+    >>> @given(strategies.kernels(channels=3))
+    ... def test_my_inverse(kernel):
+    ...     assert np.isfinite(cr.log_abs_det(kernel, (4, 4)))
+    >>> test_my_inverse()
+    """
+    c = draw(st.integers(1, 4)) if channels is None else channels
+    size = draw(st.tuples(st.integers(1, 3), st.integers(1, 3))) if kernel_size is None else None
+    kh, kw = size or kernel_size
+    kind = draw(st.sampled_from(["lower", "upper", "dense"])) if corner_block is None else None
+    block = _corner_block(draw, c, kind or corner_block)
+    taps = draw(arrays(np.float64, (c, c, kh, kw), elements=_halves(4), fill=st.nothing()))
+    taps[:, :, -1, -1] = 0
+    scaled = np.einsum("oc,ciab->oiab", np.linalg.inv(block), taps)
+    norm = np.linalg.norm(scaled, 2, axis=(0, 1)).sum()
+    kernel = taps * 2.0 ** -max(0, int(np.ceil(np.log2(2 * norm))) if norm else 0)
+    kernel[:, :, -1, -1] = block
+    return kernel.astype(dtype)
+
+
+@st.composite
+def images(draw, shape=None, channels=None, dtype=np.float64):
+    """Images (N, C, H, W) of small multiples of 1/2.
+
+    Parameters
+    ----------
+    shape : (int, int, int, int), optional
+        Drawn unless given: N from 1 to 3, H and W from 1 to 5, not always equal.
+    channels : int, optional
+        C of a drawn shape; 1 to 4 unless given.
+    dtype : dtype
+        float32 or float64.
+
+    Returns
+    -------
+    hypothesis.strategies.SearchStrategy of ndarray
+
+    Examples
+    --------
+    >>> from hypothesis import given
+    >>> from cinc_ref.testing import strategies
+    >>> @given(strategies.images(channels=2))
+    ... def test_shape(x):
+    ...     assert x.ndim == 4 and x.shape[1] == 2
+    >>> test_shape()
+    """
+    if shape is None:
+        c = draw(st.integers(1, 4)) if channels is None else channels
+        n, h, w = draw(st.tuples(st.integers(1, 3), st.integers(1, 5), st.integers(1, 5)))
+        shape = (n, c, h, w)
+    return draw(arrays(np.float64, shape, elements=_halves(8), fill=st.nothing())).astype(dtype)
+
+
+LAYERS = {  # name: (how it is made, channels at least, divisor of H and W)
+    "InvertibleConv": (bijections.InvertibleConv, 1, 1),
+    "ActNorm": (bijections.ActNorm, 1, 1),
+    "AdditiveCoupling": (lambda: bijections.AdditiveCoupling(3), 2, 1),
+    "AffineCoupling": (lambda: bijections.AffineCoupling(3), 2, 1),
+    "QuadCoupling": (lambda: bijections.QuadCoupling(3), 4, 1),
+    "InvertibleConv plu": (lambda: bijections.InvertibleConv(2, corner_block="plu"), 1, 1),
+    "Squeeze and InvertibleConv": (
+        lambda: bijections.Chain([bijections.Squeeze(), bijections.InvertibleConv()]),
+        1,
+        2,
+    ),
+}
+
+
+@st.composite
+def layers(draw, dtype=np.float64):
+    """Layers of `cinc_ref.bijections`, with parameters moved away from their start and images.
+
+    Parameters
+    ----------
+    dtype : dtype
+        float32 or float64, of parameters and images.
+
+    Returns
+    -------
+    hypothesis.strategies.SearchStrategy of Layered
+        Named tuples (layer, params, x).
+
+    Examples
+    --------
+    >>> from hypothesis import given, settings
+    >>> from cinc_ref.testing import strategies
+    >>> @settings(max_examples=5)
+    ... @given(strategies.layers())
+    ... def test_round_trip(case):
+    ...     y, _ = case.layer.forward(case.params, case.x)
+    ...     assert np.allclose(case.layer.inverse(case.params, y)[0], case.x)
+    >>> test_round_trip()
+    """
+    make, least, divisor = LAYERS[draw(st.sampled_from(list(LAYERS)))]
+    c = draw(st.integers(least, least + 2))
+    height, width = (divisor * draw(st.integers(1, 3)) for _ in range(2))
+    x = draw(images((draw(st.integers(1, 3)), c, height, width), dtype=dtype))
+    layer, rng = make(), np.random.default_rng(draw(st.integers(0, 99)))
+    return Layered(layer, _moved(layer.init(rng, x), rng), x)
+
+
+def _halves(largest):
+    """Multiples of 1/2 up to `largest`, shrinking to 0."""
+    return st.integers(-2 * largest, 2 * largest).map(lambda k: k / 2)
+
+
+def _corner_block(draw, c, kind):
+    """L, U or L U with |B_nn| from 1/2 to 3 and off-diagonal entries up to 1/2."""
+
+    def unit(triangle):
+        entries = draw(arrays(np.float64, (c, c), elements=_halves(2), fill=st.nothing()))
+        return triangle(entries / 4, -1 if triangle is np.tril else 1) + np.eye(c)
+
+    diagonal = np.array([draw(st.sampled_from(DIAGONAL)) for _ in range(c)])
+    lower = unit(np.tril) if kind in ("lower", "dense") else np.eye(c)
+    upper = unit(np.triu) if kind in ("upper", "dense") else np.eye(c)
+    return lower @ np.diag(diagonal) @ upper
+
+
+def _moved(params, rng):
+    """Every leaf moved by noise, so that no layer is near the identity."""
+    if isinstance(params, dict):
+        return {name: _moved(leaf, rng) for name, leaf in params.items()}
+    if isinstance(params, list | tuple):
+        return type(params)(_moved(leaf, rng) for leaf in params)
+    return params + rng.uniform(-0.2, 0.2, params.shape).astype(params.dtype)

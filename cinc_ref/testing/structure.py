@@ -1,0 +1,97 @@
+"""How conv and its inverse belong together, and which pixels read which."""
+
+import numpy as np
+
+from cinc_ref.testing import reference
+from cinc_ref.testing.catalogue import check
+from cinc_ref.testing.trial import SLACK
+
+SIZE = (3, 3)
+
+
+def _units(problem):
+    """One image a coordinate, 1 there and 0 elsewhere, in the matrix's order."""
+    c, (h, w) = problem.channels, problem.size
+    units = reference.to_images(np.eye(c * h * w), (c * h * w, c, h, w))
+    return np.ascontiguousarray(units.astype(problem.dtype))
+
+
+@check("conv", "conv_inverse")
+def inverse_undoes_conv(trial):
+    """conv_inverse(conv(x, K), K) is x, to the rounding that M allows."""
+    problem = trial.problem()
+    back = trial.call("conv_inverse", problem, x=trial.call("conv", problem))
+    _, rounding = reference.conv_inverse(problem, reference.conv(problem, problem.x)[0])
+    trial.agree("conv_inverse", problem, back, (problem.x, 2 * rounding))
+
+
+@check("conv", "conv_inverse")
+def conv_undoes_inverse(trial):
+    """conv(conv_inverse(y, K), K) is y, to the rounding that M allows."""
+    problem = trial.problem()
+    back = trial.call("conv", problem, x=trial.call("conv_inverse", problem))
+    _, slack = reference.conv_inverse(problem, problem.x)
+    _, rounding = reference.conv(problem, slack)
+    trial.agree("conv", problem, back, (problem.x, 2 * rounding))
+
+
+@check("conv_inverse")
+def conv_inverse_residual(trial):
+    """|y - M x| is within the rounding of |M| |x|, pixel by pixel, for x = conv_inverse(y, K)."""
+    problem = trial.problem()
+    x = trial.call("conv_inverse", problem)
+    trial.require_shape("conv_inverse", problem, x, problem.x.shape)
+    rest, rounding = reference.residual(problem, problem.x, x)
+    bound = SLACK * trial.eps * rounding
+    trial.within("conv_inverse", problem, rest, np.zeros(rest.shape), bound, "y - M x")
+
+
+@check("conv")
+def conv_of_zero_is_zero(trial):
+    """conv adds nothing of its own: black images stay black."""
+    problem = trial.problem(size=SIZE)
+    black = np.zeros_like(problem.x)
+    trial.equal("conv", problem, trial.call("conv", problem, x=black) + 0, black)
+
+
+@check("conv_inverse")
+def conv_inverse_of_zero_is_zero(trial):
+    """conv_inverse adds nothing of its own: black images stay black."""
+    problem = trial.problem(size=SIZE)
+    black = np.zeros_like(problem.x)
+    trial.equal("conv_inverse", problem, trial.call("conv_inverse", problem, x=black) + 0, black)
+
+
+@check("conv")
+def conv_reads_earlier_pixels_only(trial):
+    """conv moves nothing before the pixel that is moved, in raster order, nor around the border."""
+    problem = trial.problem(size=SIZE, channels=2)
+    _, rounding = reference.conv(problem, np.ones_like(_units(problem)))
+    images = trial.call("conv", problem, x=_units(problem))
+    expected, _ = reference.conv(problem, _units(problem))
+    untouched = expected == 0
+    bound = SLACK * trial.eps * rounding
+    trial.within("conv", problem, images * untouched, 0 * expected, bound, "untouched pixels")
+
+
+@check("conv_inverse")
+def conv_inverse_reads_every_entry(trial):
+    """Each entry of y, moved alone, moves its own entry of x by 1 / K_nn."""
+    problem = trial.problem(size=SIZE, channels=2, images=1)
+    units = _units(problem)
+    y = problem.x + units
+    base = trial.call("conv_inverse", problem, x=np.repeat(problem.x, len(units), axis=0))
+    moved = trial.call("conv_inverse", problem, x=y) - base
+    p, q = problem.anchor_tap
+    diagonal = np.diagonal(problem.kernel[:, :, p, q]).astype(np.float64)
+    own = (moved * units).sum(axis=(1, 2, 3))
+    expected = (units / diagonal[:, None, None]).sum(axis=(1, 2, 3))
+    _, rounding = reference.conv_inverse(problem, problem.x)
+    trial.within(
+        "conv_inverse",
+        problem,
+        own,
+        expected,
+        SLACK * trial.eps * (np.abs(expected) + 2 * rounding.max()),
+        "each entry's effect on itself",
+    )

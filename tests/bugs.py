@@ -1,0 +1,863 @@
+"""Bugs planted into otherwise right implementations: one line each, and the check that names it.
+
+The first table is of the convolution, its functions replaced in our own implementation; the others
+are of layers, for `check_bijection`, and of densities, for `check_density`.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+import cinc_ref as cr
+from cinc_ref.bijections import Squeeze
+from cinc_ref.testing import Implementation
+from tests.right import OPTIONS, ours
+
+
+class Bug(NamedTuple):
+    """What is wrong, the check that must say so, and the replaced functions."""
+
+    description: str
+    check: str
+    functions: dict
+
+
+def planted(bug):
+    """Our implementation with the bug in it."""
+    right = ours()
+    names = ("conv", "conv_inverse", "log_abs_det", "conv_vjp", "conv_inverse_vjp")
+    functions = {name: getattr(right, name) for name in names} | bug.functions
+    return Implementation(**functions, options=OPTIONS, name="bug")
+
+
+# ---- helpers: each is the seed of several bugs ---------------------------------------------------
+
+
+def _corner(kernel, change):
+    """The kernel with another corner block."""
+    kernel = kernel.copy()
+    kernel[:, :, -1, -1] = change(kernel[:, :, -1, -1])
+    return kernel
+
+
+def _unit(block):
+    block = block.copy()
+    np.fill_diagonal(block, 1)
+    return block
+
+
+def _diagonal(block):
+    return np.diag(np.diagonal(block))
+
+
+def _correlate(x, kernel, pads, mode="constant"):
+    """Correlation of x, padded by ((top, bottom), (left, right)) in some numpy.pad mode."""
+    wide, y = np.pad(x, ((0, 0), (0, 0), *pads), mode=mode), np.zeros_like(x)
+    kh, kw = kernel.shape[2:]
+    for i, j in np.ndindex(x.shape[2:]):
+        y[:, :, i, j] = np.einsum("ncab,ocab->no", wide[:, :, i : i + kh, j : j + kw], kernel)
+    return y
+
+
+def _around(before, after):
+    """Paddings of both axes from functions of the kernel's sides."""
+    return lambda kernel: [(before(k), after(k)) for k in kernel.shape[2:]]
+
+
+def _spoil_last(images, axis, when):
+    """The last row (axis 2) or column (axis 3) is 0 for some image sizes."""
+    images = images.copy()
+    if when(*images.shape[2:]):
+        images[(slice(None),) * axis + (-1,)] = 0
+    return images
+
+
+def _through_float32(function):
+    """Computed in float32 whatever comes."""
+    return lambda *arrays, **options: _cast(
+        function(*(np.float32(a) if isinstance(a, np.ndarray) else a for a in arrays), **options),
+        arrays[0].dtype,
+    )
+
+
+def _cast(result, dtype):
+    return (
+        tuple(_cast(r, dtype) for r in result)
+        if isinstance(result, tuple)
+        else result.astype(dtype)
+    )
+
+
+def _without(function, name):
+    """An option is taken and ignored."""
+
+    def ignoring(*arrays, **options):
+        options.pop(name, None)
+        return function(*arrays, **options)
+
+    return ignoring
+
+
+def _in_place(function):
+    """The result is written over the first argument."""
+
+    def overwriting(images, *others, **options):
+        images[...] = function(images, *others, **options)
+        return images.copy()
+
+    return overwriting
+
+
+def _cached(function):
+    """One buffer for all results of a shape."""
+    buffers = {}
+
+    def buffered(images, kernel, **options):
+        buffer = buffers.setdefault((images.shape, images.dtype), np.empty_like(images))
+        buffer[...] = function(images, kernel, **options)
+        return buffer
+
+    return buffered
+
+
+def _noisy(function):
+    generator = np.random.default_rng(0)
+
+    def noisy(*arrays, **options):
+        y = function(*arrays, **options)
+        return y * (1 + 1e-15 * generator.normal(size=y.shape)).astype(y.dtype)
+
+    return noisy
+
+
+def _clean(function):
+    """NaN becomes 0 before anything is computed."""
+    return lambda x, kernel, **o: function(np.nan_to_num(x), kernel, **o)
+
+
+def _polluted(function):
+    """A reduction over the batch, times 0."""
+    return lambda x, kernel, **o: function(np.nan_to_num(x), kernel, **o) + 0 * x.sum()
+
+
+def _misread_as_contiguous(function):
+    """Memory is read in its own order, as a C function does that looks at the pointer alone."""
+
+    def misreading(x, kernel, **options):
+        if not x.flags.c_contiguous:
+            x = x.ravel(order="K").reshape(x.shape)
+        return function(x, np.ascontiguousarray(kernel), **options)
+
+    return misreading
+
+
+def _refuses_empty(x, kernel, **options):
+    if not len(x):
+        raise IndexError("index 0 is out of bounds")
+    return cr.conv(x, kernel, **options)
+
+
+def _depthwise(x, kernel, **options):
+    eye = np.eye(len(kernel), dtype=kernel.dtype)
+    return cr.conv(x, kernel * eye[:, :, None, None], **options)
+
+
+def _negative_indices(x, kernel, **options):
+    """Sources above the image count from its end, once the kernel is larger than the image."""
+    y = cr.conv(x, kernel, **options)
+    if kernel.shape[2] > x.shape[2]:
+        y[:, :, 0] += np.einsum("ncw,oc->now", x[:, :, -1], kernel[:, :, 0, -1])
+    return y
+
+
+def _pairs_of_channels(x, kernel, **options):
+    y = cr.conv(x, kernel, **options)
+    if x.shape[1] % 2 and x.shape[1] > 3:
+        y[:, -1] = 0
+    return y
+
+
+def _squeezing(function, axis, rank):
+    def squeezed(x, kernel, **options):
+        y = function(x, kernel, **options)
+        return y.squeeze(axis) if y.shape[axis] == 1 and y.ndim == rank else y
+
+    return squeezed
+
+
+def _lanes_of_sixteen(x, kernel, **options):
+    y = cr.conv(x, kernel, **options)
+    y[16:] = 0
+    return y
+
+
+def _wavefront(y, kernel, **options):
+    """Substitution along anti-diagonals i + j = t, for t < 2 W - 1 instead of H + W - 1."""
+    x = cr.conv_inverse(y, kernel, **options)
+    i, j = np.indices(y.shape[2:])
+    return np.where(i + j < 2 * y.shape[3] - 1, x, 0).astype(y.dtype)
+
+
+def _neumann(terms):
+    """x = B^-1 (y - (M - B) x), iterated a fixed number of times from 0."""
+
+    def inverse(y, kernel, **options):
+        p, q = options.get("anchor", (-1, -1))
+        block = kernel[:, :, p, q]
+        rest = kernel.copy()
+        rest[:, :, p, q] = 0
+        x = np.zeros_like(y)
+        for _ in range(terms):
+            right = y - cr.conv(x, rest, **options)
+            x = np.einsum("oc,nchw->nohw", np.linalg.inv(block), right)
+        return np.ascontiguousarray(x)
+
+    return inverse
+
+
+def _misreads_first_pixel(y, kernel, **options):
+    y = y.copy()
+    y[:, :, :1, :1] *= 1 + y.dtype.type(1e-4)
+    return cr.conv_inverse(y, kernel, **options)
+
+
+def _forgets_last_pixel(y, kernel, **options):
+    y = y.copy()
+    y[:, :, -1, -1] = 0
+    return cr.conv_inverse(y, kernel, **options)
+
+
+def _triangular_only(y, kernel, **options):
+    """Entries of B above the diagonal are not looked at."""
+    p, q = options.get("anchor", (-1, -1))
+    kernel = kernel.copy()
+    kernel[:, :, p, q] = np.tril(kernel[:, :, p, q])
+    return cr.conv_inverse(y, kernel, **options)
+
+
+def _wraps_at_row_ends(y, kernel, **options):
+    """Flat pixel offsets without looking at the column: the row above is read on the left."""
+    images, channels, height, width = y.shape
+    kh, kw = kernel.shape[2:]
+    x = np.zeros((images, channels, height * width), y.dtype)
+    inverse = np.linalg.inv(kernel[:, :, -1, -1])
+    for t in range(height * width):
+        rest = y.reshape(images, channels, -1)[:, :, t].copy()
+        for a, b in np.ndindex(kh, kw):
+            source = t - (kh - 1 - a) * width - (kw - 1 - b)
+            if (a, b) != (kh - 1, kw - 1) and source >= 0:
+                rest -= x[:, :, source] @ kernel[:, :, a, b].T
+        x[:, :, t] = rest @ inverse.T
+    return x.reshape(y.shape)
+
+
+def _log_det(change):
+    """pixels and |K_nn| to a figure."""
+    return lambda kernel, size, **o: change(
+        size, np.diagonal(kernel[:, :, -1, -1]).astype(np.float64)
+    )
+
+
+def _conv_vjp(change):
+    return lambda x, kernel, g, **o: change(*cr.conv_vjp(x, kernel, g, **o))
+
+
+def _inverse_vjp(change):
+    return lambda y, kernel, g, **o: change(*cr.conv_inverse_vjp(y, kernel, g, **o))
+
+
+def _kernel_part_at_y(y, kernel, g, **options):
+    y_bar, _ = cr.conv_inverse_vjp(y, kernel, g, **options)
+    return y_bar, -cr.conv_vjp(y, kernel, y_bar, **options)[1]
+
+
+def _kernel_part_from_g(y, kernel, g, **options):
+    y_bar, _ = cr.conv_inverse_vjp(y, kernel, g, **options)
+    x = cr.conv_inverse(y, kernel, **options)
+    return y_bar, -cr.conv_vjp(x, kernel, g, **options)[1]
+
+
+def _overwrites_g(x, kernel, g, **options):
+    result = cr.conv_vjp(x, kernel, g, **options)
+    g *= 2
+    return result
+
+
+_FORWARD = {
+    "kernel flipped: a convolution, not a correlation": (
+        "conv_square", lambda x, k, **o: cr.conv(x, k[:, :, ::-1, ::-1])),
+    "kernel transposed in channels": (
+        "conv_square", lambda x, k, **o: cr.conv(x, k.transpose(1, 0, 2, 3), **o)),
+    "kernel transposed in space": (
+        "conv_square", lambda x, k, **o: cr.conv(x, k.transpose(0, 1, 3, 2))),
+    "padded at the bottom and right": (
+        "conv_reads_earlier_pixels_only",
+        lambda x, k, **o: _correlate(x, k, _around(lambda k: 0, lambda k: k - 1)(k))),
+    "centred padding": (
+        "conv_reads_earlier_pixels_only",
+        lambda x, k, **o: _correlate(x, k, _around(lambda k: k // 2, lambda k: (k - 1) // 2)(k))),
+    "circular padding": (
+        "conv_reads_earlier_pixels_only",
+        lambda x, k, **o: _correlate(x, k, _around(lambda k: k - 1, lambda k: 0)(k), "wrap")),
+    "replicated border instead of zeros": (
+        "conv_square",
+        lambda x, k, **o: _correlate(x, k, _around(lambda k: k - 1, lambda k: 0)(k), "edge")),
+    "dilation ignored": ("conv_dilation", _without(cr.conv, "dilation")),
+    "corner ignored": ("conv_corner_top_right", _without(cr.conv, "corner")),
+    "anchor ignored": ("conv_anchor", lambda x, k, **o: cr.conv(x, k, **o | {"anchor": None})),
+    "left and right exchanged for the bottom corners": (
+        "conv_corner_bottom_left",
+        lambda x, k, **o: cr.conv(x, k, **o | (
+            {"corner": "bottom-right"} if o.get("corner") == "bottom-left" else {}))),
+    "float32 inside for float64": (
+        "conv_works_in_double_precision", _through_float32(cr.conv)),
+    "diagonal taken as 1": (
+        "conv_large_diagonal", lambda x, k, **o: cr.conv(x, _corner(k, _unit))),
+    "corner block taken as diagonal": (
+        "conv_corner_block_only", lambda x, k, **o: cr.conv(x, _corner(k, _diagonal))),
+    "a bias is added": (
+        "conv_of_zero_is_zero", lambda x, k, **o: cr.conv(x, k, **o) + x.dtype.type(1e-3)),
+    "input overwritten": ("conv_keeps_its_inputs", _in_place(cr.conv)),
+    "k = 1 returned unchanged": (
+        "conv_pointwise_kernel",
+        lambda x, k, **o: x.copy() if k.shape[2:] == (1, 1) else cr.conv(x, k, **o)),
+    "one buffer for all results": ("conv_returns_new_memory", _cached(cr.conv)),
+    "last row lost when H > W": (
+        "conv_tall", lambda x, k, **o: _spoil_last(cr.conv(x, k, **o), 2, lambda h, w: h > w)),
+    "last column lost when W > H": (
+        "conv_wide", lambda x, k, **o: _spoil_last(cr.conv(x, k, **o), 3, lambda h, w: w > h)),
+    "batch mean subtracted": (
+        "conv_keeps_images_apart", lambda x, k, **o: cr.conv(x - x.mean(axis=0), k, **o)),
+    "NaN silenced": ("conv_keeps_nan_to_its_image", _clean(cr.conv)),
+    "NaN spreading over the batch": ("conv_keeps_nan_to_its_image", _polluted(cr.conv)),
+    "float64 returned for float32": (
+        "conv_keeps_dtype", lambda x, k, **o: cr.conv(x, k, **o).astype(np.float64)),
+    "an empty batch raises": ("conv_no_images", _refuses_empty),
+    "channels convolved apart": ("conv_square", _depthwise),
+    "indices below 0 count from the end when k > H": (
+        "conv_kernel_larger_than_image", _negative_indices),
+    "the odd channel of five left out": ("conv_five_channels", _pairs_of_channels),
+    "the channel axis lost for one channel": ("conv_one_channel", _squeezing(cr.conv, 1, 4)),
+    "images beyond the sixteenth lost": ("conv_many_images", _lanes_of_sixteen),
+    "strided memory read as contiguous": (
+        "conv_takes_strided_arrays",
+        _misread_as_contiguous(lambda x, k, **o: cr.conv(x, k, **o))),
+    "other bits at every call": ("conv_is_deterministic", _noisy(cr.conv)),
+}  # fmt: skip
+
+_INVERSE = {
+    "wavefront of 2 W - 1 diagonals": ("conv_inverse_tall", _wavefront),
+    "Neumann series cut after 8 terms": ("conv_inverse_large", _neumann(8)),
+    "Neumann series cut after 4 terms": ("inverse_undoes_conv", _neumann(4)),
+    "input overwritten": ("conv_inverse_keeps_its_inputs", _in_place(cr.conv_inverse)),
+    "first pixel misread by one part in ten thousand": (
+        "conv_inverse_residual", _misreads_first_pixel),
+    "last pixel not looked at": ("conv_inverse_reads_every_entry", _forgets_last_pixel),
+    "diagonal taken as 1": (
+        "conv_inverse_large_diagonal",
+        lambda y, k, **o: cr.conv_inverse(y, _corner(k, _unit))),
+    "corner block taken as diagonal": (
+        "conv_inverse_corner_block_only",
+        lambda y, k, **o: cr.conv_inverse(y, _corner(k, _diagonal))),
+    "divided by |K_nn|": (
+        "conv_inverse_square",
+        lambda y, k, **o: cr.conv_inverse(y, _corner(
+            k, lambda b: b - _diagonal(b) + np.abs(_diagonal(b))))),
+    "a constant keeps K_nn away from 0": (
+        "conv_inverse_residual",
+        lambda y, k, **o: cr.conv_inverse(y, _corner(
+            k, lambda b: b + 1e-6 * np.eye(len(b), dtype=b.dtype)))),
+    "kernel transposed in channels": (
+        "conv_inverse_square",
+        lambda y, k, **o: cr.conv_inverse(y, k.transpose(1, 0, 2, 3), **o)),
+    "kernel transposed in space": (
+        "conv_inverse_square",
+        lambda y, k, **o: cr.conv_inverse(y, k.transpose(0, 1, 3, 2))),
+    "upper triangular corner block taken as lower": (
+        "conv_inverse_upper_corner_block", _triangular_only),
+    "dense corner block taken as triangular": (
+        "conv_inverse_dense_corner_block", _triangular_only),
+    "padded at the bottom right": (
+        "inverse_undoes_conv",
+        lambda y, k, **o: cr.conv_inverse(y, k, **o | {"corner": "bottom-right"})),
+    "the row before read across the border": ("conv_inverse_square", _wraps_at_row_ends),
+    "float32 inside for float64": (
+        "conv_inverse_works_in_double_precision", _through_float32(cr.conv_inverse)),
+    "dilation ignored": ("conv_inverse_dilation", _without(cr.conv_inverse, "dilation")),
+    "corner ignored": ("conv_inverse_corner_bottom_left", _without(cr.conv_inverse, "corner")),
+    "dilation ignored beside other options": (
+        "conv_inverse_all_options",
+        lambda y, k, **o: cr.conv_inverse(y, k, **(o | {"dilation": 1} if len(o) > 1 else o))),
+    "k = 1 returned unchanged": (
+        "conv_inverse_pointwise_kernel",
+        lambda y, k, **o: y.copy() if k.shape[2:] == (1, 1) else cr.conv_inverse(y, k, **o)),
+    "last column wrong when W > H": (
+        "conv_inverse_wide",
+        lambda y, k, **o: _spoil_last(cr.conv_inverse(y, k, **o), 3, lambda h, w: w > h)),
+    "last row wrong when H > W": (
+        "conv_inverse_tall",
+        lambda y, k, **o: _spoil_last(cr.conv_inverse(y, k, **o), 2, lambda h, w: h > w)),
+    "result clipped": (
+        "inverse_undoes_conv", lambda y, k, **o: np.clip(cr.conv_inverse(y, k, **o), -0.5, 0.5)),
+    "the batch axis lost for one image": (
+        "conv_inverse_one_image", _squeezing(cr.conv_inverse, 0, 4)),
+    "NaN silenced": ("conv_inverse_keeps_nan_to_its_image", _clean(cr.conv_inverse)),
+    "NaN spreading over the batch": (
+        "conv_inverse_keeps_nan_to_its_image", _polluted(cr.conv_inverse)),
+    "float64 returned for float32": (
+        "conv_inverse_keeps_dtype",
+        lambda y, k, **o: cr.conv_inverse(y, k, **o).astype(np.float64)),
+    "a result that the next call changes": (
+        "conv_inverse_returns_new_memory", _cached(cr.conv_inverse)),
+}  # fmt: skip
+
+_LOG_DET = {
+    "without H W": (
+        "log_abs_det_counts_pixels", _log_det(lambda size, d: np.log(np.abs(d)).sum())),
+    "H H instead of H W": (
+        "log_abs_det_counts_pixels", _log_det(lambda s, d: s[0] ** 2 * np.log(np.abs(d)).sum())),
+    "H + W instead of H W": (
+        "log_abs_det_counts_pixels", _log_det(lambda s, d: sum(s) * np.log(np.abs(d)).sum())),
+    "without the absolute value": (
+        "log_abs_det_takes_absolute_values",
+        _log_det(lambda s, d: s[0] * s[1] * np.log(np.where(d > 0, d, np.nan)).sum())),
+    "sign": ("log_abs_det_sign", lambda k, size, **o: -cr.log_abs_det(k, size, **o)),
+    "of the first tap": (
+        "log_abs_det_reads_the_corner_block_alone",
+        lambda k, size, **o: size[0] * size[1] * np.linalg.slogdet(k[:, :, 0, 0])[1]),
+    "summed over a batch of two": (
+        "log_abs_det_is_that_of_conv", lambda k, size, **o: 2 * cr.log_abs_det(k, size, **o)),
+    "in bits": (
+        "log_abs_det_in_nats",
+        _log_det(lambda s, d: s[0] * s[1] * np.log2(np.abs(d)).sum())),
+    "averaged over the channels": (
+        "log_abs_det_in_nats", _log_det(lambda s, d: s[0] * s[1] * np.log(np.abs(d)).mean())),
+    "of the diagonal where B is dense": (
+        "log_abs_det_dense_corner_block",
+        _log_det(lambda s, d: s[0] * s[1] * np.log(np.abs(d)).sum())),
+    "a figure for each channel": (
+        "log_abs_det_one_figure", _log_det(lambda s, d: s[0] * s[1] * np.log(np.abs(d)))),
+    "logarithm of a product that underflows": (
+        "log_abs_det_does_not_underflow",
+        _log_det(lambda s, d: np.log(np.maximum(np.abs(np.prod(d)) ** (s[0] * s[1]), 1e-300)))),
+    "float32 inside for float64": (
+        "log_abs_det_works_in_double_precision", _through_float32(cr.log_abs_det)),
+    "anchor ignored": (
+        "log_abs_det_anchor", lambda k, size, **o: (
+            size[0] * size[1] * np.linalg.slogdet(k[:, :, -1, 0])[1])),
+    "the inverse's figure": (
+        "log_abs_det_is_that_of_conv", lambda k, size, **o: -cr.log_abs_det(k, size, **o)),
+}  # fmt: skip
+
+_CONV_VJP = {
+    "no transposition: conv applied to g": (
+        "conv_vjp_adjoint",
+        lambda x, k, g, **o: (cr.conv(g, k, **o), cr.conv_vjp(x, k, g, **o)[1])),
+    "kernel's part averaged over the batch": (
+        "conv_vjp_finite_differences", lambda x, k, g, **o: (
+            cr.conv_vjp(x, k, g, **o)[0], cr.conv_vjp(x, k, g / k.dtype.type(2), **o)[1])),
+    "kernel's part transposed in channels": (
+        "conv_vjp_square", _conv_vjp(lambda x, k: (x, k.transpose(1, 0, 2, 3)))),
+    "kernel's part 0": ("conv_vjp_adjoint", _conv_vjp(lambda x, k: (x, 0 * k))),
+    "kernel's part without the corner block": (
+        "conv_vjp_corner_block_only",
+        _conv_vjp(lambda x, k: (x, _corner(k, lambda b: 0 * b)))),
+    "dilation ignored": ("conv_vjp_dilation", _without(cr.conv_vjp, "dilation")),
+    "float64 returned for float32": (
+        "conv_vjp_keeps_dtype", _conv_vjp(lambda x, k: (x.astype(float), k.astype(float)))),
+    "g overwritten": ("conv_vjp_keeps_its_inputs", _overwrites_g),
+    "the kernel's part alone is returned": ("conv_vjp_square", _conv_vjp(lambda x, k: k)),
+}  # fmt: skip
+
+_INVERSE_VJP = {
+    "kernel's part with the wrong sign": (
+        "conv_inverse_vjp_finite_differences", _inverse_vjp(lambda y, k: (y, -k))),
+    "images' part with the wrong sign": (
+        "conv_inverse_vjp_adjoint", _inverse_vjp(lambda y, k: (-y, k))),
+    "no transposition: the inverse applied to g": (
+        "conv_inverse_vjp_adjoint",
+        lambda y, k, g, **o: (cr.conv_inverse(g, k, **o), cr.conv_inverse_vjp(y, k, g, **o)[1])),
+    "kernel's part missing": (
+        "conv_inverse_vjp_finite_differences", _inverse_vjp(lambda y, k: (y, 0 * k))),
+    "kernel's part at y instead of x": ("conv_inverse_vjp_finite_differences", _kernel_part_at_y),
+    "kernel's part from g instead of y_bar": ("conv_inverse_vjp_square", _kernel_part_from_g),
+    "corner ignored": (
+        "conv_inverse_vjp_corner_top_right", _without(cr.conv_inverse_vjp, "corner")),
+    "diagonal taken as 1": (
+        "conv_inverse_vjp_large_diagonal",
+        lambda y, k, g, **o: cr.conv_inverse_vjp(y, _corner(k, _unit), g)),
+    "float32 inside for float64": (
+        "conv_inverse_vjp_works_in_double_precision", _through_float32(cr.conv_inverse_vjp)),
+}  # fmt: skip
+
+CONVOLUTION = [
+    Bug(f"{operation}: {description}", check, {operation: function})
+    for operation, table in (
+        ("conv", _FORWARD),
+        ("conv_inverse", _INVERSE),
+        ("log_abs_det", _LOG_DET),
+        ("conv_vjp", _CONV_VJP),
+        ("conv_inverse_vjp", _INVERSE_VJP),
+    )
+    for description, (check, function) in table.items()
+]
+
+
+# ---- layers: (forward, inverse) of NumPy arrays, drawn from a seed -------------------------------
+
+
+def _images(seed, channels=4):
+    return np.random.default_rng(seed).normal(size=(3, channels, 2, 2))
+
+
+def _networks(seed, count=4):
+    """Functions of some blocks of channels to one channel: what couplings call t and s."""
+    rng = np.random.default_rng([seed, 1])
+    weights = rng.uniform(0.4, 1, (count, 8)) * rng.choice([-1, 1], (count, 8))
+
+    def network(k, context):
+        return np.tanh(np.einsum("c,nchw->nhw", weights[k, : context.shape[1]], context))[:, None]
+
+    return network
+
+
+def _total(log_scale):
+    return log_scale.sum(axis=(1, 2, 3))
+
+
+def affine_coupling(seed, scale=np.exp, undo=None, log_det=None, context=None, sign=-1):
+    """x1 is kept, y2 = (x2 + t(x1)) s(x1); the arguments replace a piece by a wrong one."""
+    network = _networks(seed)
+    log_det = log_det or (lambda log_scale: _total(log_scale) * 2)
+
+    def pieces(x1, x2):
+        kept = x1 if context is None else context(x1, x2)
+        return network(0, kept), network(1, kept)
+
+    def forward(x):
+        x1, x2 = np.split(x, 2, axis=1)
+        t, log_scale = pieces(x1, x2)
+        return np.concatenate([x1, (x2 + t) * scale(log_scale)], axis=1), log_det(log_scale)
+
+    def inverse(y):
+        y1, y2 = np.split(y, 2, axis=1)
+        t, log_scale = pieces(y1, y2)
+        x2 = undo(y2, t, log_scale) if undo else y2 / scale(log_scale) - t
+        return np.concatenate([y1, x2], axis=1), sign * log_det(log_scale)
+
+    return forward, inverse, _images(seed)
+
+
+def additive_coupling(seed, undo=np.subtract, log_det=0.0):
+    """x1 is kept, y2 = x2 + t(x1)."""
+    network = _networks(seed)
+
+    def forward(x):
+        x1, x2 = np.split(x, 2, axis=1)
+        return np.concatenate([x1, x2 + network(0, x1)], axis=1), np.full(len(x), log_det)
+
+    def inverse(y):
+        y1, y2 = np.split(y, 2, axis=1)
+        return np.concatenate([y1, undo(y2, network(0, y1))], axis=1), np.full(len(y), -log_det)
+
+    return forward, inverse, _images(seed)
+
+
+def quad_coupling(seed, published=False, sign=-1, last=3):
+    """Four blocks, the first kept, each other from all blocks before it.
+
+    The published reverse pass hands its networks the blocks of y, not the recovered ones of x.
+    """
+    shift, log_scale = _networks(seed), _networks(seed + 1000)
+
+    def forward(x):
+        parts, total = [x[:, :1]], np.zeros(len(x))
+        for k in (1, 2, 3):
+            t, s = shift(k, x[:, :k]), log_scale(k, x[:, :k])
+            parts.append((x[:, k : k + 1] + t) * np.exp(s))
+            total = total + (_total(s) if k <= last else 0)
+        return np.concatenate(parts, axis=1), total
+
+    def inverse(y):
+        x, total = y.copy(), np.zeros(len(y))
+        for k in (1, 2, 3):
+            known = y[:, :k] if published else x[:, :k]
+            t, s = shift(k, known), log_scale(k, known)
+            x[:, k : k + 1] = y[:, k : k + 1] / np.exp(s) - t
+            total = total + sign * (_total(s) if k <= last else 0)
+        return x, total
+
+    return forward, inverse, _images(seed)
+
+
+def actnorm(seed, pixels=4, absolute=np.abs, sign=1, data=False, shape=None, start=False):
+    """(x + b) s, a scale and a shift for every channel; log det H W sum log|s|."""
+    rng = np.random.default_rng([seed, 2])
+    scale = rng.uniform(1.5, 3, 4) * np.array([1, -1, 1, 1])
+    bias = rng.normal(size=4)
+    if start:
+        scale, bias = np.ones(4), np.zeros(4)
+    scale, bias = scale[:, None, None], bias[:, None, None]
+
+    def figure(x):
+        with np.errstate(invalid="ignore"):
+            value = sign * pixels * np.log(absolute(scale)).sum()
+        return np.full((len(x),) if shape is None else shape, value)
+
+    def forward(x):
+        centre = x.mean(axis=(0, 2, 3), keepdims=True) if data else 0
+        return (x - centre + bias) * scale, figure(x)
+
+    def inverse(y):
+        return y / scale - bias, -figure(y)
+
+    return forward, inverse, _images(seed)
+
+
+def squeeze(seed, order=(4, 2, 5, 3), log_det=0.0, lossy=False):
+    """Squares of pixels to channels 4c + 2i + j; back by an order of (n, c, i, j, h, w)."""
+
+    def forward(x):
+        y, _ = Squeeze().forward({}, x)
+        return (np.repeat(y[:, ::2], 2, axis=1) if lossy else y), np.full(len(x), log_det)
+
+    def inverse(y):
+        n, c, h, w = y.shape
+        axes = y.reshape(n, c // 4, 2, 2, h, w).transpose(0, 1, *order)
+        return axes.reshape(n, c // 4, 2 * h, 2 * w), np.full(len(y), -log_det)
+
+    return forward, inverse, _images(seed)
+
+
+def pointwise(seed, undo=np.linalg.inv, pixels=4, sign=1):
+    """A dense 1x1 convolution."""
+    weight = np.random.default_rng([seed, 3]).normal(size=(4, 4)) + 2 * np.eye(4)
+    log_det = sign * pixels * np.linalg.slogdet(weight)[1]
+
+    def apply(matrix, x):
+        return np.einsum("oc,nchw->nohw", matrix, x)
+
+    return (
+        lambda x: (apply(weight, x), np.full(len(x), log_det)),
+        lambda y: (apply(undo(weight), y), np.full(len(y), -log_det)),
+        _images(seed),
+    )
+
+
+def chain(seed, skipped=None, in_order=False):
+    """Three layers; a figure may be left out of the sum, or the inverse run in the same order."""
+    layers = [actnorm(seed), pointwise(seed), affine_coupling(seed)]
+
+    def forward(x):
+        total = 0
+        for k, layer in enumerate(layers):
+            x, log_det = layer[0](x)
+            total = total + (0 if k == skipped else log_det)
+        return x, total
+
+    def inverse(y):
+        total = 0
+        for k, layer in list(enumerate(layers))[:: 1 if in_order else -1]:
+            y, log_det = layer[1](y)
+            total = total + (0 if k == skipped else log_det)
+        return y, total
+
+    return forward, inverse, _images(seed)
+
+
+def flow(seed, concatenated="kept first", figure=True):
+    """Our multi-scale flow, its latents joined to one vector."""
+    model, params, x = small_flow(seed)
+
+    def forward(x):
+        latents = model.encode(params, x)
+        z = np.concatenate([z.reshape(len(x), -1) for z in latents], axis=1)
+        prior = -0.5 * np.sum(z**2, axis=1) - z.shape[1] / 2 * np.log(2 * np.pi)
+        return z, (model.log_prob(params, x) - prior) * (1 if figure else 0.5)
+
+    def inverse(z):
+        sizes = [int(np.prod(shape)) for shape in model.latent_shapes]
+        if concatenated == "kept last":
+            parts = np.split(z, np.cumsum(sizes[::-1])[:-1], axis=1)[::-1]
+        else:
+            parts = np.split(z, np.cumsum(sizes)[:-1], axis=1)
+        shaped = zip(parts, model.latent_shapes, strict=True)
+        x = model.decode(params, [part.reshape(len(z), *shape) for part, shape in shaped])
+        return x, -forward(x)[1]
+
+    return forward, inverse, x
+
+
+def small_flow(seed, shape=(1, 4, 4), levels=2):
+    """A flow of two levels on tiny images, its parameters away from their start."""
+    from tests.registry import perturbed
+
+    model = cr.flows.build("cinc", "quad", shape, levels, 1, 4, 17)
+    x = np.random.default_rng(seed).uniform(-0.5, 0.5, (3, *shape))
+    return model, perturbed(model.init(np.random.default_rng(seed), x), 0.1, seed), x
+
+
+def _changed(layer, forward=None, inverse=None):
+    """A layer with something done to what its directions return, or to what they are given."""
+    first, second, x = layer
+    return forward(first) if forward else first, inverse(second) if inverse else second, x
+
+
+def _overwriting(direction):
+    def overwriting(x):
+        result = direction(x)
+        x += 1
+        return result
+
+    return overwriting
+
+
+def _jittered(direction):
+    generator = np.random.default_rng(0)
+    return lambda x: (direction(x)[0] + 1e-6 * generator.normal(size=x.shape), direction(x)[1])
+
+
+RIGHT_LAYERS = {
+    "affine coupling": affine_coupling,
+    "additive coupling": additive_coupling,
+    "quad coupling": quad_coupling,
+    "actnorm": actnorm,
+    "squeeze": squeeze,
+    "1x1 convolution": pointwise,
+    "chain": chain,
+    "flow": flow,
+}
+VOLUME_PRESERVING = ("squeeze",)
+
+LAYERS = {  # what is wrong: (the check that says so, the layer of a seed)
+    "quad coupling: the published reverse pass": (
+        "inverse_undoes_forward", lambda s: quad_coupling(s, published=True)),
+    "quad coupling: log det of the inverse not negated": (
+        "log_dets_are_antisymmetric", lambda s: quad_coupling(s, sign=1)),
+    "quad coupling: one block's scale missing from the log det": (
+        "log_det_is_that_of_the_jacobian", lambda s: quad_coupling(s, last=2)),
+    "affine coupling: log det of the scale, not of its logarithm": (
+        "log_det_is_that_of_the_jacobian",
+        lambda s: affine_coupling(s, log_det=lambda a: 2 * _total(np.exp(a)))),
+    "affine coupling: log det 0": (
+        "log_det_is_that_of_the_jacobian",
+        lambda s: affine_coupling(s, log_det=lambda a: 0 * _total(a))),
+    "affine coupling: log det sign": (
+        "log_det_is_that_of_the_jacobian",
+        lambda s: affine_coupling(s, log_det=lambda a: -2 * _total(a))),
+    "affine coupling: log det averaged over the batch": (
+        "log_det_is_that_of_the_jacobian",
+        lambda s: affine_coupling(s, log_det=lambda a: 0 * _total(a) + 2 * _total(a).mean())),
+    "affine coupling: log det averaged over the pixels": (
+        "log_det_is_that_of_the_jacobian",
+        lambda s: affine_coupling(s, log_det=lambda a: 2 * a.mean(axis=(1, 2, 3)))),
+    "affine coupling: a figure for every pixel": (
+        "log_det_shape", lambda s: affine_coupling(s, log_det=lambda a: a[:, 0])),
+    "affine coupling: shift taken off before the scale": (
+        "inverse_undoes_forward",
+        lambda s: affine_coupling(s, undo=lambda y, t, a: (y - t) / np.exp(a))),
+    "affine coupling: scale multiplied again": (
+        "inverse_undoes_forward",
+        lambda s: affine_coupling(s, undo=lambda y, t, a: y * np.exp(a) - t)),
+    "affine coupling: the network reads the changed half": (
+        "inverse_undoes_forward", lambda s: affine_coupling(s, context=lambda a, b: b)),
+    "affine coupling: both directions with the same sign of log det": (
+        "log_dets_are_antisymmetric", lambda s: affine_coupling(s, sign=1)),
+    "additive coupling: shift added again": (
+        "inverse_undoes_forward", lambda s: additive_coupling(s, undo=np.add)),
+    "additive coupling: log det not 0": (
+        "log_det_is_that_of_the_jacobian", lambda s: additive_coupling(s, log_det=0.5)),
+    "actnorm: log det without H W": (
+        "log_det_is_that_of_the_jacobian", lambda s: actnorm(s, pixels=1)),
+    "actnorm: log det without the absolute value": (
+        "finite", lambda s: actnorm(s, absolute=lambda scale: scale)),
+    "actnorm: log det sign": ("log_det_is_that_of_the_jacobian", lambda s: actnorm(s, sign=-1)),
+    "actnorm: centred anew for every batch": (
+        "inverse_undoes_forward", lambda s: actnorm(s, data=True)),
+    "actnorm: one figure for the batch": ("log_det_shape", lambda s: actnorm(s, shape=())),
+    "actnorm: tested at its start, where nothing shows": (
+        "not_vacuous", lambda s: actnorm(s, start=True)),
+    "squeeze: put back in another order": (
+        "inverse_undoes_forward", lambda s: squeeze(s, order=(4, 3, 5, 2))),
+    "squeeze: pixels lost": ("inverse_undoes_forward", lambda s: squeeze(s, lossy=True)),
+    "squeeze: log det not 0": (
+        "log_det_is_that_of_the_jacobian", lambda s: squeeze(s, log_det=1.0)),
+    "1x1 convolution: transposed instead of inverted": (
+        "inverse_undoes_forward", lambda s: pointwise(s, undo=np.transpose)),
+    "1x1 convolution: log det without H W": (
+        "log_det_is_that_of_the_jacobian", lambda s: pointwise(s, pixels=1)),
+    "1x1 convolution: log det sign": (
+        "log_det_is_that_of_the_jacobian", lambda s: pointwise(s, sign=-1)),
+    "chain: a layer's log det left out": (
+        "log_det_is_that_of_the_jacobian", lambda s: chain(s, skipped=1)),
+    "chain: the inverse in the order of the forward pass": (
+        "inverse_undoes_forward", lambda s: chain(s, in_order=True)),
+    "flow: latents joined in another order": (
+        "inverse_undoes_forward", lambda s: flow(s, concatenated="kept last")),
+    "flow: half of the log det": (
+        "log_det_is_that_of_the_jacobian", lambda s: flow(s, figure=False)),
+    "a layer that overwrites its input": (
+        "inputs_are_kept", lambda s: _changed(affine_coupling(s), forward=_overwriting)),
+    "an inverse that overwrites its input": (
+        "inputs_are_kept", lambda s: _changed(affine_coupling(s), inverse=_overwriting)),
+    "noise in the forward pass": (
+        "calls_repeat", lambda s: _changed(affine_coupling(s), forward=_jittered)),
+    "float32 returned for float64": (
+        "dtype_is_kept", lambda s: _changed(affine_coupling(s), forward=lambda f: (
+            lambda x: tuple(part.astype(np.float32) for part in f(x))))),
+    "images turned round within the batch": (
+        "images_are_independent", lambda s: _changed(
+            affine_coupling(s),
+            forward=lambda f: lambda x: f(x + 1e-3 * (x[:1] - x[:1] * (len(x) > 1))),
+        )),
+    "log det left out of what is returned": (
+        "returns_a_pair", lambda s: _changed(
+            affine_coupling(s), forward=lambda f: lambda x: f(x)[0])),
+}  # fmt: skip
+
+
+# ---- densities: (log_prob, sample) ---------------------------------------------------------------
+
+
+def density(seed, log_det=True, constant=True, temperature=1.0, published=False, batch=False):
+    """A quad coupling before a normal density, and its sampler."""
+    forward, _, _ = quad_coupling(seed)
+    _, inverse, _ = quad_coupling(seed, published=published)
+
+    def log_prob(x):
+        z, figure = forward(x.reshape(-1, 4, 1, 1))
+        value = -0.5 * np.sum(z**2, axis=(1, 2, 3)) - (2 * np.log(2 * np.pi) if constant else 0)
+        value = value + (figure if log_det else 0)
+        return value.sum() if batch else value
+
+    def sample(rng, n):
+        z = temperature * rng.normal(size=(n, 4, 1, 1))
+        return inverse(z)[0].reshape(n, 1, 2, 2)
+
+    return log_prob, sample
+
+
+def _sampler(change):
+    def changed(seed):
+        log_prob, sample = density(seed)
+        return log_prob, change(sample)
+
+    return changed
+
+
+DENSITIES = {
+    "log det left out": ("density_integrates_to_one", lambda s: density(s, log_det=False)),
+    "constant of the normal density left out": (
+        "density_integrates_to_one", lambda s: density(s, constant=False)),
+    "sampler at another temperature": (
+        "samples_follow_the_density", lambda s: density(s, temperature=0.8)),
+    "sampler with the published reverse pass": (
+        "samples_follow_the_density", lambda s: density(s, published=True)),
+    "log_prob summed over the batch": ("log_prob_shape", lambda s: density(s, batch=True)),
+    "one sample too few": ("sample_shape", _sampler(lambda f: lambda rng, n: f(rng, n - 1))),
+    "samples that are not finite": (
+        "finite", _sampler(lambda f: lambda rng, n: np.where(np.arange(4).reshape(2, 2) < 3,
+                                                             f(rng, n), np.inf))),
+    "samples clipped": (
+        "samples_follow_the_density", _sampler(lambda f: lambda rng, n: np.clip(f(rng, n), -1, 1))),
+}  # fmt: skip

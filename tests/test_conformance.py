@@ -1,0 +1,379 @@
+"""Our own operation, layers and flows through the suite that we offer to others."""
+
+import math
+
+import numpy as np
+import pytest
+
+import cinc_ref as cr
+from cinc_ref.errors import OptionError
+from cinc_ref.testing import (
+    CheckFailure,
+    Implementation,
+    NotChecked,
+    Problem,
+    check_bijection,
+    check_density,
+    checks,
+    parametrize_with_checks,
+    reference,
+    run_checks,
+)
+from cinc_ref.theory.exact import matrix_determinant
+from tests.bugs import CONVOLUTION, planted, quad_coupling, small_flow
+from tests.conftest import INTERPRETED
+from tests.registry import LAYERS, layer_case
+from tests.right import ours
+
+CATALOGUE = dict(checks())
+
+
+@parametrize_with_checks([ours()])
+def test_our_operation(implementation, check):
+    check(implementation, seed=11)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("name", LAYERS)
+def test_our_layers(name, dtype):
+    layer, params, x = layer_case(name, images=3, dtype=dtype)
+    check_bijection(
+        lambda x: layer.forward(params, x),
+        lambda y: layer.inverse(params, y),
+        x,
+        volume_preserving=name == "Squeeze",
+    )
+
+
+@pytest.mark.parametrize("seed", range(1 if INTERPRETED else 3))
+def test_our_flow_is_the_density_of_its_samples(seed):
+    flow, params, _ = small_flow(seed, shape=(1, 2, 2), levels=1)
+    check_density(
+        lambda x: flow.log_prob(params, x),
+        lambda rng, n: flow.sample(params, rng, n),
+        draws=2000 if INTERPRETED else 20_000,
+    )
+
+
+# ---- the oracle of the suite is itself held against the definition -------------------------------
+
+
+@pytest.mark.parametrize("corner_block", ["lower", "upper", "dense"])
+def test_reference_inverse_and_log_det(corner_block):
+    problem = Problem(seed=3, size=(3, 2), channels=2, corner_block=corner_block)
+    matrix = cr.convolution_matrix(problem.kernel, problem.size)
+    inverse, log_det = reference.inverse_and_log_det(problem)
+    np.testing.assert_allclose(np.float64(inverse), np.linalg.inv(matrix), atol=1e-12)
+    determinant = matrix_determinant(matrix)
+    exact = math.log(abs(determinant.numerator)) - math.log(determinant.denominator)
+    np.testing.assert_allclose(float(log_det), exact, rtol=1e-12)
+    rows = reference.to_rows(problem.x)
+    assert np.array_equal(reference.to_images(rows, problem.x.shape), problem.x)
+    x, _ = reference.conv_inverse(problem, problem.x)
+    np.testing.assert_allclose(np.float64(reference.conv(problem, x)[0]), problem.x, atol=1e-12)
+
+
+def test_reference_gradients_are_slopes_of_the_reference():
+    """Every kernel entry moved alone."""
+    problem = Problem(seed=4, channels=2, size=(3, 2), kernel_size=(2, 2), images=1)
+    rows = reference.to_rows(problem.x).astype(float)
+
+    def value(operation, kernel):
+        matrix = cr.convolution_matrix(kernel, problem.size)
+        moved = rows @ matrix.T if operation == "conv" else np.linalg.solve(matrix, rows.T).T
+        return float(np.sum(moved * reference.to_rows(problem.g)))
+
+    for operation in ("conv", "conv_inverse"):
+        function = getattr(reference, f"{operation}_vjp")
+        _, (kernel_bar, _) = function(problem, problem.x, problem.g)
+        for index in np.ndindex(problem.kernel.shape):
+            step = np.zeros_like(problem.kernel)
+            step[index] = 1e-5
+            ahead, behind = (value(operation, problem.kernel + s * step) for s in (1, -1))
+            np.testing.assert_allclose(
+                kernel_bar[index], (ahead - behind) / 2e-5, rtol=1e-5, atol=1e-6
+            )
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_problems_are_bounded_and_nowhere_near_the_identity(seed):
+    for corner_block in ("lower", "upper", "dense"):
+        kernel = Problem(seed=seed, corner_block=corner_block).kernel
+        block = kernel[:, :, -1, -1]
+        other = np.einsum("oc,ciab->oiab", np.linalg.inv(block), kernel).reshape(3, 3, 9)[:, :, :8]
+        assert np.linalg.norm(other, 2, axis=(0, 1)).sum() == pytest.approx(0.7)
+        if corner_block != "dense":
+            assert np.linalg.det(block) < 0
+            assert np.abs(np.abs(np.diagonal(block)) - 1).min() > 0.09
+        assert np.abs(np.linalg.slogdet(block)[1]) > 0.1
+
+
+# ---- reports -------------------------------------------------------------------------------------
+
+
+def _forgets_pixels(kernel, size):
+    return np.log(np.abs(np.linalg.det(kernel[:, :, -1, -1])))
+
+
+BROKEN = Implementation(log_abs_det=_forgets_pixels, name="somebody's")
+
+
+def test_report_names_failures_and_says_what_was_not_checked_and_why():
+    report = run_checks(BROKEN)
+    assert not report.ok and "log_abs_det_counts_pixels" in report.failed
+    assert "log_abs_det_in_nats" in report.failed and "log_abs_det_sign" in report.passed
+    text = str(report)
+    assert text.startswith("somebody's, seed 0: ")
+    assert "not checked, conv was not given: conv_square" in text and " more\n" in text
+    assert "not checked, option anchor was not declared: log_abs_det_anchor" in text
+    assert report.not_checked["conv_inverse_square"] == "conv_inverse was not given"
+    total = len(report.passed) + len(report.failed) + len(report.not_checked)
+    assert total == len(CATALOGUE)
+
+
+def test_expected_failures_leave_the_report_ok():
+    expected = dict.fromkeys(run_checks(BROKEN).failed, "known: issue 12")
+    expected["log_abs_det_sign"] = "thought to fail"
+    report = run_checks(BROKEN, expected_failures=expected)
+    assert report.ok and report.failed == []
+    assert "log_abs_det_counts_pixels: failed as expected: known: issue 12" in str(report)
+    assert "log_abs_det_sign: passed, though expected to fail: thought to fail" in str(report)
+
+
+def test_failure_says_everything_and_its_snippet_repeats_it():
+    bug = next(bug for bug in CONVOLUTION if "misread" in bug.description)
+    implementation = planted(bug)
+    with pytest.raises(CheckFailure) as raised:
+        CATALOGUE[bug.check](implementation, seed=3)
+    message = str(raised.value)
+    for line in (
+        "expected ",
+        "got ",
+        "where    index (",
+        "shapes   x (2, 3, 4, 4), kernel",
+        "seed     3",
+    ):
+        assert f"\n  {line}" in message
+    assert "dtype    float32" in message or "dtype    float64" in message
+    snippet = [line[4:] for line in message.split("  repeat\n")[1].split("\n")]
+    scope = {"implementation": implementation}
+    with pytest.raises(CheckFailure) as again:
+        exec("\n".join(snippet), scope)
+    assert str(again.value) == message
+    assert scope["problem"].x.shape == (2, 3, 4, 4)
+
+
+def test_messages_of_the_layers_repeat_themselves():
+    forward, inverse, x = quad_coupling(0, published=True)
+    with pytest.raises(CheckFailure, match="inverse_undoes_forward") as raised:
+        check_bijection(forward, inverse, x)
+    snippet = [line[4:] for line in str(raised.value).split("  repeat\n")[1].split("\n")]
+    with pytest.raises(CheckFailure) as again:
+        exec("\n".join(snippet), {"forward": forward, "inverse": inverse, "x": x})
+    assert str(again.value) == str(raised.value)
+
+
+def test_an_exception_is_a_failure_and_a_refusal_of_more_is_not():
+    def conv(x, kernel):
+        raise RuntimeError("no GPU")
+
+    with pytest.raises(CheckFailure, match="got      RuntimeError: no GPU"):
+        CATALOGUE["conv_square"](Implementation(conv=conv))
+
+    def conv_inverse(y, kernel):
+        if np.triu(kernel[:, :, -1, -1], 1).any():
+            raise NotImplementedError("lower triangles only")
+        return cr.conv_inverse(y, kernel)
+
+    lower = Implementation(conv_inverse=conv_inverse)
+    CATALOGUE["conv_inverse_square"](lower)
+    with pytest.raises(NotChecked, match="refuses it: lower triangles only"):
+        CATALOGUE["conv_inverse_dense_corner_block"](lower)
+
+
+@pytest.mark.parametrize(
+    "result", [None, 3.0, "y", [[1.0], [2.0, 3.0]], np.zeros((2, 3)), np.zeros(0)]
+)
+def test_results_of_another_kind_are_failures_not_crashes(result):
+    def function(*arrays):
+        return result
+
+    names = ("conv", "conv_inverse", "log_abs_det", "conv_vjp", "conv_inverse_vjp")
+    report = run_checks(Implementation(**dict.fromkeys(names, function), dtypes=["float64"]))
+    assert {f"{name}_square" for name in names} <= set(report.failed)
+
+
+def test_only_declared_options_are_passed():
+    seen = set()
+
+    def conv(x, kernel, **options):
+        seen.update(options)
+        return cr.conv(x, kernel, **options)
+
+    assert run_checks(Implementation(conv=conv)).ok and not seen
+    assert run_checks(Implementation(conv=conv, options=["dilation"])).ok
+    assert seen == {"dilation"}
+
+
+def test_declared_dtypes_alone_are_tried():
+    seen = set()
+
+    def conv(x, kernel):
+        seen.add(str(x.dtype))
+        return cr.conv(x, kernel)
+
+    run_checks(Implementation(conv=conv, dtypes=[np.float32]))
+    assert seen == {"float32"}
+
+
+def test_results_of_other_kinds_are_taken():
+    """Lists, one figure an image, and tensors that hide behind detach()."""
+
+    class Tensor:
+        def __init__(self, array):
+            self.array = array
+
+        def detach(self):
+            return self
+
+        cpu = detach
+
+        def numpy(self):
+            return self.array
+
+    implementation = Implementation(
+        conv=lambda x, kernel: Tensor(cr.conv(x, kernel)),
+        log_abs_det=lambda kernel, size: [float(cr.log_abs_det(kernel, size))] * 5,
+        conv_vjp=lambda *arrays: [Tensor(part) for part in cr.conv_vjp(*arrays)],
+        dtypes="float64",
+    )
+    report = run_checks(implementation)
+    assert report.ok, str(report)
+
+
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (lambda: Implementation(), "at least one of conv, conv_inverse"),
+        (lambda: Implementation(conv=3), "callables; got 3"),
+        (lambda: Implementation(conv=cr.conv, options=["stride"]), "anchor; got 'stride'"),
+        (lambda: Implementation(conv=cr.conv, dtypes=["float16"]), "float64; got 'float16'"),
+        (lambda: Implementation(conv=cr.conv, dtypes=()), "got none"),
+        (lambda: run_checks(BROKEN, expected_failures={"tall": ""}), "name checks; got tall"),
+        (lambda: parametrize_with_checks([BROKEN], expected_failures={"a": ""}), "got a"),
+    ],
+)
+def test_wrong_use_is_refused(make, message):
+    with pytest.raises(OptionError, match=message):
+        make()
+
+
+def test_expected_failures_of_pytest_are_marked():
+    mark = parametrize_with_checks([BROKEN], expected_failures={"log_abs_det_in_nats": "bits"}).mark
+    cases = {case.id: case for case in mark.args[1]}
+    assert cases["somebody's-log_abs_det_in_nats"].marks[0].kwargs["reason"] == "bits"
+    assert not cases["somebody's-log_abs_det_sign"].marks
+
+
+def test_every_check_is_named_once_and_states_one_thing():
+    assert len({check.statement for check in CATALOGUE.values()}) == len(CATALOGUE)
+    for name, check in CATALOGUE.items():
+        assert check.name == name and len(check.statement) < 120
+
+
+@pytest.mark.parametrize(
+    "x, message",
+    [
+        (np.ones((3, 2), int), "float32 or float64"),
+        (np.ones((0, 2)), "N >= 1"),
+        (np.ones(3), "N >= 1"),
+        (np.ones((2, 1025)), "1 to 1024 entries"),
+    ],
+)
+def test_images_on_which_a_layer_cannot_be_tested(x, message):
+    with pytest.raises(CheckFailure, match=message) as raised:
+        check_bijection(lambda x: x, lambda x: x, x)
+    assert raised.value.check == "usable_input"
+
+
+def test_one_image_is_enough_to_find_the_published_slip():
+    forward, inverse, x = quad_coupling(0)
+    check_bijection(forward, inverse, x[:1])
+    with pytest.raises(CheckFailure, match="inverse_undoes_forward"):
+        check_bijection(*quad_coupling(0, published=True)[:2], x[:1])
+
+
+def test_kinks_are_stepped_around_or_decide_nothing():
+    """A leaky ReLU: differences across its kink are wrong, and are known to be."""
+
+    def forward(x):
+        slope = np.where(x > 0, 3.0, 0.5)
+        return slope * x, np.log(slope).sum(axis=1)
+
+    def inverse(y):
+        slope = np.where(y > 0, 3.0, 0.5)
+        return y / slope, -np.log(slope).sum(axis=1)
+
+    x = np.random.default_rng(0).normal(size=(3, 5))
+    x[0, 0] = 1e-6
+    check_bijection(forward, inverse, x)
+    with pytest.raises(CheckFailure) as raised:
+        check_bijection(forward, inverse, np.full((3, 5), 1e-9))
+    assert raised.value.check == "conclusive"
+
+
+def test_a_layer_that_raises_has_failed():
+    def forward(x):
+        raise RuntimeError("out of memory")
+
+    with pytest.raises(CheckFailure, match="RuntimeError: out of memory"):
+        check_bijection(forward, forward, np.ones((2, 3)))
+
+
+def test_a_permutation_passes_when_it_is_meant_to_be_one():
+    x = np.random.default_rng(0).normal(size=(3, 4))
+
+    def reverse(x):
+        return x[:, ::-1].copy(), np.zeros(len(x))
+
+    with pytest.raises(CheckFailure) as raised:
+        check_bijection(reverse, reverse, x)
+    assert raised.value.check == "not_vacuous"
+    check_bijection(reverse, reverse, x, volume_preserving=True)
+
+    def doubled(x):
+        return 2 * x, np.full(len(x), 4 * np.log(2))
+
+    def halved(y):
+        return y / 2, np.full(len(y), -4 * np.log(2))
+
+    with pytest.raises(CheckFailure) as raised:
+        check_bijection(doubled, halved, x, volume_preserving=True)
+    assert raised.value.check == "volume_is_preserved"
+
+
+def test_a_map_that_is_no_bijection_decides_nothing_about_log_dets():
+    def flat(x):
+        return 0 * x + x.sum(axis=1, keepdims=True), np.zeros(len(x))
+
+    with pytest.raises(CheckFailure):
+        check_bijection(flat, flat, np.random.default_rng(0).normal(size=(3, 4)))
+
+
+def test_density_takes_either_kind_of_sampler():
+    def log_prob(x):
+        return -0.5 * np.sum(x**2, axis=1) - np.log(2 * np.pi)
+
+    generator = np.random.default_rng(0)
+    check_density(log_prob, lambda n: generator.normal(size=(n, 2)))
+    check_density(log_prob, lambda rng, n: rng.normal(size=(n, 2)))
+    check_density(log_prob, lambda rng, n, scale=1.0: scale * rng.normal(size=(n, 2)))
+
+
+def test_density_that_is_too_large_or_not_finite():
+    with pytest.raises(CheckFailure, match="at most 12") as raised:
+        check_density(lambda x: x[:, 0], lambda n: np.ones((n, 13)))
+    assert raised.value.check == "sample_shape"
+    with pytest.raises(CheckFailure) as raised:
+        check_density(lambda x: np.inf * x[:, 0], lambda rng, n: rng.normal(size=(n, 2)))
+    assert raised.value.check == "finite"

@@ -1,0 +1,63 @@
+"""Every planted bug is caught by the check that names it, at every seed; right code by none."""
+
+import pytest
+
+from cinc_ref.testing import CheckFailure, check_bijection, check_density, checks, run_checks
+from tests import bugs
+from tests.conftest import INTERPRETED
+from tests.right import RIGHT
+
+SEEDS = range(1 if INTERPRETED else 5)
+CATALOGUE = dict(checks())
+
+
+def caught(name, check, *arguments, **options):
+    """The check fails, under its own name and no other."""
+    with pytest.raises(CheckFailure) as raised:
+        check(*arguments, **options)
+    assert raised.value.check == name
+
+
+def test_there_are_enough_bugs():
+    assert len(bugs.CONVOLUTION) + len(bugs.LAYERS) + len(bugs.DENSITIES) >= 60
+
+
+@pytest.mark.parametrize("bug", bugs.CONVOLUTION, ids=lambda bug: bug.description)
+def test_bug_in_the_convolution_is_caught(bug):
+    for seed in SEEDS:
+        caught(bug.check, CATALOGUE[bug.check], bugs.planted(bug), seed)
+
+
+@pytest.mark.parametrize("description", bugs.LAYERS)
+def test_bug_in_a_layer_is_caught(description):
+    name, make = bugs.LAYERS[description]
+    for seed in SEEDS:
+        caught(name, check_bijection, *make(seed))
+
+
+@pytest.mark.parametrize("description", bugs.DENSITIES)
+def test_bug_in_a_density_is_caught(description):
+    name, make = bugs.DENSITIES[description]
+    for seed in SEEDS:
+        caught(name, check_density, *make(seed), seed=seed)
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_right_implementation_passes(name):
+    if name == "pytorch":
+        pytest.importorskip("torch", reason="PyTorch is not installed: pip install torch")
+    for seed in range(1 if INTERPRETED else 2):
+        report = run_checks(RIGHT[name](), seed)
+        assert report.ok, str(report)
+
+
+@pytest.mark.parametrize("name", bugs.RIGHT_LAYERS)
+def test_right_layer_passes(name):
+    for seed in SEEDS:
+        layer = bugs.RIGHT_LAYERS[name](seed)
+        check_bijection(*layer, volume_preserving=name in bugs.VOLUME_PRESERVING)
+
+
+def test_right_density_passes():
+    for seed in SEEDS:
+        check_density(*bugs.density(seed), seed=seed)
