@@ -1,48 +1,21 @@
-"""The commands of ``python -m cinc_ref``: each calls one function of the library and prints.
-
-Errors are not caught here: `cinc_ref.__main__` turns them into one line.
-"""
+"""``python -m cinc_ref verify``."""
 
 import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
+import typer
+from rich.console import Console, Group
+from rich.table import Table
+from rich.text import Text
 
 import cinc_ref
-from cinc_ref._extras import extra
+from cinc_ref._output import writing
+from cinc_ref.cli.printing import say
 from cinc_ref.errors import DataError
 
-with extra("cli"):
-    import typer
-    from rich.console import Console, Group
-    from rich.table import Table
-    from rich.text import Text
-
 VERDICT_STYLES = {"holds": "green", "fails": "bold red", "skipped": "yellow"}
-
-app = typer.Typer(
-    help="Invertible 3x3 convolutions: check the theorems, see an exact inverse on real images.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-
-
-def _print_version(wanted: bool):
-    if wanted:
-        Console().print(f"cinc_ref {cinc_ref.__version__}", highlight=False)
-        raise typer.Exit
-
-
-@app.callback()
-def _options(
-    version: Annotated[
-        bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
-    ] = False,
-):
-    pass
 
 
 def _integers(separator, meaning):
@@ -57,7 +30,6 @@ def _integers(separator, meaning):
     return parse
 
 
-@app.command()
 def verify(
     seed: Annotated[int, typer.Option(min=0, help="Of the random kernels and images.")] = 0,
     effort: Annotated[
@@ -96,24 +68,23 @@ def verify(
     if (kernel is None) != (size is None):
         raise typer.BadParameter("--kernel and --size go together")
     if kernel is not None:
-        text = cinc_ref.theory.explain(_load(kernel), size, dilation=dilation, anchor=anchor)
-        typer.echo(text)
+        say(cinc_ref.theory.explain(_load(kernel), size, dilation=dilation, anchor=anchor))
         raise typer.Exit
     evidence = cinc_ref.theory.verify(cinc_ref, seed=seed, effort=effort)
-    console = Console()
-    console.print(_evidence_table(evidence))
+    Console().print(_evidence_table(evidence))
     failed = sum(item.verdict == "fails" for item in evidence)
     held = sum(item.verdict == "holds" for item in evidence)
-    console.print(f"{held} of {len(evidence)} claims hold, {failed} fail.", highlight=False)
+    say(f"{held} of {len(evidence)} claims hold, {failed} fail.")
     if json_file is not None:
-        report = {
-            "version": cinc_ref.__version__,
-            "seed": seed,
-            "effort": effort,
-            "evidence": [item.to_dict() for item in evidence],
-        }
-        json_file.write_text(json.dumps(report, indent=1, allow_nan=False), encoding="utf-8")
+        _write_json(json_file, evidence, seed=seed, effort=effort)
     raise typer.Exit(1 if failed else 0)
+
+
+def _write_json(path, evidence, **settings):
+    items = [item.to_dict() for item in evidence]
+    report = {"version": cinc_ref.__version__, **settings, "evidence": items}
+    with writing(path):
+        path.write_text(json.dumps(report, indent=1, allow_nan=False), encoding="utf-8")
 
 
 def _load(path):
@@ -153,27 +124,3 @@ def _claim(item):
 
 def _number(value):
     return "-" if value is None else f"{value:.3g}"
-
-
-@app.command()
-def demo(
-    out: Annotated[
-        Path, typer.Option(help="Folder that receives the two pictures and the report.")
-    ] = Path("demo"),
-):
-    """Convolve 1,797 real handwritten digits, invert the result exactly, and draw both.
-
-    Leaves inverse.png, matrix.png and report.md.
-    """
-    from cinc_ref.demo import run  # draws: slow to import, and an extra of its own
-
-    result = run(out)
-    table = Table(title=f"{len(result.round_trips[0].images):,} digits: conv_inverse(conv(x)) - x")
-    table.add_column("precision")
-    table.add_column("largest error, grey levels 0 to 16", justify="right")
-    for trip in result.round_trips:
-        table.add_row(trip.dtype, f"{trip.largest_error:.1e}")
-    console = Console()
-    console.print(table)
-    for path in result.files:
-        console.print(f"wrote {path}", highlight=False, soft_wrap=True, markup=False)
