@@ -119,11 +119,11 @@ def prediction_case(seed, number, largest=16):
         anchor = (kh - 1, int(rng.choice([kw - 1, rng.integers(kw)])))
         size = tuple(int(n) for n in rng.integers(2, largest + 1, 2))
         kernel = random_kernel(
-            rng, (channels, channels, kh, kw), anchor, rng.choice(KINDS), rng.uniform(0.5, 4)
+            rng, (channels, channels, kh, kw), anchor, rng.choice(KINDS), rng.uniform(0.5, 6)
         )
         options = {"dilation": 1, "anchor": anchor}
         case = Case(number, kernel.astype(DTYPES[number % 2]), size, options)
-        if kh * kw > 1 and case.condition < 1e12:
+        if anchor > (0, 0) and case.condition < 1e12:
             return case
 
 

@@ -69,9 +69,9 @@ class Stability:
     def expected_error(self, dtype):
         """The typical largest error of conv_inverse(conv(x)), relative to the largest pixel.
 
-        ``eps * error_factor``. Over 370 random kernels with condition numbers from 1 to 1e12 the
-        median error of 20 images was between 1/30 of this and twice this; eps times Skeel's
-        number overshoots up to 170-fold. (``python -m tests.accuracy_campaign prediction``)
+        ``eps * error_factor``. Over 200 random kernels with condition numbers up to 1e11, the
+        median error of 20 images lies between 1/40 of this and twice this, while eps times Skeel's
+        number overshoots it up to 200-fold (``python -m tests.accuracy_campaign prediction``).
         """
         return float(np.finfo(dtype).eps) * self.error_factor
 
