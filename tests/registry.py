@@ -32,6 +32,10 @@ LAYERS = {  # name: (layer, (C, H, W))
         InvertibleConv((2, 3), anchor=(1, 1), corner="bottom-left", dilation=2),
         (2, 4, 5),
     ),
+    "InvertibleConv stable": (
+        InvertibleConv(2, corner_block="plu", corner="top-right", stable=True),
+        (3, 3, 4),
+    ),
     "Inverse": (Inverse(InvertibleConv(2, corner="bottom-right")), (3, 3, 4)),
     "Chain": (
         Chain([Squeeze(), ActNorm(), InvertibleConv(), QuadCoupling(4)]),

@@ -13,6 +13,7 @@ from cinc_ref.errors import OptionError
 from cinc_ref.primitives.arrays import scatter
 from cinc_ref.primitives.causal import causal_conv, causal_solve
 from cinc_ref.primitives.corner import check_corner_invertible, log_abs_det
+from cinc_ref.primitives.stable import stable_taps
 
 CORNER_BLOCKS = ("unit", "triangular", "plu", "dense")
 
@@ -43,6 +44,10 @@ class InvertibleConv(Bijection):
         As in `cinc_ref.conv`.
     seed : int
         Of the random rotation at which "plu" and "dense" start.
+    stable : bool
+        Keep the inverse bounded for every parameter value: the taps are mapped smoothly so that
+        the sum of ||B^-1 K_ab||_2 over the taps other than B stays below 0.95. Then
+        ||M^-1||_2 <= 20 ||B^-1||_2 on images of every size.
 
     References
     ----------
@@ -70,6 +75,7 @@ class InvertibleConv(Bijection):
     dilation: int = 1
     anchor: tuple[int, int] | None = None
     seed: int = 0
+    stable: bool = False
 
     def __post_init__(self):
         if self.corner_block not in CORNER_BLOCKS:
@@ -86,7 +92,8 @@ class InvertibleConv(Bijection):
         object.__setattr__(self, "anchor", geometry.anchor)
 
     @property
-    def _geometry(self):
+    def geometry(self):
+        """Corner, dilation and anchor, as the operations take them."""
         return _checks.Geometry(self.corner, self.dilation, self.anchor)
 
     def count_parameters(self, channels):
@@ -123,9 +130,8 @@ class InvertibleConv(Bijection):
         shape = (channels, channels, *self.kernel_size)
         taps, corner = _places(shape, self._other_taps)
         block = self._corner_block(params, channels)
-        return scatter(anp.ravel(params["taps"]), taps, shape) + scatter(
-            anp.ravel(block), corner, shape
-        )
+        others = stable_taps(params["taps"], block) if self.stable else params["taps"]
+        return scatter(anp.ravel(others), taps, shape) + scatter(anp.ravel(block), corner, shape)
 
     def _corner_block(self, params, channels):
         if self.corner_block == "dense":
@@ -172,12 +178,12 @@ class InvertibleConv(Bijection):
 
     def _forward(self, params, x):
         kernel = self.kernel(params)
-        return causal_conv(x, kernel, self._geometry), self._log_det(kernel, params, x)
+        return causal_conv(x, kernel, self.geometry), self._log_det(kernel, params, x)
 
     def _inverse(self, params, y):
         kernel = self.kernel(params)
         check_corner_invertible(kernel, self.anchor)
-        return causal_solve(y, kernel, self._geometry), -self._log_det(kernel, params, y)
+        return causal_solve(y, kernel, self.geometry), -self._log_det(kernel, params, y)
 
     def _channels_of(self, params):
         return len(params["taps"])

@@ -8,6 +8,7 @@ from cinc_ref.cli.models import Data, Model, check_fits, describe, load_model
 from cinc_ref.cli.printing import figures, levels, say
 from cinc_ref.data import image_set
 from cinc_ref.evaluation import evaluate as evaluate_flow
+from cinc_ref.flows.trust import worst_conditioned
 
 
 def evaluate(
@@ -25,6 +26,7 @@ def evaluate(
     images = image_set(data)
     check_fits(flow, images)
     found = evaluate_flow(flow, params, images.test, seed=seed)
+    layer, condition, digits = worst_conditioned(flow, params)
     say(describe(flow))
     say(f"{found.images:,} test images of {images.name}:")
     figures(
@@ -34,6 +36,10 @@ def evaluate(
                 f"{found.bits_per_dim:.4f} ± {found.standard_deviation:.4f}",
             ),
             ("largest inversion error", levels(found.largest_error)),
+            (
+                f"worst condition number, {layer}",
+                f"{condition:.1e}, keeps {digits:.1f} digits",
+            ),
             ("seconds", f"{found.seconds:.1f}"),
         ]
     )

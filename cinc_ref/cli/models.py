@@ -45,7 +45,8 @@ def check_fits(flow, images):
 
 def describe(flow):
     """One line about a model."""
+    stable = ", stable" if flow.stable else ""
     return (
-        f"{flow.system} ({flow.corner_block} corner) with {flow.coupling} coupling, "
+        f"{flow.system} ({flow.corner_block} corner{stable}) with {flow.coupling} coupling, "
         f"{flow.levels} levels of {flow.depth} steps, width {flow.width}"
     )

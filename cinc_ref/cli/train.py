@@ -55,6 +55,14 @@ def train(
             rich_help_panel=MODEL,
         ),
     ] = "triangular",
+    stable: Annotated[
+        bool,
+        typer.Option(
+            "--stable",
+            help="Keep the inverse of every convolution bounded, whatever is learned.",
+            rich_help_panel=MODEL,
+        ),
+    ] = False,
     levels: Annotated[
         int,
         typer.Option(
@@ -140,6 +148,7 @@ def train(
         width=width,
         bins=images.bins,
         corner_block=corner_block,
+        stable=stable,
     )
     say(f"{describe(flow)}; {len(images.train):,} images of {images.name}")
     result = train_flow(

@@ -1,7 +1,7 @@
 """The multi-scale flow: squeeze and flow steps, half of the channels leaving after each level."""
 
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import autograd.numpy as anp
 import numpy as np
@@ -11,6 +11,7 @@ from cinc_ref.bijections import ActNorm, Chain, Squeeze
 from cinc_ref.errors import DataError
 from cinc_ref.flows.dequantize import bits_per_dim, check_fits, dequantize
 from cinc_ref.flows.systems import COUPLINGS, SYSTEMS
+from cinc_ref.flows.trust import stability_by_layer, watched_inverse
 from cinc_ref.primitives.arrays import batch_first, batch_last, take_channels
 from cinc_ref.primitives.network import add_bias, same_conv
 
@@ -44,6 +45,7 @@ class Flow:
     width: int
     bins: int
     corner_block: str
+    stable: bool
 
     def config(self):
         """The arguments with which `build` makes this flow again, all of them JSON values."""
@@ -155,7 +157,7 @@ class Flow:
         latents, _ = self._encode(params, self._checked(x, "x", params))
         return tuple(batch_first(z) for z in latents)
 
-    def decode(self, params, latents):
+    def decode(self, params, latents, *, check=False):
         """The images that have these latents: the inverse of `encode`.
 
         Parameters
@@ -163,6 +165,8 @@ class Flow:
         params : dict
         latents : sequence of array_like
             As `encode` returns them.
+        check : bool
+            Hold every convolution's inverse to its residual and to the digits that it keeps.
 
         Returns
         -------
@@ -171,6 +175,12 @@ class Flow:
         Raises
         ------
         DataError, DtypeError, NonFiniteError
+
+        Warns
+        -----
+        IllConditionedWarning
+            With `check`, for a convolution whose inverse keeps fewer than three digits or leaves a
+            large residual; with or without, for the layer at which the images cease to be finite.
         """
         latents = [_checks.as_array(z) for z in latents]
         shapes = [_checks.plain(z).shape for z in latents]
@@ -180,7 +190,37 @@ class Flow:
             )
         for k, z in enumerate(latents):
             self._check_values(z, f"latents[{k}]", params)
-        return batch_first(self._decode(params, [batch_last(z) for z in latents]))
+        latents = [batch_last(z) for z in latents]
+        if not check:
+            x = batch_first(self._decode(params, latents, _inverse))
+            if np.isfinite(_checks.plain(x)).all():
+                return x
+        watched = partial(watched_inverse, check=check)
+        return batch_first(self._decode(params, latents, watched))
+
+    def stability(self, params):
+        """How usable the inverse of every convolution is, on the image size that it works on.
+
+        Parameters
+        ----------
+        params : dict
+
+        Returns
+        -------
+        dict of str to cinc_ref.theory.Stability
+            By the layer's name, from data to latent.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import cinc_ref as cr
+        >>> flow = cr.flows.build("cinc", "affine", (1, 4, 4), levels=1, depth=1, width=4)
+        >>> params = flow.init(np.random.default_rng(0), np.zeros((2, 1, 4, 4)))
+        >>> for name, found in flow.stability(params).items():
+        ...     print(name, found.verdict)
+        level 1, step 1, InvertibleConv bounded
+        """
+        return stability_by_layer(self, params)
 
     def sample(self, params, rng, n, temperature=1.0):
         """Draw images: decoded normal latents. They may leave [-1/2, 1/2) and are not clipped.
@@ -258,13 +298,14 @@ class Flow:
         latents.append((x - mean) * anp.exp(-log_std))
         return latents, total - anp.sum(log_std)
 
-    def _decode(self, params, latents):
+    def _decode(self, params, latents, inverse):
+        """Images from latents; `inverse` is how a level's chain is undone."""
         x = latents[-1] * anp.exp(params["top"]["log_std"]) + params["top"]["mean"]
         for level in reversed(range(self.levels)):
             if level < self.levels - 1:
                 mean, log_std = self._prior(params, level, x)
                 x = anp.concatenate([x, latents[level] * anp.exp(log_std) + mean], axis=1)
-            x, _ = self.chains[level].inverse(params["levels"][level], x)
+            x = inverse(self.chains[level], params["levels"][level], x, level)
         return x
 
     def _prior(self, params, level, kept):
@@ -273,6 +314,10 @@ class Flow:
         h = add_bias(same_conv(kept, prior["weight"]), prior["bias"])
         half = h.shape[1] // 2
         return take_channels(h, 0, half), take_channels(h, half, 2 * half)
+
+
+def _inverse(chain, params, y, level):
+    return chain.inverse(params, y)[0]
 
 
 def _any_leaf(params):

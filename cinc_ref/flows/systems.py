@@ -6,7 +6,9 @@ from cinc_ref.bijections import AdditiveCoupling, AffineCoupling, InvertibleConv
 from cinc_ref.errors import OptionError, ShapeError
 
 SYSTEMS = {
-    "cinc": lambda flow, seed: InvertibleConv(3, corner_block=flow.corner_block, seed=seed),
+    "cinc": lambda flow, seed: InvertibleConv(
+        3, corner_block=flow.corner_block, seed=seed, stable=flow.stable
+    ),
 }
 """Name of a system: how it makes the convolution of a flow's step from the step's number."""
 
@@ -26,6 +28,7 @@ def build(
     width=64,
     bins=256,
     corner_block="triangular",
+    stable=False,
 ):
     """A multi-scale flow for images of one shape.
 
@@ -46,6 +49,9 @@ def build(
         Levels of an integer image; 256 for 8 bits, 17 for scikit-learn's digits.
     corner_block : {"triangular", "unit", "plu", "dense"}
         Of the convolution; see `cinc_ref.bijections.InvertibleConv`.
+
+    stable : bool
+        Keep the inverse of every convolution bounded; see `cinc_ref.bijections.InvertibleConv`.
 
     Returns
     -------
@@ -82,7 +88,9 @@ def build(
             raise OptionError(f"{name} must be an integer >= {smallest}; got {value!r}")
     shape = _checked_shape(image_shape)
     numbers = {name: int(value) for name, value in numbers.items()}
-    flow = Flow(system, coupling, shape, corner_block=corner_block, **numbers)
+    if not isinstance(stable, bool):
+        raise OptionError(f"stable must be True or False; got {stable!r}")
+    flow = Flow(system, coupling, shape, corner_block=corner_block, stable=stable, **numbers)
     _check_levels(shape, flow.levels)
     flow.latent_shapes  # noqa: B018  walks all layers, which refuse what does not fit them
     return flow

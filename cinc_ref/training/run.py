@@ -9,6 +9,7 @@ import numpy as np
 
 from cinc_ref.errors import NonFiniteError
 from cinc_ref.flows import dequantize
+from cinc_ref.flows.trust import worst_conditioned
 from cinc_ref.training.diagnosis import first_culprit
 from cinc_ref.training.loss import bits_and_gradient, evaluate
 from cinc_ref.training.optimizer import OPTIMIZERS, clip, learning_rate, norm, update_average
@@ -165,8 +166,16 @@ def validate(run, layout, state):
             "learning_rate": rate,
             "train": train,
             "validation": bits,
+            **_worst_layer(run, params),
         }
     )
+
+
+def _worst_layer(run, params):
+    """The convolution whose inverse keeps the fewest digits, as columns of the history."""
+    name, condition, digits = worst_conditioned(run.flow, params)
+    condition = condition if np.isfinite(condition) else None  # JSON has no infinity
+    return {"worst_layer": name, "condition_number": condition, "digits": digits}
 
 
 def _bits_or_nan(run, params, rng):
