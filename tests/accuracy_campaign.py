@@ -112,18 +112,23 @@ def median_error(kernel, size, anchor, rng, images=20):
 
 
 def prediction_case(seed, number, largest=16):
-    """A kernel with more than one tap, a condition from 1 to 1e12, both dtypes in turn."""
+    """A kernel with more than one tap: every decade of conditions from 1 to 1e12, both dtypes."""
     rng = np.random.default_rng([seed, number])
+    decade = number // 2 % 12
     while True:
         channels, kh, kw = (int(n) for n in rng.integers(1, 4, 3))
         anchor = (kh - 1, int(rng.choice([kw - 1, rng.integers(kw)])))
         size = tuple(int(n) for n in rng.integers(2, largest + 1, 2))
         kernel = random_kernel(
-            rng, (channels, channels, kh, kw), anchor, rng.choice(KINDS), rng.uniform(0.5, 6)
+            rng,
+            (channels, channels, kh, kw),
+            anchor,
+            rng.choice(KINDS),
+            10 ** rng.uniform(-1, 0.2 + 0.1 * decade),
         )
         options = {"dilation": 1, "anchor": anchor}
         case = Case(number, kernel.astype(DTYPES[number % 2]), size, options)
-        if anchor > (0, 0) and case.condition < 1e12:
+        if anchor > (0, 0) and 10**decade <= case.condition < 10 ** (decade + 1):
             return case
 
 

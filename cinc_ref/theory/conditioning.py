@@ -69,7 +69,7 @@ class Stability:
     def expected_error(self, dtype):
         """The typical largest error of conv_inverse(conv(x)), relative to the largest pixel.
 
-        ``eps * error_factor``. Over 200 random kernels with condition numbers up to 1e11, the
+        ``eps * error_factor``. Over 200 random kernels with condition numbers up to 1e12, the
         median error of 20 images lies between 1/40 of this and twice this, while eps times Skeel's
         number overshoots it up to 200-fold (``python -m tests.accuracy_campaign prediction``).
         """
