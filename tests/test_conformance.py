@@ -203,6 +203,33 @@ def test_results_of_another_kind_are_failures_not_crashes(result):
     assert {f"{name}_square" for name in names} <= set(report.failed)
 
 
+def test_a_layer_that_masks_its_corner_block_is_right_if_all_of_it_does():
+    def masked(function):
+        def masking(x, kernel):
+            kernel = kernel.copy()
+            kernel[:, :, -1, -1] = np.tril(kernel[:, :, -1, -1])
+            return function(x, kernel)
+
+        return masking
+
+    def log_abs_det(kernel, size):
+        return size[0] * size[1] * np.log(np.abs(np.diagonal(kernel[:, :, -1, -1]))).sum()
+
+    functions = {"conv_inverse": masked(cr.conv_inverse), "log_abs_det": log_abs_det}
+    for seed in range(5):
+        report = run_checks(Implementation(conv=masked(cr.conv), **functions), seed)
+        assert report.ok, str(report)
+        reason = "conv_inverse masks the corner block to its lower triangle"
+        assert report.not_checked["conv_inverse_dense_corner_block"] == reason
+        assert "conv_upper_corner_block" in report.not_checked
+        report = run_checks(Implementation(conv=cr.conv, **functions), seed)
+        assert report.failed == [
+            "conv_inverse_upper_corner_block",
+            "conv_inverse_dense_corner_block",
+            "log_abs_det_dense_corner_block",
+        ]
+
+
 def test_only_declared_options_are_passed():
     seen = set()
 
