@@ -404,3 +404,20 @@ def test_density_that_is_too_large_or_not_finite():
     with pytest.raises(CheckFailure) as raised:
         check_density(lambda x: np.inf * x[:, 0], lambda rng, n: rng.normal(size=(n, 2)))
     assert raised.value.check == "finite"
+
+
+def test_density_whose_samples_all_agree():
+    def log_prob(x):
+        return -0.5 * np.sum(x**2, axis=1) - np.log(2 * np.pi)
+
+    for sample in (lambda n: np.ones((n, 2)), lambda rng, n: rng.normal(size=(n, 1)) * [1, 2]):
+        with pytest.raises(CheckFailure, match="fill the space"):
+            check_density(log_prob, sample)
+
+
+def test_density_on_a_bounded_support():
+    def log_prob(x):
+        inside = np.all((0 <= x) & (x < 1), axis=1)
+        return np.where(inside, 0.0, -np.inf)
+
+    check_density(log_prob, lambda rng, n: rng.random((n, 3)))
