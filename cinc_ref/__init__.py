@@ -14,8 +14,24 @@ _HOME_OF = {
     "conv_inverse_vjp": "cinc_ref.primitives.convolution",
     "log_abs_det": "cinc_ref.primitives.corner",
     "convolution_matrix": "cinc_ref.theory.matrix",
+    "train": "cinc_ref.training.loop",
+    "save": "cinc_ref.training.checkpoint",
+    "load": "cinc_ref.training.checkpoint",
+    "evaluate": "cinc_ref.evaluation",
 }
-_SUBMODULES = ("bijections", "data", "errors", "flows", "interop", "plots", "testing", "theory")
+_SUBMODULES = (
+    "bijections",
+    "data",
+    "errors",
+    "evaluation",
+    "flows",
+    "interop",
+    "plots",
+    "testing",
+    "theory",
+    "timing",
+    "training",
+)
 
 __all__ = [*_HOME_OF, *_SUBMODULES]
 

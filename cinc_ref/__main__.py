@@ -8,19 +8,35 @@ from cinc_ref.errors import CincError
 def main(arguments=None):
     """Run the command line and exit: 0 for success, 1 for a failed check or an error, 2 for misuse.
 
-    An error that a user can cause or mend is one line on stderr, without a traceback.
+    An error that a user can cause or mend is one line on stderr, without a traceback. After Ctrl-C
+    the code is 130.
 
     Parameters
     ----------
     arguments : list of str, optional
-        By default those of the process.
+        By default those of the process; if there are none, the help is shown.
     """
     try:
-        from cinc_ref.cli import app
-
-        app(args=arguments, prog_name="cinc-ref")
+        sys.exit(_run(sys.argv[1:] if arguments is None else arguments))
     except (CincError, OSError) as error:
-        sys.exit(f"error: {' '.join(str(error).split())}")
+        _fail(error, 1)
+    except MemoryError:
+        _fail("this needs more memory than there is; ask for fewer or smaller images", 1)
+
+
+def _run(arguments):
+    from cinc_ref.cli import app, usage_error
+
+    try:
+        return app(args=arguments or ["--help"], prog_name="cinc-ref", standalone_mode=False) or 0
+    except usage_error as error:
+        command = error.ctx.command_path if error.ctx else "cinc-ref"
+        _fail(f"{error.format_message().rstrip('.')}; see {command} --help", 2)
+
+
+def _fail(error, code):
+    print("error:", *str(error).split(), file=sys.stderr)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

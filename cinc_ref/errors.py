@@ -47,4 +47,18 @@ class MissingExtraError(CincError, ImportError):
 
 
 class IllConditionedWarning(UserWarning):
-    """An inverse exists but keeps too few digits to be used."""
+    """An inverse exists but keeps too few digits to be used.
+
+    Attributes
+    ----------
+    layer : str
+        Which kernel it is about.
+    condition_number : float
+        In the 1-norm; infinite above 1.8e308.
+    digits : float
+        Decimal digits of the largest pixel that are left, about.
+    """
+
+    def __init__(self, message, layer="kernel", condition_number=None, digits=None):
+        super().__init__(message)
+        self.layer, self.condition_number, self.digits = layer, condition_number, digits

@@ -10,11 +10,12 @@ from colorsys import hsv_to_rgb
 import numpy as np
 
 from cinc_ref._extras import extra
-from cinc_ref.errors import ShapeError
+from cinc_ref.errors import OptionError, ShapeError
 from cinc_ref.theory.matrix import convolution_matrix
 
 with extra("plots"):
-    from matplotlib.colors import ListedColormap, to_rgb
+    from matplotlib import colormaps
+    from matplotlib.colors import ListedColormap, to_rgb, to_rgba
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
@@ -22,10 +23,12 @@ DPI = 160
 INK = "#222222"
 GRID = "#d9d9d9"
 ANCHOR = "#c8102e"
+TRAIN = "#7a9cc6"
+VALIDATION = "#b5451b"
 
 
-def image_grid(images, *, columns=None, value_range=None, title=None):
-    """Images side by side, in rows.
+def image_grid(images, *, columns=None, value_range=None, title=None, cmap="gray"):
+    """Images side by side, in rows, with light lines between them.
 
     Parameters
     ----------
@@ -36,6 +39,8 @@ def image_grid(images, *, columns=None, value_range=None, title=None):
     value_range : (low, high), optional
         What is drawn black and what white; by default the smallest and the largest value.
     title : str, optional
+    cmap : str
+        Colours for C = 1; "gray_r" draws high values as ink on paper.
 
     Returns
     -------
@@ -50,8 +55,8 @@ def image_grid(images, *, columns=None, value_range=None, title=None):
     --------
     >>> import numpy as np
     >>> figure = image_grid(np.random.default_rng(0).uniform(size=(6, 3, 8, 8)), columns=3)
-    >>> len(figure.axes)
-    6
+    >>> figure.axes[0].images[0].get_array().shape  # two rows of three, and lines between them
+    (17, 26, 4)
     """
     images = np.asarray(images)
     if images.ndim != 4 or images.shape[1] not in (1, 3) or 0 in images.shape:
@@ -59,17 +64,25 @@ def image_grid(images, *, columns=None, value_range=None, title=None):
             f"images must have shape (N, 1, H, W) or (N, 3, H, W) with N >= 1; got {images.shape}"
         )
     columns = columns or math.ceil(math.sqrt(len(images)))
-    rows = math.ceil(len(images) / columns)
-    figure = Figure(figsize=(1.1 * columns, 1.1 * rows), dpi=DPI, layout="constrained")
-    limits = value_range or (images.min(), images.max())
-    for index, image in enumerate(images):
-        _show(figure.add_subplot(rows, columns, index + 1), image, limits)
+    low, high = value_range or (images.min(), images.max())
+    scaled = np.clip((images - float(low)) / (float(high) - float(low) or 1), 0, 1)
+    mosaic = _mosaic(
+        colormaps[cmap](scaled[:, 0]) if images.shape[1] == 1 else _rgba(scaled), columns
+    )
+    height, width = mosaic.shape[:2]
+    scale = min(0.7 / images.shape[3], 40 / max(height, width))  # inches a pixel
+    header = 0.4 if title else 0
+    size = (width * scale + 0.2, height * scale + 0.2 + header)
+    figure = Figure(figsize=size, dpi=DPI, layout="constrained")
+    axes = figure.add_subplot()
+    axes.imshow(mosaic, interpolation="nearest")
+    axes.set_axis_off()
     if title:
-        figure.suptitle(title, color=INK)
+        axes.set_title(title, fontsize=12, color=INK)
     return figure
 
 
-def inverse_figure(images, convolved, inverted):
+def inverse_figure(images, convolved, inverted, *, names=("image", "convolution", "exact inverse")):
     """One row an image: the image, its convolution, the inverse of that, and the error left.
 
     Image and inverse share one grey scale. The convolution has its own, on which zero is white,
@@ -78,7 +91,9 @@ def inverse_figure(images, convolved, inverted):
     Parameters
     ----------
     images, convolved, inverted : array_like, shape (N, 1, H, W)
-        x, y = conv(x) and conv_inverse(y).
+        x, y = conv(x) and conv_inverse(y), or what another invertible map makes of x.
+    names : three str
+        Titles of the columns.
 
     Returns
     -------
@@ -109,9 +124,9 @@ def inverse_figure(images, convolved, inverted):
     grey = {"cmap": "gray_r", "vmin": images.min(), "vmax": images.max()}
     reach = np.abs(convolved).max()
     panels = {
-        "image": (images, grey),
-        "convolution": (convolved, {"cmap": "RdBu_r", "vmin": -reach, "vmax": reach}),
-        "exact inverse": (inverted, grey),
+        names[0]: (images, grey),
+        names[1]: (convolved, {"cmap": "RdBu_r", "vmin": -reach, "vmax": reach}),
+        names[2]: (inverted, grey),
         f"error, {inverted.dtype}": (
             errors,
             {"cmap": "Purples", "vmin": 0, "vmax": largest_error or 1},
@@ -130,6 +145,68 @@ def inverse_figure(images, convolved, inverted):
         bar.locator = MaxNLocator(2)
         bar.ax.tick_params(labelsize=9, color=INK, labelcolor=INK)
     bar.set_ticks([0, largest_error], labels=["0", f"{largest_error:.2g}"])
+    return figure
+
+
+def loss_figure(history, *, against="seconds"):
+    """Bits per dimension of the training and validation images while a flow was trained.
+
+    The axis leaves out what lies far above the rest, as the start of a training does.
+
+    Parameters
+    ----------
+    history : sequence of dict
+        As in `cinc_ref.training.TrainingResult`: one row an evaluation.
+    against : {"seconds", "step"}
+        Along which the curves are drawn.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    OptionError
+        If the curves can not be drawn along this.
+    ShapeError
+        If the history is empty.
+
+    Examples
+    --------
+    >>> rows = [{"step": k, "seconds": k / 9, "train": 3.1, "validation": 3.2} for k in (0, 9)]
+    >>> loss_figure(rows, against="step").axes[0].get_xlabel()
+    'steps of training'
+    """
+    labels = {"seconds": "seconds of training", "step": "steps of training"}
+    if against not in labels:
+        raise OptionError(f"against must be one of {', '.join(labels)}; got {against!r}")
+    if not history:
+        raise ShapeError("history must hold at least one row; got none")
+    x, train, validation = (
+        np.array([row[name] for row in history]) for name in (against, "train", "validation")
+    )
+    best = validation.argmin()
+    figure = Figure(figsize=(7, 4.2), dpi=DPI, layout="constrained")
+    axes = figure.add_subplot()
+    axes.plot(x, train, color=TRAIN, linewidth=2, label="training batches")
+    axes.plot(x, validation, color=VALIDATION, linewidth=2, label="validation")
+    axes.plot(x[best], validation[best], "o", color=VALIDATION, markersize=7)
+    axes.annotate(
+        f"best: {validation[best]:.3f}",
+        (x[best], validation[best]),
+        xytext=(0, 9),
+        textcoords="offset points",
+        ha="right" if 2 * best >= len(history) else "left",
+        va="bottom",
+        color=VALIDATION,
+    )
+    _limit_losses(axes, np.concatenate([train, validation]))
+    axes.set_xlabel(labels[against], fontsize=12, color=INK)
+    axes.set_ylabel("bits per dimension", fontsize=12, color=INK)
+    axes.grid(color=GRID, linewidth=0.6)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(color=GRID, labelcolor=INK)
+    axes.legend(frameon=False, labelcolor=INK)
     return figure
 
 
@@ -173,12 +250,22 @@ def matrix_figure(kernel, size, *, corner="top-left", dilation=1, anchor=None):
     return figure
 
 
-def _show(axes, image, limits):
-    """Draw one image of shape (1, H, W) or (3, H, W) with `limits` as black and white."""
-    low, high = limits
-    scaled = np.clip((image - float(low)) / (float(high) - float(low) or 1), 0, 1)
-    axes.imshow(np.moveaxis(scaled, 0, -1), cmap="gray", vmin=0, vmax=1)
-    axes.set_axis_off()
+def _rgba(images):
+    """Opaque colours (N, H, W, 4) of red, green and blue (N, 3, H, W), all from 0 to 1."""
+    return np.pad(np.moveaxis(images, 1, -1), [(0, 0)] * 3 + [(0, 1)], constant_values=1)
+
+
+def _mosaic(images, columns):
+    """Images (N, H, W, 4) in rows, on a ground that shows as lines between them."""
+    count, height, width, _ = images.shape
+    gap = max(1, width // 10)
+    rows = math.ceil(count / columns)
+    mosaic = np.tile(to_rgba(GRID), (rows * (height + gap) - gap, columns * (width + gap) - gap, 1))
+    for index, image in enumerate(images):
+        i, j = divmod(index, columns)
+        top, left = i * (height + gap), j * (width + gap)
+        mosaic[top : top + height, left : left + width] = image
+    return mosaic
 
 
 def _frame(axes):
@@ -186,6 +273,13 @@ def _frame(axes):
     axes.set_yticks([])
     for spine in axes.spines.values():
         spine.set_color(GRID)
+
+
+def _limit_losses(axes, losses):
+    """Show the losses from their smallest to three times their median distance above it."""
+    smallest = losses.min()
+    reach = min(np.ptp(losses), 3 * (np.median(losses) - smallest)) or 1.0
+    axes.set_ylim(smallest - 0.12 * reach, smallest + 1.05 * reach)
 
 
 def _number_taps(kernel):

@@ -86,4 +86,4 @@ def test_log_abs_det_and_matrix_check_the_kernel_too():
     with pytest.raises(DtypeError):
         cr.convolution_matrix(KERNEL + 0j, (2, 2))
     with pytest.raises(ShapeError):
-        cr.theory.exact_determinant(np.ones((2, 3)))
+        cr.theory.exact_determinant(np.ones((2, 3)), (2, 2))

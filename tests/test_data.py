@@ -1,8 +1,10 @@
 """Image sets: real images as integers, in the shape that everything else takes."""
 
 import numpy as np
+import pytest
 
-from cinc_ref.data import digits
+from cinc_ref.data import IMAGE_SETS, digits, image_set
+from cinc_ref.errors import OptionError
 
 
 def test_digits_are_integer_images_with_17_grey_levels():
@@ -24,3 +26,28 @@ def test_every_call_returns_a_fresh_array():
     first = digits()
     first[:] = 0
     assert digits().max() == 16
+
+
+def test_the_digits_are_split_as_the_readme_says():
+    images = digits()
+    order = np.random.default_rng(0).permutation(1797)
+    digit_set = image_set("digits")
+    assert np.array_equal(digit_set.train, images[order[:1437]])
+    assert np.array_equal(digit_set.validation, images[order[1437:1617]])
+    assert np.array_equal(digit_set.test, images[order[1617:]])
+    assert len(digit_set.test) == 180
+
+
+@pytest.mark.parametrize("name", IMAGE_SETS)
+def test_every_image_set_holds_levels_within_its_bins(name):
+    images = image_set(name)
+    assert images.name == name
+    for part in (images.train, images.validation, images.test):
+        assert part.shape[1:] == images.image_shape
+        assert part.dtype.kind == "u"
+        assert part.max() < images.bins
+
+
+def test_an_unknown_image_set_lists_the_known_ones():
+    with pytest.raises(OptionError, match=r"one of digits.*'nonsense'"):
+        image_set("nonsense")

@@ -49,7 +49,17 @@ def test_ci_runs_the_test_command_of_the_readme():
 
 def test_import_loads_nothing_until_it_is_used():
     loaded = python("import sys, cinc_ref; print(*sys.modules)").split()
-    heavy = {"numpy", "scipy", "numba", "autograd", "matplotlib", "sklearn", "typer", "hypothesis"}
+    heavy = {
+        "numpy",
+        "scipy",
+        "numba",
+        "threadpoolctl",
+        "autograd",
+        "matplotlib",
+        "sklearn",
+        "typer",
+        "hypothesis",
+    }
     assert not heavy & set(loaded)
 
 

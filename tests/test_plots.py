@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
-from cinc_ref.errors import ShapeError
-from cinc_ref.plots import ANCHOR, image_grid, inverse_figure, matrix_figure
+from cinc_ref.errors import OptionError, ShapeError
+from cinc_ref.plots import ANCHOR, image_grid, inverse_figure, loss_figure, matrix_figure
 from cinc_ref.theory import convolution_matrix
 
 
@@ -30,17 +30,38 @@ def assert_draws(figure):
     assert buffer.getvalue().startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize("channels", [1, 3])
-def test_image_grid_shows_every_image(rng, channels):
-    figure = image_grid(rng.normal(size=(7, channels, 4, 5)), columns=3, title="seven")
-    assert len(figure.axes) == 7
+def drawn_mosaic(figure):
+    """Red, green and blue of the one picture of an image grid."""
+    ((image,),) = [axes.images for axes in figure.axes]
+    return image.get_array()[..., :3]
+
+
+def test_image_grid_places_images_row_by_row():
+    images = np.arange(1.0, 6).reshape(5, 1, 1, 1) * np.ones((1, 1, 2, 3))
+    figure = image_grid(images, columns=3, value_range=(0, 5), title="five")
+    mosaic = drawn_mosaic(figure)
+    assert mosaic.shape == (2 + 1 + 2, 3 * 3 + 2, 3)  # lines of one pixel between the images
+    tops = mosaic[[0, 0, 0, 3, 3], [0, 4, 8, 0, 4]]
+    assert np.allclose(tops, np.arange(1, 6)[:, None] / 5, atol=1 / 255)
+    assert figure.axes[0].get_title() == "five"
     assert_draws(figure)
 
 
+def test_image_grid_shows_red_green_and_blue(rng):
+    images = rng.uniform(size=(1, 3, 4, 5))
+    mosaic = drawn_mosaic(image_grid(images, value_range=(0, 1)))
+    assert np.allclose(mosaic, images[0].transpose(1, 2, 0))
+
+
 def test_image_grid_spans_the_value_range():
-    images = np.array([-0.5, 0.5]).reshape(1, 1, 1, 2)
-    pixels = image_grid(images, value_range=(-0.5, 1.5)).axes[0].images[0].get_array()
-    assert np.array_equal(pixels.squeeze(), [0, 0.5])
+    images = np.array([-0.7, -0.5, 0.5, 1.5]).reshape(1, 1, 1, 4)
+    mosaic = drawn_mosaic(image_grid(images, value_range=(-0.5, 1.5)))
+    assert np.allclose(mosaic[0, :, 0], [0, 0, 0.5, 1], atol=1 / 255)
+
+
+def test_image_grid_can_draw_ink_on_paper():
+    images = np.array([0, 16]).reshape(1, 1, 1, 2)
+    assert np.allclose(drawn_mosaic(image_grid(images, cmap="gray_r"))[0, :, 0], [1, 0])
 
 
 def test_constant_images_can_be_drawn():
@@ -54,6 +75,47 @@ def test_inverse_figure_has_a_row_an_image_and_the_error_last(rng):
     assert len(panels) == 3 * 4
     assert np.allclose(panels[3].images[0].get_array(), 0.25)
     assert_draws(figure)
+
+
+def test_inverse_figure_takes_other_names():
+    images = np.zeros((1, 1, 2, 2))
+    figure = inverse_figure(images, images, images, names=("digit", "latents", "decoded"))
+    assert [axes.get_title() for axes in figure.axes[:3]] == ["digit", "latents", "decoded"]
+
+
+def history(validation, train=None):
+    return [
+        {"step": 10 * k, "seconds": float(k), "train": t, "validation": v}
+        for k, (v, t) in enumerate(zip(validation, train or validation, strict=True))
+    ]
+
+
+@pytest.mark.parametrize(("against", "x"), [("seconds", [0, 1, 2]), ("step", [0, 10, 20])])
+def test_loss_figure_draws_both_curves_and_marks_the_best(against, x):
+    figure = loss_figure(history([4.0, 2.0, 3.0], [4.5, 2.5, 1.5]), against=against)
+    train, validation, best = figure.axes[0].lines
+    assert np.array_equal(train.get_xydata(), np.stack([x, [4.5, 2.5, 1.5]], axis=1))
+    assert np.array_equal(validation.get_xydata(), np.stack([x, [4.0, 2.0, 3.0]], axis=1))
+    assert np.array_equal(best.get_xydata(), [[x[1], 2.0]])
+    assert_draws(figure)
+
+
+def test_loss_figure_leaves_out_a_start_far_above_the_rest():
+    figure = loss_figure(history([100.0, *np.linspace(3, 2, 20)]))
+    low, high = figure.axes[0].get_ylim()
+    assert low < 2
+    assert 3 < high < 5
+
+
+def test_loss_figure_of_one_evaluation():
+    assert_draws(loss_figure(history([4.0])))
+
+
+def test_loss_figure_refuses_what_it_cannot_draw():
+    with pytest.raises(ShapeError, match="history"):
+        loss_figure([])
+    with pytest.raises(OptionError, match="seconds, step"):
+        loss_figure(history([4.0]), against="hours")
 
 
 def test_inverse_figure_without_any_error():

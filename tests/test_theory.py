@@ -1,8 +1,7 @@
-"""The oracle itself: the matrix against the formula written out, determinants against Fractions."""
+"""The oracle itself: the matrix against the formula written out, determinants against Leibniz."""
 
 from fractions import Fraction
 from itertools import permutations
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +10,10 @@ from hypothesis import strategies as st
 
 import cinc_ref as cr
 from cinc_ref import theory
-from tests.oracles import flat, problems
+from cinc_ref.errors import OptionError, ShapeError, SingularKernelError
+from cinc_ref.theory.exact import matrix_determinant, matrix_inverse, matrix_rank, null_vector
+from cinc_ref.theory.residual import elementwise_residual
+from tests.oracles import flat, problems, residual
 
 
 @given(problems(largest=3))
@@ -44,20 +46,6 @@ def test_sparse_matrix_is_the_dense_one(problem):
     assert np.array_equal(sparse.toarray(), dense)
 
 
-@given(problems())
-def test_block_lower_triangular_after_the_flip(problem):
-    corner = problem.options["corner"]
-    channels, (height, width) = len(problem.kernel), problem.size
-    pixels = np.arange(height * width).reshape(height, width)
-    order = pixels[:: -1 if "bottom" in corner else 1, :: -1 if "right" in corner else 1].ravel()
-    blocks = problem.matrix().reshape(height * width, channels, height * width, channels)
-    blocks = blocks.transpose(0, 2, 1, 3)[np.ix_(order, order)]
-    p, q = problem.options["anchor"]
-    for pixel in range(height * width):
-        assert np.array_equal(blocks[pixel, pixel], problem.kernel[:, :, p, q])
-        assert not blocks[pixel, pixel + 1 :].any()
-
-
 def test_matrix_of_integers_and_fractions_is_exact():
     kernel = np.array([[[[Fraction(1, 3), Fraction(2)], [Fraction(0), Fraction(5, 7)]]]])
     matrix = cr.convolution_matrix(kernel, (2, 2))
@@ -66,7 +54,7 @@ def test_matrix_of_integers_and_fractions_is_exact():
 
 
 @given(st.integers(0, 2**32), st.integers(1, 5))
-def test_exact_determinant_is_leibniz(seed, size):
+def test_matrix_determinant_is_leibniz(seed, size):
     rng = np.random.default_rng(seed)
     matrix = rng.integers(-3, 4, (size, size)) / 8
     expected = Fraction(0)
@@ -76,37 +64,120 @@ def test_exact_determinant_is_leibniz(seed, size):
         for row, column in enumerate(order):
             term *= Fraction(matrix[row, column])
         expected += term
-    assert theory.exact_determinant(matrix) == expected
+    assert matrix_determinant(matrix) == expected
+
+
+@given(st.integers(0, 2**32), st.integers(1, 5), st.integers(0, 5))
+def test_rank_null_vector_and_inverse_agree(seed, size, rank):
+    """A product of a size x rank and a rank x size matrix, both of full rank almost always."""
+    rng = np.random.default_rng(seed)
+    matrix = rng.integers(-9, 10, (size, rank)) @ rng.integers(-9, 10, (rank, size))
+    vector = null_vector(matrix)
+    assert (matrix_rank(matrix) == size) == (vector is None) == (matrix_determinant(matrix) != 0)
+    if vector is None:
+        assert (matrix_inverse(matrix) @ matrix == np.eye(size)).all()
+    else:
+        assert vector.any() and not (matrix @ vector).any()
+        assert all(isinstance(entry, int) for entry in vector)
+
+
+def test_exact_determinant_of_a_kernel():
+    rng = np.random.default_rng(0)
+    kernel = rng.integers(-3, 4, (2, 2, 3, 2))
+    options = {"corner": "top-right", "dilation": 2, "anchor": (2, 1)}
+    expected = matrix_determinant(kernel[:, :, 2, 1]) ** 12
+    assert theory.exact_determinant(kernel, (4, 3), **options) == expected
+    assert theory.exact_determinant(kernel / 2, (4, 3), **options) == Fraction(expected, 2**24)
+    with pytest.raises(ShapeError, match="size"):
+        theory.exact_determinant(kernel, 3)
 
 
 def test_invertible_though_floats_say_singular():
     block = np.array([[1, 3], [1 / 3, 1]])
     assert np.linalg.det(block) == 0
-    assert theory.exact_determinant(block) == Fraction(1, 2**54)
+    assert matrix_determinant(block) == Fraction(1, 2**54)
     assert theory.is_invertible(block[:, :, None, None])
     assert not theory.is_invertible(np.ones((2, 2, 3, 3)))
 
 
-BROKEN = {
-    "matrix": {"conv": lambda x, k, **o: cr.conv(x, k[:, :, ::-1], **o)},
-    "log-determinant": {"log_abs_det": lambda k, size, **o: -cr.log_abs_det(k, size, **o)},
-    "inverse of conv": {"conv_inverse": lambda y, k, **o: 1.001 * cr.conv_inverse(y, k, **o)},
-    "conv of inverse": {"conv_inverse": lambda y, k, **o: np.full_like(y, np.nan)},
-}  # fmt: skip
+@pytest.mark.parametrize("dtype", [np.int64, np.float32, np.float64])
+@pytest.mark.parametrize("corner", ["top-left", "top-right", "bottom-left", "bottom-right"])
+def test_null_image_is_lost_by_conv_itself(dtype, corner):
+    kernel = np.random.default_rng(0).integers(-3, 4, (3, 3, 2, 3))
+    kernel[:, :, 1, 2] = 0
+    kernel[2, :, 1, 1] = kernel[0, :, 1, 1] - 2 * kernel[1, :, 1, 1]
+    options = {"corner": corner, "anchor": (1, 1)}
+    image = theory.null_image(kernel.astype(dtype), (3, 2), **options)
+    assert image.shape == (1, 3, 3, 2) and image.dtype == dtype and image.any()
+    assert not theory.exact_conv(image, kernel, dilation=2, **options).any()
+    if dtype != np.int64:
+        assert not cr.conv(image, kernel.astype(dtype), **options).any()
 
 
-@pytest.mark.parametrize("name", BROKEN)
-def test_verify_sees_a_broken_implementation(name):
-    ours = {"conv": cr.conv, "conv_inverse": cr.conv_inverse, "log_abs_det": cr.log_abs_det}
-    broken = SimpleNamespace(**(ours | BROKEN[name]))
-    failed = [e.name for e in theory.verify(broken) if e.verdict == "fails"]
-    assert name in failed
+def test_null_image_beyond_the_dtype_is_exact_all_the_same():
+    kernel = np.array([[1e17, -1.0], [-1e17, 1.0]])[:, :, None, None]
+    image = theory.null_image(kernel.astype(np.float32), (1, 1))
+    assert not theory.exact_conv(image, kernel.astype(np.float32)).any()
+    assert theory.null_image(np.array([[[[0]]]]), (2, 2)).ravel().tolist() == [0, 0, 0, 1]
+    huge = np.array([[[[2**70]], [[1]]], [[[2**70]], [[1]]]], dtype=object)
+    assert theory.null_image(huge, (1, 1)).ravel().tolist() == [-1, 2**70]
+    rows = np.random.default_rng(0).integers(-(2**40), 2**40, (2, 3))
+    kernel = np.vstack([rows, rows[0]])[:, :, None, None]  # its null vector needs 80 bits
+    image = theory.null_image(kernel, (1, 1))
+    assert image.dtype == object and not theory.exact_conv(image, kernel).any()
 
 
-def test_verify_passes_ours_and_skips_what_it_cannot_try():
-    evidence = theory.verify(cr, seed=4)
-    assert {e.verdict for e in evidence} == {"holds"}
-    assert all(e.cases == 100 for e in evidence)
-    verdicts = {e.name: e.verdict for e in theory.verify()}
-    assert verdicts.pop("determinant") == "holds"
-    assert set(verdicts.values()) == {"skipped"}
+def test_null_image_needs_a_singular_corner():
+    with pytest.raises(OptionError, match="determinant is -2"):
+        theory.null_image(np.full((1, 1, 2, 2), -2), (2, 2))
+    with pytest.raises(ShapeError):
+        theory.null_image(np.zeros((1, 1, 2, 2)), (0, 2))
+
+
+@given(problems(largest=3))
+def test_exact_conv_and_inverse_undo_each_other_and_are_the_matrix(problem):
+    kernel, x = problem.kernel, problem.x
+    exact = theory.exact_conv(x, kernel, **problem.options)
+    matrix = problem.matrix(np.float64)
+    np.testing.assert_allclose(flat(exact).astype(float), flat(x) @ matrix.T, atol=1e-5)
+    assert (theory.exact_inverse(exact, kernel, **problem.options) == x).all()
+    transposed = theory.exact_conv(x, kernel, transpose=True, **problem.options)
+    np.testing.assert_allclose(flat(transposed).astype(float), flat(x) @ matrix, atol=1e-5)
+    back = theory.exact_inverse(transposed, kernel, transpose=True, **problem.options)
+    assert (back == x).all()
+
+
+@pytest.mark.parametrize("function", [theory.exact_inverse, theory.exact_conv])
+def test_exact_functions_check_their_arguments(function):
+    kernel, images = np.eye(2, dtype=int)[:, :, None, None], np.ones((1, 2, 2, 2), int)
+    with pytest.raises(ShapeError, match=r"\(N, C, H, W\)"):
+        function(images[0], kernel)
+    with pytest.raises(OptionError, match="anchor"):
+        function(images, kernel, anchor=(1, 0))
+
+
+def test_exact_inverse_of_integers_beyond_floating_point():
+    kernel = np.array([[[[10**400]]]], dtype=object)
+    assert theory.exact_inverse(np.ones((1, 1, 1, 1), int), kernel).item() == Fraction(1, 10**400)
+
+
+def test_exact_inverse_of_a_singular_kernel():
+    with pytest.raises(SingularKernelError, match="exactly 0"):
+        theory.exact_inverse(np.ones((1, 2, 2, 2)), np.ones((2, 2, 1, 1)))
+
+
+@given(problems(largest=3))
+def test_exact_residual_is_that_in_extended_precision(problem):
+    y = cr.conv(problem.x, problem.kernel, **problem.options)
+    geometry = cr._checks.Geometry(**problem.options)
+    exact = elementwise_residual(problem.x, y, problem.kernel, geometry)
+    eps = np.finfo(problem.kernel.dtype).eps
+    assert exact / eps == pytest.approx(residual(problem, y, problem.x), abs=1e-2)
+
+
+def test_residual_where_nothing_is_read():
+    kernel, zero = np.array([[[[1.0]]]]), np.zeros((1, 1, 1, 1))
+    geometry = cr._checks.Geometry()
+    assert elementwise_residual(zero, zero, kernel, geometry) == 0
+    assert elementwise_residual(zero, zero + 1, kernel, geometry) == np.inf
+    assert np.isnan(elementwise_residual(zero / 1 + np.nan, zero, kernel, geometry))

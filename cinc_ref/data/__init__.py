@@ -1,5 +1,6 @@
 """Image sets as integer arrays of shape (N, C, H, W)."""
 
 from cinc_ref.data.bundled import digits
+from cinc_ref.data.image_set import IMAGE_SETS, ImageSet, image_set
 
-__all__ = ["digits"]
+__all__ = ["IMAGE_SETS", "ImageSet", "digits", "image_set"]

@@ -9,6 +9,7 @@ from cinc_ref.primitives.causal import (
     causal_solve_transpose,
 )
 from cinc_ref.primitives.corner import check_corner_invertible
+from cinc_ref.primitives.trust import warn_unless_finite, warn_unless_trusted
 
 
 def conv(x, kernel, *, corner="top-left", dilation=1, anchor=None):
@@ -67,7 +68,7 @@ def conv(x, kernel, *, corner="top-left", dilation=1, anchor=None):
     return causal_conv(x, kernel, geometry)
 
 
-def conv_inverse(y, kernel, *, corner="top-left", dilation=1, anchor=None):
+def conv_inverse(y, kernel, *, corner="top-left", dilation=1, anchor=None, check=False):
     r"""Undo `conv`, exactly, by substitution in raster order.
 
     .. math::
@@ -83,6 +84,10 @@ def conv_inverse(y, kernel, *, corner="top-left", dilation=1, anchor=None):
         float32 or float64; N may be 0.
     kernel, corner, dilation, anchor
         As for `conv`; B must be invertible.
+    check : bool
+        Say with an `IllConditionedWarning` if the inverse keeps fewer than three digits, or if it
+        leaves an elementwise residual max |y - M x| / (|M| |x|) larger than rounding can explain.
+        Costs several times the inverse itself.
 
     Returns
     -------
@@ -95,10 +100,18 @@ def conv_inverse(y, kernel, *, corner="top-left", dilation=1, anchor=None):
     ShapeError, DtypeError, NonFiniteError, OptionError
         If an argument is not as described.
 
+    Warns
+    -----
+    IllConditionedWarning
+        With or without `check`, if the result is not finite although y is: the inverse exists, but
+        not in this dtype. ``warnings.simplefilter("error", IllConditionedWarning)`` makes it an
+        exception.
+
     Notes
     -----
     Invertible is not the same as usable: the inverse is a recursive filter, and its condition
-    number can grow exponentially with the image size although every K_nn is 1.
+    number can grow exponentially with the image size although every K_nn is 1
+    (`cinc_ref.theory.stability`).
 
     References
     ----------
@@ -115,7 +128,13 @@ def conv_inverse(y, kernel, *, corner="top-left", dilation=1, anchor=None):
     """
     y, kernel, geometry = _checked(y, "y", kernel, corner, dilation, anchor)
     check_corner_invertible(kernel, geometry.anchor)
-    return causal_solve(y, kernel, geometry)
+    x = causal_solve(y, kernel, geometry)
+    x_value, y_value, kernel_value = map(_checks.plain, (x, y, kernel))
+    if check:
+        warn_unless_trusted(x_value, y_value, kernel_value, geometry)
+    else:
+        warn_unless_finite((x_value,), y_value, kernel_value, geometry)
+    return x
 
 
 def conv_vjp(x, kernel, g, *, corner="top-left", dilation=1, anchor=None):
@@ -177,6 +196,11 @@ def conv_inverse_vjp(y, kernel, g, *, corner="top-left", dilation=1, anchor=None
     ------
     SingularKernelError, ShapeError, DtypeError, NonFiniteError, OptionError
 
+    Warns
+    -----
+    IllConditionedWarning
+        If a gradient is not finite although y and g are.
+
     Examples
     --------
     >>> import numpy as np
@@ -192,7 +216,10 @@ def conv_inverse_vjp(y, kernel, g, *, corner="top-left", dilation=1, anchor=None
     check_corner_invertible(kernel, geometry.anchor)
     y_bar = causal_solve_transpose(g, kernel, geometry)
     x = causal_solve(y, kernel, geometry)
-    return y_bar, -causal_conv_weight_grad(x, y_bar, kernel.shape, geometry)
+    kernel_bar = -causal_conv_weight_grad(x, y_bar, kernel.shape, geometry)
+    values = [_checks.plain(array) for array in (y_bar, kernel_bar, y, kernel)]
+    warn_unless_finite(tuple(values[:2]), *values[2:], geometry)
+    return y_bar, kernel_bar
 
 
 def _checked(images, name, kernel, corner, dilation, anchor):

@@ -7,7 +7,7 @@ from autograd.extend import defjvp, defvjp, primitive
 from cinc_ref import _checks
 from cinc_ref.errors import SingularKernelError
 from cinc_ref.kernels import textbook
-from cinc_ref.theory.exact import exact_determinant
+from cinc_ref.theory.exact import matrix_determinant
 
 
 def log_abs_det(kernel, size, *, anchor=None):
@@ -80,7 +80,7 @@ def check_corner_invertible(kernel, anchor):
     elif (
         not pivots.all() or np.linalg.cond(corner, 1) * len(corner) > 1 / np.finfo(corner.dtype).eps
     ):
-        if exact_determinant(corner) == 0:
+        if matrix_determinant(corner) == 0:
             raise SingularKernelError(
                 f"the corner block kernel[:, :, {p}, {q}] must be invertible; "
                 "its determinant is exactly 0"

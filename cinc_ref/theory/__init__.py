@@ -1,11 +1,40 @@
-"""The theorems as evidence: definitions, exact arithmetic, and checks of an implementation.
+"""The theorems as evidence, exact arithmetic, and how usable an inverse is.
 
-An independent oracle: nothing here imports the kernels or primitives that it judges.
+An independent oracle: nothing here imports the kernels or primitives that it judges. Everything
+loads when it is first used.
 """
 
-from cinc_ref.theory.evidence import Evidence
-from cinc_ref.theory.exact import exact_determinant, is_invertible
-from cinc_ref.theory.matrix import convolution_matrix
-from cinc_ref.theory.theorems import verify
+from importlib import import_module
 
-__all__ = ["Evidence", "convolution_matrix", "exact_determinant", "is_invertible", "verify"]
+_HOME_OF = {
+    "Counterexample": "evidence",
+    "Evidence": "evidence",
+    "Stability": "conditioning",
+    "condition_number": "conditioning",
+    "convolution_matrix": "matrix",
+    "exact_conv": "substitution",
+    "exact_determinant": "invertibility",
+    "exact_inverse": "substitution",
+    "explain": "explanation",
+    "is_invertible": "invertibility",
+    "load_counterexample": "evidence",
+    "null_image": "invertibility",
+    "padded_matrix": "padding",
+    "parameter_counts": "systems",
+    "stability": "conditioning",
+    "verify": "verification",
+}
+
+__all__ = list(_HOME_OF)
+
+
+def __getattr__(name):
+    if name in _HOME_OF:
+        value = getattr(import_module(f"cinc_ref.theory.{_HOME_OF[name]}"), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'cinc_ref.theory' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted([*globals(), *__all__])

@@ -1,27 +1,39 @@
-"""Random cases: kernels, options and image sizes on which a statement is tried."""
+"""Random cases: kernels, options, image sizes and images on which a statement is tried."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cinc_ref._checks import CORNERS
+from cinc_ref._checks import CORNERS, Geometry
 from cinc_ref.theory.matrix import convolution_matrix
+
+OPTIONS = ("corner", "dilation", "anchor")
 
 
 @dataclass(frozen=True)
 class Case:
-    """A kernel with its options, and an image size."""
+    """A kernel with its options, an image size, and images if they matter.
+
+    `x` are images of shape (N, C, H, W); `g` are others of the same shape, for gradients.
+    """
 
     kernel: np.ndarray
     size: tuple[int, int]
     corner: str
     dilation: int
     anchor: tuple[int, int]
+    x: np.ndarray | None = None
+    g: np.ndarray | None = None
+
+    @property
+    def geometry(self):
+        """Where the taps lie."""
+        return Geometry(self.corner, self.dilation, self.anchor)
 
     @property
     def options(self):
         """The keyword arguments of conv."""
-        return {"corner": self.corner, "dilation": self.dilation, "anchor": self.anchor}
+        return self.geometry._asdict()
 
     @property
     def corner_block(self):
@@ -37,37 +49,79 @@ class Case:
         """M, from the definition."""
         return convolution_matrix(self.kernel, self.size, **self.options)
 
+    def astype(self, dtype):
+        """The same case in another dtype."""
+        arrays = {name: getattr(self, name) for name in ("kernel", "x", "g")}
+        return replace(self, **{k: v.astype(dtype) for k, v in arrays.items() if v is not None})
 
-def integer_case(rng):
+    def __str__(self):
+        options = ", ".join(f"{name} {value}" for name, value in self.options.items())
+        size = f"{self.size[0]}x{self.size[1]}"
+        return f"kernel {self.kernel.tolist()}, image {size}, {options}"
+
+
+def integer_case(rng, options=OPTIONS):
     """Small integers in every tap, the corner block included; about one B in ten is singular."""
-    kernel, size, corner, dilation, anchor = _shapes(rng)
-    return Case(rng.integers(-3, 4, kernel.shape) * kernel, size, corner, dilation, anchor)
+    case = _shapes(rng, options)
+    return replace(case, kernel=rng.integers(-3, 4, case.kernel.shape) * case.kernel)
 
 
-def float_case(rng, dtype):
+def unit_case(rng, options=OPTIONS):
+    """Small integers and a unit triangular corner block: the inverse is one of integers, too."""
+    case = integer_case(rng, options)
+    lower = rng.integers(2)
+    case.corner_block[:] = (np.tril if lower else np.triu)(case.corner_block, -1 if lower else 1)
+    case.corner_block[:] += np.eye(len(case.kernel), dtype=int)
+    return case
+
+
+def float_case(rng, dtype, options=OPTIONS):
     """A kernel whose inverse is bounded by construction: sum of ||B^-1 K_ab|| <= 1/2.
 
     B is triangular (either way) or dense, its diagonal of both signs and away from 1.
     """
-    kernel, size, corner, dilation, anchor = _shapes(rng)
-    channels = len(kernel)
+    case = _shapes(rng, options)
+    channels = len(case.kernel)
     block = rng.uniform(-1, 1, (channels, channels)) / channels
     block = (np.tril, np.triu, np.asarray)[rng.integers(3)](block)
     np.fill_diagonal(block, rng.choice([-1, 1], channels) * rng.uniform(1.5, 3, channels))
-    taps = rng.uniform(-1, 1, kernel.shape) * kernel
-    taps[:, :, anchor[0], anchor[1]] = 0
+    taps = rng.uniform(-1, 1, case.kernel.shape) * case.kernel
+    taps[:, :, *case.anchor] = 0
     scaled = np.einsum("oc,ciab->oiab", np.linalg.inv(block), taps)
-    norms = np.linalg.norm(scaled, 2, axis=(0, 1)).sum()
-    kernel = taps / max(2 * norms, 1e-3)
-    kernel[:, :, anchor[0], anchor[1]] = block
-    return Case(kernel.astype(dtype), size, corner, dilation, anchor)
+    kernel = taps / max(2 * np.linalg.norm(scaled, 2, axis=(0, 1)).sum(), 1e-3)
+    kernel[:, :, *case.anchor] = block
+    return replace(case, kernel=kernel, x=rng.normal(size=_images_shape(case))).astype(dtype)
 
 
-def _shapes(rng):
+def with_integer_images(rng, case):
+    """The case with small integer images x and g."""
+    x, g = rng.integers(-9, 10, (2, *_images_shape(case)))
+    return replace(case, x=x, g=g)
+
+
+def with_singular_corner(rng, case):
+    """The case with one row of B replaced by an integer combination of the others."""
+    row = rng.integers(len(case.kernel))
+    weights = rng.integers(-2, 3, len(case.kernel))
+    weights[row] = 0
+    kernel = case.kernel.copy()
+    kernel[row, :, *case.anchor] = weights @ case.corner_block
+    return replace(case, kernel=kernel)
+
+
+def _images_shape(case):
+    return (2, len(case.kernel), *case.size)
+
+
+def _shapes(rng, options):
     """A 0/1 kernel that marks the taps up to a random anchor, and the other options."""
-    channels, kh, kw = rng.integers(1, 4), rng.integers(1, 5), rng.integers(1, 5)
-    anchor = (int(kh) - 1, int(rng.integers(kw)))
+    channels, kh, kw = (int(n) for n in rng.integers(1, [4, 5, 5]))
+    anchor = (kh - 1, int(rng.integers(kw)) if "anchor" in options else kw - 1)
     taps = np.arange(kh * kw).reshape(kh, kw) <= anchor[0] * kw + anchor[1]
-    kernel = np.broadcast_to(taps.astype(int), (channels, channels, kh, kw))
-    size = (int(rng.integers(1, 7)), int(rng.integers(1, 7)))
-    return kernel, size, str(rng.choice(CORNERS)), int(rng.integers(1, 4)), anchor
+    return Case(
+        kernel=np.broadcast_to(taps.astype(int), (channels, channels, kh, kw)),
+        size=(int(rng.integers(1, 7)), int(rng.integers(1, 7))),
+        corner=str(rng.choice(CORNERS)) if "corner" in options else CORNERS[0],
+        dilation=int(rng.integers(1, 4)) if "dilation" in options else 1,
+        anchor=anchor,
+    )

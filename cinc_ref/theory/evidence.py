@@ -1,6 +1,60 @@
 """What a theorem function returns: what was claimed, what was tried, how it came out."""
 
-from dataclasses import dataclass
+import os
+import tempfile
+import zipfile
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import numpy as np
+
+from cinc_ref.errors import CheckpointError, OutputError
+from cinc_ref.theory.cases import Case
+
+
+@dataclass(frozen=True)
+class Counterexample:
+    """A case with the claim that it bears on.
+
+    Attributes
+    ----------
+    claim : str
+        The name of the evidence.
+    problem : str
+        What was found, in words.
+    case : Case
+        The kernel and its options, the image size and, where the claim is about images, those.
+    """
+
+    claim: str
+    problem: str
+    case: Case
+
+    def save(self, path):
+        """Write it as an npz file, whole or not at all, for `load_counterexample`.
+
+        Parameters
+        ----------
+        path : str or path
+            Used as it is: no ending is added.
+
+        Raises
+        ------
+        OutputError
+            If the file cannot be written.
+        """
+        arrays = {"claim": self.claim, "problem": self.problem}
+        for field in fields(Case):
+            value = getattr(self.case, field.name)
+            if value is not None:
+                arrays[field.name] = value
+        _write_npz(Path(path), arrays)
+
+    def to_dict(self):
+        """The same in lists, numbers and strings, for JSON."""
+        case = {field.name: getattr(self.case, field.name) for field in fields(Case)}
+        lists = {name: v.tolist() if isinstance(v, np.ndarray) else v for name, v in case.items()}
+        return {"claim": self.claim, "problem": self.problem, **lists}
 
 
 @dataclass(frozen=True)
@@ -26,7 +80,9 @@ class Evidence:
     verdict : {"holds", "fails", "skipped"}
         "holds" only if at least one case was tried and none refuted the statement.
     reason : str
-        Why it fails or was skipped; empty when it holds.
+        Why it fails or was skipped; for a statement that something exists, what was found.
+    counterexample : Counterexample or None
+        The case that refutes the statement, or the one whose existence it states.
     """
 
     name: str
@@ -38,3 +94,117 @@ class Evidence:
     bound: float | None
     verdict: str
     reason: str = ""
+    counterexample: Counterexample | None = None
+
+    def to_dict(self):
+        """The same in lists, numbers and strings, for JSON; a figure that is not finite as text."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        if self.worst is not None and not np.isfinite(self.worst):
+            values["worst"] = str(self.worst)
+        if self.counterexample is not None:
+            values["counterexample"] = self.counterexample.to_dict()
+        return values
+
+
+def skipped(name, statement, source, reason):
+    """Evidence that nothing was tried."""
+    return Evidence(name, statement, source, 0, "-", None, None, "skipped", reason)
+
+
+def search(name, statement, source, cases, gap, bound=None):
+    """Try to refute a statement on every case; stop at the first that does.
+
+    Parameters
+    ----------
+    name, statement, source : str
+    cases : iterable of Case
+    gap : callable
+        ``gap(case)`` returns the figure that must not exceed the bound; without a bound, what is
+        wrong with the case, as text, which is empty if nothing is. If it raises, the case has
+        refuted the statement.
+    bound : float, optional
+
+    Returns
+    -------
+    Evidence
+    """
+    evidence = Evidence(
+        name, statement, source, 0, "-", None, bound, "skipped", "no case was drawn"
+    )
+    unknowns, worst = 0, 0.0
+    for count, case in enumerate(cases, 1):
+        unknowns = max(unknowns, case.unknowns)
+        evidence = replace(evidence, cases=count, largest=f"{unknowns} x {unknowns}")
+        figure, problem = _outcome(gap, case, bound)
+        if problem:
+            found = Counterexample(name, problem, case)
+            reason = f"{problem}: {case}"
+            return replace(
+                evidence, worst=figure, verdict="fails", reason=reason, counterexample=found
+            )
+        if bound is not None:
+            worst = max(worst, figure)
+        evidence = replace(
+            evidence, worst=None if bound is None else worst, verdict="holds", reason=""
+        )
+    return evidence
+
+
+def find(name, statement, source, cases, found):
+    """Look for a case that proves a statement of existence.
+
+    ``found(case)`` says what makes it one, in words, or "".
+    """
+    evidence = search(name, statement, source, cases, found)
+    if evidence.verdict == "skipped":
+        return evidence
+    if evidence.verdict == "holds":
+        return replace(evidence, verdict="fails", reason="no such case was found")
+    return replace(evidence, verdict="holds", reason=evidence.counterexample.problem)
+
+
+def load_counterexample(path):
+    """Read what `Counterexample.save` wrote.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is no counterexample, or is damaged.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            values = {name: stored[name] for name in stored}
+        claim, problem = str(values.pop("claim")), str(values.pop("problem"))
+        values["size"] = tuple(values["size"].tolist())
+        values["anchor"] = tuple(values["anchor"].tolist())
+        values["dilation"] = int(values["dilation"])
+        values["corner"] = str(values["corner"])
+        return Counterexample(claim, problem, Case(**values))
+    except (EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise CheckpointError(
+            f"{path} must be a counterexample written by its save method; {error}"
+        ) from error
+
+
+def _outcome(gap, case, bound):
+    """The figure, if there is one, and the problem, if there is one."""
+    try:
+        figure = gap(case)
+    except Exception as error:
+        return None if bound is None else float("nan"), f"it raised {error!r}"
+    if bound is None:
+        return None, figure
+    problem = "" if figure <= bound else f"{figure:.3g} exceeds {bound:g}"  # also when it is NaN
+    return float(figure), problem
+
+
+def _write_npz(path, arrays):
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".npz")
+        with os.fdopen(handle, "wb") as file:
+            np.savez(file, **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error

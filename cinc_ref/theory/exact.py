@@ -1,7 +1,7 @@
-"""Exact arithmetic on matrices of integers, Fractions or floats (every float is a fraction)."""
+"""Exact linear algebra on integers, Fractions or floats (every finite float is a fraction)."""
 
 from fractions import Fraction
-from math import lcm
+from math import inf, lcm, log
 
 import numpy as np
 
@@ -9,11 +9,43 @@ from cinc_ref import _checks
 from cinc_ref.errors import ShapeError
 
 
-def exact_determinant(matrix):
-    """The determinant of a square matrix, without any rounding.
+def to_fractions(array):
+    """The same numbers as an object array of Fractions."""
+    array = np.asarray(array)
+    flat = np.empty(array.size, dtype=object)
+    flat[:] = [Fraction(number) for number in array.ravel().tolist()]
+    return flat.reshape(array.shape)
 
-    Fraction-free elimination (Bareiss 1968) on Python integers: every intermediate value is a
-    minor of the matrix, so the divisions leave no remainder and numbers grow only as minors do.
+
+def to_integers(array):
+    """Python integers n and one positive integer s with ``array == n / s``, exactly."""
+    array = np.asarray(array)
+    if array.dtype.kind in "iu":
+        return array.astype(object), 1
+    fractions = to_fractions(array)
+    scale = lcm(*(number.denominator for number in fractions.ravel()))
+    integers = np.empty(fractions.size, dtype=object)
+    integers[:] = [int(number * scale) for number in fractions.ravel()]
+    return integers.reshape(fractions.shape), scale
+
+
+def to_float(number):
+    """The nearest float; infinite beyond 1.8e308."""
+    try:
+        return float(number)
+    except OverflowError:
+        return inf if number > 0 else -inf
+
+
+def log_abs(number):
+    """log|number| in nats, of an integer or Fraction of any size but 0."""
+    number = abs(Fraction(number))
+    exponent = number.numerator.bit_length() - number.denominator.bit_length()
+    return log(float(number / Fraction(2) ** exponent)) + exponent * log(2)
+
+
+def matrix_determinant(matrix):
+    """The determinant of a square matrix, without any rounding.
 
     Parameters
     ----------
@@ -25,75 +57,103 @@ def exact_determinant(matrix):
     int or fractions.Fraction
         An int if the determinant is one.
 
+    Raises
+    ------
+    ShapeError, DtypeError, NonFiniteError
+        If the argument is not as described.
+
     Examples
     --------
-    >>> from cinc_ref import theory
-    >>> theory.exact_determinant([[2, 3], [4, 7]])
+    >>> from cinc_ref.theory.exact import matrix_determinant
+    >>> matrix_determinant([[2, 3], [4, 7]])
     2
-    >>> theory.exact_determinant([[1.0, 3.0], [1 / 3, 1.0]])  # rounding of 1/3 keeps it off 0
+    >>> matrix_determinant([[1.0, 3.0], [1 / 3, 1.0]])  # rounding of 1/3 keeps it off 0
     Fraction(1, 18014398509481984)
     """
-    matrix = np.asarray(matrix)
-    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
-        raise ShapeError(f"matrix must be square; got shape {matrix.shape}")
-    _checks.check_exact_or_float(matrix, "matrix")
-    _checks.check_finite(matrix, "matrix")
-    rows = [[Fraction(entry) for entry in row] for row in matrix.tolist()]
-    scales = [lcm(*(entry.denominator for entry in row)) for row in rows]
-    integers = [[int(entry * s) for entry in row] for row, s in zip(rows, scales, strict=True)]
-    determinant = Fraction(_bareiss(integers))
+    matrix = _square(matrix)
+    rows, scales = zip(*(to_integers(row) for row in matrix), strict=True)
+    determinant = Fraction(bareiss(rows))
     for scale in scales:
         determinant /= scale
     return int(determinant) if determinant.denominator == 1 else determinant
 
 
-def is_invertible(kernel, anchor=None):
-    """Whether the convolution with this kernel is invertible, decided exactly.
+def matrix_rank(matrix):
+    """The rank, by elimination in Fractions."""
+    return len(_echelon(to_fractions(matrix))[1])
 
-    It is if and only if the corner block ``B = kernel[:, :, p, q]`` at the anchor (p, q) has a
-    non-zero determinant, whatever the image size; for one channel, iff K_nn != 0 (CInC Flow,
-    section 3).
 
-    Parameters
-    ----------
-    kernel : array_like, shape (C, C, kh, kw)
-        Integers, Fractions or floats.
-    anchor : (int, int), optional
-        The tap that reads the pixel itself; the bottom-right one unless given.
+def null_vector(matrix):
+    """A non-zero vector v of coprime Python integers with ``matrix @ v == 0``, or None."""
+    rows, pivots = _echelon(to_fractions(matrix))
+    free = [column for column in range(rows.shape[1]) if column not in pivots]
+    if not free:
+        return None
+    vector = to_fractions(np.zeros(rows.shape[1], int))
+    vector[free[0]] = Fraction(1)
+    for row, pivot in enumerate(pivots):
+        vector[pivot] = -rows[row, free[0]]
+    integers, _ = to_integers(vector)
+    return integers // np.gcd.reduce(integers)
 
-    Returns
-    -------
-    bool
 
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from cinc_ref import theory
-    >>> theory.is_invertible(np.array([[[[5, 5], [5, 1]]]]))
-    True
-    >>> theory.is_invertible(np.array([[[[5, 5], [5, 0]]]]))
-    False
+def matrix_inverse(matrix):
+    """The inverse of a square matrix of full rank, in Fractions."""
+    matrix = to_fractions(matrix)
+    size = len(matrix)
+    both = np.concatenate([matrix, to_fractions(np.eye(size, dtype=int))], axis=1)
+    return _echelon(both)[0][:, size:]
+
+
+def bareiss(rows):
+    """The determinant of a list of rows by fraction-free elimination.
+
+    Every intermediate value is a minor of the matrix (Bareiss, "Sylvester's identity and
+    multistep integer-preserving Gaussian elimination", 1968), so the divisions leave no remainder
+    and numbers grow only as minors do. The entries come from any ring with exact division:
+    Python integers, or polynomials.
     """
-    kernel = np.asarray(kernel)
-    _checks.check_kernel_shape(kernel)
-    p, q = _checks.check_geometry(kernel, anchor=anchor).anchor
-    return exact_determinant(kernel[:, :, p, q]) != 0
-
-
-def _bareiss(rows):
-    """The determinant of a list of rows of Python integers, which it uses up."""
-    size, sign, previous = len(rows), 1, 1
-    for k in range(size - 1):
-        pivot = next((i for i in range(k, size) if rows[i][k]), None)
+    rows, sign, previous = list(rows), 1, 1
+    while len(rows) > 1:
+        pivot = next((i for i, row in enumerate(rows) if row[0]), None)
         if pivot is None:
-            return 0
-        if pivot != k:
-            rows[k], rows[pivot] = rows[pivot], rows[k]
-            sign = -sign
-        top = rows[k]
-        for i in range(k + 1, size):
-            row, factor = rows[i], rows[i][k]
-            for j in range(k + 1, size):
-                row[j] = (row[j] * top[k] - factor * top[j]) // previous
-        previous = top[k]
-    return sign * rows[-1][-1]
+            return 0 * rows[0][0]
+        first, *top = rows.pop(pivot)
+        sign = -sign if pivot % 2 else sign
+        rows = [_eliminated(row, first, top, previous) for row in rows]
+        previous = first
+    return sign * rows[0][0]
+
+
+def _eliminated(row, first, top, previous):
+    """The row without its first entry, once a multiple of the pivot row (first, *top) made it 0."""
+    factor, *rest = row
+    if factor:
+        return [(a * first - factor * b) // previous for a, b in zip(rest, top, strict=True)]
+    return [a * first // previous if a else a for a in rest]
+
+
+def _echelon(rows):
+    """Reduced row echelon form of an array of Fractions, and the columns of its pivots."""
+    rows, pivots = rows.copy(), []
+    for column in range(rows.shape[1]):
+        top = len(pivots)
+        pivot = next((i for i in range(top, len(rows)) if rows[i, column]), None)
+        if pivot is None:
+            continue
+        rows[[top, pivot]] = rows[[pivot, top]]
+        rows[top] /= rows[top, column]
+        for i in range(len(rows)):
+            if i != top and rows[i, column]:
+                rows[i] -= rows[i, column] * rows[top]
+        pivots.append(column)
+    return rows, pivots
+
+
+def _square(matrix):
+    matrix = np.asarray(matrix)
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+        raise ShapeError(f"matrix must be square; got shape {matrix.shape}")
+    _checks.check_exact_or_float(matrix, "matrix")
+    _checks.check_finite(matrix, "matrix")
+    return matrix

@@ -1,177 +1,241 @@
-"""The statements of the paper, tried on random cases, and an implementation held against them."""
+"""The theorems, one function each: every function tries to refute its statement, exactly.
 
-from fractions import Fraction
+Each takes a random generator and an effort (the number of cases grows in proportion) and what it
+judges as a keyword, so that a wrong statement or a broken function can be put in its place.
+"""
 
 import numpy as np
 
-from cinc_ref.theory.cases import float_case, integer_case
-from cinc_ref.theory.evidence import Evidence
-from cinc_ref.theory.exact import exact_determinant
+from cinc_ref.theory.cases import (
+    integer_case,
+    unit_case,
+    with_integer_images,
+    with_singular_corner,
+)
+from cinc_ref.theory.evidence import find, search
+from cinc_ref.theory.exact import matrix_determinant, to_fractions
+from cinc_ref.theory.invertibility import is_invertible, null_image
+from cinc_ref.theory.matrix import convolution_matrix
+from cinc_ref.theory.substitution import exact_conv, exact_inverse, substitute
 
 PAPER = "CInC Flow, section 3"
+CHANNELS = "CInC Flow, section 3, several channels"
 
 
-def verify(implementation=None, *, seed=0, effort=1):
-    """Try to refute the theorems, and an implementation of the convolution if one is given.
+def block_triangular(rng, effort=1, *, matrix=convolution_matrix):
+    """Theorem 1: in pixel-major order M is block lower triangular with B all along its diagonal.
 
-    Parameters
-    ----------
-    implementation : object, optional
-        Anything with functions ``conv``, ``conv_inverse`` and ``log_abs_det`` called as those of
-        cinc_ref, for instance the package itself.
-    seed : int
-        The random cases follow from it.
-    effort : int
-        Multiplies the number of cases.
-
-    Returns
-    -------
-    list of Evidence
-        One for each statement. What needs an implementation is "skipped" without one.
-
-    Examples
-    --------
-    >>> import cinc_ref as cr
-    >>> {evidence.verdict for evidence in cr.theory.verify(cr)}
-    {'holds'}
+    For a corner other than the top left one, after the same flip of the pixels.
     """
-    rng = np.random.default_rng(seed)
-    cases = 100 * effort
-    return [
-        determinant_is_a_power(rng, cases),
-        conv_is_the_matrix(rng, cases, implementation),
-        log_det_is_that_of_the_matrix(rng, cases, implementation),
-        inverse_undoes_conv(rng, cases, implementation),
-        conv_undoes_inverse(rng, cases, implementation),
-    ]
 
+    def wrong(case):
+        channels, pixels = len(case.kernel), case.size[0] * case.size[1]
+        blocks = matrix(case.kernel, case.size, **case.options)
+        blocks = blocks.reshape(pixels, channels, pixels, channels).transpose(0, 2, 1, 3)
+        order = _pixels_from_corner(case)
+        blocks = blocks[np.ix_(order, order)]
+        if blocks[np.triu_indices(pixels, 1)].any():
+            return "a block above the diagonal is not 0"
+        diagonal = blocks[np.arange(pixels), np.arange(pixels)]
+        return "" if (diagonal == case.corner_block).all() else "a diagonal block is not B"
 
-def determinant_is_a_power(rng, cases):
-    """det M = det(B)^(H W), an equality of integers."""
-
-    def gap(case):
-        power = exact_determinant(case.corner_block) ** (case.size[0] * case.size[1])
-        return exact_determinant(case.matrix()) != power
-
-    return _try_all(
-        "determinant", "det M = det(B)^(H W), in exact integers (1 where it differs)", 0, gap,
-        (integer_case(rng) for _ in range(cases)),
+    return search(
+        "block triangular", "pixel-major M is block lower triangular, all diagonal blocks are B",
+        PAPER, (integer_case(rng) for _ in range(300 * effort)), wrong,
     )  # fmt: skip
 
 
-def conv_is_the_matrix(rng, cases, implementation):
-    """conv(x) = M x, relative to |M| |x|."""
+def not_triangular_in_channel_major_order(rng, effort=1, *, order="channel-major"):
+    """Theorem 1, second half: with the channels outermost M is not triangular, though B is."""
 
-    def gap(case):
-        x = _images(rng, case)
-        y = implementation.conv(x, case.kernel, **case.options)
-        return _residual(case, y, x)
+    def example(case):
+        channels, pixels = len(case.kernel), case.size[0] * case.size[1]
+        rows = np.arange(channels * pixels)
+        if order == "channel-major":
+            rows = rows.reshape(pixels, channels).T.ravel()
+        entries = convolution_matrix(case.kernel, case.size, anchor=case.anchor)[np.ix_(rows, rows)]
+        triangular = not np.triu(entries, 1).any() or not np.tril(entries, -1).any()
+        return "" if triangular else f"for example M = {entries.tolist()}"
 
-    return _try_floats(
-        "matrix", "conv(x) = M x, largest |y - M x| / (|M| |x|) in eps", 10, gap, rng, cases,
-        implementation,
+    cases = (unit_case(rng, options=()) for _ in range(3000 * effort))
+    lower = (case for case in cases if not np.triu(case.corner_block, 1).any())
+    small = (case for case in lower if case.unknowns <= 6)
+    return find(
+        "channel-major order", "with the channels outermost some M is not triangular, though B is",
+        CHANNELS, small, example,
     )  # fmt: skip
 
 
-def log_det_is_that_of_the_matrix(rng, cases, implementation):
-    """log_abs_det = log|det M|, the determinant taken exactly."""
+def determinant_is_a_power(rng, effort=1, *, exponent=lambda height, width: height * width):
+    """Theorem 2: det M = det(B)^(H W), an equality of integers."""
 
-    def gap(case):
-        log_det = implementation.log_abs_det(case.kernel, case.size, anchor=case.anchor)
-        exact = _log_abs(exact_determinant(case.corner_block)) * case.size[0] * case.size[1]
-        return abs(log_det - exact) / max(1, abs(exact)) / np.finfo(case.kernel.dtype).eps
+    def wrong(case):
+        power = matrix_determinant(case.corner_block) ** exponent(*case.size)
+        determinant = matrix_determinant(case.matrix())
+        return "" if determinant == power else f"det M = {determinant}, not {power}"
 
-    return _try_floats(
-        "log-determinant", "log_abs_det = H W log|det B|, relative error in eps", 100, gap, rng,
-        cases, implementation,
+    return search(
+        "determinant", "det M = det(B)^(H W), in exact integers",
+        PAPER, (integer_case(rng) for _ in range(2000 * effort)), wrong,
     )  # fmt: skip
 
 
-def inverse_undoes_conv(rng, cases, implementation):
-    """conv_inverse(conv(x)) = x, relative to the largest pixel."""
+def invertible_iff_corner_is(rng, effort=1, *, decide=is_invertible, null=null_image):
+    """Theorem 3: invertible iff det B != 0, for C = 1 iff K_nn != 0; otherwise a null image."""
 
-    def gap(case):
-        x = _images(rng, case)
-        y = implementation.conv(x, case.kernel, **case.options)
-        back = implementation.conv_inverse(y, case.kernel, **case.options)
-        return np.max(np.abs(back - x)) / np.max(np.abs(x)) / np.finfo(x.dtype).eps
+    def wrong(case):
+        invertible = decide(case.kernel, case.anchor)
+        if invertible != (matrix_determinant(case.matrix()) != 0):
+            return f"det M contradicts invertible = {invertible}"
+        if len(case.kernel) == 1 and invertible != (case.corner_block.item() != 0):
+            return f"K_nn contradicts invertible = {invertible}"
+        if invertible:
+            return ""
+        image = null(case.kernel, case.size, corner=case.corner, anchor=case.anchor)
+        if not image.any():
+            return "the null image is 0"
+        return "conv of the null image is not 0" if exact_conv(
+            image, case.kernel, **case.options
+        ).any() else ""  # fmt: skip
 
-    return _try_floats(
-        "inverse of conv", "conv_inverse(conv(x)) = x, largest relative error in eps", 1000, gap,
-        rng, cases, implementation,
+    def cases():
+        for _ in range(150 * effort):
+            yield (case := integer_case(rng))
+            yield with_singular_corner(rng, case)
+
+    return search(
+        "invertible iff", "invertible iff det B != 0 (C = 1: K_nn != 0); if not, conv(v) = 0 != v",
+        PAPER, cases(), wrong,
     )  # fmt: skip
 
 
-def conv_undoes_inverse(rng, cases, implementation):
-    """conv(conv_inverse(y)) = y: the elementwise residual, which a normwise one would hide."""
+def substitution_is_the_inverse(rng, effort=1, *, inverse=exact_inverse):
+    """Theorem 4: substitution in raster order undoes M from both sides, in Fractions."""
 
-    def gap(case):
-        y = _images(rng, case)
-        return _residual(case, y, implementation.conv_inverse(y, case.kernel, **case.options))
+    def wrong(case):
+        matrix, x = to_fractions(case.matrix()), to_fractions(_as_rows(case.x))
+        solved = inverse(case.x, case.kernel, **case.options)
+        if (_as_rows(solved) @ matrix.T != x).any():
+            return "M inverse(y) is not y"
+        solved = inverse(_as_images(x @ matrix.T, case), case.kernel, **case.options)
+        return "" if (_as_rows(solved) == x).all() else "inverse(M x) is not x"
 
-    return _try_floats(
-        "conv of inverse", "M conv_inverse(y) = y, largest |y - M x| / (|M| |x|) in eps", 10, gap,
-        rng, cases, implementation,
+    return search(
+        "substitution", "substitution in raster order is the inverse, in exact fractions",
+        PAPER, _invertible_cases(rng, 40 * effort), wrong,
     )  # fmt: skip
 
 
-def _try_floats(name, statement, bound, gap, rng, cases, implementation):
-    """Like `_try_all`, on float32 and float64 cases in turn; skipped without an implementation."""
-    if implementation is None:
-        return Evidence(
-            name, statement, PAPER, 0, "-", None, bound, "skipped", "no implementation was given"
-        )
-    drawn = (float_case(rng, (np.float32, np.float64)[k % 2]) for k in range(cases))
-    return _try_all(name, statement, bound, gap, drawn)
+def _substitute_floats(y, case):
+    """Theory's own substitution in floating point, for a unit triangular corner block."""
+    block = case.corner_block
+    channels = range(len(block))
+
+    def solve(rest):
+        x = np.zeros_like(rest)
+        for o in channels if not np.triu(block, 1).any() else reversed(channels):
+            x[:, o] = rest[:, o] - x @ block[o]
+        return x
+
+    return substitute(y, case.kernel, solve, case.geometry)
 
 
-def _try_all(name, statement, bound, gap, cases):
-    """Evidence from cases whose gap must stay within a bound; the first beyond ends the search."""
-    count, unknowns, worst = 0, 0, 0.0
-    for case in cases:
-        count += 1
-        unknowns = max(unknowns, case.unknowns)
-        value, problem = _outcome(gap, case)
-        if not value <= bound:  # also when it is NaN
-            reason = f"{problem or value} for kernel {case.kernel.tolist()}, size {case.size}, "
-            reason += str(case.options)
-            return _evidence(name, statement, count, unknowns, value, bound, "fails", reason)
-        worst = max(worst, value)
-    return _evidence(name, statement, count, unknowns, worst, bound, "holds", "")
+def substitution_of_integers_is_exact(rng, effort=1, *, inverse=_substitute_floats):
+    """Theorem 4: with integers and a unit triangular B no floating-point operation rounds."""
+
+    def wrong(case):
+        x = case.x
+        floats = case.astype(np.float64)
+        y = exact_conv(x, case.kernel, **case.options)
+        largest = exact_conv(np.abs(x), np.abs(case.kernel), **case.options).max()
+        if not 2 * largest < 2**53:
+            return f"magnitudes up to {2 * largest} are not below 2^53"
+        solved = inverse(y.astype(np.float64), floats)
+        return "" if np.array_equal(solved, floats.x) else "the floating-point inverse is not x"
+
+    return search(
+        "exact in floats", "integers, unit triangular B: the floating-point inverse is exact",
+        PAPER, (with_integer_images(rng, unit_case(rng)) for _ in range(200 * effort)), wrong,
+    )  # fmt: skip
 
 
-def _outcome(gap, case):
-    """The gap of one case; an implementation that raises has failed it."""
-    try:
-        return float(gap(case)), ""
-    except Exception as error:
-        return float("nan"), repr(error)
+def corners_and_anchors_reduce(rng, effort=1, *, matrix=convolution_matrix):
+    """Theorem 5: a corner is a flip of the pixels, and what lies after the anchor is no tap."""
+
+    def wrong(case):
+        options = {"dilation": case.dilation}
+        order = _pixels_from_corner(case)
+        rows = (order[:, None] * len(case.kernel) + np.arange(len(case.kernel))).ravel()
+        seen = matrix(case.kernel, case.size, anchor=case.anchor, corner=case.corner, **options)
+        plain = matrix(case.kernel, case.size, anchor=case.anchor, **options)
+        if (seen[np.ix_(rows, rows)] != plain).any():
+            return "M of this corner is not the flipped M of the top left one"
+        moved = np.pad(case.kernel, [(0, 0), (0, 0), (1, 2), (2, 1)])
+        anchor = (case.anchor[0] + 1, case.anchor[1] + 2)
+        same = matrix(moved, case.size, anchor=anchor, **options)
+        return "" if (same == plain).all() else "zeros around the kernel change M"
+
+    return search(
+        "corners and anchors", "other corners: M after a flip of the pixels; anchors: the same M",
+        CHANNELS, (integer_case(rng) for _ in range(200 * effort)), wrong,
+    )  # fmt: skip
 
 
-def _evidence(name, statement, count, unknowns, worst, bound, verdict, reason):
-    largest = f"{unknowns} x {unknowns}"
-    return Evidence(name, statement, PAPER, count, largest, worst, bound, verdict, reason)
+def adjoint_is_transposed_substitution(rng, effort=1, *, inverse=exact_inverse):
+    """Theorem 7: <g, M^-1 y> = <M^-T g, y>, and the change of M^-1 y with the kernel.
+
+    With x = M(K)^{-1} y and any change E of the kernel, exactly,
+
+        <g, M(K + E)^{-1} y> - <g, x> = -<M(K + E)^{-T} g, M(E) x>,
+
+    whose part of first order in E is the gradient with respect to the kernel.
+    """
+
+    def wrong(case):
+        y, g, options = case.x, case.g, case.options
+        x = inverse(y, case.kernel, **options)
+        adjoint = inverse(g, case.kernel, transpose=True, **options)
+        if (g * x).sum() != (adjoint * y).sum():
+            return "<g, M^-1 y> is not <M^-T g, y>"
+        if (g * exact_conv(y, case.kernel, **options)).sum() != (
+            exact_conv(g, case.kernel, transpose=True, **options) * y
+        ).sum():
+            return "<g, M y> is not <M^T g, y>"
+        change = case.kernel.copy()
+        change[:, :, *case.anchor] = 0
+        changed = case.kernel + change
+        difference = (g * inverse(y, changed, **options)).sum() - (g * x).sum()
+        adjoint = inverse(g, changed, transpose=True, **options)
+        gradient = -(adjoint * exact_conv(x, change, **options)).sum()
+        return "" if difference == gradient else "the change with the kernel is another one"
+
+    return search(
+        "adjoint", "the gradient of the inverse is the transposed substitution, in fractions",
+        "transposition of theorem 4", _invertible_cases(rng, 25 * effort), wrong,
+    )  # fmt: skip
 
 
-def _images(rng, case):
-    shape = (2, len(case.kernel), *case.size)
-    return rng.normal(size=shape).astype(case.kernel.dtype)
+def _invertible_cases(rng, count):
+    """Integer cases with images and an invertible corner block, in turn unit triangular."""
+    while count:
+        case = with_integer_images(rng, (unit_case if count % 2 else integer_case)(rng))
+        if matrix_determinant(case.corner_block):
+            count -= 1
+            yield case
 
 
-def _residual(case, y, x):
-    """max |y - M x| / (|M| |x|) in units of eps, elementwise, in extended precision."""
-    matrix = case.matrix().astype(np.longdouble)
-    x, y = _flat(x).astype(np.longdouble), _flat(y).astype(np.longdouble)
-    residual = np.abs(y - x @ matrix.T) / (np.abs(x) @ np.abs(matrix).T)
-    return residual.max() / np.finfo(case.kernel.dtype).eps
+def _pixels_from_corner(case):
+    """The pixel numbers in the raster order that starts at the padded corner."""
+    down = -1 if case.corner.startswith("bottom") else 1
+    right = -1 if case.corner.endswith("right") else 1
+    height, width = case.size
+    return np.arange(height * width).reshape(height, width)[::down, ::right].ravel()
 
 
-def _flat(images):
+def _as_rows(images):
     """Images as rows in the matrix's pixel-major order."""
     return images.transpose(0, 2, 3, 1).reshape(len(images), -1)
 
 
-def _log_abs(value):
-    """log|value| of an integer or Fraction of any size."""
-    value = abs(Fraction(value))
-    return float(np.log(np.longdouble(value.numerator)) - np.log(np.longdouble(value.denominator)))
+def _as_images(rows, case):
+    return rows.reshape(len(rows), *case.size, len(case.kernel)).transpose(0, 3, 1, 2)

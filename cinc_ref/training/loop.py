@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 
+from cinc_ref._blas import one_blas_thread
 from cinc_ref.errors import DataError, NonFiniteError, OptionError
 from cinc_ref.flows import dequantize
 from cinc_ref.flows.dequantize import check_fits
@@ -42,7 +43,8 @@ def train(
 
     Minimizes the mean bits per dimension of dequantized batches. The learning rate warms up, then
     falls along half a cosine to zero at the end of the budget. What is evaluated and returned is
-    the exponential (Polyak) average of the parameters. Ctrl-C stops after the step at hand.
+    the exponential (Polyak) average of the parameters. Ctrl-C stops after the step at hand. BLAS
+    is held to one thread: on matrices of this size more of them wait for one another.
 
     With `steps` a run is repeatable bit for bit on one machine, however often it was interrupted
     and resumed; with `minutes` the pace of the machine enters.
@@ -140,7 +142,7 @@ def train(
     validation_images = _checked_images(flow, validation_images, "validation_images")
     run = Run(flow, train_images, validation_images, settings)
     folder = None if out is None else Folder.open(out, resume)
-    with interruptible() as interrupt:
+    with interruptible() as interrupt, one_blas_thread():
         if resume:
             layout, state = folder.load_state(flow, run.identity)
         else:

@@ -1,0 +1,42 @@
+"""The BLAS libraries of this process, NumPy's and SciPy's for instance, held to one thread."""
+
+from contextlib import contextmanager
+
+from threadpoolctl import ThreadpoolController
+
+from cinc_ref.errors import CincError
+
+
+@contextmanager
+def one_blas_thread():
+    """Hold every BLAS library that is loaded to one thread, in this block.
+
+    The matrices of a small flow gain little from more threads, and on a busy machine these wait
+    for one another: training can become ten times slower.
+
+    Yields
+    ------
+    tuple of str
+        The files of the libraries.
+
+    Raises
+    ------
+    CincError
+        If one of them goes on using several threads.
+
+    Examples
+    --------
+    >>> from cinc_ref.timing import one_blas_thread
+    >>> with one_blas_thread() as libraries:
+    ...     all(isinstance(library, str) for library in libraries)
+    True
+    """
+    with ThreadpoolController().limit(limits=1, user_api="blas"):
+        pools = [pool for pool in ThreadpoolController().info() if pool["user_api"] == "blas"]
+        for pool in pools:
+            if pool["num_threads"] != 1:
+                raise CincError(
+                    f"{pool['filepath']} must use one thread; it uses {pool['num_threads']}: set "
+                    "OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 before the start"
+                )
+        yield tuple(pool["filepath"] for pool in pools)

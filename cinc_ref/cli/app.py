@@ -1,0 +1,43 @@
+"""The application: its commands in the order in which ``--help`` lists them."""
+
+from typing import Annotated
+
+import typer
+
+import cinc_ref
+from cinc_ref._blas import one_blas_thread
+from cinc_ref.cli.demo import demo
+from cinc_ref.cli.evaluate import evaluate
+from cinc_ref.cli.printing import say
+from cinc_ref.cli.sample import sample
+from cinc_ref.cli.train import train
+from cinc_ref.cli.verify import verify
+
+app = typer.Typer(
+    help="Invertible 3x3 convolutions: check the theorems, train a flow of them on real images, "
+    "invert, sample and judge it.",
+    add_completion=False,
+    rich_markup_mode="markdown",  # joins the lines of a paragraph
+    pretty_exceptions_enable=False,
+)
+
+
+def _print_version(wanted: bool):
+    if wanted:
+        say(f"cinc_ref {cinc_ref.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    context: typer.Context,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
+    ] = False,
+):
+    context.with_resource(one_blas_thread())  # until the command has ended
+
+
+for command in (demo, verify, train, sample, evaluate):
+    app.command()(command)

@@ -1,0 +1,50 @@
+"""``python -m cinc_ref demo``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cinc_ref.cli.models import describe
+from cinc_ref.cli.printing import figures, levels, say
+
+
+def demo(
+    out: Annotated[
+        Path, typer.Option(help="Folder that receives the pictures, the model and the report.")
+    ] = Path("demo"),
+    minutes: Annotated[
+        float | None,
+        typer.Option(help="Time to train; 100 seconds by default.", show_default=False),
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="Steps to train instead.", show_default=False)
+    ] = None,
+):
+    """Invert a convolution of real digits; train a flow on them, invert it, sample and time it.
+
+    Takes less than three minutes. Start with report.md in the folder it leaves. Ctrl-C during the
+    training goes on with the model so far.
+    """
+    from cinc_ref.demo import run  # draws: slow to import, and an extra of its own
+
+    say("training a flow on handwritten digits ...")
+    result = run(out, minutes=minutes, steps=steps, progress=True)
+    trips, trained = result.inversion.round_trips, result.trained
+    sampling, training = trained.sampling, trained.training
+    say(f"one convolution of {len(trips[0].images):,} digits, inverted:")
+    figures((f"largest error, {trip.dtype}", levels(trip.largest_error)) for trip in trips)
+    say(f"{describe(training.flow)}, trained for {training.seconds:.0f} s:")
+    figures(
+        [
+            (f"{trained.test.images} test digits", f"{trained.test.bits_per_dim:.3f} bits/dim"),
+            *(
+                (f"through the flow and back, {dtype}", levels(error))
+                for dtype, error in trained.errors.items()
+            ),
+            (f"sampling {len(trained.samples)} digits", f"{1000 * sampling.median:.0f} ms"),
+        ]
+    )
+    say(f"(sampling: median of {len(sampling.seconds)}, {sampling.conditions})")
+    for path in result.files:
+        say(f"wrote {path}")

@@ -1,0 +1,126 @@
+"""``python -m cinc_ref verify``."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.console import Console, Group
+from rich.table import Table
+from rich.text import Text
+
+import cinc_ref
+from cinc_ref._output import writing
+from cinc_ref.cli.printing import say
+from cinc_ref.errors import DataError
+
+VERDICT_STYLES = {"holds": "green", "fails": "bold red", "skipped": "yellow"}
+
+
+def _integers(separator, meaning):
+    """A parser for two integers with a separator between them."""
+
+    def parse(text: str):
+        parts = text.split(separator)
+        if len(parts) != 2 or not all(part.strip().isdecimal() for part in parts):
+            raise typer.BadParameter(f"must be {meaning}; got {text!r}")
+        return tuple(map(int, parts))
+
+    return parse
+
+
+def verify(
+    seed: Annotated[int, typer.Option(min=0, help="Of the random kernels and images.")] = 0,
+    effort: Annotated[
+        int, typer.Option(min=1, help="How hard to try: cases grow in proportion.")
+    ] = 1,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write the evidence there as well.")
+    ] = None,
+    kernel: Annotated[
+        Path | None,
+        typer.Option(help="Explain this kernel, an npy file of shape (C, C, kh, kw), instead."),
+    ] = None,
+    size: Annotated[
+        Any,
+        typer.Option(
+            parser=_integers("x", "HEIGHTxWIDTH, for instance 32x32"),
+            metavar="HxW",
+            help="Image size for --kernel.",
+        ),
+    ] = None,
+    dilation: Annotated[int, typer.Option(min=1, help="For --kernel.")] = 1,
+    anchor: Annotated[
+        Any,
+        typer.Option(
+            parser=_integers(",", "ROW,COLUMN, for instance 1,1"),
+            metavar="ROW,COLUMN",
+            help="For --kernel: the tap that reads the pixel itself; by default the last one.",
+        ),
+    ] = None,
+):
+    """Try to refute the theorems and this implementation on random kernels.
+
+    Prints the worst error found beside its bound; exits with 1 if a claim fails. With --kernel and
+    --size, says in plain words whether that kernel is invertible and how usable its inverse is.
+    """
+    if (kernel is None) != (size is None):
+        raise typer.BadParameter("--kernel and --size go together")
+    if kernel is not None:
+        say(cinc_ref.theory.explain(_load(kernel), size, dilation=dilation, anchor=anchor))
+        raise typer.Exit
+    evidence = cinc_ref.theory.verify(cinc_ref, seed=seed, effort=effort)
+    Console().print(_evidence_table(evidence))
+    failed = sum(item.verdict == "fails" for item in evidence)
+    held = sum(item.verdict == "holds" for item in evidence)
+    say(f"{held} of {len(evidence)} claims hold, {failed} fail.")
+    if json_file is not None:
+        _write_json(json_file, evidence, seed=seed, effort=effort)
+    raise typer.Exit(1 if failed else 0)
+
+
+def _write_json(path, evidence, **settings):
+    items = [item.to_dict() for item in evidence]
+    report = {"version": cinc_ref.__version__, **settings, "evidence": items}
+    with writing(path):
+        path.write_text(json.dumps(report, indent=1, allow_nan=False), encoding="utf-8")
+
+
+def _load(path):
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (EOFError, ValueError) as error:
+        raise DataError(f"{path} must be an npy file that holds an array of numbers") from error
+    if not isinstance(array, np.ndarray):
+        raise DataError(f"{path} must be an npy file of one array; it is an archive of several")
+    return array
+
+
+def _evidence_table(evidence):
+    table = Table(show_lines=True)
+    table.add_column("claim", ratio=1)
+    for heading in ("cases", "largest", "worst error", "bound"):
+        table.add_column(heading, justify="right")
+    table.add_column("verdict")
+    for item in evidence:
+        table.add_row(
+            _claim(item),
+            f"{item.cases:,}",
+            item.largest,
+            _number(item.worst),
+            _number(item.bound),
+            Text(item.verdict, style=VERDICT_STYLES[item.verdict]),
+        )
+    return table
+
+
+def _claim(item):
+    lines = [Text(item.name, style="bold"), Text(item.statement), Text(item.source, style="dim")]
+    if item.reason:
+        lines.append(Text(item.reason, style=VERDICT_STYLES[item.verdict]))
+    return Group(*lines)
+
+
+def _number(value):
+    return "-" if value is None else f"{value:.3g}"

@@ -1,0 +1,108 @@
+"""Why the padding matters: with centred or circular padding no entry of the kernel decides."""
+
+import numpy as np
+
+from cinc_ref.theory.cases import Case
+from cinc_ref.theory.evidence import find, search
+from cinc_ref.theory.exact import matrix_determinant, matrix_rank
+
+SOURCE = "CInC Flow, section 3: the padding"
+
+
+def correlation_matrix(kernel, size, top, left, *, circular=False):
+    """The matrix of a cross-correlation that is padded by `top` rows and `left` columns.
+
+    ``y[o, i, j] = sum K[o, c, a, b] x[c, i + a - top, j + b - left]``, with x = 0 outside the
+    image, or periodic. Bottom and right are padded so that the size stays.
+
+    Parameters
+    ----------
+    kernel : ndarray, shape (C, C, kh, kw)
+    size : (int, int)
+    top, left : int
+    circular : bool
+
+    Returns
+    -------
+    ndarray, shape (H*W*C, H*W*C)
+        In pixel-major order, like `cinc_ref.convolution_matrix`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> correlation_matrix(np.array([[[[1, 2, 3]]]]), (1, 3), 0, 1)
+    array([[2, 3, 0],
+           [1, 2, 3],
+           [0, 1, 2]])
+    """
+    channels, (height, width) = len(kernel), size
+    matrix = np.zeros((height, width, channels, height, width, channels), kernel.dtype)
+    for i, j, a, b in np.ndindex(height, width, *kernel.shape[2:]):
+        row, column = i + a - top, j + b - left
+        if circular or (0 <= row < height and 0 <= column < width):
+            matrix[i, j, :, row % height, column % width] += kernel[:, :, a, b]
+    return matrix.reshape(2 * (height * width * channels,))
+
+
+def padded_matrix(kernel, size, padding):
+    """The matrix with "same" (centred zeros), "circular" (centred) or "causal" padding."""
+    kh, kw = kernel.shape[2:]
+    if padding == "causal":
+        return correlation_matrix(kernel, size, kh - 1, kw - 1)
+    circular = padding == "circular"
+    return correlation_matrix(kernel, size, kh // 2, kw // 2, circular=circular)
+
+
+def all_ones_is_singular(rng=None, effort=1, *, rank=matrix_rank):
+    """Theorem 6: the 3x3 kernel of ones, whose ranks are known; causally padded it is regular."""
+    expected = {
+        ("same", (5, 5)): 16,
+        ("same", (4, 4)): 16,
+        ("circular", (3, 3)): 1,
+        ("causal", (5, 5)): 25,
+        ("causal", (4, 4)): 16,
+        ("causal", (3, 3)): 9,
+    }
+    kernel = np.ones((1, 1, 3, 3), int)
+    case = {key: Case(kernel, key[1], "top-left", 1, (2, 2)) for key in expected}
+    padding_of = {id(value): key[0] for key, value in case.items()}
+
+    def wrong(case):
+        padding = padding_of[id(case)]
+        found = rank(padded_matrix(kernel, case.size, padding))
+        known = expected[padding, case.size]
+        return "" if found == known else f"rank {found} with {padding} padding, not {known}"
+
+    return search(
+        "ones, padded", "3x3 ones: rank 16 of 25 (same, 5x5), 1 of 9 (circular, 3x3); causal: full",
+        SOURCE, case.values(), wrong,
+    )  # fmt: skip
+
+
+def same_padding_can_be_singular(rng, effort=1, *, padding="same"):
+    """Theorem 6: a kernel without a zero that centred padding makes singular, found by search."""
+    return _singular(rng, effort, padding, "same padding")
+
+
+def circular_padding_can_be_singular(rng, effort=1, *, padding="circular"):
+    """Theorem 6: a kernel without a zero that circular padding makes singular, found by search."""
+    return _singular(rng, effort, padding, "circular padding")
+
+
+def _singular(rng, effort, padding, name):
+    def found(case):
+        singular = matrix_determinant(padded_matrix(case.kernel, case.size, padding)) == 0
+        causal = matrix_determinant(padded_matrix(case.kernel, case.size, "causal"))
+        if not (singular and causal):
+            return ""
+        size = f"{case.size[0]}x{case.size[1]}"
+        kernel = case.kernel[0, 0].tolist()
+        return f"{kernel} on {size} has det M = 0, but {causal} with causal padding"
+
+    def cases():
+        for _ in range(500 * effort):
+            kernel = rng.choice([-3, -2, -1, 1, 2, 3], (1, 1, 3, 3))
+            yield Case(kernel, tuple(map(int, rng.integers(3, 5, 2))), "top-left", 1, (2, 2))
+
+    statement = f"{name}: some kernel without a zero is singular, and regular causally padded"
+    return find(name, statement, SOURCE, cases(), found)

@@ -1,0 +1,200 @@
+"""The systems of the paper's comparison as instances of one operation, and their parameters."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from cinc_ref.theory.cases import Case
+from cinc_ref.theory.evidence import search
+from cinc_ref.theory.exact import matrix_determinant
+from cinc_ref.theory.matrix import convolution_matrix
+from cinc_ref.theory.padding import correlation_matrix
+
+SOURCE = "CInC Flow, section 3 and the table of methods"
+
+
+@dataclass(frozen=True)
+class Factor:
+    """One convolution: kernel size, anchor, padded corner and what is free in its corner block.
+
+    `block` is "dense" (every entry), "triangular" (lower, with its diagonal) or "unit" (lower,
+    the diagonal fixed to 1).
+    """
+
+    taps: tuple[int, int]
+    anchor: tuple[int, int]
+    corner: str = "top-left"
+    block: str = "triangular"
+
+    def free(self, channels):
+        """Which entries of the kernel are learned, as booleans of shape (C, C, kh, kw)."""
+        kh, kw = self.taps
+        causal = np.arange(kh * kw).reshape(kh, kw) <= self.anchor[0] * kw + self.anchor[1]
+        free = np.broadcast_to(causal, (channels, channels, kh, kw)).copy()
+        ones = np.ones((channels, channels), bool)
+        masks = {"dense": ones, "triangular": np.tril(ones), "unit": np.tril(ones, -1)}
+        free[:, :, *self.anchor] = masks[self.block]
+        return free
+
+    def draw(self, rng, channels):
+        """A kernel of small integers with this structure; on the diagonal 1, or not 0."""
+        kernel = rng.integers(-3, 4, (channels, channels, *self.taps)) * self.free(channels)
+        block = kernel[:, :, *self.anchor]
+        ones = np.ones(channels, int)
+        diagonal = ones if self.block == "unit" else rng.choice([-2, -1, 1, 2], channels)
+        np.fill_diagonal(block, diagonal)
+        return kernel
+
+
+@dataclass(frozen=True)
+class System:
+    """A method: its convolutions, one after the other or side by side on groups of channels."""
+
+    name: str
+    factors: tuple[Factor, ...]
+    formula: str
+    count: Callable[[int], int]
+    paper: str = ""
+    why: str = ""
+    groups: bool = False
+
+    def channels_of_a_factor(self, channels):
+        """How many channels each convolution sees."""
+        return channels // len(self.factors) if self.groups else channels
+
+
+_CORNERS = ("top-left", "top-right", "bottom-right", "bottom-left")
+_QUADRANT = Factor((3, 3), (2, 2))
+SYSTEMS = (
+    System("Glow 1x1", (Factor((1, 1), (0, 0), block="dense"),), "n²", lambda n: n**2),
+    System(
+        "autoregressive", (Factor((2, 3), (1, 1)),), "4n² + n(n+1)/2",
+        lambda n: 4 * n**2 + n * (n + 1) // 2, "5n²",
+        "the paper counts the whole corner block, of which only a triangle is free",
+    ),
+    System(
+        "Emerging", (Factor((2, 2), (1, 1), "bottom-right"), Factor((2, 2), (1, 1), "top-left")),
+        "6n² + n(n+1)", lambda n: 6 * n**2 + n * (n + 1), "10n²",
+        "the paper counts two half-planes of 5 taps; each factor is a 2x2 quadrant, triangular",
+    ),
+    System(
+        "CInC", (_QUADRANT,), "9n² - n(n-1)/2", lambda n: 9 * n**2 - n * (n - 1) // 2,
+        "9n² - n(n-1)/2", "the same: the corner block is triangular, its diagonal free",
+    ),
+    System(
+        "CInC, unit", (replace(_QUADRANT, block="unit"),), "9n² - n(n+1)/2",
+        lambda n: 9 * n**2 - n * (n + 1) // 2, "9n² - n(n-1)/2",
+        "the paper's table counts the diagonal, which its poster fixes to 1",
+    ),
+    System(
+        "CInC, full corner", (replace(_QUADRANT, block="dense"),), "9n²", lambda n: 9 * n**2, "",
+        "nothing is masked; the corner block goes through P L U",
+    ),
+    System(
+        "FInC", tuple(replace(_QUADRANT, corner=corner, block="unit") for corner in _CORNERS),
+        "9n²/4 - n(n/4+1)/2", lambda n: 9 * n**2 // 4 - n * (n // 4 + 1) // 2, "",
+        "four groups of n/4 channels, each with its corner and a unit triangular block",
+        groups=True,
+    ),
+)  # fmt: skip
+
+
+def parameter_counts(channels):
+    """Exact numbers of learnable parameters of the systems, beside what the paper says.
+
+    Parameters
+    ----------
+    channels : int
+        n, the channels in and out; a multiple of 4 for FInC's four groups.
+
+    Returns
+    -------
+    list of dict
+        With keys "system", "formula", "parameters", "paper" (its formula, "" if it has none) and
+        "why" (why the two differ, or not).
+
+    Examples
+    --------
+    >>> from cinc_ref import theory
+    >>> for row in theory.parameter_counts(12)[1:4]:
+    ...     print(row["system"], row["parameters"], row["formula"], "| paper:", row["paper"])
+    autoregressive 654 4n² + n(n+1)/2 | paper: 5n²
+    Emerging 1020 6n² + n(n+1) | paper: 10n²
+    CInC 1230 9n² - n(n-1)/2 | paper: 9n² - n(n-1)/2
+    """
+    return [
+        {
+            "system": system.name,
+            "formula": system.formula,
+            "parameters": system.count(channels),
+            "paper": system.paper,
+            "why": system.why,
+        }
+        for system in SYSTEMS
+    ]
+
+
+def systems_are_instances(rng, effort=1, *, matrix=convolution_matrix):
+    """Theorem 5: Glow 1x1, autoregressive, Emerging, CInC and FInC are made of this operation.
+
+    Each of their convolutions, written as a plain padded cross-correlation, has the matrix of the
+    causal convolution and the determinant det(B)^(H W); chains multiply, groups stand side by
+    side.
+    """
+
+    def wrong(case):
+        ours = matrix(case.kernel, case.size, corner=case.corner, anchor=case.anchor)
+        if (ours != _as_correlation(case)).any():
+            return "its matrix is not that of the padded cross-correlation"
+        power = matrix_determinant(case.corner_block) ** (case.size[0] * case.size[1])
+        return "" if matrix_determinant(ours) == power else "det M is not det(B)^(H W)"
+
+    def cases():
+        for _ in range(4 * effort):
+            for system in SYSTEMS:
+                channels = system.channels_of_a_factor(4)
+                for factor in system.factors:
+                    size = tuple(map(int, rng.integers(1, 5, 2)))
+                    kernel = factor.draw(rng, channels)
+                    yield Case(kernel, size, factor.corner, 1, factor.anchor)
+
+    names = ", ".join(system.name for system in SYSTEMS)
+    return search("systems", f"one operation: {names}", SOURCE, cases(), wrong)
+
+
+def parameter_counts_are_exact(rng=None, effort=1, *, systems=SYSTEMS):
+    """Theorem 5: the formulas count the entries that are free, for 4 to 48 channels.
+
+    A counterexample holds the mask of the first convolution, 1 where an entry is free.
+    """
+
+    def cases():
+        for system in systems:
+            for channels in range(4, 49, 4):
+                size = system.channels_of_a_factor(channels)
+                masks = [factor.free(size) for factor in system.factors]
+                first = system.factors[0]
+                problems.append(_miscounted(system, channels, masks))
+                yield Case(masks[0].astype(int), (1, 1), first.corner, 1, first.anchor)
+
+    problems = []
+    formulas = "; ".join(f"{system.name} {system.formula}" for system in systems)
+    return search("parameters", f"learnable: {formulas}", SOURCE, cases(), lambda _: problems[-1])
+
+
+def _miscounted(system, channels, masks):
+    free = sum(int(mask.sum()) for mask in masks)
+    if free == system.count(channels):
+        return ""
+    return f"{system.name} with n = {channels} has {free} parameters, not {system.count(channels)}"
+
+
+def _as_correlation(case):
+    """The matrix of the same map as a cross-correlation: for other corners the taps turn over."""
+    (p, q), kernel = case.anchor, case.kernel
+    if case.corner.startswith("bottom"):
+        kernel, p = kernel[:, :, ::-1], kernel.shape[2] - 1 - p
+    if case.corner.endswith("right"):
+        kernel, q = kernel[:, :, :, ::-1], kernel.shape[3] - 1 - q
+    return correlation_matrix(kernel, case.size, p, q)

@@ -1,0 +1,64 @@
+"""All theorems, and an implementation held against them."""
+
+import numpy as np
+
+from cinc_ref.errors import OptionError
+from cinc_ref.theory import padding, symbolic, systems, theorems
+from cinc_ref.theory.implementation import hold_against_theory
+
+THEOREMS = (
+    theorems.block_triangular,
+    theorems.not_triangular_in_channel_major_order,
+    theorems.determinant_is_a_power,
+    symbolic.determinant_identities,
+    theorems.invertible_iff_corner_is,
+    theorems.substitution_is_the_inverse,
+    theorems.substitution_of_integers_is_exact,
+    theorems.corners_and_anchors_reduce,
+    systems.systems_are_instances,
+    systems.parameter_counts_are_exact,
+    padding.all_ones_is_singular,
+    padding.same_padding_can_be_singular,
+    padding.circular_padding_can_be_singular,
+    theorems.adjoint_is_transposed_substitution,
+)
+
+
+def verify(implementation=None, *, seed=0, effort=1):
+    """Try to refute the theorems, and an implementation of the convolution if one is given.
+
+    Parameters
+    ----------
+    implementation : object, optional
+        Anything with functions ``conv``, ``conv_inverse``, ``log_abs_det`` and perhaps
+        ``conv_vjp`` and ``conv_inverse_vjp``, called as those of cinc_ref, for instance the
+        package itself. Attributes ``options`` and ``dtypes`` say which of them it takes.
+    seed : int
+        The random cases follow from it.
+    effort : int
+        Multiplies the number of cases. Effort 1 takes about 5 seconds on one core.
+
+    Returns
+    -------
+    list of Evidence
+        One for each statement. What needs an implementation is "skipped" without one, and the
+        symbolic identities are without sympy.
+
+    Raises
+    ------
+    OptionError
+        If the seed is negative or the effort is below 1.
+
+    Examples
+    --------
+    >>> from cinc_ref import theory
+    >>> evidence = theory.verify()
+    >>> evidence[2].statement, evidence[2].cases, evidence[2].verdict
+    ('det M = det(B)^(H W), in exact integers', 2000, 'holds')
+    """
+    for name, value, least in (("seed", seed, 0), ("effort", effort, 1)):
+        if not isinstance(value, int | np.integer) or value < least:
+            raise OptionError(f"{name} must be an integer >= {least}; got {value!r}")
+    rng = np.random.default_rng(seed)
+    evidence = [theorem(rng, effort) for theorem in THEOREMS]
+    return evidence + hold_against_theory(implementation, rng, effort)

@@ -1,0 +1,142 @@
+"""Timing on one core: the process pinned, one BLAS thread, compilation not counted."""
+
+import os
+import statistics
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from cinc_ref._blas import one_blas_thread
+from cinc_ref.errors import OptionError
+
+__all__ = ["OneCore", "Timing", "measure", "one_blas_thread", "one_core"]
+
+
+@dataclass(frozen=True)
+class OneCore:
+    """What `one_core` could bring about.
+
+    Attributes
+    ----------
+    core : int or None
+        To which the process is pinned; None where the system cannot pin processes.
+    blas : tuple of str
+        Files of the BLAS libraries that are held to one thread.
+    """
+
+    core: int | None
+    blas: tuple[str, ...]
+
+    def __str__(self):
+        core = "not pinned to a core" if self.core is None else f"pinned to core {self.core}"
+        return f"{core}, one BLAS thread"
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Durations of a repeated call.
+
+    Attributes
+    ----------
+    seconds : tuple of float
+        One a repetition, in order.
+    conditions : OneCore
+    """
+
+    seconds: tuple[float, ...]
+    conditions: OneCore
+
+    @property
+    def median(self):
+        """Seconds; half of the repetitions took longer."""
+        return statistics.median(self.seconds)
+
+    @property
+    def minimum(self):
+        """Seconds; what other processes disturbed least."""
+        return min(self.seconds)
+
+
+@contextmanager
+def one_core():
+    """Pin this process to one core and every BLAS library to one thread, in this block.
+
+    Before and after it everything is as it was. Libraries that are first loaded inside the block
+    are not held to one thread.
+
+    Yields
+    ------
+    OneCore
+        What could be brought about, which depends on the system.
+
+    Raises
+    ------
+    CincError
+        If a BLAS library goes on using several threads.
+
+    Examples
+    --------
+    >>> from cinc_ref.timing import one_core
+    >>> with one_core() as conditions:
+    ...     conditions.core is None or conditions.core >= 0
+    True
+    """
+    with one_blas_thread() as blas, _pinned() as core:
+        yield OneCore(core, blas)
+
+
+@contextmanager
+def _pinned():
+    """Pin to the last of the cores that the process may use; the first serves most interrupts."""
+    if not hasattr(os, "sched_setaffinity"):  # macOS and Windows
+        yield None
+        return
+    allowed = os.sched_getaffinity(0)
+    core = max(allowed)
+    os.sched_setaffinity(0, {core})
+    try:
+        yield core
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
+def measure(function, *, repeat=7, warm_up=1):
+    """Time a function of no arguments on one core.
+
+    Parameters
+    ----------
+    function : callable
+    repeat : int
+        How often it is timed.
+    warm_up : int
+        Calls before that, not timed: the first compiles.
+
+    Returns
+    -------
+    Timing
+
+    Raises
+    ------
+    OptionError
+        If `repeat` is below 1 or `warm_up` below 0.
+
+    Examples
+    --------
+    >>> from cinc_ref.timing import measure
+    >>> timing = measure(lambda: sum(range(1000)), repeat=3)
+    >>> len(timing.seconds), timing.minimum <= timing.median
+    (3, True)
+    """
+    for name, value, smallest in (("repeat", repeat, 1), ("warm_up", warm_up, 0)):
+        if not isinstance(value, int) or value < smallest:
+            raise OptionError(f"{name} must be an integer >= {smallest}; got {value!r}")
+    for _ in range(warm_up):  # may load a BLAS library, which one_core must find
+        function()
+    with one_core() as conditions:
+        return Timing(tuple(_seconds(function) for _ in range(repeat)), conditions)
+
+
+def _seconds(function):
+    began = time.perf_counter()
+    function()
+    return time.perf_counter() - began

@@ -1,0 +1,79 @@
+"""Three kernels, all with K_nn = 1: invertible, with log-determinant 0. Are all three usable?
+
+Run me with ``python examples/invertible_is_not_usable.py``; I leave
+``invertible_is_not_usable.png``.
+"""
+
+# %% The kernels differ in what they take from the pixels on the left and above.
+import warnings
+
+import numpy as np
+from matplotlib.figure import Figure
+
+import cinc_ref as cr
+from cinc_ref import theory
+
+kernels = {
+    "calm": [[0.2, -0.3], [-0.3, 1.0]],
+    "on the edge": [[1.0, -1.0], [-1.0, 1.0]],
+    "wild": [[0.2, -0.9], [-0.9, 1.0]],
+}
+kernels = {name: np.array(taps)[None, None] for name, taps in kernels.items()}
+sides = [2, 3, 4, 6, 8, 12, 16, 24, 32]
+
+# %% What theory says: the inverse of each is a recursive filter, and may or may not decay.
+for name, kernel in kernels.items():
+    assert cr.log_abs_det(kernel, (32, 32)) == 0
+    print(f"{name}\n{theory.explain(kernel, (32, 32))}\n")
+
+# %% What happens: convolve random images, invert, compare. The median over 20 images of the largest
+# error, relative to the largest pixel.
+rng = np.random.default_rng(0)
+
+
+def observed_error(kernel, side, dtype):
+    x = rng.normal(size=(20, 1, side, side)).astype(dtype)
+    kernel = kernel.astype(dtype)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", cr.errors.IllConditionedWarning)
+        back = cr.conv_inverse(cr.conv(x, kernel), kernel).astype(np.float64)
+    return np.median(np.abs(back - x).max(axis=(1, 2, 3)) / np.abs(x).max(axis=(1, 2, 3)))
+
+
+expected, observed = {}, {}
+for name, kernel in kernels.items():
+    for dtype in ("float32", "float64"):
+        # float32 kernels are other kernels: each prediction is for the numbers that are used.
+        stabilities = [theory.stability(kernel.astype(dtype), (side, side)) for side in sides]
+        expected[name, dtype] = np.array([found.expected_error(dtype) for found in stabilities])
+        observed[name, dtype] = np.array([observed_error(kernel, side, dtype) for side in sides])
+
+# %% The picture: dots are observed, lines predicted.
+colours = dict(zip(kernels, ("#1b7837", "#b8860b", "#c8102e"), strict=True))
+figure = Figure(figsize=(9.5, 4.4), dpi=160, layout="constrained")
+for axes, dtype in zip(figure.subplots(1, 2, sharey=True), ("float32", "float64"), strict=True):
+    for name, colour in colours.items():
+        axes.plot(sides, expected[name, dtype], color=colour, linewidth=1.2)
+        axes.plot(sides, observed[name, dtype], "o", color=colour, markersize=4, label=name)
+    axes.axhline(1, color="#222222", linewidth=0.8, linestyle=":")
+    axes.text(2, 1.6, "nothing is left of the image", fontsize=8, color="#222222")
+    axes.set(xscale="log", yscale="log", title=dtype, xlabel="height and width of the image")
+    axes.set_xticks(sides, sides)
+    axes.minorticks_off()
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(color="#eeeeee")
+figure.axes[1].legend(title="K_nn = 1 for all", frameon=False, loc="center left")
+figure.axes[0].set_ylabel(
+    "error of conv_inverse(conv(x)), relative\ndots: observed, lines: expected"
+)
+figure.savefig("invertible_is_not_usable.png")
+
+# %% The checks: every prediction is within a factor of 100 where an error was observed at all, the
+# calm kernel is good at any size, and the wild one is useless in float32 long before 32x32.
+for key, errors in observed.items():
+    seen = errors > 0
+    assert (np.abs(np.log10(errors[seen] / expected[key][seen])) < 2).all(), key
+assert observed["calm", "float32"][-1] < 1e-5
+assert observed["wild", "float32"][-1] > 1
+assert theory.stability(kernels["calm"], (32, 32)).verdict == "bounded"
+assert theory.stability(kernels["wild"], (32, 32)).verdict == "growing"

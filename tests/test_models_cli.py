@@ -1,0 +1,241 @@
+"""Training, sampling and evaluating from the command line, on a few digits with a tiny flow."""
+
+import shlex
+import signal
+
+import numpy as np
+import pytest
+from commands import assert_one_line_error, few_digits, run
+
+import cinc_ref as cr
+from cinc_ref.__main__ import main
+from cinc_ref.data import IMAGE_SETS, ImageSet
+from cinc_ref.training import loop
+
+FLOW = ("--levels", 1, "--depth", 1, "--width", 4, "--coupling", "affine")
+OPTIONS = (*FLOW, "--steps", 4, "--batch-size", 8)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def tiny_sets():
+    """Digits are few; "colours" has other shapes, "bits" another number of levels."""
+    images = np.zeros((2, 3, 4, 4), np.uint8)
+    colours = ImageSet("colours", images, images, images, bins=17)
+    digits = few_digits()
+    bits = ImageSet("bits", digits.train % 2, digits.validation % 2, digits.test % 2, bins=2)
+    with pytest.MonkeyPatch.context() as patch:
+        for images in (digits, colours, bits):
+            patch.setitem(IMAGE_SETS, images.name, lambda images=images: images)
+        yield
+
+
+@pytest.fixture(scope="module")
+def model(tiny_sets, tmp_path_factory):
+    """The folder of a finished run."""
+    folder = tmp_path_factory.mktemp("run") / "new" / "folder"
+    with pytest.raises(SystemExit) as exit_:
+        main(["train", "--out", str(folder), *map(str, OPTIONS)])
+    assert not exit_.value.code
+    return folder
+
+
+def assert_same_files(first, second):
+    with np.load(first) as first, np.load(second) as second:
+        assert set(first) == set(second)
+        for name in first:
+            assert np.array_equal(first[name], second[name])
+
+
+def test_train_leaves_a_model_its_history_and_a_picture(model):
+    names = {path.name for path in model.iterdir()}
+    assert names == {"best.npz", "last.npz", "history.json", "loss.png"}
+    flow, _ = cr.load(model / "best.npz")
+    assert flow == cr.flows.build("cinc", "affine", (1, 8, 8), levels=1, depth=1, width=4, bins=17)
+
+
+def test_train_prints_where_the_model_is_and_how_good(capsys, tmp_path):
+    code, out, err = run(capsys, "train", "--out", tmp_path / "run", *OPTIONS)
+    assert code == 0
+    assert f"model: {tmp_path / 'run' / 'best.npz'}" in out
+    assert "Finished 4 steps." in out
+    assert "validation, bits/dim" in out
+    assert "test, bits/dim" in out
+    assert "bits/dim" in err  # the progress bar
+
+
+def test_train_takes_two_minutes_if_nothing_is_said(capsys, monkeypatch, tmp_path):
+    given = {}
+
+    def remember(*arguments, **options):
+        given.update(options)
+        return loop.train(*arguments, **{**options, "minutes": None, "steps": 1})
+
+    monkeypatch.setattr("cinc_ref.cli.train.train_flow", remember)
+    assert run(capsys, "train", "--out", tmp_path, *FLOW)[0] == 0
+    assert given["minutes"] == 2
+
+
+def test_train_without_matplotlib_leaves_no_picture(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr("cinc_ref.cli.train.find_spec", lambda name: None)
+    assert run(capsys, "train", "--out", tmp_path, *FLOW, "--steps", 1)[0] == 0
+    assert not (tmp_path / "loss.png").exists()
+
+
+def test_ctrl_c_says_how_to_go_on_and_going_on_gives_the_same(capsys, monkeypatch, model, tmp_path):
+    def advance_and_interrupt(run, layout, state):
+        bits = advance(run, layout, state)
+        if state.step == 2:
+            signal.raise_signal(signal.SIGINT)
+        return bits
+
+    advance = loop.advance
+    folder = tmp_path / "an interrupted run"
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "advance", advance_and_interrupt)
+        code, out, _ = run(capsys, "train", "--out", folder, *OPTIONS)
+    assert code == 130
+    assert "Interrupted after 2 steps" in out
+    command = shlex.split(out.splitlines()[-1])
+    assert command[:4] == ["python", "-m", "cinc_ref", "train"]
+    code, out, _ = run(capsys, *command[3:])
+    assert code == 0
+    assert "Finished 4 steps." in out
+    assert_same_files(folder / "best.npz", model / "best.npz")
+
+
+def test_a_folder_that_holds_a_run_is_not_overwritten(capsys, model):
+    before = (model / "best.npz").read_bytes()
+    code, _, err = run(capsys, "train", "--out", model, *OPTIONS)
+    assert code == 1
+    assert_one_line_error(err)
+    assert "--resume" in err
+    assert (model / "best.npz").read_bytes() == before
+
+
+def test_resuming_with_other_options_is_refused(capsys, model):
+    code, _, err = run(capsys, "train", "--out", model, *OPTIONS, "--seed", 1, "--resume")
+    assert code == 1
+    assert_one_line_error(err)
+    assert "seed" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--system", "nonsense"], "cinc"),
+        (["--coupling", "nonsense"], "additive, affine, quad"),
+        (["--corner-block", "nonsense"], "unit, triangular, plu, dense"),
+        (["--data", "nonsense"], "digits"),
+        (["--levels", 4], "divisible by 16"),
+        (["--data", "colours", "--levels", 3], "(3, 4, 4)"),
+        (["--steps", 0], "steps must be"),
+        (["--minutes", -1], "minutes must be"),
+        (["--minutes", "nan"], "minutes must be"),
+        (["--batch-size", 0], "batch_size must be"),
+        (["--learning-rate", "inf"], "learning_rate must be"),
+        (["--dropout", 1], "dropout must be"),
+        (["--resume"], "no run to resume"),
+    ],
+)
+def test_training_that_cannot_be_is_one_line(capsys, tmp_path, arguments, said):
+    code, _, err = run(capsys, "train", "--out", tmp_path, *arguments)
+    assert code == 1
+    assert_one_line_error(err)
+    assert said in err
+    assert not list(tmp_path.iterdir())
+
+
+def test_training_into_a_file_is_one_line(capsys, tmp_path):
+    (tmp_path / "file").touch()
+    code, _, err = run(capsys, "train", "--out", tmp_path / "file", *OPTIONS)
+    assert code == 1
+    assert_one_line_error(err)
+    assert "cannot write" in err
+
+
+def test_sample_draws_a_picture(capsys, model, tmp_path):
+    path = tmp_path / "samples.png"
+    code, out, err = run(capsys, "sample", model, "-n", 4, "--out", path)
+    assert (code, err) == (0, "")
+    assert f"wrote {path}" in out
+    assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_sample_writes_grey_levels_and_the_numbers_of_the_flow(capsys, model, tmp_path):
+    options = ("-n", 5, "--temperature", 1.5, "--seed", 3)
+    for name in ("a.npy", "b.npz"):
+        code, _, _ = run(capsys, "sample", model / "best.npz", *options, "--out", tmp_path / name)
+        assert code == 0
+    images = np.load(tmp_path / "a.npy")
+    with np.load(tmp_path / "b.npz") as arrays:
+        assert np.array_equal(arrays["images"], images)
+        samples = arrays["samples"]
+    flow, params = cr.load(model / "best.npz")
+    assert np.array_equal(samples, flow.sample(params, np.random.default_rng(3), 5, 1.5))
+    assert images.dtype == np.uint8
+    assert images.shape == (5, 1, 8, 8)
+    assert images.max() < 17
+
+
+def test_sample_at_temperature_0_is_one_image(capsys, model, tmp_path):
+    path = tmp_path / "modes.npy"
+    run(capsys, "sample", model, "-n", 3, "--temperature", 0, "--out", path)
+    images = np.load(path)
+    assert (images == images[0]).all()
+
+
+@pytest.mark.parametrize("command", ["sample", "evaluate"])
+@pytest.mark.parametrize("kind", ["missing", "foreign", "truncated", "empty folder"])
+def test_what_is_no_model_is_one_line(capsys, model, tmp_path, command, kind):
+    path = tmp_path / "model.npz"
+    if kind == "foreign":
+        np.savez(path, weights=np.zeros(3))
+    elif kind == "truncated":
+        path.write_bytes((model / "best.npz").read_bytes()[:-100])
+    elif kind == "empty folder":
+        path.mkdir()
+    code, out, err = run(capsys, command, path)
+    assert (code, out) == (1, "")
+    assert_one_line_error(err)
+    assert str(path) in err
+
+
+@pytest.mark.parametrize("name", ["samples.txt", "samples", "no/such/folder/samples.png"])
+def test_samples_that_cannot_be_written_are_one_line(capsys, model, tmp_path, name):
+    code, out, err = run(capsys, "sample", model, "--out", tmp_path / name)
+    assert (code, out) == (1, "")
+    assert_one_line_error(err)
+    assert name in err
+
+
+@pytest.mark.parametrize("temperature", ["nan", "inf"])
+def test_no_temperature_is_one_line(capsys, model, temperature):
+    code, out, err = run(capsys, "sample", model, "--temperature", temperature)
+    assert code in (1, 2)  # some versions of typer let them pass
+    assert out == ""
+    assert_one_line_error(err)
+
+
+def test_evaluate_prints_bits_error_and_time(capsys, model):
+    code, out, err = run(capsys, "evaluate", model)
+    assert (code, err) == (0, "")
+    for text in ("6 test images of digits", "bits/dim", "largest inversion error", "seconds"):
+        assert text in out
+    found = cr.evaluate(*cr.load(model / "best.npz"), IMAGE_SETS["digits"]().test)
+    assert f"{found.bits_per_dim:.4f} ± {found.standard_deviation:.4f}" in out
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ("colours", ["(1, 8, 8)", "(3, 4, 4)"]),
+        ("bits", ["17 levels", "2 levels"]),
+        ("nonsense", ["digits"]),
+    ],
+)
+def test_data_that_do_not_fit_the_model_are_one_line(capsys, model, data, said):
+    code, out, err = run(capsys, "evaluate", model, "--data", data)
+    assert (code, out) == (1, "")
+    assert_one_line_error(err)
+    for text in said:
+        assert text in err

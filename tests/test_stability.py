@@ -1,0 +1,362 @@
+"""How usable an inverse is: condition numbers against exact ones, predictions against errors."""
+
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import cinc_ref as cr
+from cinc_ref import theory
+from cinc_ref._checks import Geometry
+from cinc_ref.errors import DtypeError, IllConditionedWarning, ShapeError, SingularKernelError
+from cinc_ref.primitives import trust
+from cinc_ref.theory import impulse, residual
+from cinc_ref.theory.exact import matrix_inverse
+from tests import accuracy_campaign as campaign
+from tests.conftest import INTERPRETED
+from tests.oracles import kernel_for, problems
+
+REPORTED = np.array([[[[0.8033, 0.1748, 0.089], [-0.6137, 0.0462, 0.0]]]])  # DESIGN: section 1
+CORNER_ALMOST_0 = np.full((1, 1, 3, 3), 0.1, np.float32)
+CORNER_ALMOST_0[..., 2, 2] = 0.02
+
+
+# ---- condition number ----------------------------------------------------------------------------
+
+SHAPES = [  # channels, kernel, anchor, size, dilation, scale of the other taps
+    (1, (2, 2), (1, 1), (4, 5), 1, 1),
+    (1, (3, 3), (2, 2), (5, 5), 1, 40),
+    (1, (3, 3), (2, 2), (5, 5), 1, 300),
+    (1, (2, 3), (1, 1), (5, 5), 1, 3),
+    (1, (2, 3), (1, 1), (5, 4), 1, 250),
+    (1, (3, 4), (2, 1), (4, 4), 1, 50),
+    (1, (3, 2), (2, 1), (5, 5), 2, 50000),
+    (1, (2, 3), (1, 0), (7, 7), 2, 30000),
+    (1, (2, 3), (1, 1), (7, 5), 3, 1000),
+    (2, (2, 2), (1, 1), (3, 4), 1, 100),
+    (2, (2, 3), (1, 1), (3, 3), 1, 250),
+    (3, (2, 2), (1, 1), (2, 4), 2, 1000),
+    (2, (1, 3), (0, 2), (1, 8), 1, 100),
+    (1, (4, 1), (3, 0), (9, 2), 1, 100),
+]
+
+
+def _dyadic_kernel(channels, taps, anchor, scale, seed):
+    """Multiples of 1/64 with full rows of signs, the corner block dense."""
+    rng = np.random.default_rng([seed, channels])
+    kernel = rng.integers(-64, 65, (channels, channels, *taps)) * scale / 64
+    kernel[:, :, anchor[0], anchor[1] + 1 :] = 0
+    block = rng.integers(-16, 17, (channels, channels)) / 64
+    kernel[:, :, *anchor] = block + np.diag(rng.choice([-1, 1], channels))
+    return kernel
+
+
+def _exact_norms(kernel, size, **options):
+    """Norms of M and M^-1 by elimination on the whole matrix, in Fractions; then Skeel's number."""
+    matrix = cr.convolution_matrix(kernel, size, **options)
+    inverse = np.abs(matrix_inverse(matrix))
+    matrix = np.abs(matrix).astype(object)
+    return (
+        float(matrix.sum(axis=0).max()),
+        float(inverse.sum(axis=0).max()),
+        float((inverse @ matrix).sum(axis=1).max()),
+        float(np.sqrt(float((inverse**2 @ matrix**2).sum(axis=1).max()))),
+    )
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("channels, taps, anchor, size, dilation, scale", SHAPES)
+def test_condition_number_is_exact(channels, taps, anchor, size, dilation, scale, seed):
+    kernel = _dyadic_kernel(channels, taps, anchor, scale, seed)
+    options = {"dilation": dilation, "anchor": anchor}
+    norm, inverse_norm, skeel, factor = _exact_norms(kernel, size, **options)
+    found = theory.stability(kernel, size, **options)
+    condition = theory.condition_number(kernel, size, **options)
+    assert condition == found.condition_number == pytest.approx(norm * inverse_norm, rel=1e-6)
+    assert found.inverse_norm == pytest.approx(inverse_norm, rel=1e-6)
+    assert found.skeel_number == pytest.approx(skeel, rel=1e-6)
+    assert found.error_factor == pytest.approx(factor, rel=1e-6)
+
+
+def test_the_cases_above_reach_1e24():
+    conditions = [
+        theory.condition_number(
+            _dyadic_kernel(*shape[:3], shape[5], 0), shape[3], dilation=shape[4], anchor=shape[2]
+        )
+        for shape in SHAPES
+    ]
+    assert min(conditions) < 1e3 and sum(1e20 < c < 1e25 for c in conditions) >= 3
+
+
+@pytest.mark.parametrize("size", [(4, 4), (8, 8)])
+def test_floats_and_integers_agree_where_floats_claim_to_be_accurate(size):
+    for number in range(20):
+        kernel = campaign.growth_kernel(1, number, (2, 2, 2, 3), (1, 1))
+        geometry = Geometry(anchor=(1, 1))
+        floats, error = impulse._norms_in_floats(kernel, size, geometry)
+        exact = impulse._norms_in_integers(kernel, size, geometry)
+        assert abs(float(exact.inverse) / floats.inverse - 1) <= error
+        assert floats == pytest.approx([float(number) for number in exact], rel=max(error, 1e-12))
+
+
+def test_condition_number_beyond_double_precision_and_beyond_doubles():
+    known = 1001 * sum(1000**power for power in range(50))  # x_j = y_j - 1000 x_{j-1}
+    found = theory.condition_number(np.array([[[[1000.0, 1.0]]]]), (3, 50))
+    assert found == pytest.approx(known, rel=1e-12)
+    far = theory.stability(REPORTED, (140, 32), anchor=(1, 1))
+    assert (
+        far.condition_number == far.inverse_norm == far.skeel_number == far.error_factor == np.inf
+    )
+    assert far.digits(np.float64) == 0
+
+
+def test_condition_number_does_not_depend_on_the_scale_of_the_kernel():
+    expected = theory.condition_number(REPORTED, (6, 6), anchor=(1, 1))
+    for scale in (1e-200, 1e200, 2.0**-1060):
+        found = theory.condition_number(REPORTED * scale, (6, 6), anchor=(1, 1))
+        assert found == pytest.approx(expected, rel=1e-2 if scale == 2.0**-1060 else 1e-6)
+
+
+def test_rows_of_very_different_scale_do_not_hide_from_the_error_estimate():
+    kernel = np.zeros((2, 2, 1, 2))
+    kernel[:, :, 0, 1] = [[1.0, 0.0], [0.0, 1e-30]]
+    kernel[:, :, 0, 0] = [[0.5, 0.0], [0.0, 0.5e-30]]
+    found = theory.stability(kernel, (1, 20))
+    assert found.condition_number > 1e30
+    assert found.skeel_number == pytest.approx(3, abs=0.01)
+    assert found.digits("float32") > 6
+
+
+@pytest.mark.parametrize("function", [theory.condition_number, theory.stability])
+def test_stability_checks_its_arguments(function):
+    with pytest.raises(SingularKernelError, match="exactly 0"):
+        function(np.ones((2, 2, 2, 2)), (3, 3))
+    with pytest.raises(ShapeError, match="size"):
+        function(REPORTED, 3)
+
+
+# ---- predictions ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("side", [4] if INTERPRETED else [4, 8, 12])
+def test_the_reported_kernel_is_predicted_useless_in_float32(side):
+    kernel = REPORTED.astype(np.float32)
+    found = theory.stability(kernel, (side, side), anchor=(1, 1))
+    assert found.verdict == "growing" and found.digits("float32") == 0
+    expected = found.expected_error("float32")
+    observed = campaign.median_error(kernel, (side, side), (1, 1), np.random.default_rng(0))
+    assert expected / 100 < observed < expected * 100
+    assert cr.log_abs_det(kernel, (side, side), anchor=(1, 1)) == pytest.approx(
+        side**2 * np.log(0.0462), rel=1e-5
+    )
+
+
+def test_predictions_for_random_kernels():
+    kernels, largest = (8, 4) if INTERPRETED else (200, 16)
+    ratios, overshoots, conditions = campaign.prediction_campaign(kernels, largest=largest)
+    assert len(ratios) == kernels and ratios.min() > 1 / 100 and ratios.max() < 100
+    assert overshoots.min() > 1 / 4  # Skeel's number bounds the error, but for a small factor
+    if not INTERPRETED:
+        assert conditions.min() < 10 and conditions.max() > 1e9
+
+
+def test_residuals_of_random_ill_conditioned_cases():
+    cases, largest = (20, 4) if INTERPRETED else (300, 16)
+    worst, case, ill_conditioned = campaign.residual_campaign(cases, seed=1, largest=largest)
+    assert worst < 10, case
+    assert INTERPRETED or ill_conditioned >= 0.2
+
+
+# ---- verdicts ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name, kernels", list(zip(campaign.GROWTH_SHAPES, (70, 70, 70, 200, 50), strict=True))
+)
+def test_verdicts_agree_with_measured_growth(name, kernels):
+    verdicts, growing = campaign.growth_campaign(name, kernels // 5 if INTERPRETED else kernels)
+    assert not len(campaign.disagreements(verdicts, growing))
+    assert np.mean(verdicts == "undecided") <= 0.1
+    assert 0.1 < growing.mean() < 0.9
+
+
+def test_a_wrong_verdict_would_be_seen():
+    verdicts, growing = np.array(["bounded", "growing", "undecided"]), np.array([True, False, True])
+    assert campaign.disagreements(verdicts, growing).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("total", [0.5, 3.0])
+def test_taller_half_plane_kernels_are_undecided(total):
+    rng = np.random.default_rng(0)
+    for _ in range(10):
+        kernel = campaign.random_kernel(rng, (1, 1, 3, 3), (2, 1), "lower", total)
+        found = theory.stability(kernel, (8, 8), anchor=(2, 1))
+        assert (found.verdict, found.margin) == ("undecided", 0.0)
+        assert "narrow" in found.reason
+    kernel[:, :, 0] = 0  # an empty row makes no kernel taller
+    assert theory.stability(kernel, (8, 8), anchor=(2, 1)).verdict != "undecided"
+
+
+def test_the_bidisk_test_would_be_wrong_for_half_planes():
+    """1 + 0.9 w / z has zeros in the bidisk, but its inverse is bounded: w^i (0.9 / z)^i."""
+    kernel = np.array([[[[0.0, 0.0, 0.9], [0.0, 1.0, 0.0]]]])
+    found = theory.stability(kernel, (32, 32), anchor=(1, 1))
+    assert found.verdict == "bounded" and found.rate == pytest.approx(0.9)
+
+
+def test_rows_on_the_edge_of_stability():
+    """det T_0 has zeros on the unit circle, of which rounding must make neither verdict."""
+    for zeros in ([1.0, -1.0], [1.0, -2.0, 1.0], [-1.0, 3.0, -3.0, 1.0]):
+        cancels = np.array([[[[-0.1 * tap / 3 for tap in zeros], [tap / 3 for tap in zeros]]]])
+        assert theory.stability(cancels / 7, (3, 3)).rate <= 1 + 1e-4  # (1 - z)^k (1 - 0.1 w)
+        grows = np.array([[[[0.0] * (len(zeros) - 1) + [0.5], zeros]]])
+        assert theory.stability(grows, (3, 3)).verdict == "growing"
+        assert campaign.inverse_norm(grows, 24, (1, len(zeros) - 1)) > 1e3
+    edge = np.array([[[[1.0, -1.0], [-1.0, 1.0]]]]) / 3
+    assert theory.stability(edge, (3, 3)).verdict == "undecided"
+
+
+def test_rates_are_known_for_simple_recursions():
+    for taps, rate in (([2.0, 1.0], 2), ([0.5, 1.0], 0.5), ([0.0, 1.0], 0), ([1.0, 1.0], 1)):
+        row = theory.stability(np.array([[[taps]]]), (2, 2))
+        column = theory.stability(np.array(taps).reshape(1, 1, 2, 1), (2, 2))
+        assert row.rate == pytest.approx(rate) and column.rate == pytest.approx(rate)
+    assert row.verdict == "undecided"
+    assert row.margin == pytest.approx(0)
+
+
+@given(problems(largest=4))
+def test_certificate_bounds_every_inverse(problem):
+    """The drawn kernels have S <= 0.7; their verdict is bounded where there is one."""
+    (_, q), d = problem.options["anchor"], problem.options["dilation"]
+    found = theory.stability(
+        problem.kernel, problem.size, dilation=d, anchor=problem.options["anchor"]
+    )
+    assert found.certificate < 0.7 * (1 + 1e-5)
+    inverse = np.linalg.inv(problem.matrix(np.float64))
+    assert np.linalg.norm(inverse, 2) <= found.inverse_norm_bound * (1 + 1e-6)
+    tall = problem.options["anchor"][0] > 1 and problem.kernel[..., q + 1 :].any()
+    assert found.verdict == ("undecided" if tall else "bounded")
+
+
+# ---- warnings of conv_inverse --------------------------------------------------------------------
+
+
+def test_no_silent_nan():
+    y = np.random.default_rng(0).normal(size=(2, 1, 32, 32)).astype(np.float32)
+    condition = theory.condition_number(CORNER_ALMOST_0, (32, 32))
+    for check in (False, True):
+        ignore = np.errstate(all="ignore")  # without the compiler NumPy warns of the overflow, too
+        with ignore, pytest.warns(IllConditionedWarning, match="condition number is") as caught:
+            x = cr.conv_inverse(y, CORNER_ALMOST_0, check=check)
+        assert not np.isfinite(x).all()
+        warning = caught[0].message
+        assert warning.condition_number == condition and warning.digits == 0
+        assert f"{condition:.2g}" in str(warning) and "not finite" in str(warning)
+        assert caught[0].filename == __file__
+
+
+def test_no_silent_nan_in_the_gradient():
+    y = np.ones((1, 1, 12, 12), np.float32)
+    kernel = np.array([[[[1e4, 1.0]]]], np.float32)
+    with np.errstate(all="ignore"), pytest.warns(IllConditionedWarning, match="not finite"):
+        cr.conv_inverse_vjp(y, kernel, y)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_check_warns_below_three_digits_only(dtype):
+    y = np.random.default_rng(0).normal(size=(2, 1, 10, 10)).astype(dtype)
+    seen = []
+    for side in range(2, 11):
+        digits = theory.stability(CORNER_ALMOST_0.astype(dtype), (side, side)).digits(dtype)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            cr.conv_inverse(y[:, :, :side, :side], CORNER_ALMOST_0.astype(dtype), check=True)
+            cr.conv_inverse(y[:, :, :side, :side], CORNER_ALMOST_0.astype(dtype))
+        seen.append(len(caught))
+        assert len(caught) == (digits < 3)
+        assert not caught or caught[0].message.digits == pytest.approx(digits)
+    assert set(seen) == {0, 1}
+
+
+@given(problems())
+def test_check_is_silent_for_well_conditioned_kernels(problem):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        checked = cr.conv_inverse(problem.x, problem.kernel, check=True, **problem.options)
+    plain = cr.conv_inverse(problem.x, problem.kernel, **problem.options)
+    assert np.array_equal(checked, plain)
+
+
+def test_check_sees_a_wrong_inverse(monkeypatch):
+    from cinc_ref.primitives import convolution
+
+    rng = np.random.default_rng(0)
+    kernel = kernel_for(rng, (2, 2, 3, 3), (2, 2), "lower")
+    y = rng.normal(size=(1, 2, 4, 4))
+    y[0, 0, 0, 0] = 1e-6
+    right = convolution.causal_solve
+    monkeypatch.setattr(
+        convolution, "causal_solve", lambda y, *more: right(np.where(y == 1e-6, 2e-6, y), *more)
+    )
+    with pytest.warns(IllConditionedWarning, match="elementwise residual is"):
+        cr.conv_inverse(y, kernel, check=True)
+
+
+@given(problems(largest=4))
+def test_the_residual_in_wider_floats_is_the_exact_one(problem):
+    geometry = Geometry(**problem.options)
+    x = cr.conv_inverse(problem.x, problem.kernel, **problem.options)
+    found = trust.elementwise_residual(x, problem.x, problem.kernel, geometry)
+    exact = residual.elementwise_residual(x, problem.x, problem.kernel, geometry)
+    assert found == pytest.approx(exact / np.finfo(x.dtype).eps, abs=0.02)
+
+
+def test_the_residual_where_nothing_is_read():
+    kernel, zero = np.array([[[[1.0]]]]), np.zeros((1, 1, 1, 1))
+    assert trust.elementwise_residual(zero, zero, kernel, Geometry()) == 0
+    assert trust.elementwise_residual(zero, zero + 1, kernel, Geometry()) == np.inf
+
+
+# ---- in plain words ------------------------------------------------------------------------------
+
+
+def test_explain_a_useless_kernel():
+    text = theory.explain(REPORTED, (12, 12), anchor=(1, 1))
+    for part in ("Invertible: yes, K_nn = 0.0462", "5.24e+37", "float32: useless", "grows", "S = "):
+        assert part in text
+
+
+def test_explain_a_poor_kernel_and_several_channels():
+    text = theory.explain(np.array([[[[3.0, 1.0]]]]), (4, 10))
+    assert "float32: poor" in text and "float64: usable" in text
+    kernel = np.eye(2)[:, :, None, None] * 2
+    assert "det B = 4" in theory.explain(kernel, (3, 3))
+    assert "12.4766 nats" in theory.explain(kernel, (3, 3))
+
+
+def test_explain_a_singular_kernel():
+    text = theory.explain(np.ones((2, 2, 1, 1)), (3, 3))
+    assert "Invertible: no, det B = 0 exactly" in text and "[-1.0, 1.0]" in text
+
+
+def test_explain_numbers_beyond_floating_point():
+    kernel = np.eye(2, dtype=int)[:, :, None, None] * np.array(10**200, dtype=object)
+    assert "det B = above 1.8e308" in theory.explain(kernel, (1, 1))
+    with pytest.raises(DtypeError, match="below 2"):
+        theory.explain(kernel**2, (1, 1))
+
+
+def test_a_corner_block_that_floats_call_singular():
+    kernel = np.array([[1, 3], [1 / 3, 1]])[:, :, None, None]
+    found = theory.stability(np.concatenate([kernel / 2**60, kernel], axis=3), (4, 4))
+    assert found.verdict == "bounded" and found.certificate == pytest.approx(2**-60)
+    assert found.inverse_norm_bound == pytest.approx(np.sqrt(11 + 1 / 9) * 2**54, rel=1e-3)
+
+
+@given(st.integers(0, 2**32))
+def test_explain_never_fails_on_integers(seed):
+    kernel = np.random.default_rng(seed).integers(-2, 3, (2, 2, 2, 2))
+    assert "Invertible" in theory.explain(kernel, (3, 3))

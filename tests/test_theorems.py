@@ -1,0 +1,247 @@
+"""Every theorem holds, and every one is seen to fail when a wrong statement is put in its place."""
+
+import json
+import sys
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import cinc_ref as cr
+from cinc_ref import theory
+from cinc_ref.errors import CheckpointError, OptionError, OutputError
+from cinc_ref.theory import (
+    exact_inverse,
+    implementation,
+    padding,
+    symbolic,
+    systems,
+    theorems,
+    verification,
+)
+from cinc_ref.theory.evidence import Evidence, search
+from cinc_ref.theory.exact import matrix_determinant
+from cinc_ref.theory.systems import SYSTEMS
+from tests.conftest import INTERPRETED
+
+
+def _transposed_matrix(kernel, size, **options):
+    return cr.convolution_matrix(kernel, size, **options).T
+
+
+def _ignores_the_corner(kernel, size, *, corner="top-left", **options):
+    return cr.convolution_matrix(kernel, size, **options)
+
+
+def _inverse_that_is_off_by_one(y, *arguments, **options):
+    return exact_inverse(y, *arguments, **options) + 1
+
+
+def _inverse_that_forgets_to_transpose(y, kernel, *, transpose=False, **options):
+    return exact_inverse(y, kernel, **options)
+
+
+def _null_image_in_the_first_pixel(kernel, size, **options):
+    return theory.null_image(kernel, size, **options)[:, :, ::-1, ::-1]
+
+
+WRONG = {  # theorem: what is put in its place
+    theorems.block_triangular: {"matrix": _transposed_matrix},
+    theorems.not_triangular_in_channel_major_order: {"order": "pixel-major"},
+    theorems.determinant_is_a_power: {"exponent": lambda height, width: height + width},
+    symbolic.determinant_identities: {"exponent": lambda height, width: height + width},
+    theorems.invertible_iff_corner_is: {"decide": lambda kernel, anchor: bool(kernel.any())},
+    theorems.substitution_is_the_inverse: {"inverse": _inverse_that_is_off_by_one},
+    theorems.substitution_of_integers_is_exact: {"inverse": lambda y, case: y * (1 + 2**-52)},
+    theorems.corners_and_anchors_reduce: {"matrix": _ignores_the_corner},
+    systems.systems_are_instances: {"matrix": _ignores_the_corner},
+    systems.parameter_counts_are_exact: {
+        "systems": [replace(system, count=lambda n: 5 * n**2) for system in SYSTEMS]
+    },
+    padding.all_ones_is_singular: {"rank": np.linalg.cond},
+    padding.same_padding_can_be_singular: {"padding": "causal"},
+    padding.circular_padding_can_be_singular: {"padding": "causal"},
+    theorems.adjoint_is_transposed_substitution: {"inverse": _inverse_that_forgets_to_transpose},
+}  # fmt: skip
+EXISTENCE = {
+    theorems.not_triangular_in_channel_major_order,
+    padding.same_padding_can_be_singular,
+    padding.circular_padding_can_be_singular,
+}
+
+
+def test_every_theorem_is_planted_with_something_wrong():
+    assert set(WRONG) == set(verification.THEOREMS)
+
+
+@pytest.mark.parametrize("theorem", WRONG, ids=lambda theorem: theorem.__name__)
+def test_a_wrong_statement_is_refuted(theorem, tmp_path):
+    evidence = theorem(np.random.default_rng(0), **WRONG[theorem])
+    assert evidence.verdict == "fails" and evidence.reason and evidence.cases >= 1
+    if theorem in EXISTENCE:  # nothing exists to be shown
+        assert evidence.counterexample is None
+    else:
+        _assert_saves_and_loads(evidence.counterexample, tmp_path)
+
+
+@pytest.mark.parametrize("null", [_null_image_in_the_first_pixel, lambda k, size, **o: np.zeros(1)])
+def test_a_wrong_null_image_is_refuted(null):
+    evidence = theorems.invertible_iff_corner_is(np.random.default_rng(0), null=null)
+    assert evidence.verdict == "fails" and "null image" in evidence.reason
+
+
+@pytest.mark.parametrize("theorem", EXISTENCE, ids=lambda theorem: theorem.__name__)
+def test_what_exists_is_shown_and_can_be_saved(theorem, tmp_path):
+    evidence = theorem(np.random.default_rng(0))
+    assert evidence.verdict == "holds" and evidence.reason
+    _assert_saves_and_loads(evidence.counterexample, tmp_path)
+
+
+def test_the_padding_counterexample_is_one():
+    case = padding.same_padding_can_be_singular(np.random.default_rng(0)).counterexample.case
+    assert (case.kernel != 0).all()
+    matrix = padding.padded_matrix(case.kernel, case.size, "same")
+    assert np.linalg.matrix_rank(matrix) < len(matrix)
+    assert theory.is_invertible(case.kernel)
+
+
+def test_a_counterexample_still_refutes_after_loading(tmp_path):
+    wrong = WRONG[theorems.determinant_is_a_power]
+    evidence = theorems.determinant_is_a_power(np.random.default_rng(0), **wrong)
+    evidence.counterexample.save(tmp_path / "case.npz")
+    case = theory.load_counterexample(tmp_path / "case.npz").case
+    power = matrix_determinant(case.corner_block) ** sum(case.size)
+    assert theory.exact_determinant(case.kernel, case.size, **case.options) != power
+
+
+def _assert_saves_and_loads(counterexample, folder):
+    counterexample.save(folder / "case.npz")
+    loaded = theory.load_counterexample(folder / "case.npz")
+    assert (loaded.claim, loaded.problem) == (counterexample.claim, counterexample.problem)
+    assert loaded.to_dict() == counterexample.to_dict()
+    assert loaded.case.kernel.dtype == counterexample.case.kernel.dtype
+    assert [path.name for path in folder.iterdir()] == ["case.npz"]
+
+
+def test_damaged_and_foreign_files_are_refused(tmp_path):
+    path = tmp_path / "case.npz"
+    found = padding.circular_padding_can_be_singular(np.random.default_rng(0)).counterexample
+    found.save(path)
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(CheckpointError, match="must be a counterexample"):
+        theory.load_counterexample(path)
+    np.savez(path, kernel=np.ones(3))
+    with pytest.raises(CheckpointError, match="must be a counterexample"):
+        theory.load_counterexample(path)
+    with pytest.raises(OutputError, match="cannot write"):
+        found.save(tmp_path / "missing" / "case.npz")
+
+
+def _broken(**functions):
+    ours = {name: getattr(cr, name) for name in implementation.FUNCTIONS}
+    return SimpleNamespace(**(ours | functions))
+
+
+def _raises(*arguments, **options):
+    raise ZeroDivisionError("by zero")
+
+
+BROKEN = {  # claim: the smallest error that it must notice
+    "conv, integers": {"conv": lambda x, k, **o: cr.conv(x, k[:, :, ::-1], **o | {"anchor": None})},
+    "conv": {"conv": lambda x, k, **o: cr.conv(x, k, **o) * (1 + 32 * np.finfo(x.dtype).eps)},
+    "inverse, integers": {"conv_inverse": lambda y, k, **o: cr.conv_inverse(y, k, **o)[:1]},
+    "residual": {"conv_inverse": lambda y, k, **o: cr.conv_inverse(y + 1e-4, k, **o)},
+    "inverse": {"conv_inverse": lambda y, k, **o: 1.001 * cr.conv_inverse(y, k, **o)},
+    "round trip": {"conv_inverse": lambda y, k, **o: np.full_like(y, np.nan)},
+    "log-determinant": {"log_abs_det": lambda k, size, **o: -cr.log_abs_det(k, size, **o)},
+    "gradient of conv": {"conv_vjp": lambda x, k, g, **o: cr.conv_vjp(x, k, -g, **o)},
+    "gradient of inverse": {"conv_inverse_vjp": _raises},
+}  # fmt: skip
+
+
+def test_every_claim_about_an_implementation_has_a_broken_one():
+    names = [evidence.name for evidence in implementation.hold_against_theory(None, None)]
+    assert names == list(BROKEN)
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_implementation_is_refuted(name, tmp_path):
+    claim = implementation.CLAIMS[list(BROKEN).index(name)]
+    evidence = claim(_broken(**BROKEN[name]), np.random.default_rng(0))
+    assert (evidence.name, evidence.verdict) == (name, "fails")
+    _assert_saves_and_loads(evidence.counterexample, tmp_path)
+    json.dumps(evidence.to_dict(), allow_nan=False)
+
+
+@pytest.mark.parametrize("claim", implementation.CLAIMS, ids=lambda claim: claim.__name__)
+def test_ours_holds(claim):
+    effort = 1 if not INTERPRETED else 0.1
+    evidence = claim(cr, np.random.default_rng(4), effort=effort)
+    assert evidence.verdict == "holds" and evidence.cases >= 4
+
+
+def test_only_the_options_and_dtypes_of_an_implementation_are_used():
+    def conv(x, kernel):
+        assert x.dtype == np.float32
+        return cr.conv(x, kernel)
+
+    plain = SimpleNamespace(
+        conv=conv, conv_inverse=cr.conv_inverse, log_abs_det=cr.log_abs_det, conv_vjp=None,
+        options=(), dtypes=("float32",),
+    )  # fmt: skip
+    few = 0.1 if INTERPRETED else 0.5
+    evidence = implementation.hold_against_theory(plain, np.random.default_rng(0), few)
+    verdicts = {item.name: item.verdict for item in evidence}
+    assert verdicts.pop("gradient of conv") == verdicts.pop("gradient of inverse") == "skipped"
+    assert set(verdicts.values()) == {"holds"}
+
+
+@pytest.mark.skipif(INTERPRETED, reason="every part of it is tested on its own above")
+def test_verify_passes_ours_and_skips_what_it_cannot_try():
+    evidence = theory.verify(cr, seed=4)
+    assert {item.verdict for item in evidence} == {"holds"}
+    by_name = {item.name: item for item in evidence}
+    assert by_name["determinant"].cases >= 2000
+    assert by_name["determinant, symbolic"].cases == 68
+    json.dumps([item.to_dict() for item in evidence], allow_nan=False)
+
+
+def test_verify_without_an_implementation(monkeypatch):
+    quick = [theorem for theorem in verification.THEOREMS if theorem in EXISTENCE]
+    monkeypatch.setattr(verification, "THEOREMS", quick)
+    verdicts = [evidence.verdict for evidence in theory.verify()]
+    assert verdicts == ["holds"] * len(quick) + ["skipped"] * len(implementation.CLAIMS)
+
+
+@pytest.mark.parametrize("wrong", [{"seed": -1}, {"effort": 0}, {"effort": 1.5}])
+def test_verify_checks_its_arguments(wrong):
+    with pytest.raises(OptionError, match="must be an integer >="):
+        theory.verify(**wrong)
+
+
+def test_symbolic_identities_without_sympy_are_skipped(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sympy.polys.rings", None)
+    evidence = symbolic.determinant_identities()
+    assert (evidence.verdict, evidence.cases) == ("skipped", 0)
+    assert "sympy" in evidence.reason
+
+
+def test_nothing_tried_is_never_called_a_pass():
+    assert search("name", "statement", "source", [], lambda case: "").verdict == "skipped"
+    none = theorems.not_triangular_in_channel_major_order(np.random.default_rng(0), effort=0)
+    assert none.verdict == "skipped"
+
+
+def test_parameter_counts_of_the_paper():
+    counts = {row["system"]: row for row in theory.parameter_counts(48)}
+    assert counts["CInC"]["parameters"] == 9 * 48**2 - 48 * 47 // 2
+    assert counts["autoregressive"]["parameters"] < 5 * 48**2
+    assert counts["Emerging"]["parameters"] < 10 * 48**2
+    assert all(row["why"] for row in counts.values() if row["paper"])
+
+
+def test_evidence_can_be_made_by_hand():
+    fields = {"name": "n", "statement": "s", "source": "p", "cases": 1, "largest": "1 x 1"}
+    evidence = Evidence(**fields, worst=np.inf, bound=1.0, verdict="fails")
+    assert json.loads(json.dumps(evidence.to_dict(), allow_nan=False))["worst"] == "inf"
