@@ -20,13 +20,21 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 TESTS = {  # part: the tests that have to notice
-    "theory": ["test_theory.py", "test_log_abs_det.py", "test_bad_input.py", "test_convolution.py"],
+    "theory": [
+        "test_theory.py",
+        "test_theorems.py",
+        "test_stability.py",
+        "test_log_abs_det.py",
+        "test_bad_input.py",
+        "test_convolution.py",
+    ],
     "primitives": [
         "test_convolution.py",
         "test_bad_input.py",
         "test_log_abs_det.py",
         "test_derivatives.py",
         "test_batched.py",
+        "test_stable.py",
         "test_bijections.py",
         "test_conformance.py",
         "test_flows.py",
