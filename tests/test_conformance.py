@@ -73,6 +73,18 @@ def test_reference_inverse_and_log_det(corner_block):
     np.testing.assert_allclose(np.float64(reference.conv(problem, x)[0]), problem.x, atol=1e-12)
 
 
+@pytest.mark.parametrize("options", [{}, {"corner": "bottom-left", "dilation": 2}])
+def test_reference_is_the_exact_arithmetic_of_the_theory(options):
+    problem = Problem(seed=5, size=(3, 4), channels=2, images=1, **options)
+    for function, exact in (
+        (reference.conv, cr.theory.exact_conv),
+        (reference.conv_inverse, cr.theory.exact_inverse),
+    ):
+        got, _ = function(problem, problem.x)
+        expected = exact(problem.x, problem.kernel, **options).astype(float)
+        np.testing.assert_allclose(np.float64(got), expected, rtol=1e-14, atol=1e-15)
+
+
 def test_reference_gradients_are_slopes_of_the_reference():
     """Every kernel entry moved alone."""
     problem = Problem(seed=4, channels=2, size=(3, 2), kernel_size=(2, 2), images=1)
