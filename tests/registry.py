@@ -37,6 +37,8 @@ LAYERS = {  # name: (layer, (C, H, W))
         (3, 3, 4),
     ),
     "Inverse": (Inverse(InvertibleConv(2, corner="bottom-right")), (3, 3, 4)),
+    "Inverse of a chain": (Inverse(Chain([Squeeze(), InvertibleConv(2), ActNorm()])), (4, 2, 3)),
+    "InvertibleConv oblong": (InvertibleConv((2, 3), anchor=(1, 0)), (2, 3, 4)),
     "Chain": (
         Chain([Squeeze(), ActNorm(), InvertibleConv(), QuadCoupling(4)]),
         (1, 4, 6),

@@ -73,6 +73,18 @@ def test_reference_inverse_and_log_det(corner_block):
     np.testing.assert_allclose(np.float64(reference.conv(problem, x)[0]), problem.x, atol=1e-12)
 
 
+@pytest.mark.parametrize("options", [{}, {"corner": "bottom-left", "dilation": 2}])
+def test_reference_is_the_exact_arithmetic_of_the_theory(options):
+    problem = Problem(seed=5, size=(3, 4), channels=2, images=1, **options)
+    for function, exact in (
+        (reference.conv, cr.theory.exact_conv),
+        (reference.conv_inverse, cr.theory.exact_inverse),
+    ):
+        got, _ = function(problem, problem.x)
+        expected = exact(problem.x, problem.kernel, **options).astype(float)
+        np.testing.assert_allclose(np.float64(got), expected, rtol=1e-14, atol=1e-15)
+
+
 def test_reference_gradients_are_slopes_of_the_reference():
     """Every kernel entry moved alone."""
     problem = Problem(seed=4, channels=2, size=(3, 2), kernel_size=(2, 2), images=1)
@@ -201,6 +213,33 @@ def test_results_of_another_kind_are_failures_not_crashes(result):
     names = ("conv", "conv_inverse", "log_abs_det", "conv_vjp", "conv_inverse_vjp")
     report = run_checks(Implementation(**dict.fromkeys(names, function), dtypes=["float64"]))
     assert {f"{name}_square" for name in names} <= set(report.failed)
+
+
+def test_a_layer_that_masks_its_corner_block_is_right_if_all_of_it_does():
+    def masked(function):
+        def masking(x, kernel):
+            kernel = kernel.copy()
+            kernel[:, :, -1, -1] = np.tril(kernel[:, :, -1, -1])
+            return function(x, kernel)
+
+        return masking
+
+    def log_abs_det(kernel, size):
+        return size[0] * size[1] * np.log(np.abs(np.diagonal(kernel[:, :, -1, -1]))).sum()
+
+    functions = {"conv_inverse": masked(cr.conv_inverse), "log_abs_det": log_abs_det}
+    for seed in range(5):
+        report = run_checks(Implementation(conv=masked(cr.conv), **functions), seed)
+        assert report.ok, str(report)
+        reason = "conv_inverse masks the corner block to its lower triangle"
+        assert report.not_checked["conv_inverse_dense_corner_block"] == reason
+        assert "conv_upper_corner_block" in report.not_checked
+        report = run_checks(Implementation(conv=cr.conv, **functions), seed)
+        assert report.failed == [
+            "conv_inverse_upper_corner_block",
+            "conv_inverse_dense_corner_block",
+            "log_abs_det_dense_corner_block",
+        ]
 
 
 def test_only_declared_options_are_passed():
@@ -377,3 +416,20 @@ def test_density_that_is_too_large_or_not_finite():
     with pytest.raises(CheckFailure) as raised:
         check_density(lambda x: np.inf * x[:, 0], lambda rng, n: rng.normal(size=(n, 2)))
     assert raised.value.check == "finite"
+
+
+def test_density_whose_samples_all_agree():
+    def log_prob(x):
+        return -0.5 * np.sum(x**2, axis=1) - np.log(2 * np.pi)
+
+    for sample in (lambda n: np.ones((n, 2)), lambda rng, n: rng.normal(size=(n, 1)) * [1, 2]):
+        with pytest.raises(CheckFailure, match="fill the space"):
+            check_density(log_prob, sample)
+
+
+def test_density_on_a_bounded_support():
+    def log_prob(x):
+        inside = np.all((0 <= x) & (x < 1), axis=1)
+        return np.where(inside, 0.0, -np.inf)
+
+    check_density(log_prob, lambda rng, n: rng.random((n, 3)))

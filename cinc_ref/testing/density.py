@@ -78,8 +78,11 @@ def check_density(log_prob, sample, *, seed=0, draws=20_000):
         fail("finite", facts)
 
     points = array.reshape(draws, -1).astype(np.float64)
+    if np.linalg.matrix_rank(np.cov(points.T)) < points.shape[1]:
+        facts = {"expected": "samples that fill the space", "got": "a singular covariance"}
+        fail("samples_follow_the_density", facts)
     proposal, log_q = _student(rng, points)
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         weights = np.exp(evaluate(proposal.reshape(array.shape)) - log_q)
     _compare(fail, "density_integrates_to_one", weights[:, None], np.ones((1, 1)), ["integral"])
     names, statistic = _statistics(rng, points.mean(axis=0), points.std(axis=0))

@@ -33,8 +33,8 @@ class Problem:
     kernel_size, size : (int, int)
         (kh, kw) and (H, W).
     dtype : {"float32", "float64"}
-    corner_block : {"lower", "upper", "dense"}
-        Shape of B.
+    corner_block : {"lower", "upper", "dense", "diagonal"}
+        Shape of B; "diagonal" is that of "upper" alone, the other entries of the kernel the same.
     diagonal : {"mixed", "large", "small", "tiny", "unit"}
         Size of its diagonal entries, for triangular B.
     other_taps : float
@@ -99,7 +99,7 @@ class Problem:
             scaled = np.einsum("oc,ciab->oiab", np.linalg.inv(block), kernel)
             norm = np.linalg.norm(scaled, 2, axis=(0, 1)).sum()
             kernel = kernel * (self.other_taps / norm if norm else 1)
-        kernel[:, :, p, q] = block
+        kernel[:, :, p, q] = np.tril(block) if self.corner_block == "diagonal" else block
         return kernel.astype(self.dtype)
 
     @cached_property

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from cinc_ref import theory
 from cinc_ref.testing import reference
 from cinc_ref.testing.catalogue import check
 from cinc_ref.testing.trial import SLACK
@@ -14,6 +15,24 @@ def _units(problem):
     c, (h, w) = problem.channels, problem.size
     units = reference.to_images(np.eye(c * h * w), (c * h * w, c, h, w))
     return np.ascontiguousarray(units.astype(problem.dtype))
+
+
+@check("conv")
+def conv_exact(trial):
+    """conv(x, K) is the convolution in exact fractions: each float is one."""
+    problem = trial.problem(size=SIZE, channels=2)
+    exact = theory.exact_conv(problem.x, problem.kernel).astype(np.float64)
+    _, rounding = reference.conv(problem, problem.x)
+    trial.agree("conv", problem, trial.call("conv", problem), (exact, rounding))
+
+
+@check("conv_inverse")
+def conv_inverse_exact(trial):
+    """conv_inverse(y, K) is what substitution in exact fractions finds."""
+    problem = trial.problem(size=SIZE, channels=2)
+    exact = theory.exact_inverse(problem.x, problem.kernel).astype(np.float64)
+    _, rounding = reference.conv_inverse(problem, problem.x)
+    trial.agree("conv_inverse", problem, trial.call("conv_inverse", problem), (exact, rounding))
 
 
 @check("conv", "conv_inverse")
