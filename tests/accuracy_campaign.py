@@ -124,7 +124,7 @@ def prediction_case(seed, number, largest=16):
             (channels, channels, kh, kw),
             anchor,
             rng.choice(KINDS),
-            10 ** rng.uniform(-1, 0.2 + 0.1 * decade),
+            10 ** rng.uniform(-1, 0.2 + 1.6 * decade / largest),  # small images need more
         )
         options = {"dilation": 1, "anchor": anchor}
         case = Case(number, kernel.astype(DTYPES[number % 2]), size, options)
