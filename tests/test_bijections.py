@@ -213,6 +213,7 @@ def test_plu_starts_at_a_rotation():
 
 WRONG = [
     (ActNorm(), np.ones((3, 4, 4)), ShapeError, r"\(N, C, H, W\).*\(3, 4, 4\)"),
+    (ActNorm(), np.ones((1, 0, 4, 4)), ShapeError, r"C, H, W >= 1; got \(1, 0, 4, 4\)"),
     (ActNorm(), np.ones((1, 3, 4, 4), int), DtypeError, "int64"),
     (Squeeze(), np.ones((1, 3, 4, 5)), ShapeError, r"even height and width; got.*\(3, 4, 5\)"),
     (QuadCoupling(), np.ones((1, 3, 4, 4)), ShapeError, "at least 4 channels"),

@@ -146,3 +146,13 @@ def test_any_memory_layout_and_no_change_of_the_input(operation):
         before = kernel_layout.copy()
         assert np.array_equal(operation(x, kernel_layout), expected)
         assert np.array_equal(kernel_layout, before)
+
+
+def test_results_lie_in_memory_as_the_images_do():
+    kernel = kernel_for(np.random.default_rng(0), (3, 3, 2, 2), (1, 1), "lower")
+    x = np.random.default_rng(1).normal(size=(4, 3, 5, 6))
+    batch_last = np.ascontiguousarray(x.transpose(1, 2, 3, 0)).transpose(3, 0, 1, 2)
+    for operation in (cr.conv, cr.conv_inverse):
+        first, last = operation(x, kernel), operation(batch_last, kernel)
+        assert first.flags.c_contiguous and last.transpose(1, 2, 3, 0).flags.c_contiguous
+        assert np.array_equal(first, last)
