@@ -77,7 +77,8 @@ EQUIVALENT = {
     ): "NumPy takes any negative length as the one to be found",
     (
         "cinc_ref/bijections/actnorm.py",
-        "deviation = np.where(deviation > 1e-6, deviation, 1)  # a constant channel keeps its scale",
+        "deviation = np.where(deviation > 1e-6, deviation, 1)  "
+        "# a constant channel keeps its scale",
         "Gt to GtE",
     ): "the threshold itself never comes",
 }
