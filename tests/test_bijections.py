@@ -256,6 +256,13 @@ def test_wrong_configuration(make, message):
         make()
 
 
+def test_the_narrowest_network_is_one_channel_wide():
+    x = np.random.default_rng(0).normal(size=(2, 4, 3, 3))
+    layer = QuadCoupling(width=1)
+    y, _ = layer.forward(layer.init(np.random.default_rng(0), x), x)
+    assert y.shape == x.shape
+
+
 def test_squeeze_inverse_needs_four_channels():
     with pytest.raises(ShapeError, match="multiple of 4"):
         Squeeze().inverse({}, np.ones((1, 6, 2, 2)))
