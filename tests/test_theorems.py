@@ -64,11 +64,11 @@ WRONG = {  # theorem: what is put in its place
     padding.circular_padding_can_be_singular: {"padding": "causal"},
     theorems.adjoint_is_transposed_substitution: {"inverse": _inverse_that_forgets_to_transpose},
 }  # fmt: skip
-EXISTENCE = {
+EXISTENCE = (
     theorems.not_triangular_in_channel_major_order,
     padding.same_padding_can_be_singular,
     padding.circular_padding_can_be_singular,
-}
+)
 
 
 def test_every_theorem_is_planted_with_something_wrong():
