@@ -130,7 +130,11 @@ defjvp(
     lambda g, ans, corner, pixels: pixels * anp.sum(_inverse_transpose(corner) * g),
 )
 
+
 # V = B^{-T}: dV = -V dB^T V, and <g, dV> = <-V g^T V, dB>
-_inverse_transpose_derivative = lambda g, v: -anp.dot(anp.dot(v, anp.transpose(g)), v)  # noqa: E731
-defvjp(_inverse_transpose, lambda v, corner: lambda g: _inverse_transpose_derivative(g, v))
-defjvp(_inverse_transpose, lambda g, v, corner: _inverse_transpose_derivative(g, v))
+def _turned(g, v):
+    return -anp.dot(anp.dot(v, anp.transpose(g)), v)
+
+
+defvjp(_inverse_transpose, lambda v, corner: lambda g: _turned(g, v))
+defjvp(_inverse_transpose, lambda g, v, corner: _turned(g, v))
