@@ -20,6 +20,8 @@ def main(arguments=None):
         sys.exit(_run(sys.argv[1:] if arguments is None else arguments))
     except (CincError, OSError) as error:
         _fail(error, 1)
+    except KeyboardInterrupt:  # before a command has begun
+        sys.exit(130)
     except MemoryError:
         _fail("this needs more memory than there is; ask for fewer or smaller images", 1)
 

@@ -353,3 +353,11 @@ def test_non_finite_values_never_enter_the_header(path):
     with pytest.raises(ValueError):
         container.write(path, {"kind": "model", "value": float("nan")}, {})
     assert not path.exists()
+
+
+def test_parameters_that_are_not_finite_are_refused(path, content):
+    name, array = next(
+        (name, array) for name, array in arrays_of(content).items() if name.endswith("bias")
+    )
+    rewrite(path, content, {name: np.full_like(array, np.nan)})
+    assert f"{name.removeprefix('params/')} are not finite" in refused(path)

@@ -125,3 +125,14 @@ def test_arranged_latents_are_the_image_if_the_flow_does_nothing():
     kept, leaving = x[:, :2], x[:, 2:]
     top, _ = flow.chains[1].layers[0].forward({}, kept)
     assert np.array_equal(arrange((leaving, top)), numbers)
+
+
+def test_a_demonstration_and_a_run_do_not_overwrite_each_other(tmp_path):
+    (tmp_path / "last.npz").touch()
+    with pytest.raises(OutputError, match="holds a training run"):
+        cinc_ref.demo.run(tmp_path, steps=1)
+    (tmp_path / "last.npz").rename(tmp_path / "model.npz")
+    images = np.zeros((4, 1, 4, 4), int)
+    flow = cr.flows.build("cinc", "affine", (1, 4, 4), levels=1, depth=1, width=2, bins=2)
+    with pytest.raises(OutputError, match="holds another run .model.npz.; choose another folder"):
+        cr.train(flow, images, images, steps=1, out=tmp_path)

@@ -199,6 +199,14 @@ def test_images_that_do_not_fit_the_model():
         flow.decode(params, flow.encode(params, x)[:1])
     with pytest.raises(CincError, match="x and the parameters must have the same dtype"):
         flow.log_prob(params, x.astype(np.float32))
+    for wrong in (None, {}, {**params, "levels": params["levels"][:1]}, {**params, "top": {}}):
+        with pytest.raises(DataError, match="params must be those that this flow's init returned"):
+            flow.log_prob(wrong, x)
+        with pytest.raises(DataError, match="params must be"):
+            flow.sample(wrong, rng, 1)
+    for n in (-1, 1.5):
+        with pytest.raises(OptionError, match="n must be an integer >= 0"):
+            flow.sample(params, rng, n)
     with pytest.raises(DataError, match="at least one image"):
         flow.init(rng, x[:0])
     x[1, 0, 2, 3] = np.nan

@@ -67,6 +67,8 @@ def verify(
     """
     if (kernel is None) != (size is None):
         raise typer.BadParameter("--kernel and --size go together")
+    if kernel is not None and json_file is not None:
+        raise typer.BadParameter("--json writes the evidence of the theorems, not of a --kernel")
     if kernel is not None:
         say(cinc_ref.theory.explain(_load(kernel), size, dilation=dilation, anchor=anchor))
         raise typer.Exit

@@ -8,9 +8,11 @@ from cinc_ref.data import digits, image_set
 from cinc_ref.demo.convolution import Inversion, convolve_and_invert
 from cinc_ref.demo.flow import MINUTES, TrainedFlow, there_and_back, train_and_sample
 from cinc_ref.demo.report import render
+from cinc_ref.errors import OutputError
 from cinc_ref.plots import image_grid, inverse_figure, loss_figure, matrix_figure
 from cinc_ref.timing import one_blas_thread
 from cinc_ref.training import save
+from cinc_ref.training.folder import LAST
 
 MATRIX_SIZE = (5, 5)
 PICTURED = (0, 3, 4, 8, 9)
@@ -62,6 +64,8 @@ def run(folder="demo", *, minutes=None, steps=None, progress=False):
     if minutes is None and steps is None:
         minutes = MINUTES
     folder = make_folder(folder)
+    if (folder / LAST).exists():
+        raise OutputError(f"{folder} holds a training run ({LAST}); choose another folder")
     files = tuple(folder / name for name in FILES)
     inversion = convolve_and_invert(digits())
     with one_blas_thread():

@@ -8,7 +8,7 @@ import numpy as np
 
 from cinc_ref import _checks
 from cinc_ref.bijections import ActNorm, Chain, Squeeze
-from cinc_ref.errors import DataError
+from cinc_ref.errors import DataError, OptionError
 from cinc_ref.flows.dequantize import bits_per_dim, check_fits, dequantize
 from cinc_ref.flows.systems import COUPLINGS, SYSTEMS
 from cinc_ref.flows.trust import stability_by_layer, watched_inverse
@@ -122,7 +122,7 @@ class Flow:
         ----------
         params : dict
         x : array_like, shape (N, C, H, W)
-            The dtype of the parameters.
+            Floats in [-1/2, 1/2), the dtype of the parameters; see `dequantize`.
 
         Returns
         -------
@@ -134,6 +134,7 @@ class Flow:
         DataError, DtypeError, NonFiniteError
             If x does not fit, or holds NaN or infinity.
         """
+        self._check_params(params)
         latents, log_det = self._encode(params, self._checked(x, "x", params))
         return sum((_standard_normal(z) for z in latents), log_det)
 
@@ -154,6 +155,7 @@ class Flow:
         ------
         DataError, DtypeError, NonFiniteError
         """
+        self._check_params(params)
         latents, _ = self._encode(params, self._checked(x, "x", params))
         return tuple(batch_first(z) for z in latents)
 
@@ -182,6 +184,7 @@ class Flow:
             With `check`, for a convolution whose inverse keeps fewer than three digits or leaves a
             large residual; with or without, for the layer at which the images cease to be finite.
         """
+        self._check_params(params)
         latents = [_checks.as_array(z) for z in latents]
         shapes = [_checks.plain(z).shape for z in latents]
         if [shape[1:] for shape in shapes] != list(self.latent_shapes):
@@ -238,6 +241,9 @@ class Flow:
         -------
         ndarray, shape (n, C, H, W), dtype of the parameters
         """
+        if not _checks._is_integer(n) or n < 0:
+            raise OptionError(f"n must be an integer >= 0; got {n!r}")
+        self._check_params(params)
         dtype = _any_leaf(params).dtype
         draws = (rng.standard_normal((n, *shape), dtype) for shape in self.latent_shapes)
         return self.decode(params, [dtype.type(temperature) * z for z in draws])
@@ -264,6 +270,7 @@ class Flow:
         """
         images = np.asarray(images)
         check_fits(images, self.image_shape)
+        self._check_params(params)
         dtype = _any_leaf(params).dtype
         x = dequantize(images, self.bins, rng, dtype)
         return bits_per_dim(self.log_prob(params, x), int(np.prod(self.image_shape)), self.bins)
@@ -280,6 +287,19 @@ class Flow:
         if params is not None:
             _checks.check_same_dtype(value, name, _any_leaf(params), "the parameters")
         _checks.check_finite(value, name)
+
+    def _check_params(self, params):
+        """Refuse parameters that are plainly not those of this flow."""
+        try:
+            found = (len(params["levels"]), len(params["priors"]), _any_leaf(params).shape)
+        except (TypeError, KeyError, IndexError):
+            found = None
+        expected = (self.levels, self.levels - 1, self.latent_shapes[-1])
+        if found != expected:
+            raise DataError(
+                "params must be those that this flow's init returned, with levels, priors and top "
+                f"of {expected}; got {found or type(params).__name__}"
+            )
 
     def _encode(self, params, x):
         """Standardized latents, and log|det| of the map from x to them."""

@@ -115,8 +115,11 @@ def read_model(file):
         raise ValueError(f"the arrays do not fit the configuration: {difference}")
     if any(entry.dtype != dtype for entry in found.values()):
         raise ValueError("some parameters are float32 and some float64")
-    leaves = (file.read(PARAMS + name) for name in layout.shapes)
-    return flow, rebuild(layout.structure, leaves)
+    leaves = [file.read(PARAMS + name) for name in layout.shapes]
+    for name, leaf in zip(layout.shapes, leaves, strict=True):
+        if not np.isfinite(leaf).all():
+            raise ValueError(f"the parameters {name} are not finite")
+    return flow, rebuild(layout.structure, iter(leaves))
 
 
 def _layout(flow, dtype):

@@ -10,6 +10,9 @@ from cinc_ref.training.state import State
 from cinc_ref.training.tree import Layout
 
 BEST, LAST, HISTORY = "best.npz", "last.npz", "history.json"
+DEMO = "model.npz"
+"""The model of a demonstration, whose pictures a run would overwrite."""
+
 STATE = "training/"
 """Prefix of the names of the state's arrays."""
 
@@ -36,17 +39,15 @@ class Folder:
             If there is no run to resume.
         """
         folder = cls(path)
-        run = next((name for name in (LAST, BEST) if (folder.path / name).exists()), None)
+        run = next((name for name in (LAST, BEST, DEMO) if (folder.path / name).exists()), None)
         if resume and not (folder.path / LAST).exists():
             raise CheckpointError(
                 f"{path} holds no run to resume ({LAST} is missing); leave out --resume "
                 "(resume=True) to begin one"
             )
         if run and not resume:
-            raise OutputError(
-                f"{path} holds another run ({run}); continue it with --resume (resume=True) or "
-                "choose another folder"
-            )
+            go_on = "" if run == DEMO else "continue it with --resume (resume=True) or "
+            raise OutputError(f"{path} holds another run ({run}); {go_on}choose another folder")
         folder._prepare()
         return folder
 
