@@ -1,5 +1,7 @@
 """The strategies: what they promise holds for every draw, and their minimal cases are readable."""
 
+from random import Random
+
 import numpy as np
 import pytest
 from hypothesis import find, given, settings
@@ -58,12 +60,18 @@ def test_layers_keep_the_dtype(case):
     assert case.layer.forward(case.params, case.x)[0].dtype == np.float32
 
 
+def _simplest(strategy, condition):
+    """The example that Hypothesis shrinks to, from one fixed start: where it ends depends on it."""
+    return find(strategy, condition, random=Random(0), settings=settings(database=None))
+
+
 def test_simplest_kernel_can_be_read():
-    kernel = find(strategies.kernels(), lambda kernel: True)
+    kernel = _simplest(strategies.kernels(), lambda kernel: True)
     assert kernel.shape == (1, 1, 1, 1) and kernel.item() == 2
-    kernel = find(strategies.kernels(), lambda kernel: kernel[:, :, :-1].any())
-    assert kernel.shape[2:] == (2, 1) and np.count_nonzero(kernel[:, :, 0]) == 1
-    assert np.array_equal(kernel[:, :, 1, 0], 2 * np.eye(len(kernel)))
+    two_rows = strategies.kernels(channels=2, kernel_size=(2, 1))
+    kernel = _simplest(two_rows, lambda kernel: kernel[:, :, :-1].any())
+    assert np.count_nonzero(kernel[:, :, 0]) == 1
+    assert np.array_equal(kernel[:, :, 1, 0], 2 * np.eye(2))
 
 
 def test_a_wrong_inverse_shrinks_to_one_tap():
@@ -75,7 +83,7 @@ def test_a_wrong_inverse_shrinks_to_one_tap():
     cases = st.tuples(
         strategies.kernels(1, (2, 2), corner_block="lower"), strategies.images(channels=1)
     )
-    kernel, x = find(cases, lambda case: wrong(*case))
+    kernel, x = _simplest(cases, lambda case: wrong(*case))
     assert np.count_nonzero(kernel) == 2 and np.count_nonzero(x) == 1
 
 
