@@ -2,7 +2,7 @@
 
 A loop over plain arrays keeps its accumulators in memory and leaves the choice of vectors to the
 compiler. A `Block` is a value, an LLVM array of vectors, which an ordinary ``for`` loop carries in
-registers. Five operations on it are all that the kernels need; `rows` and `lanes` are literal
+registers. A few operations on it are all that the kernels need; `rows` and `lanes` are literal
 integers, so that one source gives every size. Arrays are one-dimensional, contiguous and addressed
 by element; nothing is checked. Without the compiler, `blocks_interpreted` stands in.
 """
@@ -29,25 +29,6 @@ class _BlockModel(models.PrimitiveModel):
 
 
 @intrinsic(prefer_literal=True)
-def load(typingctx, array, index, places, first, rows, lanes):
-    """Row r holds the `lanes` elements of `array` from ``index + places[first + r]`` on."""
-    block = Block(array.dtype, rows.literal_value, lanes.literal_value)
-
-    def generate(context, builder, signature, arguments):
-        array, index, places, first = arguments[:4]
-        result = ir.Constant(context.get_value_type(block), ir.Undefined)
-        for r in range(block.rows):
-            place = _entry(context, builder, signature.args[2], places, first, r)
-            place = builder.add(index, place)
-            pointer = _vector_pointer(context, builder, signature.args[0], array, place, block)
-            vector = builder.load(pointer, align=_alignment(block))
-            result = builder.insert_value(result, vector, r)
-        return result
-
-    return block(array, types.intp, places, types.intp, rows, lanes), generate
-
-
-@intrinsic(prefer_literal=True)
 def zeros(typingctx, array, rows, lanes):
     """A block of zeros, of the dtype of `array`."""
     block = Block(array.dtype, rows.literal_value, lanes.literal_value)
@@ -58,23 +39,99 @@ def zeros(typingctx, array, rows, lanes):
     return block(array, rows, lanes), generate
 
 
-@intrinsic
-def store(typingctx, array, index, places, first, block):
-    """The elements of `array` from ``index + places[first + r]`` on become row r.
-
-    The last row is written first, so that of rows that share a place the first one stays.
-    """
+@intrinsic(prefer_literal=True)
+def load(typingctx, array, index, stride, rows, lanes):
+    """Row r holds the `lanes` elements of `array` from ``index + r * stride`` on."""
+    block = Block(array.dtype, rows.literal_value, lanes.literal_value)
 
     def generate(context, builder, signature, arguments):
-        array, index, places, first, value = arguments
-        for r in reversed(range(block.rows)):
-            place = _entry(context, builder, signature.args[2], places, first, r)
-            place = builder.add(index, place)
-            pointer = _vector_pointer(context, builder, signature.args[0], array, place, block)
-            builder.store(builder.extract_value(value, r), pointer, align=_alignment(block))
+        memory = _Memory(context, builder, signature.args[0], arguments[0])
+        index, stride = arguments[1:3]
+        places = [_add_multiple(builder, index, stride, r) for r in range(block.rows)]
+        return _from_rows(context, builder, block, [memory.vector(p, block) for p in places])
+
+    return block(array, types.intp, types.intp, rows, lanes), generate
+
+
+@intrinsic
+def store(typingctx, array, index, stride, block):
+    """The elements of `array` from ``index + r * stride`` on become row r."""
+
+    def generate(context, builder, signature, arguments):
+        memory = _Memory(context, builder, signature.args[0], arguments[0])
+        index, stride, value = arguments[1:]
+        for r, row in enumerate(_rows(builder, block, value)):
+            memory.set_vector(_add_multiple(builder, index, stride, r), row, block)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, types.intp, block), generate
+
+
+@intrinsic(prefer_literal=True)
+def gather(typingctx, array, index, places, first, rows, lanes):
+    """Row r holds the `lanes` elements of `array` from ``index + places[first + r]`` on."""
+    block = Block(array.dtype, rows.literal_value, lanes.literal_value)
+
+    def generate(context, builder, signature, arguments):
+        memory = _Memory(context, builder, signature.args[0], arguments[0])
+        table = _Memory(context, builder, signature.args[2], arguments[2])
+        index, first = arguments[1], arguments[3]
+        starts = [builder.add(index, table.entry(first, r)) for r in range(block.rows)]
+        return _from_rows(context, builder, block, [memory.vector(p, block) for p in starts])
+
+    return block(array, types.intp, places, types.intp, rows, lanes), generate
+
+
+@intrinsic
+def scatter(typingctx, array, index, places, first, block):
+    """The elements of `array` from ``index + places[first + r]`` on become row r."""
+
+    def generate(context, builder, signature, arguments):
+        memory = _Memory(context, builder, signature.args[0], arguments[0])
+        table = _Memory(context, builder, signature.args[2], arguments[2])
+        index, first, value = arguments[1], arguments[3], arguments[4]
+        for r, row in enumerate(_rows(builder, block, value)):
+            memory.set_vector(builder.add(index, table.entry(first, r)), row, block)
         return context.get_dummy_value()
 
     return types.void(array, types.intp, places, types.intp, block), generate
+
+
+@intrinsic
+def prefetch(typingctx, array, index):
+    """Ask for the cache line of an element that will be read or written soon."""
+
+    def generate(context, builder, signature, arguments):
+        memory = _Memory(context, builder, signature.args[0], arguments[0])
+        pointer = builder.bitcast(builder.gep(memory.data, [arguments[1]]), cgutils.voidptr_t)
+        flag = cgutils.int32_t
+        function = cgutils.get_or_insert_function(
+            builder.module,
+            ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, flag, flag, flag]),
+            "llvm.prefetch.p0i8",
+        )
+        builder.call(function, [pointer, *(ir.Constant(flag, number) for number in (0, 3, 1))])
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp), generate
+
+
+@intrinsic
+def transposed(typingctx, block):
+    """Rows and lanes exchanged; the block must be square, its side a power of two.
+
+    Interleaving the first half of the rows with the second half, log2(rows) times, does it.
+    """
+
+    def generate(context, builder, signature, arguments):
+        rows = _rows(builder, block, arguments[0])
+        half = block.rows // 2
+        for _ in range(half.bit_length()):
+            pairs = [_interleaved(builder, rows[r], rows[r + half]) for r in range(half)]
+            rows = [row for pair in pairs for row in pair]
+        return _from_rows(context, builder, block, rows)
+
+    return block(block), generate
 
 
 @intrinsic
@@ -83,14 +140,13 @@ def multiply_add(typingctx, block, array, index, weights, first):
 
     def generate(context, builder, signature, arguments):
         value, array, index, weights, first = arguments
-        pointer = _vector_pointer(context, builder, signature.args[1], array, index, block)
-        vector = builder.load(pointer, align=_alignment(block))
-        for r in range(block.rows):
-            weight = _entry(context, builder, signature.args[3], weights, first, r)
-            weight = _broadcast(context, builder, weight, block)
-            row = _fused(builder, weight, vector, builder.extract_value(value, r))
-            value = builder.insert_value(value, row, r)
-        return value
+        vector = _Memory(context, builder, signature.args[1], array).vector(index, block)
+        table = _Memory(context, builder, signature.args[3], weights)
+        rows = [
+            _fused(builder, _broadcast(builder, table.entry(first, r), block), vector, row)
+            for r, row in enumerate(_rows(builder, block, value))
+        ]
+        return _from_rows(context, builder, block, rows)
 
     return block(block, array, types.intp, weights, types.intp), generate
 
@@ -101,48 +157,80 @@ def substitute(typingctx, block, triangle, first):
 
     def generate(context, builder, signature, arguments):
         value, triangle, first = arguments
-        rows = [builder.extract_value(value, r) for r in range(block.rows)]
+        table = _Memory(context, builder, signature.args[1], triangle)
+        rows = _rows(builder, block, value)
 
         def entry(r, c):
-            place = r * block.rows + c
-            number = _entry(context, builder, signature.args[1], triangle, first, place)
-            return _broadcast(context, builder, number, block)
+            return _broadcast(builder, table.entry(first, r * block.rows + c), block)
 
         for c in range(block.rows):
             rows[c] = builder.fdiv(rows[c], entry(c, c))
             for r in range(c + 1, block.rows):
                 rows[r] = _fused(builder, entry(r, c), rows[c], rows[r])
-        for r, row in enumerate(rows):
-            value = builder.insert_value(value, row, r)
-        return value
+        return _from_rows(context, builder, block, rows)
 
     return block(block, triangle, types.intp), generate
 
 
-def _vector_pointer(context, builder, array_type, array, index, block):
-    data = context.make_array(array_type)(context, builder, value=array).data
-    vector = ir.VectorType(context.get_value_type(block.dtype), block.lanes)
-    return builder.bitcast(builder.gep(data, [index]), vector.as_pointer())
+class _Memory:
+    """The data of an array while code is generated that reads and writes it."""
+
+    def __init__(self, context, builder, array_type, array):
+        self.builder = builder
+        self.data = context.make_array(array_type)(context, builder, value=array).data
+
+    def entry(self, first, offset):
+        """array[first + offset], the offset a Python integer."""
+        place = self.builder.add(first, ir.Constant(first.type, offset))
+        return self.builder.load(self.builder.gep(self.data, [place]))
+
+    def vector(self, place, block):
+        """The vector array[place : place + lanes]."""
+        return self.builder.load(self._pointer(place, block), align=block.dtype.bitwidth // 8)
+
+    def set_vector(self, place, vector, block):
+        """array[place : place + lanes] = vector."""
+        self.builder.store(vector, self._pointer(place, block), align=block.dtype.bitwidth // 8)
+
+    def _pointer(self, place, block):
+        vector = ir.VectorType(self.data.type.pointee, block.lanes)
+        return self.builder.bitcast(self.builder.gep(self.data, [place]), vector.as_pointer())
 
 
-def _alignment(block):
-    return block.dtype.bitwidth // 8
+def _rows(builder, block, value):
+    return [builder.extract_value(value, r) for r in range(block.rows)]
 
 
-def _entry(context, builder, array_type, array, first, offset):
-    """array[first + offset]."""
-    data = context.make_array(array_type)(context, builder, value=array).data
-    place = builder.add(first, ir.Constant(first.type, offset))
-    return builder.load(builder.gep(data, [place]))
+def _from_rows(context, builder, block, rows):
+    value = ir.Constant(context.get_value_type(block), ir.Undefined)
+    for r, row in enumerate(rows):
+        value = builder.insert_value(value, row, r)
+    return value
 
 
-def _broadcast(context, builder, number, block):
+def _add_multiple(builder, index, stride, times):
+    return builder.add(index, builder.mul(stride, ir.Constant(stride.type, times)))
+
+
+def _broadcast(builder, number, block):
     """A vector whose lanes are all the same number."""
     vector = ir.VectorType(number.type, block.lanes)
     undefined = ir.Constant(vector, ir.Undefined)
     single = builder.insert_element(undefined, number, ir.Constant(cgutils.int32_t, 0))
-    mask = ir.Constant(ir.VectorType(cgutils.int32_t, block.lanes), [0] * block.lanes)
-    return builder.shuffle_vector(single, undefined, mask)
+    return builder.shuffle_vector(single, undefined, _lane_mask([0] * block.lanes))
+
+
+def _interleaved(builder, a, b):
+    """a0 b0 a1 b1 ... as two vectors."""
+    lanes = a.type.count
+    order = [lane for k in range(lanes) for lane in (k, lanes + k)]
+    return tuple(
+        builder.shuffle_vector(a, b, _lane_mask(part)) for part in (order[:lanes], order[lanes:])
+    )
+
+
+def _lane_mask(lanes):
+    return ir.Constant(ir.VectorType(cgutils.int32_t, len(lanes)), lanes)
 
 
 def _fused(builder, a, b, c):

@@ -6,23 +6,36 @@ The only difference is that products and sums are rounded separately here.
 import numpy as np
 
 
-def load(array, index, places, first, rows, lanes):
-    """Row r holds the `lanes` elements of `array` from ``index + places[first + r]`` on."""
-    starts = [index + places[first + r] for r in range(rows)]
-    return np.stack([array[start : start + lanes] for start in starts])
-
-
 def zeros(array, rows, lanes):
     """A block of zeros, of the dtype of `array`."""
     return np.zeros((rows, lanes), array.dtype)
 
 
-def store(array, index, places, first, block):
-    """The inverse of `load`; the last row is written first."""
-    rows, lanes = block.shape
-    for r in reversed(range(rows)):
-        start = index + places[first + r]
-        array[start : start + lanes] = block[r]
+def load(array, index, stride, rows, lanes):
+    """Row r holds the `lanes` elements of `array` from ``index + r * stride`` on."""
+    return np.stack([array[index + r * stride :][:lanes] for r in range(rows)])
+
+
+def store(array, index, stride, block):
+    """The inverse of `load`."""
+    for r, row in enumerate(block):
+        array[index + r * stride :][: len(row)] = row
+
+
+def gather(array, index, places, first, rows, lanes):
+    """Row r holds the `lanes` elements of `array` from ``index + places[first + r]`` on."""
+    return np.stack([array[index + places[first + r] :][:lanes] for r in range(rows)])
+
+
+def scatter(array, index, places, first, block):
+    """The inverse of `gather`."""
+    for r, row in enumerate(block):
+        array[index + places[first + r] :][: len(row)] = row
+
+
+def transposed(block):
+    """Rows and lanes exchanged."""
+    return block.T
 
 
 def multiply_add(block, array, index, weights, first):

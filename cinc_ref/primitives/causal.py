@@ -16,19 +16,19 @@ def _flips(corner):
     return "bottom" in corner, "right" in corner
 
 
-def _batch_last(images):
-    """(N, C, H, W) as the kernels take them: contiguous (C, H, W, N), native byte order."""
-    return np.require(images.transpose(1, 2, 3, 0), images.dtype.newbyteorder("="), "CA")
+def _plain(array):
+    """Contiguous (N, C, H, W) or (C, H, W, N) in memory, native byte order, as the kernels want."""
+    if array.dtype.isnative:
+        if array.flags.c_contiguous or array.transpose(1, 2, 3, 0).flags.c_contiguous:
+            return array
+    return np.ascontiguousarray(array, array.dtype.newbyteorder("="))
 
 
 def _apply(operation, images, kernel, geometry):
     """A kernel on images; the result lies in memory as the images do, batch last or batch first."""
-    kernel = np.require(kernel, kernel.dtype.newbyteorder("="), "CAW")
     flips = _flips(geometry.corner)
-    result = operation(_batch_last(images), kernel, geometry.dilation, geometry.anchor, flips)
-    result = result.transpose(3, 0, 1, 2)
-    is_batch_last = images.transpose(1, 2, 3, 0).flags.c_contiguous
-    return result if is_batch_last else np.ascontiguousarray(result)
+    kernel = np.ascontiguousarray(kernel, kernel.dtype.newbyteorder("="))
+    return operation(_plain(images), kernel, geometry.dilation, geometry.anchor, flips)
 
 
 @primitive
