@@ -25,7 +25,7 @@ import numba
 import numpy as np
 from llvmlite import binding
 
-from cinc_ref.kernels.plan import reaching_taps, ring_plan, wave_plan
+from cinc_ref.kernels.plan import reaching_taps, ring_plan, wave_plan, wave_steps
 from cinc_ref.kernels.textbook import factor_corner
 
 if numba.config.DISABLE_JIT:
@@ -48,6 +48,12 @@ ROWS = 12 if VECTOR_BYTES == 64 else 6
 """The most channels in one block: 32 registers with AVX-512, else 16, hold it without spilling."""
 LATENCY = 4
 """Cycles until a sum may be added to again: the fewest accumulators that keep the core busy."""
+OUTER = (4, 6) if VECTOR_BYTES == 64 else (2, 4)
+"""Output times input channels whose weight gradients are summed in registers."""
+STRIP_BYTES = 2**17
+"""Of one of the two strips that a weight gradient reads again and again: half of them fits in L2."""
+ENOUGH_PIXELS = 64
+"""Over which a weight gradient is summed before the lanes are added up."""
 ONE_BY_ONE, BATCH_LAST, BATCH_FIRST = range(3)
 """How images are copied in and out: any way; whole vectors; or transposed in registers."""
 
@@ -70,6 +76,40 @@ def substitute(y, kernel, dilation, anchor, flips=(False, False)):
 def substitute_transpose(g, kernel, dilation, anchor, flips=(False, False)):
     """M^{-T} g."""
     return substitute(g, *_transposed(kernel, dilation, anchor, flips))
+
+
+def conv_weight_grad(x, g, kernel_shape, dilation, anchor, flips=(False, False)):
+    """The gradient of <g, conv(x, K)> with respect to K; 0 at taps after the anchor."""
+    count, channels, height, width = x.shape
+    taps = reaching_taps(kernel_shape, (height, width), dilation, anchor)
+    left, right = (-(-channels // -(-channels // most)) for most in OUTER)
+    slots = max(-(-channels // side) * side for side in (left, right))
+    lanes = VECTOR_BYTES // x.itemsize
+    pixels = max(lanes, STRIP_BYTES // (slots * VECTOR_BYTES))
+    plan = ring_plan((height, width), taps, flips, slots, lanes, pixels)
+    tiles = -(-ENOUGH_PIXELS // (height * width))
+    source, strides = _flat(x)
+    gradients = np.ascontiguousarray(g if strides[2] == 1 else g.transpose(1, 2, 3, 0)).reshape(-1)
+    shape = (len(taps) + 1, -(-channels // left), -(-channels // right), left, right)
+    sums = np.zeros(shape, x.dtype)
+    run = _weight_grad_kernel(left, right, lanes)
+    whole = count - count % lanes
+    for starts in (np.arange(0, whole, lanes), np.arange(whole, count, lanes)):
+        if len(starts):
+            together = min(count - starts[0], lanes)
+            mode = _mode(together < lanes, strides, height * width < lanes)
+            together_tiles = min(tiles, len(starts))
+            memory = _aligned(np.zeros, together_tiles * plan.length, x.dtype)
+            scratch = _aligned(np.zeros, together_tiles * plan.scratch, x.dtype)
+            options = strides, int(together), mode, together_tiles
+            run(
+                source, gradients, memory, scratch, plan, starts, sums.ravel(), channels, slots, options
+            )  # fmt: skip
+    gradient = np.zeros(kernel_shape, x.dtype)
+    by_tap = sums.swapaxes(2, 3).reshape(len(taps) + 1, shape[1] * left, -1)
+    for tap, (_, _, a, b) in enumerate((*taps, (0, 0, *anchor))):
+        gradient[:, :, a, b] = by_tap[tap, :channels, :channels]
+    return gradient
 
 
 def _transposed(kernel, dilation, anchor, flips):
@@ -104,31 +144,54 @@ class Weights(NamedTuple):
 def _run(images, kernel, dilation, anchor, flips, solving):
     """Lay out tables and memory for each part of the batch, and run the compiled kernel on it."""
     count, channels, height, width = images.shape
-    taps = reaching_taps(kernel.shape, (height, width), dilation, anchor)
+    size = (height, width)
+    taps = reaching_taps(kernel.shape, size, dilation, anchor)
     rows = -(-channels // -(-channels // ROWS))
-    weights = _weights(kernel, taps, anchor, rows, solving)
     slots = -(-channels // rows) * rows
+    weights = _weights(kernel, taps, anchor, rows, solving)
     source, strides = _flat(images)
-    target = np.empty_like(source)
+    result = _aligned(np.empty, source.size, source.dtype)
+    vector = VECTOR_BYTES // images.itemsize
     quadrant = all(tap[1] >= 0 for tap in taps)
-    parts = _parts(count, (height, width), rows, VECTOR_BYTES // images.itemsize, quadrant)
-    for starts, lanes, together, wave in parts:
-        square = min(lanes, VECTOR_BYTES // images.itemsize)
+    for starts, lanes, together, wave in _parts(count, size, rows, vector, quadrant):
+        square = min(lanes, vector)
         if wave:
-            plan = wave_plan((height, width), taps, flips, slots, lanes, together)
+            plan = wave_plan(size, taps, flips, slots, lanes, together)
         else:
-            plan = ring_plan((height, width), taps, flips, slots, lanes, square)
-        if wave or count < lanes or (strides[0] != 1 and height * width < square):
-            mode = ONE_BY_ONE
+            plan = ring_plan(size, taps, flips, slots, lanes, square)
+        mode = _mode(wave or count < lanes, strides, height * width < square)
+        if mode == BATCH_LAST:
+            inward, outward = (_places(c, strides[1], rows) for c in (weights.source, weights.target))
         else:
-            mode = BATCH_LAST if strides[0] == 1 else BATCH_FIRST
-        memory = _zeros(plan.length * (1 if solving else 2), images.dtype)
+            inward = outward = _slot_places(plan.stride, slots)
+        memory = _aligned(np.zeros, plan.length, images.dtype)
+        scratch = memory  # each pixel is read before it is written, which is all that a wave needs
+        if not (mode == BATCH_LAST or (wave and solving)):
+            scratch = _aligned(np.zeros, plan.scratch, images.dtype)
         run = _kernel(rows, lanes, square)
-        shift = 0 if solving else plan.length
-        run(source, target, memory, plan, weights, starts, strides, (together, shift, mode))
+        options = strides, together, mode
+        run(source, result, memory, scratch, plan, weights, inward, outward, starts, options)
     if images.flags.c_contiguous:
-        return target.reshape(images.shape)
-    return target.reshape(channels, height, width, count).transpose(3, 0, 1, 2)
+        return result.reshape(images.shape)
+    return result.reshape(channels, height, width, count).transpose(3, 0, 1, 2)
+
+
+def _mode(few, strides, small):
+    """How images are copied in and out."""
+    if few or (strides[0] != 1 and small):
+        return ONE_BY_ONE
+    return BATCH_LAST if strides[0] == 1 else BATCH_FIRST
+
+
+@cache
+def _slot_places(stride, slots):
+    return np.arange(slots) * stride
+
+
+def _places(channels, stride, rows):
+    """Where the channels of the slots lie; slots beyond the last channel repeat it."""
+    slots = -(-len(channels) // rows) * rows
+    return np.concatenate([channels, np.repeat(channels[-1:], slots - len(channels))]) * stride
 
 
 def _flat(images):
@@ -139,10 +202,10 @@ def _flat(images):
     return images.transpose(1, 2, 3, 0).reshape(-1), (1, height * width * count, count)
 
 
-def _zeros(length, dtype):
+def _aligned(make, length, dtype):
     """Memory that starts on a cache line."""
-    memory = np.zeros(length + VECTOR_BYTES, dtype)
-    start = -memory.ctypes.data % VECTOR_BYTES // memory.itemsize
+    memory = make(length + VECTOR_BYTES // dtype.itemsize, dtype)
+    start = -memory.ctypes.data % VECTOR_BYTES // dtype.itemsize
     return memory[start : start + length]
 
 
@@ -174,8 +237,8 @@ def _cheapest(rest, size, rows, vector, quadrant):
     call = 25 * rows
     options = []
     if quadrant:
-        steps = -(-height * rest // vector) * (height + width - 1)
-        options.append((call + steps * max(rows, LATENCY), ((rest, vector, True),)))
+        steps = len(wave_steps(size, vector // 2, rest)[0])
+        options.append((call + steps * max(rows / 2, LATENCY), ((rest, vector // 2, True),)))
     for lanes in _tile_sizes(rows, vector):
         images = min(rest, lanes)
         cycles = rows * max(lanes / vector, 0.5)  # half a vector takes half the time, less does not
@@ -204,116 +267,188 @@ def _inlined(function):
 
 
 @_inlined
-def _copy_in(source, memory, plan, part, n, channels, strides, mode, together, lanes, square):
-    """Images from n on to their places in working memory; slot s receives channels[s]."""
+def _copy_in(
+    source, memory, places, plan, part, n, channels, strides, mode, together, lanes, square
+):
+    """A strip of the images from n on to its places in memory; slot s receives channels[s]."""
     image, channel, pixel = strides
     first, last = plan.strips[part, 0], plan.strips[part, 1]
     for s in range(len(channels)):
         base, slot = n * image + channels[s] * channel, s * plan.stride
-        if mode == BATCH_LAST:
-            for p in range(first, last):
-                vector = blocks.load(source, base + p * pixel, 0, 1, lanes)
-                blocks.store(memory, plan.places[p] + slot, 0, vector)
-        elif mode == BATCH_FIRST:
+        if mode == BATCH_FIRST:
             for start in range(first, last, square):
                 p = min(start, last - square)
                 for k in range(0, lanes, square):
                     tile = blocks.load(source, base + k * image + p, image, square, square)
-                    blocks.scatter(memory, slot + k, plan.places, p, blocks.transposed(tile))
-        else:
+                    blocks.scatter(memory, slot + k, places, p, blocks.transposed(tile))
+        elif mode == BATCH_LAST:
             for p in range(first, last):
-                for k in range(together):
-                    memory[plan.places[p] + slot + k] = source[base + p * pixel + k * image]
+                vector = blocks.load(source, base + p * pixel, 0, 1, lanes)
+                blocks.store(memory, places[p] + slot, 0, vector)
+        else:
+            for k in range(together):
+                for p in range(first, last):
+                    memory[places[p] + slot + k] = source[base + k * image + p * pixel]
 
 
 @_inlined
-def _copy_out(memory, result, plan, part, n, channels, strides, mode, together, lanes, square):
+def _copy_out(scratch, result, plan, part, n, channels, strides, mode, together, lanes, square):
     """The inverse of `_copy_in`; channels[s] receives slot s."""
     image, channel, pixel = strides
     first, last = plan.strips[part, 0], plan.strips[part, 1]
     for s in range(len(channels)):
         base, slot = n * image + channels[s] * channel, s * plan.stride
-        if mode == BATCH_LAST:
-            for p in range(first, last):
-                vector = blocks.load(memory, plan.places[p] + slot, 0, 1, lanes)
-                blocks.store(result, base + p * pixel, 0, vector)
-        elif mode == BATCH_FIRST:
+        if mode == BATCH_FIRST:
             for start in range(first, last, square):
                 p = min(start, last - square)
                 for k in range(0, lanes, square):
-                    tile = blocks.gather(memory, slot + k, plan.places, p, square, square)
+                    tile = blocks.gather(scratch, slot + k, plan.places, p, square, square)
                     blocks.store(result, base + k * image + p, image, blocks.transposed(tile))
         else:
-            for p in range(first, last):
-                for k in range(together):
-                    result[base + p * pixel + k * image] = memory[plan.places[p] + slot + k]
+            for k in range(together):
+                for p in range(first, last):
+                    result[base + k * image + p * pixel] = scratch[plan.places[p] + slot + k]
 
 
 @_inlined
-def _sum_taps(total, memory, place, stride, offsets, counts, begin, own, weights, w, rows):
-    """Add the runs of vectors that a pixel reads, the last one prolonged by `own`."""
-    for k in range(len(counts)):
-        if k >= begin:
-            at = place + offsets[k]
-            for t in range(counts[k] + (own if k == len(counts) - 1 else 0)):
-                total = blocks.multiply_add(total, memory, at + t * stride, weights, w + t * rows)
-        w += counts[k] * rows
+def _sum_taps(total, memory, place, plan, step, own, weights, w, rows):
+    """Add what a pixel reads: runs of vectors inside the image, the last prolonged by `own`."""
+    phase, column, begin = plan.walk[step, 3], plan.walk[step, 4], plan.walk[step, 5]
+    runs = plan.offsets.shape[1]
+    for k in range(begin, runs):
+        at, weight = place + plan.offsets[phase, k], w + plan.terms[k] * rows
+        first, last = plan.inside[column, k, 0], plan.inside[column, k, 1]
+        for t in range(first, last + (own if k == runs - 1 else 0)):
+            total = blocks.multiply_add(
+                total, memory, at + t * plan.stride, weights, weight + t * rows
+            )
     return total
 
 
 @_inlined
-def _substitute_back(memory, place, stride, slots, triangles, weights, rows, lanes):
+def _substitute_back(memory, target, place, outer, plan, weights, outward, slots, rows, lanes):
     """Solve with an upper triangle: as with a lower one, from the last slot to the first."""
+    stride = plan.stride
     top = place + (slots - 1) * stride
     for start in range(0, slots, rows):
         x = blocks.load(memory, top - start * stride, -stride, rows, lanes)
         for t in range(start):
             w = start * slots + t * rows
-            x = blocks.multiply_add(x, memory, top - t * stride, weights, w)
-        x = blocks.substitute(x, triangles, start * rows)
+            x = blocks.multiply_add(x, memory, top - t * stride, weights.upper_taps, w)
+        x = blocks.substitute(x, weights.upper, start * rows)
         blocks.store(memory, top - start * stride, -stride, x)
+    for start in range(0, slots, rows):
+        x = blocks.load(memory, place + start * stride, stride, rows, lanes)
+        blocks.scatter(target, outer, outward, start, x)
 
 
 @cache
 def _kernel(rows, lanes, square):
     """The compiled loops for one size of block; images are transposed in squares."""
 
-    def run(source, result, memory, plan, weights, starts, strides, options):
-        together, shift, mode = options
-        stride, counts = plan.stride, plan.counts
-        solving = len(weights.lower) > 0
-        slots = -(-len(weights.source) // rows) * rows
-        terms = counts.sum() + slots
+    def run(source, result, memory, scratch, plan, weights, inward, outward, starts, options):
+        strides, together, mode = options
+        stride = plan.stride
+        solving, twofold = len(weights.lower) > 0, len(weights.upper) > 0
+        slots = len(inward)
+        terms = plan.terms[-1] + slots
+        direct = mode == BATCH_LAST
+        origin, target = (source, result) if direct else (scratch, scratch)
         for n in starts:
             for part in range(len(plan.strips)):
-                _copy_in(
-                    source, memory, plan, part, n, weights.source, strides, mode, together, lanes, square
-                )
+                if not direct:
+                    _copy_in(
+                        source, scratch, plan.places, plan, part, n, weights.source,
+                        strides, mode, together, lanes, square,
+                    )
                 for step in range(plan.strips[part, 2], plan.strips[part, 3]):
-                    place, phase, begin = plan.walk[step]
-                    offsets = plan.offsets[phase]
+                    place, outer = plan.walk[step, 0], plan.walk[step, 1]
+                    if direct:
+                        outer = n + plan.walk[step, 2] * strides[2]
+                    if not solving:
+                        for start in range(0, slots, rows):
+                            x = blocks.gather(origin, outer, inward, start, rows, lanes)
+                            blocks.store(memory, place + start * stride, stride, x)
                     for start in range(0, slots, rows):
                         x = blocks.zeros(memory, rows, lanes)
-                        own = slots
                         if solving:
-                            x = blocks.load(memory, place + start * stride, stride, rows, lanes)
-                            own = start
+                            x = blocks.gather(origin, outer, inward, start, rows, lanes)
+                        own = start if solving else slots
                         x = _sum_taps(
-                            x, memory, place, stride, offsets, counts, begin, own,
-                            weights.taps, start * terms, rows,
+                            x, memory, place, plan, step, own, weights.taps, start * terms, rows
                         )
                         if solving:
                             x = blocks.substitute(x, weights.lower, start * rows)
-                        blocks.store(memory, place + shift + start * stride, stride, x)
-                    if len(weights.upper):
+                            blocks.store(memory, place + start * stride, stride, x)
+                        if not twofold:
+                            blocks.scatter(target, outer, outward, start, x)
+                    if twofold:
                         _substitute_back(
-                            memory, place, stride, slots, weights.upper, weights.upper_taps, rows, lanes
+                            memory, target, place, outer, plan, weights, outward, slots, rows, lanes
                         )
-                _copy_out(
-                    memory[shift:], result, plan, part, n, weights.target, strides, mode, together, lanes, square
-                )
+                if not direct:
+                    _copy_out(
+                        scratch, result, plan, part, n, weights.target,
+                        strides, mode, together, lanes, square,
+                    )
 
     return _jit(run)
+
+
+@cache
+def _weight_grad_kernel(left, right, lanes):
+    """The compiled weight gradient for blocks of `left` output times `right` input channels."""
+    rows = left * right
+
+    def run(source, gradients, memory, scratch, plan, starts, sums, channels, slots, options):
+        strides, together, mode, tiles = options
+        ascending = np.arange(channels)
+        runs = plan.offsets.shape[1]
+        for tile in range(0, len(starts), tiles):
+            present = min(tiles, len(starts) - tile)
+            for part in range(len(plan.strips)):
+                for k in range(present):
+                    n = starts[tile + k]
+                    _copy_in(
+                        source, memory[k * plan.length :], plan.homes, plan, part, n, ascending,
+                        strides, mode, together, lanes, lanes,
+                    )  # fmt: skip
+                    _copy_in(
+                        gradients, scratch[k * plan.scratch :], plan.places, plan, part, n, ascending,
+                        strides, mode, together, lanes, lanes,
+                    )  # fmt: skip
+                place = 0
+                for run in range(runs):
+                    own = slots if run == runs - 1 else 0
+                    for t in range(0, plan.terms[run + 1] - plan.terms[run] + own, slots):
+                        for o in range(0, channels, left):
+                            for c in range(0, channels, right):
+                                total = blocks.zeros(memory, rows, lanes)
+                                for k in range(present):
+                                    total = _sum_outer(
+                                        total, memory, k * plan.length, scratch, k * plan.scratch,
+                                        plan, part, run, t, own, o, c, lanes, right,
+                                    )  # fmt: skip
+                                blocks.add_lane_sums(sums, place, total)
+                                place += rows
+
+    return _jit(run)
+
+
+@_inlined
+def _sum_outer(
+    total, memory, home, scratch, place, plan, part, run, t, own, o, c, lanes, right
+):
+    """Add g[o:] times x[c:] as vector t of a run reads it, over the pixels of a strip."""
+    walk = plan.walk
+    for step in range(plan.strips[part, 2], plan.strips[part, 3]):
+        column, begin = walk[step, 4], walk[step, 5]
+        first, last = plan.inside[column, run, 0], plan.inside[column, run, 1]
+        if run >= begin and first <= t and t < last + own:
+            at = home + walk[step, 0] + plan.offsets[walk[step, 3], run] + (t + c) * lanes
+            pixel = place + walk[step, 1] + o * lanes
+            total = blocks.add_outer(total, scratch, pixel, memory, at, lanes, right)
+    return total
 
 
 def _weights(kernel, taps, anchor, rows, solving):

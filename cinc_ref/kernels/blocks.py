@@ -84,13 +84,16 @@ def gather(typingctx, array, index, places, first, rows, lanes):
 
 @intrinsic
 def scatter(typingctx, array, index, places, first, block):
-    """The elements of `array` from ``index + places[first + r]`` on become row r."""
+    """The elements of `array` from ``index + places[first + r]`` on become row r.
+
+    The last row is written first, so that of rows that share a place the first one stays.
+    """
 
     def generate(context, builder, signature, arguments):
         memory = _Memory(context, builder, signature.args[0], arguments[0])
         table = _Memory(context, builder, signature.args[2], arguments[2])
         index, first, value = arguments[1], arguments[3], arguments[4]
-        for r, row in enumerate(_rows(builder, block, value)):
+        for r, row in reversed(list(enumerate(_rows(builder, block, value)))):
             memory.set_vector(builder.add(index, table.entry(first, r)), row, block)
         return context.get_dummy_value()
 
@@ -172,6 +175,51 @@ def substitute(typingctx, block, triangle, first):
     return block(block, triangle, types.intp), generate
 
 
+@intrinsic(prefer_literal=True)
+def add_outer(typingctx, block, left, index, right, start, stride, columns):
+    """Add, lane by lane, left[index + r * stride] * right[start + c * stride] to row r * columns + c."""
+    width = columns.literal_value
+
+    def generate(context, builder, signature, arguments):
+        value, left, index, right, start, stride = arguments[:6]
+        left = _Memory(context, builder, signature.args[1], left)
+        right = _Memory(context, builder, signature.args[3], right)
+        rows = _rows(builder, block, value)
+        factors = [
+            left.vector(_add_multiple(builder, index, stride, r), block)
+            for r in range(block.rows // width)
+        ]
+        for c in range(width):
+            vector = right.vector(_add_multiple(builder, start, stride, c), block)
+            for r, factor in enumerate(factors):
+                rows[r * width + c] = _fused(builder, factor, vector, rows[r * width + c])
+        return _from_rows(context, builder, block, rows)
+
+    arguments = (block, left, types.intp, right, types.intp, types.intp, columns)
+    return block(*arguments), generate
+
+
+@intrinsic
+def add_lane_sums(typingctx, array, index, block):
+    """Add the sum over the lanes of row r to array[index + r]."""
+
+    def generate(context, builder, signature, arguments):
+        memory = _Memory(context, builder, signature.args[0], arguments[0])
+        index, value = arguments[1:]
+        for r, row in enumerate(_rows(builder, block, value)):
+            while row.type.count > 1:
+                half = row.type.count // 2
+                halves = ([*range(half)], [*range(half, 2 * half)])
+                row = builder.fadd(
+                    *(builder.shuffle_vector(row, row, _lane_mask(part)) for part in halves)
+                )
+            total = builder.extract_element(row, ir.Constant(cgutils.int32_t, 0))
+            memory.set_entry(index, r, builder.fadd(memory.entry(index, r), total))
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, block), generate
+
+
 class _Memory:
     """The data of an array while code is generated that reads and writes it."""
 
@@ -183,6 +231,11 @@ class _Memory:
         """array[first + offset], the offset a Python integer."""
         place = self.builder.add(first, ir.Constant(first.type, offset))
         return self.builder.load(self.builder.gep(self.data, [place]))
+
+    def set_entry(self, first, offset, number):
+        """array[first + offset] = number."""
+        place = self.builder.add(first, ir.Constant(first.type, offset))
+        self.builder.store(number, self.builder.gep(self.data, [place]))
 
     def vector(self, place, block):
         """The vector array[place : place + lanes]."""

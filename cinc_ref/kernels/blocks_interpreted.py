@@ -28,8 +28,8 @@ def gather(array, index, places, first, rows, lanes):
 
 
 def scatter(array, index, places, first, block):
-    """The inverse of `gather`."""
-    for r, row in enumerate(block):
+    """The inverse of `gather`; the last row is written first."""
+    for r, row in reversed(list(enumerate(block))):
         array[index + places[first + r] :][: len(row)] = row
 
 
@@ -52,3 +52,16 @@ def substitute(block, triangle, first):
         block[c] /= entries[c, c]
         block[c + 1 :] += entries[c + 1 :, c, None] * block[c]
     return block
+
+
+def add_outer(block, left, index, right, start, stride, columns):
+    """Add left[index + r * stride] * right[start + c * stride] to row r * columns + c."""
+    rows, lanes = block.shape
+    factors = load(left, index, stride, rows // columns, lanes)
+    vectors = load(right, start, stride, columns, lanes)
+    return block + (factors[:, None] * vectors).reshape(rows, lanes)
+
+
+def add_lane_sums(array, index, block):
+    """Add the sum over the lanes of row r to array[index + r]."""
+    array[index : index + len(block)] += block.sum(axis=1)

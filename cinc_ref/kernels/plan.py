@@ -5,9 +5,10 @@ side by side. A pixel owns `slots` vectors, one a channel, `stride` numbers apar
 fill it, and the kernels see no difference between them:
 
 - `ring_plan`: the lanes are images. Only as many image rows as the taps reach back to are kept, in
-  a ring; columns of zeros stand where taps reach beyond the left and right side.
+  a ring; taps outside the image are skipped.
 - `wave_plan`: for few images. The lanes are the image rows, and within a row the images. Pixels of
   an anti-diagonal i + j = t depend on earlier diagonals only, so a whole diagonal is one vector.
+  Zeros stand around the image.
 
 Dilation, anchor, padded corner and half-planes are in these tables and nowhere else.
 """
@@ -23,31 +24,38 @@ class Plan(NamedTuple):
 
     Attributes
     ----------
-    length : int
-        Numbers that the memory holds.
+    length, scratch : int
+        Numbers that working memory and scratch memory hold.
     stride : int
-        From a channel of a pixel to the next.
-    places : ndarray, shape (H * W,)
-        Where pixel i * W + j of the first image lies.
+        From a channel of a pixel to the next, in both.
+    homes, places : ndarray, shape (H * W,)
+        Where pixel i * W + j of the first image lies in working memory, and where in scratch memory.
     strips : ndarray, shape (S, 4)
         Parts that are copied in, walked and copied out one after the other: the first and the last
         pixel in `places`, the first and the last step of `walk`.
-    walk : ndarray, shape (steps, 3)
-        Where the pixel of each step lies, the row of `offsets` that holds for it, and the first run
-        that lies inside the image.
+    walk : ndarray, shape (steps, 6)
+        Of each step: where its pixel lies in working memory and where in scratch memory, its number
+        i * W + j, the rows of `offsets` and `inside` that hold for it, and the first run that is
+        not above the image.
     offsets : ndarray, shape (phases, runs)
         Where a run of consecutive vectors begins, relative to the pixel.
-    counts : ndarray, shape (runs,)
-        How many vectors; the last run goes on with the channels of the pixel itself.
+    terms : ndarray, shape (runs + 1,)
+        Where the weights of each run begin, counted in vectors; the last run goes on with the
+        channels of the pixel itself.
+    inside : ndarray, shape (columns, runs, 2)
+        The first and the last vector of each run that lie inside the image.
     """
 
     length: int
+    scratch: int
     stride: int
+    homes: np.ndarray
     places: np.ndarray
     strips: np.ndarray
     walk: np.ndarray
     offsets: np.ndarray
-    counts: np.ndarray
+    terms: np.ndarray
+    inside: np.ndarray
 
 
 @cache
@@ -69,35 +77,44 @@ def reaching_taps(kernel_shape, size, dilation, anchor):
 def ring_plan(size, taps, flips, slots, lanes, group):
     """Lanes are images; strips hold at least `group` pixels, where the image has as many."""
     height, width = size
-    left = max(0, *(tap[1] for tap in taps), 0)
-    right = max(0, *(-tap[1] for tap in taps), 0)
     up = max((tap[0] for tap in taps), default=0)
     rows = min(-(-group // width), height)  # in a strip; what is left over joins the last one
     cuts = [*range(0, height - rows + 1, rows), height]
     if cuts[-2] == height:
         del cuts[-1]
     ring = up + max(stop - start for start, stop in zip(cuts[:-1], cuts[1:], strict=True))
-    pixel, line = slots * lanes, (left + width + right) * slots * lanes
+    pixel, line = slots * lanes, width * slots * lanes
     i, j = np.divmod(np.arange(height * width), width)
-    walked = i % ring * line + (left + j) * pixel
-    runs = _runs(taps, slots)
-    ups = np.array([taps[first][0] if count else 0 for first, count in runs])
-    lefts = [taps[first][1] if count else 0 for first, count in runs]
-    phases = np.arange(ring)[:, np.newaxis]
-    offsets = ((phases - ups) % ring - phases) * line - np.multiply(lefts, pixel)
-    walk = np.stack([walked, i % ring, np.sum(ups > i[:, np.newaxis], axis=1)], axis=1)
-    strips = [
-        (*_pixel_range(start, stop, size, flips[0]), start * width, stop * width)
-        for start, stop in zip(cuts[:-1], cuts[1:], strict=True)
-    ]
+    walked = i % ring * line + j * pixel
+    runs = _runs(taps)
+    ups = np.array([run[0][0] if run else 0 for run in runs])
+    lefts = np.array([run[0][1] if run else 0 for run in runs])
+    lengths = np.array([len(run) for run in runs])
+    phases, columns = np.arange(ring)[:, np.newaxis], np.arange(width)[:, np.newaxis]
+    offsets = ((phases - ups) % ring - phases) * line - lefts * pixel
+    inside = np.clip([lefts - columns, lefts - columns + width], 0, lengths) * slots
+    numbers = _flipped(np.arange(height * width), size, flips)  # by step; also steps by number
+    strips = np.array(
+        [
+            (*_pixel_range(start, stop, size, flips[0]), start * width, stop * width)
+            for start, stop in zip(cuts[:-1], cuts[1:], strict=True)
+        ]
+    )
+    firsts = np.repeat(strips[:, 0], strips[:, 1] - strips[:, 0])  # of the strip of each step
+    scratch = (numbers - firsts) * pixel
+    begins = np.sum(ups > i[:, np.newaxis], axis=1)
+    walk = np.stack([walked, scratch, numbers, i % ring, j, begins], axis=1)
     return Plan(
         ring * line,
+        int(np.max(strips[:, 1] - strips[:, 0])) * pixel,
         lanes,
-        _flipped(walked, size, flips),
-        np.array(strips, np.intp),
+        walked[numbers],
+        scratch[numbers],
+        strips.astype(np.intp),
         walk.astype(np.intp),
         offsets.astype(np.intp),
-        np.array([count for _, count in runs], np.intp),
+        np.cumsum([0, *lengths]) * slots,
+        np.ascontiguousarray(np.moveaxis(inside, 0, -1)),
     )
 
 
@@ -112,34 +129,50 @@ def wave_plan(size, taps, flips, slots, lanes, images):
     up = max((tap[0] for tap in taps), default=0)
     back = max((tap[0] + tap[1] for tap in taps), default=0)
     vectors = -(-height * images // lanes)
-    margin = -(-up * images // lanes) * lanes  # zeros, as the rows above the image
+    margin = up * images  # zeros, as the rows above the image
     stride = margin + vectors * lanes
     i, j = np.divmod(np.arange(height * width), width)
     walked = (back + i + j) * slots * stride + margin + i * images
-    diagonals = np.arange(back, back + height + width - 1) * slots * stride + margin
-    steps = (diagonals[:, np.newaxis] + np.arange(vectors) * lanes).ravel()
+    t, vector = wave_steps(size, lanes, images)
+    steps = (back + t) * slots * stride + margin + vector * lanes
     offsets = [-(tap[0] + tap[1]) * slots * stride - tap[0] * images for tap in taps]
+    length = (back + height + width - 1) * slots * stride
+    places = _flipped(walked, size, flips)
     return Plan(
-        (back + height + width - 1) * slots * stride,
+        length,
+        length,
         stride,
-        _flipped(walked, size, flips),
+        places,
+        places,
         np.array([(0, height * width, 0, len(steps))], np.intp),
-        np.stack([steps, 0 * steps, 0 * steps], axis=1).astype(np.intp),
+        np.stack([steps, steps, *(4 * [0 * steps])], axis=1).astype(np.intp),
         np.array([[*offsets, 0]], np.intp),
-        np.array([*(slots for _ in taps), 0], np.intp),
+        np.minimum(np.arange(len(taps) + 2), len(taps)) * slots,
+        np.array([[*((0, slots) for _ in taps), (0, 0)]], np.intp),
     )
 
 
-def _runs(taps, slots):
-    """(first tap, vectors) of taps side by side; the last run, maybe empty, ends at the pixel."""
+def wave_steps(size, lanes, images):
+    """(diagonal, vector) of the steps of a wave: of those only that meet the image."""
+    height, width = size
+    vectors = -(-height * images // lanes)
+    t, vector = (grid.ravel() for grid in np.indices((height + width - 1, vectors)))
+    first_row = vector * lanes // images
+    last_row = np.minimum(((vector + 1) * lanes - 1) // images, height - 1)
+    meets = (first_row <= t) & (t - last_row < width)
+    return t[meets], vector[meets]
+
+
+def _runs(taps):
+    """Lists of taps side by side; the last list, maybe empty, ends at the pixel itself."""
     runs = []
-    for t, (up, left, _, _) in enumerate(taps):
-        if runs and taps[t - 1][:2] == (up, left + 1):
-            runs[-1][1] += slots
+    for t, tap in enumerate(taps):
+        if t and taps[t - 1][:2] == (tap[0], tap[1] + 1):
+            runs[-1].append(tap)
         else:
-            runs.append([t, slots])
+            runs.append([tap])
     if not taps or taps[-1][:2] != (0, 1):
-        runs.append([len(taps), 0])
+        runs.append([])
     return runs
 
 
