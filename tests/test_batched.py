@@ -24,7 +24,7 @@ def _case(seed, channels, images, dtype):
 
 
 def _textbook(operation, images, *arguments):
-    result = getattr(textbook, operation)(_batch_first(images), *arguments)
+    result = getattr(textbook, operation)(images, *arguments)
     return result.transpose(1, 2, 3, 0)
 
 

@@ -26,7 +26,7 @@ import numpy as np
 from llvmlite import binding
 
 from cinc_ref.kernels.plan import reaching_taps, ring_plan, wave_plan, wave_steps
-from cinc_ref.kernels.textbook import factor_corner
+from cinc_ref.kernels.textbook import factor_corner, filled_triangles
 
 if numba.config.DISABLE_JIT:
     from cinc_ref.kernels import blocks_interpreted as blocks
@@ -54,8 +54,10 @@ STRIP_BYTES = 2**17
 """Of one of the two strips that a weight gradient reads again and again: half of them fits in L2."""
 ENOUGH_PIXELS = 64
 """Over which a weight gradient is summed before the lanes are added up."""
-ONE_BY_ONE, BATCH_LAST, BATCH_FIRST = range(3)
-"""How images are copied in and out: any way; whole vectors; or transposed in registers."""
+ONE_BY_ONE, BATCH_LAST, BATCH_FIRST, DIRECT = range(4)
+"""How images come in and out: any way; as whole vectors; transposed; not copied at all."""
+WAYS = 8
+"""Of the first cache: more channels a power of two apart would drive one another out of it."""
 
 
 def conv(x, kernel, dilation, anchor, flips=(False, False)):
@@ -160,13 +162,17 @@ def _run(images, kernel, dilation, anchor, flips, solving):
         else:
             plan = ring_plan(size, taps, flips, slots, lanes, square)
         mode = _mode(wave or count < lanes, strides, height * width < square)
-        if mode == BATCH_LAST:
-            inward, outward = (_places(c, strides[1], rows) for c in (weights.source, weights.target))
+        if mode == BATCH_LAST and channels <= WAYS:
+            mode = DIRECT
+        if mode == DIRECT:
+            inward, outward = (
+                _places(c, strides[1], rows) for c in (weights.source, weights.target)
+            )
         else:
             inward = outward = _slot_places(plan.stride, slots)
         memory = _aligned(np.zeros, plan.length, images.dtype)
         scratch = memory  # each pixel is read before it is written, which is all that a wave needs
-        if not (mode == BATCH_LAST or (wave and solving)):
+        if not (mode == DIRECT or (wave and solving)):
             scratch = _aligned(np.zeros, plan.scratch, images.dtype)
         run = _kernel(rows, lanes, square)
         options = strides, together, mode
@@ -304,6 +310,10 @@ def _copy_out(scratch, result, plan, part, n, channels, strides, mode, together,
                 for k in range(0, lanes, square):
                     tile = blocks.gather(scratch, slot + k, plan.places, p, square, square)
                     blocks.store(result, base + k * image + p, image, blocks.transposed(tile))
+        elif mode == BATCH_LAST:
+            for p in range(first, last):
+                vector = blocks.load(scratch, plan.places[p] + slot, 0, 1, lanes)
+                blocks.store(result, base + p * pixel, 0, vector)
         else:
             for k in range(together):
                 for p in range(first, last):
@@ -352,14 +362,24 @@ def _kernel(rows, lanes, square):
         solving, twofold = len(weights.lower) > 0, len(weights.upper) > 0
         slots = len(inward)
         terms = plan.terms[-1] + slots
-        direct = mode == BATCH_LAST
+        direct = mode == DIRECT
         origin, target = (source, result) if direct else (scratch, scratch)
         for n in starts:
             for part in range(len(plan.strips)):
                 if not direct:
                     _copy_in(
-                        source, scratch, plan.places, plan, part, n, weights.source,
-                        strides, mode, together, lanes, square,
+                        source,
+                        scratch,
+                        plan.places,
+                        plan,
+                        part,
+                        n,
+                        weights.source,
+                        strides,
+                        mode,
+                        together,
+                        lanes,
+                        square,
                     )
                 for step in range(plan.strips[part, 2], plan.strips[part, 3]):
                     place, outer = plan.walk[step, 0], plan.walk[step, 1]
@@ -388,8 +408,17 @@ def _kernel(rows, lanes, square):
                         )
                 if not direct:
                     _copy_out(
-                        scratch, result, plan, part, n, weights.target,
-                        strides, mode, together, lanes, square,
+                        scratch,
+                        result,
+                        plan,
+                        part,
+                        n,
+                        weights.target,
+                        strides,
+                        mode,
+                        together,
+                        lanes,
+                        square,
                     )
 
     return _jit(run)
@@ -436,9 +465,7 @@ def _weight_grad_kernel(left, right, lanes):
 
 
 @_inlined
-def _sum_outer(
-    total, memory, home, scratch, place, plan, part, run, t, own, o, c, lanes, right
-):
+def _sum_outer(total, memory, home, scratch, place, plan, part, run, t, own, o, c, lanes, right):
     """Add g[o:] times x[c:] as vector t of a run reads it, over the pixels of a strip."""
     walk = plan.walk
     for step in range(plan.strips[part, 2], plan.strips[part, 3]):
@@ -464,7 +491,7 @@ def _weights(kernel, taps, anchor, rows, solving):
     if not solving:
         taps = packed(corner, ascending, ascending, 1)
         return Weights(ascending, ascending, taps, nothing, nothing, nothing)
-    above, below = _filled_triangles(corner)
+    above, below = filled_triangles(corner)
     if above and below:
         order, lower, upper = factor_corner(corner)
         backward = np.eye(slots, dtype=corner.dtype)
@@ -493,17 +520,6 @@ def _ascending(count):
 def _tap_table(taps, width):
     """Where the taps are in a flat kernel of one input and one output channel."""
     return np.array([tap[2] * width + tap[3] for tap in taps], np.intp)
-
-
-@_jit
-def _filled_triangles(corner):
-    """Whether anything stands above the diagonal, and whether anything stands below."""
-    above = below = False
-    for o in range(len(corner)):
-        for c in range(o):
-            above |= corner[c, o] != 0
-            below |= corner[o, c] != 0
-    return above, below
 
 
 @_jit

@@ -5,7 +5,8 @@ side by side. A pixel owns `slots` vectors, one a channel, `stride` numbers apar
 fill it, and the kernels see no difference between them:
 
 - `ring_plan`: the lanes are images. Only as many image rows as the taps reach back to are kept, in
-  a ring; taps outside the image are skipped.
+  a ring; taps outside the image are skipped. Within a strip of rows the walk goes along diagonals,
+  so that a pixel does not read the one just before it, whose division is still under way.
 - `wave_plan`: for few images. The lanes are the image rows, and within a row the images. Pixels of
   an anti-diagonal i + j = t depend on earlier diagonals only, so a whole diagonal is one vector.
   Zeros stand around the image.
@@ -78,7 +79,7 @@ def ring_plan(size, taps, flips, slots, lanes, group):
     """Lanes are images; strips hold at least `group` pixels, where the image has as many."""
     height, width = size
     up = max((tap[0] for tap in taps), default=0)
-    rows = min(-(-group // width), height)  # in a strip; what is left over joins the last one
+    rows = min(max(-(-group // width), 2), height)  # in a strip; what is left joins the last one
     cuts = [*range(0, height - rows + 1, rows), height]
     if cuts[-2] == height:
         del cuts[-1]
@@ -104,6 +105,9 @@ def ring_plan(size, taps, flips, slots, lanes, group):
     scratch = (numbers - firsts) * pixel
     begins = np.sum(ups > i[:, np.newaxis], axis=1)
     walk = np.stack([walked, scratch, numbers, i % ring, j, begins], axis=1)
+    wave = j + i * (1 + max(0, *(-tap[1] for tap in taps), 0))
+    strip_of = np.repeat(np.arange(len(strips)), strips[:, 1] - strips[:, 0])
+    walk = walk[np.lexsort((i, wave, strip_of))]
     return Plan(
         ring * line,
         int(np.max(strips[:, 1] - strips[:, 0])) * pixel,

@@ -111,6 +111,17 @@ def substitute_transpose(g, kernel, dilation, anchor):
 
 
 @_jit
+def filled_triangles(corner):
+    """Whether anything stands above the diagonal, and whether anything stands below it."""
+    above = below = False
+    for o in range(len(corner)):
+        for c in range(o):
+            above |= corner[c, o] != 0
+            below |= corner[o, c] != 0
+    return above, below
+
+
+@_jit
 def factor_corner(corner):
     """Order and triangles (order, L, U) with B[order] = L U.
 
@@ -120,9 +131,10 @@ def factor_corner(corner):
     channels = len(corner)
     order = np.arange(channels)
     identity = np.eye(channels, dtype=corner.dtype)
-    if not np.any(np.triu(corner, 1)):
+    above, below = filled_triangles(corner)
+    if not above:
         return order, corner.copy(), identity
-    if not np.any(np.tril(corner, -1)):
+    if not below:
         return order, identity, corner.copy()
     lower, upper = identity, corner.copy()
     for c in range(channels):

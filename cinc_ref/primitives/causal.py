@@ -59,8 +59,8 @@ def causal_solve_transpose(g, kernel, geometry):
 def causal_conv_weight_grad(x, g, shape, geometry):
     """The kernel of the linear form K -> <g, M(K) x>."""
     return batched.conv_weight_grad(
-        _batch_last(x),
-        _batch_last(g),
+        _plain(x),
+        _plain(g),
         shape,
         geometry.dilation,
         geometry.anchor,

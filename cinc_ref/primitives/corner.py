@@ -68,18 +68,17 @@ def check_corner_invertible(kernel, anchor):
     """
     p, q = anchor
     corner = _native(_checks.plain(kernel)[:, :, p, q])
-    _, lower, upper = textbook.factor_corner(corner)
-    pivots = np.diagonal(lower) * np.diagonal(upper)
-    if _is_triangular(corner):
-        if not pivots.all():
-            channel = int(np.argmin(np.abs(pivots)))
+    if not all(textbook.filled_triangles(corner)):
+        diagonal = np.diagonal(corner)
+        if not diagonal.all():
+            channel = int(np.argmin(np.abs(diagonal)))
             raise SingularKernelError(
                 "the corner block must have no zero on its diagonal to be inverted; "
                 f"got K_nn = kernel[{channel}, {channel}, {p}, {q}] = 0"
             )
-    elif (
-        not pivots.all() or np.linalg.cond(corner, 1) * len(corner) > 1 / np.finfo(corner.dtype).eps
-    ):
+        return
+    pivots = np.diagonal(textbook.factor_corner(corner)[2])
+    if not pivots.all() or np.linalg.cond(corner, 1) * len(corner) > 1 / np.finfo(corner.dtype).eps:
         if matrix_determinant(corner) == 0:
             raise SingularKernelError(
                 f"the corner block kernel[:, :, {p}, {q}] must be invertible; "
@@ -90,10 +89,6 @@ def check_corner_invertible(kernel, anchor):
                 f"the corner block kernel[:, :, {p}, {q}] must be invertible in {corner.dtype}; "
                 "elimination meets a zero pivot although the exact determinant is not 0"
             )
-
-
-def _is_triangular(corner):
-    return not np.triu(corner, 1).any() or not np.tril(corner, -1).any()
 
 
 def _native(array):
