@@ -329,6 +329,13 @@ def test_explain_a_useless_kernel():
         assert part in text
 
 
+def test_explain_counts_the_digits_of_each_dtype():
+    text = theory.explain(np.array([[[[0.5, 1.0]]]]), (4, 4))
+    for dtype in ("float32", "float64"):
+        most = np.log10(1 / np.finfo(dtype).eps)
+        assert f"{dtype}: usable" in text and f"of {most:.1f} digits." in text
+
+
 def test_explain_a_poor_kernel_and_several_channels():
     text = theory.explain(np.array([[[[3.0, 1.0]]]]), (4, 10))
     assert "float32: poor" in text and "float64: usable" in text

@@ -3,6 +3,7 @@
 import json
 import sys
 from dataclasses import replace
+from itertools import product
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 import cinc_ref as cr
 from cinc_ref import theory
+from cinc_ref._checks import CORNERS
 from cinc_ref.errors import CheckpointError, OptionError, OutputError
 from cinc_ref.theory import (
     exact_inverse,
@@ -20,6 +22,7 @@ from cinc_ref.theory import (
     theorems,
     verification,
 )
+from cinc_ref.theory.cases import float_case, integer_case, unit_case
 from cinc_ref.theory.evidence import Evidence, search
 from cinc_ref.theory.exact import matrix_determinant
 from cinc_ref.theory.systems import SYSTEMS
@@ -69,6 +72,57 @@ EXISTENCE = (
     padding.same_padding_can_be_singular,
     padding.circular_padding_can_be_singular,
 )
+
+
+def test_unit_cases_have_either_triangle_and_every_entry():
+    """Below the unit diagonal or above it, the entries next to it included."""
+    rng = np.random.default_rng(0)
+    blocks = [case.corner_block for case in (unit_case(rng) for _ in range(300))]
+    blocks = np.array([block for block in blocks if len(block) == 3])
+    assert (blocks[:, range(3), range(3)] == 1).all()
+    lower, upper = np.tril(blocks, -1).any(axis=(1, 2)), np.triu(blocks, 1).any(axis=(1, 2))
+    assert not (lower & upper).any()
+    assert (blocks.any(axis=0)).all() and np.abs(blocks).max() == 3
+
+
+def test_cases_reach_every_shape():
+    """Images and kernels from one pixel on, every corner, anchor and dilation, singular B."""
+    rng = np.random.default_rng(0)
+    cases = [integer_case(rng) for _ in range(400)]
+    assert {case.size for case in cases} >= {(1, 1), (1, 6), (6, 1), (6, 6)}
+    assert {case.kernel.shape[2:] for case in cases} == set(product(range(1, 5), repeat=2))
+    assert {len(case.kernel) for case in cases} == {1, 2, 3}
+    assert {case.dilation for case in cases} == {1, 2, 3}
+    assert {case.anchor for case in cases} == set(np.ndindex(4, 4))
+    assert {case.corner for case in cases} == set(CORNERS)
+    assert {int(entry) for case in cases for entry in case.corner_block.ravel()} == {*range(-3, 4)}
+    singular = [matrix_determinant(case.corner_block) == 0 for case in cases]
+    assert 0.02 < np.mean(singular) < 0.3
+
+
+def test_float_cases_are_bounded_and_have_both_signs_on_the_diagonal():
+    rng = np.random.default_rng(0)
+    diagonals = []
+    for case in (float_case(rng, np.float64) for _ in range(200)):
+        others = np.einsum("oc,ciab->oiab", np.linalg.inv(case.corner_block), case.kernel)
+        others[:, :, *case.anchor] = 0
+        total = np.linalg.norm(others, 2, axis=(0, 1)).sum()
+        assert total == pytest.approx(0.5) or not others.any()
+        diagonals += np.diagonal(case.corner_block).tolist()
+    magnitudes = np.abs(diagonals)
+    assert 1.5 <= magnitudes.min() < 1.6 and 2.9 < magnitudes.max() <= 3
+    assert 0.4 < np.mean(np.sign(diagonals) == 1) < 0.6
+
+
+def test_systems_are_tried_on_images_from_one_pixel_to_four_by_four():
+    sizes = []
+
+    def matrix(kernel, size, **options):
+        sizes.append(size)
+        return cr.convolution_matrix(kernel, size, **options)
+
+    assert systems.systems_are_instances(np.random.default_rng(0), matrix=matrix).verdict == "holds"
+    assert {side for size in sizes for side in size} == {1, 2, 3, 4}
 
 
 def test_every_theorem_is_planted_with_something_wrong():
