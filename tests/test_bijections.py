@@ -202,7 +202,7 @@ def test_parameters_of_a_part_too_many_are_refused(layer):
     x = np.random.default_rng(0).normal(size=(2, 4, 2, 2))
     params = layer.init(np.random.default_rng(0), x)
     for direction in (layer.forward, layer.inverse):
-        with pytest.raises(ValueError, match="shorter|longer"):
+        with pytest.raises(ValueError, match=r"shorter|longer"):
             direction([*params, params[-1]], x)
 
 

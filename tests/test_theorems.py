@@ -23,7 +23,7 @@ from cinc_ref.theory import (
     verification,
 )
 from cinc_ref.theory.cases import float_case, integer_case, unit_case
-from cinc_ref.theory.evidence import Evidence, search
+from cinc_ref.theory.evidence import Evidence, find, search
 from cinc_ref.theory.exact import matrix_determinant
 from cinc_ref.theory.systems import SYSTEMS
 from tests.conftest import INTERPRETED
@@ -281,6 +281,12 @@ def test_symbolic_identities_without_sympy_are_skipped(monkeypatch):
     assert "sympy" in evidence.reason
 
 
+def test_an_error_proves_no_existence():
+    cases = [integer_case(np.random.default_rng(0))]
+    assert find("name", "statement", "source", cases, _raises).verdict == "fails"
+    assert find("name", "statement", "source", cases, lambda case: "shown").verdict == "holds"
+
+
 def test_nothing_tried_is_never_called_a_pass():
     assert search("name", "statement", "source", [], lambda case: "").verdict == "skipped"
     none = theorems.not_triangular_in_channel_major_order(np.random.default_rng(0), effort=0)
@@ -299,3 +305,19 @@ def test_evidence_can_be_made_by_hand():
     fields = {"name": "n", "statement": "s", "source": "p", "cases": 1, "largest": "1 x 1"}
     evidence = Evidence(**fields, worst=np.inf, bound=1.0, verdict="fails")
     assert json.loads(json.dumps(evidence.to_dict(), allow_nan=False))["worst"] == "inf"
+
+
+def test_factors_free_the_taps_up_to_their_anchor():
+    """An anchor off the diagonal of the kernel: rows count as rows, columns as columns."""
+    free = systems.Factor((3, 4), (1, 2)).free(2)
+    for a, b in np.ndindex(3, 4):
+        expected = np.tril(np.ones((2, 2))) if (a, b) == (1, 2) else (a, b) < (1, 2)
+        assert (free[:, :, a, b] == expected).all()
+
+
+def test_every_variable_of_the_symbolic_kernels_is_tried():
+    seen = {}
+    for case in symbolic._numbered_kernels():
+        seen.setdefault(case.kernel.shape, set()).update(case.matrix().ravel().tolist())
+    assert set(seen) == {(1, 1, 3, 3), (2, 2, 2, 2)}
+    assert all(numbers == {*range(np.prod(shape) + 1)} for shape, numbers in seen.items())
