@@ -24,7 +24,7 @@ SITUATIONS = {  # name: (in words, the recipes of its problems)
     "wide": ("images wider than tall", [{"size": (3, 6)}, {"size": (2, 5)}]),
     "large": ("paths of many pixels", [{"size": (9, 9), "channels": 1}]),
     "long": (  # a pixel sees all before it: 0.95^89 of the first is left in the last
-        "ninety pixels, each of which moves the next",
+        "chains of ninety pixels",
         [
             {"size": (2, 90), "channels": 1, "other_taps": 0.95, "only_tap": (2, 1)},
             {"size": (90, 2), "channels": 1, "other_taps": 0.95, "only_tap": (1, 2)},
