@@ -59,7 +59,9 @@ def disagreement(got, expected, bound):
         "expected": f"{float(expected[index])!r}, to {float(limit):.1e}",
         "got": repr(float(got[index])),
         "where": f"index {index}, the worst of {int(wrong.sum())} wrong entries in {gap.size}",
-        "first": f"index {first}: {float(got[first])!r}, not {float(expected[first])!r}",
+        "first": None
+        if first == index
+        else f"index {first}: {float(got[first])!r}, not {float(expected[first])!r}",
     }
 
 
