@@ -110,7 +110,7 @@ REFUSABLE = {  # as above
     "upper_corner_block": ("upper triangular B, or an error", (), [{"corner_block": "upper"}]),
     "dense_corner_block": ("dense B, or an error", (), [{"corner_block": "dense"}]),
     "anchor_inside": (
-        "a 3x3 kernel masked after its centre, or an error",
+        "3x3 taps up to the centre, or an error",
         ("anchor",),
         [{"anchor": (1, 1), "size": (4, 5)}],
     ),
