@@ -5,8 +5,8 @@ tests until one fails, and prints the mutants that none noticed. Messages, docst
 and decorators are left alone. ``--parts bijections`` keeps to one part.
 
 It is quick because the tests run once on the unchanged code first, under coverage: a mutant then
-meets, in a process of its own, the tests that run its line and then those that run other lines of
-its file, the shortest first. Most are noticed within two seconds; a survivor costs them all.
+meets, in a process of its own, the tests that run its line, the shortest first. Most are noticed
+within two seconds; a survivor costs them all.
 """
 
 import argparse
@@ -45,6 +45,7 @@ TESTS = (  # those that have to notice
     "test_flows.py",
     "test_conformance.py",
 )
+FEW = 5
 SECONDS = 10
 """A test that takes so much longer than five times its usual time loops, and counts as failed."""
 MEMORY = 16 * 2**30
@@ -234,11 +235,16 @@ class Baseline:
         self.contexts = {path: data.contexts_by_lineno(path) for path in data.measured_files()}
 
     def tests_of(self, path, line):
-        """{test: seconds} in the order in which a mutant of this line meets them."""
+        """{test: seconds} in the order in which a mutant of this line meets them.
+
+        Where few run it, the others of its file follow: the results of a cached function are used
+        by more tests than the one that was first to call it. Compiled lines are not seen at all.
+        """
         by_line = self.contexts.get(str(path), {})
         of_file = {_test_of(context) for contexts in by_line.values() for context in contexts}
         of_line = {_test_of(context) for context in by_line.get(line, ())}
-        chosen = of_file & set(self.seconds) or set(self.seconds)  # compiled lines are not seen
+        chosen = of_line if len(of_line) > FEW else of_file
+        chosen = chosen & set(self.seconds) or set(self.seconds)
         ordered = sorted(chosen, key=lambda test: (test not in of_line, self.seconds[test]))
         return {test: self.seconds[test] for test in ordered}
 
