@@ -246,7 +246,7 @@ def test_a_layer_that_masks_its_corner_block_is_right_if_all_of_it_does():
         return size[0] * size[1] * np.log(np.abs(np.diagonal(kernel[:, :, -1, -1]))).sum()
 
     functions = {"conv_inverse": masked(cr.conv_inverse), "log_abs_det": log_abs_det}
-    for seed in range(5):
+    for seed in range(1 if INTERPRETED else 5):
         report = run_checks(Implementation(conv=masked(cr.conv), **functions), seed)
         assert report.ok, str(report)
         reason = "conv_inverse masks the corner block to its lower triangle"
