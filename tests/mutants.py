@@ -106,6 +106,11 @@ EQUIVALENT = {
             "and no blocks, no growth, which is compared with 1 + EDGE alone"
         )
     },
+    (
+        "cinc_ref/theory/theorems.py",
+        "triangular = not np.triu(entries, 1).any() or not np.tril(entries, -1).any()",
+        "1 to 2",
+    ): "fewer examples are found, and each is one",
     **{
         ("cinc_ref/theory/exact.py", code, "True to False"): "both are as long, always"
         for code in (

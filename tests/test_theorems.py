@@ -24,7 +24,7 @@ from cinc_ref.theory import (
 )
 from cinc_ref.theory.cases import float_case, integer_case, unit_case
 from cinc_ref.theory.evidence import Evidence, find, search
-from cinc_ref.theory.exact import matrix_determinant
+from cinc_ref.theory.exact import matrix_determinant, matrix_rank
 from cinc_ref.theory.systems import SYSTEMS
 from tests.conftest import INTERPRETED
 
@@ -123,6 +123,17 @@ def test_systems_are_tried_on_images_from_one_pixel_to_four_by_four():
 
     assert systems.systems_are_instances(np.random.default_rng(0), matrix=matrix).verdict == "holds"
     assert {side for size in sizes for side in size} == {1, 2, 3, 4}
+
+
+def test_ones_are_tried_on_square_images():
+    unknowns = []
+
+    def rank(matrix):
+        unknowns.append(len(matrix))
+        return matrix_rank(matrix)
+
+    assert padding.all_ones_is_singular(rank=rank).verdict == "holds"
+    assert sorted(unknowns) == [9, 9, 16, 16, 25, 25]
 
 
 def test_every_theorem_is_planted_with_something_wrong():
@@ -233,6 +244,8 @@ def test_ours_holds(claim):
     effort = 1 if not INTERPRETED else 0.1
     evidence = claim(cr, np.random.default_rng(4), effort=effort)
     assert evidence.verdict == "holds" and evidence.cases >= 4
+    assert (evidence.worst is None) == (evidence.bound is None)
+    assert evidence.bound is None or 0 < evidence.worst <= evidence.bound
 
 
 def test_only_the_options_and_dtypes_of_an_implementation_are_used():
