@@ -109,6 +109,8 @@ def test_float_cases_are_bounded_and_have_both_signs_on_the_diagonal():
         total = np.linalg.norm(others, 2, axis=(0, 1)).sum()
         assert total == pytest.approx(0.5) or not others.any()
         diagonals += np.diagonal(case.corner_block).tolist()
+        rest = case.corner_block - np.diag(np.diagonal(case.corner_block))
+        assert np.abs(rest).max() <= 1 / len(rest)
     magnitudes = np.abs(diagonals)
     assert 1.5 <= magnitudes.min() < 1.6 and 2.9 < magnitudes.max() <= 3
     assert 0.4 < np.mean(np.sign(diagonals) == 1) < 0.6
