@@ -111,6 +111,11 @@ EQUIVALENT = {
         "triangular = not np.triu(entries, 1).any() or not np.tril(entries, -1).any()",
         "1 to 2",
     ): "fewer examples are found, and each is one",
+    (
+        "cinc_ref/theory/theorems.py",
+        "small = (case for case in lower if case.unknowns <= 6)",
+        "6 to 7",
+    ): "how large an example may be that is shown",
     **{
         ("cinc_ref/theory/exact.py", code, "True to False"): "both are as long, always"
         for code in (
