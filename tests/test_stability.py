@@ -218,6 +218,14 @@ def test_rows_on_the_edge_of_stability():
     assert theory.stability(edge, (3, 3)).verdict == "undecided"
 
 
+def test_growth_within_a_row_is_the_rate_though_rows_grow_faster():
+    """(1 - 2 z) (1 - 5 w): 2 within a row, 5 from row to row."""
+    found = theory.stability(np.array([[[[10.0, -5.0], [-2.0, 1.0]]]]), (3, 3))
+    assert found.verdict == "growing" and found.rate == pytest.approx(2)
+    found = theory.stability(np.array([[[[2.5, -5.0], [-0.5, 1.0]]]]), (3, 3))
+    assert found.verdict == "growing" and found.rate == pytest.approx(5)
+
+
 def test_rates_are_known_for_simple_recursions():
     for taps, rate in (([2.0, 1.0], 2), ([0.5, 1.0], 0.5), ([0.0, 1.0], 0), ([1.0, 1.0], 1)):
         row = theory.stability(np.array([[[taps]]]), (2, 2))

@@ -302,6 +302,20 @@ def test_an_error_proves_no_existence():
     assert find("name", "statement", "source", cases, lambda case: "shown").verdict == "holds"
 
 
+def test_evidence_keeps_the_worst_figure_and_the_largest_case():
+    rng = np.random.default_rng(0)
+    cases, figures = [integer_case(rng) for _ in range(3)], [0.25, 0.5, 0.125]
+    left = iter(figures)
+    evidence = search("name", "statement", "source", cases, lambda case: next(left), bound=1.0)
+    assert (evidence.verdict, evidence.cases, evidence.worst) == ("holds", 3, 0.5)
+    largest = max(case.unknowns for case in cases)
+    assert evidence.largest == f"{largest} x {largest}"
+    at_the_bound = search("name", "statement", "source", cases, lambda case: 1.0, bound=1.0)
+    assert at_the_bound.verdict == "holds"
+    beyond = search("name", "statement", "source", cases, lambda case: 1.5, bound=1.0)
+    assert (beyond.verdict, beyond.cases, beyond.worst) == ("fails", 1, 1.5)
+
+
 def test_nothing_tried_is_never_called_a_pass():
     assert search("name", "statement", "source", [], lambda case: "").verdict == "skipped"
     none = theorems.not_triangular_in_channel_major_order(np.random.default_rng(0), effort=0)
