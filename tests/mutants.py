@@ -116,6 +116,11 @@ EQUIVALENT = {
         "small = (case for case in lower if case.unknowns <= 6)",
         "6 to 7",
     ): "how large an example may be that is shown",
+    (
+        "cinc_ref/theory/cases.py",
+        "taps = rng.uniform(-1, 1, case.kernel.shape) * case.kernel",
+        "1 to 2",
+    ): "scaled to a fixed norm afterwards",
     **{
         ("cinc_ref/theory/exact.py", code, "True to False"): "both are as long, always"
         for code in (

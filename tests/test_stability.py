@@ -12,7 +12,7 @@ from cinc_ref import theory
 from cinc_ref._checks import Geometry
 from cinc_ref.errors import DtypeError, IllConditionedWarning, ShapeError, SingularKernelError
 from cinc_ref.primitives import trust
-from cinc_ref.theory import impulse, residual
+from cinc_ref.theory import conditioning, impulse, residual
 from cinc_ref.theory.exact import matrix_inverse
 from tests import accuracy_campaign as campaign
 from tests.conftest import INTERPRETED
@@ -216,6 +216,20 @@ def test_rows_on_the_edge_of_stability():
         assert campaign.inverse_norm(grows, 24, (1, len(zeros) - 1)) > 1e3
     edge = np.array([[[[1.0, -1.0], [-1.0, 1.0]]]]) / 3
     assert theory.stability(edge, (3, 3)).verdict == "undecided"
+
+
+@pytest.mark.parametrize("size", [(3, 7), (6, 2), (5, 5)])
+def test_dilated_taps_are_seen_in_each_phase_of_the_image(size):
+    """A growing inverse, whose norm tells the size of the largest phase, ceil(H/d) x ceil(W/d)."""
+    kernel = np.array([[[[0.3, -1.5], [-1.7, 1.0]]]])
+    found = theory.stability(kernel, size, dilation=2)
+    matrix = cr.convolution_matrix(kernel, size, dilation=2)
+    norms = [np.linalg.norm(m, 1) for m in (matrix, np.linalg.inv(matrix))]
+    assert found.condition_number == pytest.approx(norms[0] * norms[1], rel=1e-9)
+    assert theory.condition_number(kernel, size, dilation=2) == found.condition_number
+    geometry = Geometry(dilation=2, anchor=(1, 1))
+    warned = conditioning.condition_and_digits(kernel, size, geometry, np.dtype("float32"))
+    assert warned == (found.condition_number, found.digits("float32"))
 
 
 def test_growth_within_a_row_is_the_rate_though_rows_grow_faster():
