@@ -116,6 +116,12 @@ EQUIVALENT = {
         "small = (case for case in lower if case.unknowns <= 6)",
         "6 to 7",
     ): "how large an example may be that is shown",
+    **{
+        ("cinc_ref/theory/theorems.py", "if not 2 * largest < 2**53:", change): (
+            "no case comes near the bound"
+        )
+        for change in ("Mult to Div", "Lt to LtE", "2 to 3", "53 to 54")
+    },
     (
         "cinc_ref/theory/cases.py",
         "taps = rng.uniform(-1, 1, case.kernel.shape) * case.kernel",

@@ -250,6 +250,11 @@ def test_ours_holds(claim):
     assert evidence.bound is None or 0 < evidence.worst <= evidence.bound
 
 
+def test_an_implementation_is_tried_once_however_small_the_effort():
+    for claim in (implementation.conv_of_integers, implementation.conv_of_floats):
+        assert claim(cr, np.random.default_rng(0), 1e-9).cases == 1
+
+
 def test_only_the_options_and_dtypes_of_an_implementation_are_used():
     def conv(x, kernel):
         assert x.dtype == np.float32
