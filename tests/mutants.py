@@ -122,6 +122,14 @@ EQUIVALENT = {
         )
         for change in ("Mult to Div", "Lt to LtE", "2 to 3", "53 to 54")
     },
+    **{
+        (
+            "cinc_ref/theory/cases.py",
+            "weights = rng.integers(-2, 3, len(case.kernel))",
+            change,
+        ): "any integer combination makes B singular"
+        for change in ("2 to 3", "3 to 4")
+    },
     (
         "cinc_ref/theory/cases.py",
         "taps = rng.uniform(-1, 1, case.kernel.shape) * case.kernel",

@@ -218,6 +218,16 @@ def test_rows_on_the_edge_of_stability():
     assert theory.stability(edge, (3, 3)).verdict == "undecided"
 
 
+def test_integers_up_to_2_to_the_1000_are_taken():
+    for integer, fits in ((2**1000 - 1, True), (-(2**1000) + 1, True), (2**1000, False)):
+        kernel = np.array([[[[integer]]]], dtype=object)
+        if fits:
+            assert theory.condition_number(kernel, (2, 2)) == 1
+        else:
+            with pytest.raises(DtypeError, match="below 2"):
+                theory.condition_number(kernel, (2, 2))
+
+
 @pytest.mark.parametrize("size", [(3, 7), (6, 2), (5, 5)])
 def test_dilated_taps_are_seen_in_each_phase_of_the_image(size):
     """A growing inverse, whose norm tells the size of the largest phase, ceil(H/d) x ceil(W/d)."""
