@@ -116,6 +116,16 @@ EQUIVALENT = {
         "small = (case for case in lower if case.unknowns <= 6)",
         "6 to 7",
     ): "how large an example may be that is shown",
+    (
+        "cinc_ref/theory/substitution.py",
+        "if offset >= 0:",
+        "GtE to Gt",
+    ): "both ways give the same slices at 0",
+    (
+        "cinc_ref/theory/impulse.py",
+        "accurate = error < ACCURACY and np.isfinite(found.squares)",
+        "Lt to LtE",
+    ): "the threshold itself never comes",
     **{
         ("cinc_ref/theory/theorems.py", "if not 2 * largest < 2**53:", change): (
             "no case comes near the bound"
