@@ -185,10 +185,63 @@ def _squeezing(function, axis, rank):
     return squeezed
 
 
-def _lanes_of_sixteen(x, kernel, **options):
-    y = cr.conv(x, kernel, **options)
-    y[16:] = 0
-    return y
+def _up_to(count, axis, function):
+    """Blocks and tails: what lies beyond a number of images, channels, rows or columns is 0."""
+
+    def cut(x, kernel, **options):
+        y = function(x, kernel, **options).copy()
+        np.moveaxis(y, axis, 0)[count:] = 0
+        return y
+
+    return cut
+
+
+def _flushed(function):
+    """What is below 1e-10 counts as 0."""
+
+    def flushing(x, kernel, **options):
+        y = function(x, kernel, **options)
+        return np.where(np.abs(y) < 1e-10, y.dtype.type(0), y)
+
+    return flushing
+
+
+def _prepared_once(function):
+    """The first kernel of a shape is kept for all later ones."""
+    kernels = {}
+
+    def stale(x, kernel, *others, **options):
+        key = kernel.shape, kernel.dtype, tuple(options.items())
+        return function(x, kernels.setdefault(key, kernel.copy()), *others, **options)
+
+    return stale
+
+
+def _once_a_kernel(function):
+    figures = {}
+    return lambda kernel, size, **o: figures.setdefault(
+        (kernel.tobytes(), kernel.dtype), function(kernel, size, **o)
+    )
+
+
+def _accumulating(function):
+    """Gradients of the kernel are added to those of earlier calls."""
+    sums = {}
+
+    def accumulating(x, kernel, g, **options):
+        images, part = function(x, kernel, g, **options)
+        key = kernel.shape, kernel.dtype, tuple(options.items())
+        sums[key] = sums.get(key, 0) + part
+        return images, sums[key].copy()
+
+    return accumulating
+
+
+def _of_the_first_image(function):
+    return lambda x, kernel, g, **o: (
+        function(x, kernel, g, **o)[0],
+        function(x[:1], kernel, g[:1], **o)[1],
+    )
 
 
 def _wavefront(y, kernel, **options):
@@ -251,6 +304,16 @@ def _wraps_at_row_ends(y, kernel, **options):
     return x.reshape(y.shape)
 
 
+def _first_order(y, kernel, **options):
+    """Each channel corrected by what the others of y, not of x, give."""
+    p, q = options.get("anchor", (-1, -1))
+    kernel, block = kernel.copy(), kernel[:, :, p, q]
+    inverse = np.diag(1 / np.diagonal(block))
+    inverse = inverse - inverse @ (block - _diagonal(block)) @ inverse
+    kernel[:, :, p, q] = np.linalg.inv(inverse)
+    return cr.conv_inverse(y, kernel, **options)
+
+
 def _log_det(change):
     """pixels and |K_nn| to a figure."""
     return lambda kernel, size, **o: change(
@@ -305,6 +368,10 @@ _FORWARD = {
     "dilation ignored": ("conv_dilation", _without(cr.conv, "dilation")),
     "corner ignored": ("conv_corner_top_right", _without(cr.conv, "corner")),
     "anchor ignored": ("conv_anchor", lambda x, k, **o: cr.conv(x, k, **o | {"anchor": None})),
+    "anchor taken to be in the last row": (
+        "conv_anchor_inside",
+        lambda x, k, **o: cr.conv(x, k, **o | (
+            {"anchor": (k.shape[2] - 1, o["anchor"][1])} if "anchor" in o else {}))),
     "left and right exchanged for the bottom corners": (
         "conv_corner_bottom_left",
         lambda x, k, **o: cr.conv(x, k, **o | (
@@ -338,7 +405,12 @@ _FORWARD = {
         "conv_kernel_larger_than_image", _negative_indices),
     "the odd channel of five left out": ("conv_five_channels", _pairs_of_channels),
     "the channel axis lost for one channel": ("conv_one_channel", _squeezing(cr.conv, 1, 4)),
-    "images beyond the sixteenth lost": ("conv_many_images", _lanes_of_sixteen),
+    "images beyond the sixteenth lost": ("conv_many_images", _up_to(16, 0, cr.conv)),
+    "images beyond the sixty-fourth lost": ("conv_many_images", _up_to(64, 0, cr.conv)),
+    "channels beyond the sixteenth lost": ("conv_many_channels", _up_to(16, 1, cr.conv)),
+    "rows beyond the sixty-fourth lost": ("conv_long", _up_to(64, 2, cr.conv)),
+    "columns beyond the sixteenth lost": ("conv_long", _up_to(16, 3, cr.conv)),
+    "small results flushed to 0": ("conv_is_homogeneous", _flushed(cr.conv)),
     "strided memory read as contiguous": (
         "conv_takes_strided_arrays",
         _misread_as_contiguous(lambda x, k, **o: cr.conv(x, k, **o))),
@@ -348,6 +420,7 @@ _FORWARD = {
 _INVERSE = {
     "wavefront of 2 W - 1 diagonals": ("conv_inverse_tall", _wavefront),
     "Neumann series cut after 8 terms": ("conv_inverse_large", _neumann(8)),
+    "Neumann series cut after 40 terms": ("conv_inverse_long", _neumann(40)),
     "Neumann series cut after 4 terms": ("inverse_undoes_conv", _neumann(4)),
     "input overwritten": ("conv_inverse_keeps_its_inputs", _in_place(cr.conv_inverse)),
     "first pixel misread by one part in ten thousand": (
@@ -399,6 +472,15 @@ _INVERSE = {
         lambda y, k, **o: _spoil_last(cr.conv_inverse(y, k, **o), 2, lambda h, w: h > w)),
     "result clipped": (
         "inverse_undoes_conv", lambda y, k, **o: np.clip(cr.conv_inverse(y, k, **o), -0.5, 0.5)),
+    "result clipped far outside": (
+        "conv_inverse_is_homogeneous",
+        lambda y, k, **o: np.clip(cr.conv_inverse(y, k, **o), -1e3, 1e3)),
+    "channels beyond the eighth lost": (
+        "conv_inverse_many_channels", _up_to(8, 1, cr.conv_inverse)),
+    "kernel prepared once for all of a shape": (
+        "conv_inverse_tall", _prepared_once(cr.conv_inverse)),
+    "entries of the corner block to first order alone": (
+        "conv_inverse_corner_block_only", _first_order),
     "the batch axis lost for one image": (
         "conv_inverse_one_image", _squeezing(cr.conv_inverse, 0, 4)),
     "NaN silenced": ("conv_inverse_keeps_nan_to_its_image", _clean(cr.conv_inverse)),
@@ -414,6 +496,14 @@ _INVERSE = {
 _LOG_DET = {
     "without H W": (
         "log_abs_det_counts_pixels", _log_det(lambda size, d: np.log(np.abs(d)).sum())),
+    "computed once a kernel, whatever the size": (
+        "log_abs_det_counts_pixels", _once_a_kernel(cr.log_abs_det)),
+    "of the padded image": (
+        "log_abs_det_counts_pixels",
+        lambda k, size, **o: cr.log_abs_det(k, np.add(size, k.shape[2:]) - 1, **o)),
+    "limited from below": (
+        "log_abs_det_does_not_underflow",
+        lambda k, size, **o: np.maximum(cr.log_abs_det(k, size, **o), -100)),
     "H H instead of H W": (
         "log_abs_det_counts_pixels", _log_det(lambda s, d: s[0] ** 2 * np.log(np.abs(d)).sum())),
     "H + W instead of H W": (
@@ -453,6 +543,10 @@ _CONV_VJP = {
     "no transposition: conv applied to g": (
         "conv_vjp_adjoint",
         lambda x, k, g, **o: (cr.conv(g, k, **o), cr.conv_vjp(x, k, g, **o)[1])),
+    "kernel's part of the first image alone": (
+        "conv_vjp_adjoint", _of_the_first_image(cr.conv_vjp)),
+    "kernel's part flipped": (
+        "conv_vjp_square", _conv_vjp(lambda x, k: (x, k[:, :, ::-1, ::-1]))),
     "kernel's part averaged over the batch": (
         "conv_vjp_finite_differences", lambda x, k, g, **o: (
             cr.conv_vjp(x, k, g, **o)[0], cr.conv_vjp(x, k, g / k.dtype.type(2), **o)[1])),
@@ -480,6 +574,11 @@ _INVERSE_VJP = {
     "kernel's part missing": (
         "conv_inverse_vjp_finite_differences", _inverse_vjp(lambda y, k: (y, 0 * k))),
     "kernel's part at y instead of x": ("conv_inverse_vjp_finite_differences", _kernel_part_at_y),
+    "kernel's part added to that of earlier calls": (
+        "conv_inverse_vjp_is_deterministic", _accumulating(cr.conv_inverse_vjp)),
+    "kernel's part without the entries below the diagonal of the corner block": (
+        "conv_inverse_vjp_corner_block_only",
+        _inverse_vjp(lambda y, k: (y, _corner(k, _diagonal)))),
     "kernel's part from g instead of y_bar": ("conv_inverse_vjp_square", _kernel_part_from_g),
     "corner ignored": (
         "conv_inverse_vjp_corner_top_right", _without(cr.conv_inverse_vjp, "corner")),
@@ -717,6 +816,37 @@ def _jittered(direction):
     return lambda x: (direction(x)[0] + 1e-6 * generator.normal(size=x.shape), direction(x)[1])
 
 
+def _buffered(direction):
+    buffers = {}
+
+    def buffered(x):
+        result, log_det = direction(x)
+        buffer = buffers.setdefault(result.shape, np.empty_like(result))
+        buffer[...] = result
+        return buffer, log_det
+
+    return buffered
+
+
+def _remembering(layer, part):
+    """The inverse takes its images (part 0) or log det (part 1) from the last forward pass."""
+    forward, inverse, images = layer
+    seen = [images[:0], np.zeros(0)]
+
+    def remembered(x):
+        y, log_det = forward(x)
+        seen[:] = x.copy(), -log_det
+        return y, log_det
+
+    def stale(y):
+        results = list(inverse(y))
+        if len(seen[part]) == len(y):
+            results[part] = seen[part]
+        return tuple(results)
+
+    return remembered, stale, images
+
+
 RIGHT_LAYERS = {
     "affine coupling": affine_coupling,
     "additive coupling": additive_coupling,
@@ -810,6 +940,14 @@ LAYERS = {  # what is wrong: (the check that says so, the layer of a seed)
             affine_coupling(s),
             forward=lambda f: lambda x: f(x + 1e-3 * (x[:1] - x[:1] * (len(x) > 1))),
         )),
+    "an inverse that returns what forward last saw": (
+        "forward_undoes_inverse", lambda s: _remembering(affine_coupling(s), 0)),
+    "an inverse with the log det that forward last had": (
+        "log_dets_are_antisymmetric", lambda s: _remembering(affine_coupling(s), 1)),
+    "one buffer for all results": (
+        "results_are_kept", lambda s: _changed(affine_coupling(s), forward=_buffered)),
+    "one buffer for all results of the inverse": (
+        "results_are_kept", lambda s: _changed(affine_coupling(s), inverse=_buffered)),
     "log det left out of what is returned": (
         "returns_a_pair", lambda s: _changed(
             affine_coupling(s), forward=lambda f: lambda x: f(x)[0])),

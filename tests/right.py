@@ -7,6 +7,7 @@ and densities of `tests.bugs` with them.
 import sys
 
 import numpy as np
+from tqdm import tqdm
 
 import cinc_ref as cr
 from cinc_ref.testing import (
@@ -210,7 +211,7 @@ def main(seeds):
     """Print every failed check; none is expected."""
     implementations = {name: make() for name, make in RIGHT.items()}
     alarms = 0
-    for seed in range(seeds):
+    for seed in tqdm(range(seeds)):
         outcomes = [
             *_failures_of_implementations(seed, implementations),
             *_failures_of_layers(seed),
@@ -218,7 +219,7 @@ def main(seeds):
         for name, failed in outcomes:
             alarms += len(failed)
             if failed:
-                print(f"{name}, seed {seed}: {', '.join(failed)}", flush=True)
+                tqdm.write(f"{name}, seed {seed}: {', '.join(failed)}")
     print(f"{seeds} seeds, {alarms} false alarms")
     return alarms
 

@@ -105,7 +105,7 @@ def test_actnorm_starts_from_the_data():
     np.testing.assert_allclose(y.mean(axis=(0, 2, 3)), 0, atol=1e-12)
     np.testing.assert_allclose(y.std(axis=(0, 2, 3)), 1, rtol=1e-12)
     constant = ActNorm().init(rng, np.full((4, 1, 2, 2), 7.0))
-    assert np.isfinite(constant["log_scale"]).all()
+    assert constant["log_scale"] == [0] and constant["bias"] == [-7]
 
 
 def test_squeeze_is_pixel_unshuffle():
@@ -190,6 +190,22 @@ def test_network_reads_the_border_beside_the_images():
     np.testing.assert_allclose(apply_network(params, x), expected, rtol=1e-10, atol=1e-10)
 
 
+def test_networks_start_with_the_variance_that_a_relu_keeps():
+    """He et al. 2015: weights of variance 2 / inputs, the nine taps of a 3x3 counted."""
+    params = init_network(np.random.default_rng(0), 64, 128, 4, np.float64)
+    for layer, inputs in (("first", 64 * 9), ("second", 128)):
+        np.testing.assert_allclose(params[layer]["weight"].std(), np.sqrt(2 / inputs), rtol=0.03)
+
+
+@pytest.mark.parametrize("layer", [Chain([ActNorm(), ActNorm(), ActNorm()]), QuadCoupling(4)])
+def test_parameters_of_a_part_too_many_are_refused(layer):
+    x = np.random.default_rng(0).normal(size=(2, 4, 2, 2))
+    params = layer.init(np.random.default_rng(0), x)
+    for direction in (layer.forward, layer.inverse):
+        with pytest.raises(ValueError, match=r"shorter|longer"):
+            direction([*params, params[-1]], x)
+
+
 def test_kernel_has_the_promised_corner_block():
     for corner_block in ("unit", "triangular", "plu"):
         layer, params, _ = layer_case(
@@ -197,7 +213,9 @@ def test_kernel_has_the_promised_corner_block():
         )
         block = layer.kernel(params)[:, :, -1, -1]
         if corner_block != "plu":
-            assert np.array_equal(block, np.tril(block))
+            expected = np.diag(np.exp(params.get("log_diagonal", np.zeros(3))))
+            expected[np.tril_indices(3, -1)] = params["lower"]
+            np.testing.assert_allclose(block, expected, rtol=1e-15)
         if corner_block == "unit":
             assert np.array_equal(np.diagonal(block), np.ones(3))
         expected = np.sum(params.get("log_diagonal", 0.0))

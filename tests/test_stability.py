@@ -12,7 +12,7 @@ from cinc_ref import theory
 from cinc_ref._checks import Geometry
 from cinc_ref.errors import DtypeError, IllConditionedWarning, ShapeError, SingularKernelError
 from cinc_ref.primitives import trust
-from cinc_ref.theory import impulse, residual
+from cinc_ref.theory import conditioning, impulse, residual
 from cinc_ref.theory.exact import matrix_inverse
 from tests import accuracy_campaign as campaign
 from tests.conftest import INTERPRETED
@@ -218,6 +218,38 @@ def test_rows_on_the_edge_of_stability():
     assert theory.stability(edge, (3, 3)).verdict == "undecided"
 
 
+def test_integers_up_to_2_to_the_1000_are_taken():
+    for integer, fits in ((2**1000 - 1, True), (-(2**1000) + 1, True), (2**1000, False)):
+        kernel = np.array([[[[integer]]]], dtype=object)
+        if fits:
+            assert theory.condition_number(kernel, (2, 2)) == 1
+        else:
+            with pytest.raises(DtypeError, match="below 2"):
+                theory.condition_number(kernel, (2, 2))
+
+
+@pytest.mark.parametrize("size", [(3, 7), (6, 2), (5, 5)])
+def test_dilated_taps_are_seen_in_each_phase_of_the_image(size):
+    """A growing inverse, whose norm tells the size of the largest phase, ceil(H/d) x ceil(W/d)."""
+    kernel = np.array([[[[0.3, -1.5], [-1.7, 1.0]]]])
+    found = theory.stability(kernel, size, dilation=2)
+    matrix = cr.convolution_matrix(kernel, size, dilation=2)
+    norms = [np.linalg.norm(m, 1) for m in (matrix, np.linalg.inv(matrix))]
+    assert found.condition_number == pytest.approx(norms[0] * norms[1], rel=1e-9)
+    assert theory.condition_number(kernel, size, dilation=2) == found.condition_number
+    geometry = Geometry(dilation=2, anchor=(1, 1))
+    warned = conditioning.condition_and_digits(kernel, size, geometry, np.dtype("float32"))
+    assert warned == (found.condition_number, found.digits("float32"))
+
+
+def test_growth_within_a_row_is_the_rate_though_rows_grow_faster():
+    """(1 - 2 z) (1 - 5 w): 2 within a row, 5 from row to row."""
+    found = theory.stability(np.array([[[[10.0, -5.0], [-2.0, 1.0]]]]), (3, 3))
+    assert found.verdict == "growing" and found.rate == pytest.approx(2)
+    found = theory.stability(np.array([[[[2.5, -5.0], [-0.5, 1.0]]]]), (3, 3))
+    assert found.verdict == "growing" and found.rate == pytest.approx(5)
+
+
 def test_rates_are_known_for_simple_recursions():
     for taps, rate in (([2.0, 1.0], 2), ([0.5, 1.0], 0.5), ([0.0, 1.0], 0), ([1.0, 1.0], 1)):
         row = theory.stability(np.array([[[taps]]]), (2, 2))
@@ -327,6 +359,13 @@ def test_explain_a_useless_kernel():
     text = theory.explain(REPORTED, (12, 12), anchor=(1, 1))
     for part in ("Invertible: yes, K_nn = 0.0462", "5.24e+37", "float32: useless", "grows", "S = "):
         assert part in text
+
+
+def test_explain_counts_the_digits_of_each_dtype():
+    text = theory.explain(np.array([[[[0.5, 1.0]]]]), (4, 4))
+    for dtype in ("float32", "float64"):
+        most = np.log10(1 / np.finfo(dtype).eps)
+        assert f"{dtype}: usable" in text and f"of {most:.1f} digits." in text
 
 
 def test_explain_a_poor_kernel_and_several_channels():

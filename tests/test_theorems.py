@@ -3,6 +3,7 @@
 import json
 import sys
 from dataclasses import replace
+from itertools import product
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 import cinc_ref as cr
 from cinc_ref import theory
+from cinc_ref._checks import CORNERS
 from cinc_ref.errors import CheckpointError, OptionError, OutputError
 from cinc_ref.theory import (
     exact_inverse,
@@ -20,8 +22,9 @@ from cinc_ref.theory import (
     theorems,
     verification,
 )
-from cinc_ref.theory.evidence import Evidence, search
-from cinc_ref.theory.exact import matrix_determinant
+from cinc_ref.theory.cases import float_case, integer_case, unit_case
+from cinc_ref.theory.evidence import Evidence, find, search
+from cinc_ref.theory.exact import matrix_determinant, matrix_rank
 from cinc_ref.theory.systems import SYSTEMS
 from tests.conftest import INTERPRETED
 
@@ -69,6 +72,70 @@ EXISTENCE = (
     padding.same_padding_can_be_singular,
     padding.circular_padding_can_be_singular,
 )
+
+
+def test_unit_cases_have_either_triangle_and_every_entry():
+    """Below the unit diagonal or above it, the entries next to it included."""
+    rng = np.random.default_rng(0)
+    blocks = [case.corner_block for case in (unit_case(rng) for _ in range(300))]
+    blocks = np.array([block for block in blocks if len(block) == 3])
+    assert (blocks[:, range(3), range(3)] == 1).all()
+    lower, upper = np.tril(blocks, -1).any(axis=(1, 2)), np.triu(blocks, 1).any(axis=(1, 2))
+    assert not (lower & upper).any()
+    assert (blocks.any(axis=0)).all() and np.abs(blocks).max() == 3
+
+
+def test_cases_reach_every_shape():
+    """Images and kernels from one pixel on, every corner, anchor and dilation, singular B."""
+    rng = np.random.default_rng(0)
+    cases = [integer_case(rng) for _ in range(400)]
+    assert {case.size for case in cases} >= {(1, 1), (1, 6), (6, 1), (6, 6)}
+    assert {case.kernel.shape[2:] for case in cases} == set(product(range(1, 5), repeat=2))
+    assert {len(case.kernel) for case in cases} == {1, 2, 3}
+    assert {case.dilation for case in cases} == {1, 2, 3}
+    assert {case.anchor for case in cases} == set(np.ndindex(4, 4))
+    assert {case.corner for case in cases} == set(CORNERS)
+    assert {int(entry) for case in cases for entry in case.corner_block.ravel()} == {*range(-3, 4)}
+    singular = [matrix_determinant(case.corner_block) == 0 for case in cases]
+    assert 0.02 < np.mean(singular) < 0.3
+
+
+def test_float_cases_are_bounded_and_have_both_signs_on_the_diagonal():
+    rng = np.random.default_rng(0)
+    diagonals = []
+    for case in (float_case(rng, np.float64) for _ in range(200)):
+        others = np.einsum("oc,ciab->oiab", np.linalg.inv(case.corner_block), case.kernel)
+        others[:, :, *case.anchor] = 0
+        total = np.linalg.norm(others, 2, axis=(0, 1)).sum()
+        assert total == pytest.approx(0.5) or not others.any()
+        diagonals += np.diagonal(case.corner_block).tolist()
+        rest = case.corner_block - np.diag(np.diagonal(case.corner_block))
+        assert np.abs(rest).max() <= 1 / len(rest)
+    magnitudes = np.abs(diagonals)
+    assert 1.5 <= magnitudes.min() < 1.6 and 2.9 < magnitudes.max() <= 3
+    assert 0.4 < np.mean(np.sign(diagonals) == 1) < 0.6
+
+
+def test_systems_are_tried_on_images_from_one_pixel_to_four_by_four():
+    sizes = []
+
+    def matrix(kernel, size, **options):
+        sizes.append(size)
+        return cr.convolution_matrix(kernel, size, **options)
+
+    assert systems.systems_are_instances(np.random.default_rng(0), matrix=matrix).verdict == "holds"
+    assert {side for size in sizes for side in size} == {1, 2, 3, 4}
+
+
+def test_ones_are_tried_on_square_images():
+    unknowns = []
+
+    def rank(matrix):
+        unknowns.append(len(matrix))
+        return matrix_rank(matrix)
+
+    assert padding.all_ones_is_singular(rank=rank).verdict == "holds"
+    assert sorted(unknowns) == [9, 9, 16, 16, 25, 25]
 
 
 def test_every_theorem_is_planted_with_something_wrong():
@@ -179,6 +246,13 @@ def test_ours_holds(claim):
     effort = 1 if not INTERPRETED else 0.1
     evidence = claim(cr, np.random.default_rng(4), effort=effort)
     assert evidence.verdict == "holds" and evidence.cases >= 4
+    assert (evidence.worst is None) == (evidence.bound is None)
+    assert evidence.bound is None or 0 < evidence.worst <= evidence.bound == 10
+
+
+def test_an_implementation_is_tried_once_however_small_the_effort():
+    for claim in (implementation.conv_of_integers, implementation.conv_of_floats):
+        assert claim(cr, np.random.default_rng(0), 1e-9).cases == 1
 
 
 def test_only_the_options_and_dtypes_of_an_implementation_are_used():
@@ -227,6 +301,26 @@ def test_symbolic_identities_without_sympy_are_skipped(monkeypatch):
     assert "sympy" in evidence.reason
 
 
+def test_an_error_proves_no_existence():
+    cases = [integer_case(np.random.default_rng(0))]
+    assert find("name", "statement", "source", cases, _raises).verdict == "fails"
+    assert find("name", "statement", "source", cases, lambda case: "shown").verdict == "holds"
+
+
+def test_evidence_keeps_the_worst_figure_and_the_largest_case():
+    rng = np.random.default_rng(0)
+    cases, figures = [integer_case(rng) for _ in range(3)], [0.25, 0.5, 0.125]
+    left = iter(figures)
+    evidence = search("name", "statement", "source", cases, lambda case: next(left), bound=1.0)
+    assert (evidence.verdict, evidence.cases, evidence.worst) == ("holds", 3, 0.5)
+    largest = max(case.unknowns for case in cases)
+    assert evidence.largest == f"{largest} x {largest}"
+    at_the_bound = search("name", "statement", "source", cases, lambda case: 1.0, bound=1.0)
+    assert at_the_bound.verdict == "holds"
+    beyond = search("name", "statement", "source", cases, lambda case: 1.5, bound=1.0)
+    assert (beyond.verdict, beyond.cases, beyond.worst) == ("fails", 1, 1.5)
+
+
 def test_nothing_tried_is_never_called_a_pass():
     assert search("name", "statement", "source", [], lambda case: "").verdict == "skipped"
     none = theorems.not_triangular_in_channel_major_order(np.random.default_rng(0), effort=0)
@@ -245,3 +339,19 @@ def test_evidence_can_be_made_by_hand():
     fields = {"name": "n", "statement": "s", "source": "p", "cases": 1, "largest": "1 x 1"}
     evidence = Evidence(**fields, worst=np.inf, bound=1.0, verdict="fails")
     assert json.loads(json.dumps(evidence.to_dict(), allow_nan=False))["worst"] == "inf"
+
+
+def test_factors_free_the_taps_up_to_their_anchor():
+    """An anchor off the diagonal of the kernel: rows count as rows, columns as columns."""
+    free = systems.Factor((3, 4), (1, 2)).free(2)
+    for a, b in np.ndindex(3, 4):
+        expected = np.tril(np.ones((2, 2))) if (a, b) == (1, 2) else (a, b) < (1, 2)
+        assert (free[:, :, a, b] == expected).all()
+
+
+def test_every_variable_of_the_symbolic_kernels_is_tried():
+    seen = {}
+    for case in symbolic._numbered_kernels():
+        seen.setdefault(case.kernel.shape, set()).update(case.matrix().ravel().tolist())
+    assert set(seen) == {(1, 1, 3, 3), (2, 2, 2, 2)}
+    assert all(numbers == {*range(np.prod(shape) + 1)} for shape, numbers in seen.items())

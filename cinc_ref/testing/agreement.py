@@ -23,6 +23,13 @@ SITUATIONS = {  # name: (in words, the recipes of its problems)
     "tall": ("images taller than wide", [{"size": (6, 3)}, {"size": (5, 2)}]),
     "wide": ("images wider than tall", [{"size": (3, 6)}, {"size": (2, 5)}]),
     "large": ("paths of many pixels", [{"size": (9, 9), "channels": 1}]),
+    "long": (  # a pixel sees all before it: 0.95^89 of the first is left in the last
+        "chains of ninety pixels",
+        [
+            {"size": (2, 90), "channels": 1, "other_taps": 0.95, "only_tap": (2, 1)},
+            {"size": (90, 2), "channels": 1, "other_taps": 0.95, "only_tap": (1, 2)},
+        ],
+    ),
     "single_pixel": ("images of one pixel", [{"size": (1, 1)}]),
     "single_row": ("images of one row", [{"size": (1, 6)}]),
     "single_column": ("images of one column", [{"size": (6, 1)}]),
@@ -37,6 +44,7 @@ SITUATIONS = {  # name: (in words, the recipes of its problems)
     "one_channel": ("one channel", [{"channels": 1, "size": (5, 5)}]),
     "two_channels": ("two channels", [{"channels": 2}]),
     "five_channels": ("five channels", [{"channels": 5, "size": (3, 3)}]),
+    "many_channels": ("seventeen channels", [{"channels": 17, "size": (2, 2)}]),
     "large_diagonal": ("|K_nn| > 1", [{"diagonal": "large"}]),
     "small_diagonal": ("|K_nn| < 1", [{"diagonal": "small"}]),
     "unit_diagonal": ("K_nn = 1", [{"diagonal": "unit"}]),
@@ -51,7 +59,7 @@ SITUATIONS = {  # name: (in words, the recipes of its problems)
 BATCHES = {
     "one_image": ("N = 1", [{"images": 1}]),
     "no_images": ("N = 0", [{"images": 0}]),
-    "many_images": ("N = 19", [{"images": 19, "size": (3, 3)}]),
+    "many_images": ("N = 67", [{"images": 67, "size": (3, 3), "channels": 2}]),
 }
 
 OPTIONAL = {  # name: (in words, options to be declared, recipes)
@@ -92,14 +100,20 @@ OPTIONAL = {  # name: (in words, options to be declared, recipes)
     ),
 }
 
-REFUSABLE = {
-    "even_kernel": ("k = 2, or an error", [{"kernel_size": (2, 2)}]),
+REFUSABLE = {  # as above
+    "even_kernel": ("k = 2, or an error", (), [{"kernel_size": (2, 2)}]),
     "oblong_kernel": (
         "kernels that are not square, or an error",
+        (),
         [{"kernel_size": size} for size in ((2, 3), (3, 1), (1, 3))],
     ),
-    "upper_corner_block": ("upper triangular B, or an error", [{"corner_block": "upper"}]),
-    "dense_corner_block": ("dense B, or an error", [{"corner_block": "dense"}]),
+    "upper_corner_block": ("upper triangular B, or an error", (), [{"corner_block": "upper"}]),
+    "dense_corner_block": ("dense B, or an error", (), [{"corner_block": "dense"}]),
+    "anchor_inside": (
+        "3x3 taps up to the centre, or an error",
+        ("anchor",),
+        [{"anchor": (1, 1), "size": (4, 5)}],
+    ),
 }
 
 
@@ -166,8 +180,8 @@ def _situations(operation):
     for name, (words, options, recipes) in OPTIONAL.items():
         if operation != "log_abs_det" or options == ("anchor",):
             yield name, words, options, recipes, _agree
-    for name, (words, recipes) in REFUSABLE.items():
-        yield name, words, (), recipes, _agree_or_refuse
+    for name, (words, options, recipes) in REFUSABLE.items():
+        yield name, words, options, recipes, _agree_or_refuse
 
 
 for _operation in OPERATIONS:

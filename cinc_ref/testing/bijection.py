@@ -24,7 +24,7 @@ def check_bijection(forward, inverse, x, volume_preserving=False):
         \log|\det \partial y / \partial x|
 
     of central differences at several images (their error is estimated and stated), images that do
-    not see each other, repeated calls, inputs left as they are, and the dtype.
+    not see each other, repeated calls, inputs and earlier results left as they are, and the dtype.
 
     Parameters
     ----------
@@ -60,11 +60,14 @@ def check_bijection(forward, inverse, x, volume_preserving=False):
     y, log_det = layer.call("forward", x)
     _shapes(layer, x, y, log_det)
     _repeats(layer, x, y, log_det)
+    _results_stay(layer, "forward", x)
     jacobians = [slogdet_of(layer.forward_array, image) for image in x[:BASE_POINTS]]
     loose = ROUNDING * layer.eps * max(jacobian.conditioning for jacobian in jacobians)
 
     _round_trip(layer, "inverse_undoes_forward", "inverse", y, x, loose, log_det)
+    _results_stay(layer, "inverse", y)
     points = _points_between(y)
+    layer.call("forward", x)  # an inverse that remembers this is wrong at other points
     other, other_log_det = layer.call("inverse", points)
     layer.require_shape("image_shape", other, x.shape, "x from inverse(y)")
     _round_trip(layer, "forward_undoes_inverse", "forward", other, points, loose, other_log_det)
@@ -105,15 +108,8 @@ class _Layer:
 
     def call(self, direction, array):
         """(result, log_det) as arrays; the input must stay as it is."""
-        theirs = array.copy() if self.tensor is None else self.tensor.new_tensor(array)
-        try:
-            result = self.functions[direction](theirs)
-        except Exception as error:
-            facts = {"of": direction, "got": f"{type(error).__name__}: {error}"}
-            self.fail("returns_a_pair", facts, error)
-        if not (isinstance(result, tuple | list) and len(result) == 2):
-            facts = {"expected": "a pair (images, log_det)", "got": type(result).__name__}
-            self.fail("returns_a_pair", {"of": direction} | facts)
+        theirs = self.theirs(array)
+        result = self.raw(direction, theirs)
         facts = disagreement(to_numpy(theirs), array, np.zeros(()))
         if facts:
             self.fail("inputs_are_kept", {"of": f"the input of {direction}, after"} | facts)
@@ -123,6 +119,22 @@ class _Layer:
                 facts = {"expected": f"dtype {self.x.dtype}", "got": f"dtype {part.dtype}"}
                 self.fail("dtype_is_kept", {"of": f"{what} of {direction}"} | facts)
         return images, log_det
+
+    def theirs(self, array):
+        """A copy of an array, a tensor if x is one."""
+        return array.copy() if self.tensor is None else self.tensor.new_tensor(array)
+
+    def raw(self, direction, theirs):
+        """What a direction returns, as it is."""
+        try:
+            result = self.functions[direction](theirs)
+        except Exception as error:
+            facts = {"of": direction, "got": f"{type(error).__name__}: {error}"}
+            self.fail("returns_a_pair", facts, error)
+        if not (isinstance(result, tuple | list) and len(result) == 2):
+            facts = {"expected": "a pair (images, log_det)", "got": type(result).__name__}
+            self.fail("returns_a_pair", {"of": direction} | facts)
+        return result
 
     def forward_array(self, array):
         """What forward makes of images, without the log-determinants."""
@@ -164,6 +176,7 @@ STATEMENTS = {
     "log_det_is_that_of_the_jacobian": "log_det is log|det dy/dx|",
     "images_are_independent": "an image has the same result whatever stands beside it",
     "calls_repeat": "a call gives the same result each time",
+    "results_are_kept": "a result stays as it is when the layer is called again",
     "conclusive": "the layer is smooth and well conditioned enough to be tested in this dtype",
     "not_vacuous": "the layer does something that can be tested",
     "volume_is_preserved": "a layer that preserves volume has log_det 0",
@@ -232,6 +245,16 @@ def _repeats(layer, x, y, log_det):
     layer.close("calls_repeat", again, y, 1e3 * layer.eps * _size(y), "y")
     bound = 1e3 * layer.eps * (1 + np.abs(log_det))
     layer.close("calls_repeat", figures, log_det, bound, "log_det")
+
+
+def _results_stay(layer, direction, array):
+    """Before and after a call with the same images in another order."""
+    results = [to_numpy(part) for part in layer.raw(direction, layer.theirs(array))]
+    before = [part.copy() for part in results]
+    layer.call(direction, np.ascontiguousarray(array[::-1]))
+    for part, kept, what in zip(results, before, ("images", "log_det"), strict=True):
+        of = f"{what} of {direction} after the next call"
+        layer.close("results_are_kept", part, kept, 0.0, of)
 
 
 def _not_vacuous(layer, x, y, log_det, volume_preserving, loose):

@@ -54,8 +54,19 @@ def disagreement(got, expected, bound):
     excess = np.where(np.isnan(gap), np.inf, gap / np.maximum(bound, np.finfo(float).tiny))
     index = tuple(int(i) for i in np.unravel_index(np.argmax(excess * wrong), gap.shape))
     limit = np.broadcast_to(bound, gap.shape)[index]
+    first = _first(wrong)
     return {
         "expected": f"{float(expected[index])!r}, to {float(limit):.1e}",
         "got": repr(float(got[index])),
         "where": f"index {index}, the worst of {int(wrong.sum())} wrong entries in {gap.size}",
+        "first": None
+        if first == index
+        else f"index {first}: {float(got[first])!r}, not {float(expected[first])!r}",
     }
+
+
+def _first(wrong):
+    """The first wrong entry in raster order: pixel after pixel, its channels together."""
+    order = [0, *range(2, wrong.ndim), 1] if wrong.ndim > 2 else list(range(wrong.ndim))
+    place = np.argwhere(wrong.transpose(order))[0]
+    return tuple(int(place[order.index(axis)]) for axis in range(wrong.ndim))

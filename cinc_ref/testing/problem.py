@@ -39,6 +39,8 @@ class Problem:
         Size of its diagonal entries, for triangular B.
     other_taps : float
         0 leaves the corner block alone.
+    only_tap : (int, int), optional
+        The one other tap that is not 0, as (row, column).
     integers : bool
         Small integers in kernel and images, so that ``matrix @ image`` is exact.
     corner, dilation, anchor
@@ -61,6 +63,7 @@ class Problem:
     corner_block: str = "lower"
     diagonal: str = "mixed"
     other_taps: float = 0.7
+    only_tap: tuple[int, int] | None = None
     integers: bool = False
     corner: str = "top-left"
     dilation: int = 1
@@ -93,6 +96,8 @@ class Problem:
         shape = (self.channels, self.channels, *self.kernel_size)
         taps = np.arange(shape[2] * shape[3]).reshape(shape[2:])
         before = taps < p * shape[3] + q
+        if self.only_tap is not None:
+            before &= taps == self.only_tap[0] * shape[3] + self.only_tap[1]
         kernel = (_signed(rng, 1, 3, shape, self.integers) if self.other_taps else 0) * before
         kernel = np.broadcast_to(kernel, shape).astype(float)
         if not self.integers:

@@ -5,7 +5,7 @@ import numpy as np
 from cinc_ref import theory
 from cinc_ref.testing import reference
 from cinc_ref.testing.catalogue import check
-from cinc_ref.testing.trial import SLACK
+from cinc_ref.testing.trial import SLACK, answer
 
 SIZE = (3, 3)
 
@@ -79,6 +79,27 @@ def conv_inverse_of_zero_is_zero(trial):
     problem = trial.problem(size=SIZE)
     black = np.zeros_like(problem.x)
     trial.equal("conv_inverse", problem, trial.call("conv_inverse", problem, x=black) + 0, black)
+
+
+def _is_homogeneous(trial, operation):
+    problem = trial.problem(size=SIZE)
+    expected, rounding = answer(operation, problem)[0]
+    for scale in (2.0**-40, 2.0**40):
+        got = trial.call(operation, problem, x=(scale * problem.x).astype(trial.dtype))
+        part = f"the result for {scale:.0e} x, over {scale:.0e}"
+        trial.agree(operation, problem, got / got.dtype.type(scale), (expected, rounding), part)
+
+
+@check("conv")
+def conv_is_homogeneous(trial):
+    """conv(s x, K) is s conv(x, K) for s = 2^-40 and 2^40: nothing is clipped or taken for 0."""
+    _is_homogeneous(trial, "conv")
+
+
+@check("conv_inverse")
+def conv_inverse_is_homogeneous(trial):
+    """conv_inverse(s y, K) is s conv_inverse(y, K) for s = 2^-40 and 2^40."""
+    _is_homogeneous(trial, "conv_inverse")
 
 
 @check("conv")

@@ -256,7 +256,7 @@ def _verdict(kernel, anchor, certificate):
 def _digits(error, dtype):
     """Digits that an error relative to the largest pixel leaves."""
     most = -log10(np.finfo(dtype).eps)
-    return min(max(-log10(error), 0.0), most) if error < 1 else 0.0
+    return min(-log10(error), most) if error < 1 else 0.0
 
 
 def _square_root(number):

@@ -153,9 +153,16 @@ def search(name, statement, source, cases, gap, bound=None):
 def find(name, statement, source, cases, found):
     """Look for a case that proves a statement of existence.
 
-    ``found(case)`` says what makes it one, in words, or "".
+    ``found(case)`` says what makes it one, in words, or "". If it raises, the case proves nothing.
     """
-    evidence = search(name, statement, source, cases, found)
+
+    def shown(case):
+        try:
+            return found(case)
+        except Exception:
+            return ""
+
+    evidence = search(name, statement, source, cases, shown)
     if evidence.verdict == "skipped":
         return evidence
     if evidence.verdict == "holds":

@@ -117,7 +117,7 @@ def bareiss(rows):
     while len(rows) > 1:
         pivot = next((i for i, row in enumerate(rows) if row[0]), None)
         if pivot is None:
-            return 0 * rows[0][0]
+            return rows[0][0]  # the 0 of the ring
         first, *top = rows.pop(pivot)
         sign = -sign if pivot % 2 else sign
         rows = [_eliminated(row, first, top, previous) for row in rows]

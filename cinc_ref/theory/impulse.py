@@ -68,7 +68,7 @@ def norms(kernel, size, anchor):
 
 
 def _norms_in_floats(kernel, size, geometry):
-    """The norms, and a bound of their relative error (NaN or infinite after an overflow)."""
+    """The norms, and their relative error to first order (NaN or infinite after an overflow)."""
     impulses = _impulses(kernel, size, geometry, np.float64)
     corner = kernel[:, :, *geometry.anchor]
     if not is_clearly_invertible(corner):
@@ -80,7 +80,7 @@ def _norms_in_floats(kernel, size, geometry):
     terms = kernel[0].size + 3
     rest += terms * np.finfo(float).eps * convolve(np.abs(response), np.abs(kernel), geometry)
     error = max(_column_norm(rest), _row_norm(rest, _is_quadrant(kernel, geometry)))
-    return _measure(response, impulses, kernel, geometry), error / (1 - min(error, 0.5))
+    return _measure(response, impulses, kernel, geometry), error
 
 
 def _norms_in_integers(kernel, size, geometry):
