@@ -63,6 +63,15 @@ def test_train_prints_where_the_model_is_and_how_good(capsys, tmp_path):
     assert "bits/dim" in err  # the progress bar
 
 
+def test_train_takes_every_option_of_a_system(capsys, tmp_path):
+    options = ("--system", "emerging", "--direction", "inverse", "--dilation", 2, "--stable")
+    code, out, _ = run(capsys, "train", "--out", tmp_path, *FLOW, *options, "--steps", 1)
+    assert code == 0
+    assert "emerging (triangular corner, stable, inverse flow, dilation 2) with affine" in out
+    flow, _ = cr.load(tmp_path / "best.npz")
+    assert (flow.system, flow.direction, flow.dilation) == ("emerging", "inverse", 2)
+
+
 def test_train_takes_two_minutes_if_nothing_is_said(capsys, monkeypatch, tmp_path):
     given = {}
 
@@ -125,6 +134,7 @@ def test_resuming_with_other_options_is_refused(capsys, model):
         (["--system", "nonsense"], "cinc"),
         (["--coupling", "nonsense"], "additive, affine, quad"),
         (["--corner-block", "nonsense"], "unit, triangular, plu, dense"),
+        (["--direction", "nonsense"], "forward, inverse"),
         (["--data", "nonsense"], "digits"),
         (["--levels", 4], "divisible by 16"),
         (["--data", "colours", "--levels", 3], "(3, 4, 4)"),

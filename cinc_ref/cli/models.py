@@ -45,8 +45,11 @@ def check_fits(flow, images):
 
 def describe(flow):
     """One line about a model."""
-    stable = ", stable" if flow.stable else ""
+    traits = [f"{flow.corner_block} corner"]
+    traits += ["stable"] if flow.stable else []
+    traits += ["inverse flow"] if flow.direction == "inverse" else []
+    traits += [f"dilation {flow.dilation}"] if flow.dilation > 1 else []
     return (
-        f"{flow.system} ({flow.corner_block} corner{stable}) with {flow.coupling} coupling, "
+        f"{flow.system} ({', '.join(traits)}) with {flow.coupling} coupling, "
         f"{flow.levels} levels of {flow.depth} steps, width {flow.width}"
     )

@@ -47,14 +47,28 @@ def train(
         ),
     ] = "quad",
     corner_block: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="NAME",
             help="The kernel's tap that reads the pixel itself, one of: "
-            f"{', '.join(CORNER_BLOCKS)}.",
+            f"{', '.join(CORNER_BLOCKS)}; by default that of the system.",
+            show_default=False,
             rich_help_panel=MODEL,
         ),
-    ] = "triangular",
+    ] = None,
+    direction: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Whether the convolution runs towards the latent or towards the image, one of: "
+            f"{', '.join(flows.DIRECTIONS)}.",
+            rich_help_panel=MODEL,
+        ),
+    ] = "forward",
+    dilation: Annotated[
+        int,
+        typer.Option(min=1, help="Between neighbouring taps.", rich_help_panel=MODEL),
+    ] = 1,
     stable: Annotated[
         bool,
         typer.Option(
@@ -149,6 +163,8 @@ def train(
         bins=images.bins,
         corner_block=corner_block,
         stable=stable,
+        direction=direction,
+        dilation=dilation,
     )
     say(f"{describe(flow)}; {len(images.train):,} images of {images.name}")
     result = train_flow(

@@ -2,6 +2,15 @@
 
 from cinc_ref.flows.dequantize import bits_per_dim, dequantize, quantize
 from cinc_ref.flows.multiscale import Flow
-from cinc_ref.flows.systems import COUPLINGS, SYSTEMS, build
+from cinc_ref.flows.systems import COUPLINGS, DIRECTIONS, SYSTEMS, build
 
-__all__ = ["COUPLINGS", "SYSTEMS", "Flow", "bits_per_dim", "build", "dequantize", "quantize"]
+__all__ = [
+    "COUPLINGS",
+    "DIRECTIONS",
+    "SYSTEMS",
+    "Flow",
+    "bits_per_dim",
+    "build",
+    "dequantize",
+    "quantize",
+]
