@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 
+from cinc_ref import _checks
 from cinc_ref._blas import one_blas_thread
 from cinc_ref.errors import DataError, NonFiniteError, OptionError
 from cinc_ref.flows import dequantize
@@ -156,12 +157,13 @@ def train(
 
 
 def _checked_images(flow, images, name):
-    images = np.asarray(images)
+    images = _checks.as_images(images)
     check_fits(images, flow.image_shape, name)
     if not len(images):
         raise DataError(f"{name} must hold at least one image; got shape {images.shape}")
-    extremes = np.array([images.min(), images.max()])
-    dequantize(extremes, flow.bins, np.random.default_rng(0))  # refuses what is not in the bins
+    for part in _checks.in_chunks(images):
+        extremes = np.array([part.min(), part.max()])
+        dequantize(extremes, flow.bins, np.random.default_rng(0))  # refuses what is not in the bins
     return images
 
 
