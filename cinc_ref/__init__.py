@@ -21,6 +21,7 @@ _HOME_OF = {
 }
 _SUBMODULES = (
     "bijections",
+    "comparison",
     "data",
     "errors",
     "evaluation",

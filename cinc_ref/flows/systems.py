@@ -16,6 +16,7 @@ from cinc_ref.bijections import (
     InvertibleConv,
     QuadCoupling,
 )
+from cinc_ref.bijections.conv import CORNER_BLOCKS
 from cinc_ref.errors import OptionError, ShapeError
 
 
@@ -82,6 +83,43 @@ def step_convolution(flow, seed):
         corner_block=flow.corner_block, dilation=flow.dilation, stable=flow.stable, seed=seed
     )
     return layer if flow.direction == "forward" else Inverse(layer)
+
+
+def variant(name):
+    """The options of `build` that a short name stands for.
+
+    Parameters
+    ----------
+    name : str
+        A system, and after hyphens what differs from its usual form: a corner block, "inverse".
+
+    Returns
+    -------
+    dict
+        With "system", "corner_block" and "direction".
+
+    Raises
+    ------
+    OptionError
+        For an unknown part of the name.
+
+    Examples
+    --------
+    >>> from cinc_ref.flows.systems import variant
+    >>> variant("cinc-plu")
+    {'system': 'cinc', 'corner_block': 'plu', 'direction': 'forward'}
+    """
+    system, *traits = name.split("-")
+    _check_name("system", system, SYSTEMS)
+    options = {
+        "system": system,
+        "corner_block": SYSTEMS[system].corner_block,
+        "direction": DIRECTIONS[0],
+    }
+    for trait in traits:
+        _check_name(f"what follows {system}-", trait, (*CORNER_BLOCKS, *DIRECTIONS))
+        options["direction" if trait in DIRECTIONS else "corner_block"] = trait
+    return options
 
 
 def build(

@@ -1,12 +1,14 @@
 """The trainings of the paper, with the settings of the released code, and what they would cost."""
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from inspect import signature
 
 import numpy as np
 
 from cinc_ref._blas import one_blas_thread
 from cinc_ref.errors import OptionError
+from cinc_ref.training.loop import train
 from cinc_ref.training.run import Run, advance
 from cinc_ref.training.settings import Settings
 from cinc_ref.training.state import State
@@ -157,25 +159,44 @@ def estimate(flow, images, **options):
     >>> found.steps, found.seconds == 4001 * found.step_seconds
     (4001, True)
     """
-    run = Run(flow, images, images, Settings(**DEFAULTS | options))
-    with one_blas_thread():
-        first = run.batch(0, run.rng(0))
-        layout, state = _start(run, first[:FEW])
-        bits = advance(run, layout, state)  # compiles
-        seconds = min(_seconds(run, layout, state) for _ in range(2))
-    return Estimate(seconds, options["steps"], bits)
+    seconds, bits = step_seconds(flow, images, repeat=2, **options)
+    return Estimate(min(seconds), options["steps"], bits)
 
 
 FEW = 16
-"""Images from which an estimate initializes."""
+"""Images from which the parameters are initialized where only the time matters."""
 
-DEFAULTS = {"minutes": None, "seed": 0, "evaluate_every": 1, "dtype": "float32"}
+DEFAULTS = {
+    name: parameter.default
+    for name, parameter in signature(train).parameters.items()
+    if name in {option.name for option in fields(Settings)}
+} | {"steps": 1}
 
 
-def _start(run, batch):
-    params = run.flow.init(run.rng(0), batch)
-    layout = Layout.of(params)
-    return layout, State.start(layout.vector(params))
+def step_seconds(flow, images, *, repeat, **options):
+    """Seconds of each of several steps of training, and the bits per dimension of the one before.
+
+    Parameters
+    ----------
+    flow : Flow
+    images : array_like of integers, shape (N, C, H, W)
+    repeat : int
+        How many steps are timed; the one before them compiles.
+    **options
+        Of `cinc_ref.train`.
+
+    Returns
+    -------
+    seconds : list of float
+    bits : float
+    """
+    run = Run(flow, images, images, Settings(**DEFAULTS | options))
+    with one_blas_thread():
+        params = flow.init(run.rng(0), run.batch(0, run.rng(0))[:FEW])
+        layout = Layout.of(params)
+        state = State.start(layout.vector(params))
+        bits = advance(run, layout, state)
+        return [_seconds(run, layout, state) for _ in range(repeat)], bits
 
 
 def _seconds(run, layout, state):
