@@ -2,6 +2,7 @@
 
 import json
 from itertools import product
+from pathlib import Path
 
 import autograd.numpy as anp
 import numpy as np
@@ -15,6 +16,7 @@ from cinc_ref.bijections.conv import CORNER_BLOCKS
 from cinc_ref.errors import IllConditionedWarning, OptionError, ShapeError
 from cinc_ref.evaluation import cast
 from cinc_ref.flows import COUPLINGS, DIRECTIONS, SYSTEMS
+from cinc_ref.flows.cost import cost
 from cinc_ref.flows.systems import step_convolution
 from cinc_ref.flows.trust import named_convolutions, worst_conditioned
 from cinc_ref.testing import check_bijection, check_density
@@ -117,6 +119,21 @@ def test_parameter_counts_are_those_of_the_theory(system):
     params = layer.init(np.random.default_rng(0), np.ones((1, 12, 2, 2)))
     stored = sum(leaf.size for leaf in _leaves(params))
     assert layer.count_parameters(12) == stored == rows[names.get(system, system)]
+
+
+def test_the_readme_shows_the_table_of_systems():
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    table = readme[readme.index("| system | convolution") :].split("\n\n")[0]
+    rows = {
+        cells[0].strip("`"): cells[1:]
+        for line in table.splitlines()[2:]
+        if (cells := [cell.strip() for cell in line.strip("|").split("|")])
+    }
+    assert list(rows) == list(SYSTEMS)
+    for name, (summary, corner_block, formula) in rows.items():
+        assert (summary, corner_block) == (SYSTEMS[name].summary, SYSTEMS[name].corner_block)
+        flow, params, _ = _flow(name, shape=(3, 4, 4), depth=1)
+        assert f"({cost(flow, params).convolution_parameters:,})" in formula
 
 
 def test_parameter_counts_written_out():

@@ -7,12 +7,12 @@ from cinc_ref.data.image_set import ImageSet
 from cinc_ref.errors import OptionError
 
 SMALLEST, LARGEST = 8, 32
-REGIONS = {
-    "train": ((0, 192), (256, 448), (512, 640)),
-    "validation": ((192, 256),),
-    "test": ((448, 512),),
-}
-"""Columns of each photograph, 640 wide, from which a part is cut: no two parts share a pixel."""
+WIDTH = 32
+HELD_OUT = {"validation": (64, 224, 384, 544), "test": (144, 304, 464, 608)}
+"""First columns of bands, 32 wide, of each photograph, which is 640 wide; training has the rest.
+
+No two parts share a pixel. The bands alternate, so that all parts see much the same things.
+"""
 
 OVERLAP = 4
 """Training patches start at every (side / 4)-th pixel; those of the other parts do not overlap."""
@@ -44,7 +44,7 @@ def patches(size=16):
     >>> from cinc_ref.data import image_set
     >>> images = image_set("patches", size=16)
     >>> images.image_shape, [len(part) for part in (images.train, images.validation, images.test)]
-    ((3, 16, 16), [24514, 208, 208])
+    ((3, 16, 16), [14832, 416, 416])
     """
     if not isinstance(size, int | np.integer) or not SMALLEST <= size <= LARGEST:
         raise OptionError(f"size must be an integer from {SMALLEST} to {LARGEST}; got {size!r}")
@@ -57,12 +57,23 @@ def patches(size=16):
             [
                 _cut(photograph[:, start:stop], size, size // OVERLAP if part == "train" else size)
                 for photograph in photographs
-                for start, stop in columns
+                for start, stop in regions
             ]
         )
-        for part, columns in REGIONS.items()
+        for part, regions in _regions(photographs[0].shape[1]).items()
     }
     return ImageSet("patches", **parts, bins=256)
+
+
+def _regions(width):
+    """(first, last + 1) of the columns from which each part is cut."""
+    held_out = {
+        part: [(start, start + WIDTH) for start in starts] for part, starts in HELD_OUT.items()
+    }
+    bands = sorted(band for bands in held_out.values() for band in bands)
+    starts, stops = [0, *(stop for _, stop in bands)], [*(start for start, _ in bands), width]
+    between = [(start, stop) for start, stop in zip(starts, stops, strict=True) if start < stop]
+    return {"train": between, **held_out}
 
 
 def _cut(region, size, stride):

@@ -1,6 +1,7 @@
 """The multi-scale flow and the systems that it is built for."""
 
 from cinc_ref.flows.dequantize import bits_per_dim, dequantize, quantize
+from cinc_ref.flows.latent import interpolate, temperature_sweep
 from cinc_ref.flows.multiscale import Flow
 from cinc_ref.flows.systems import COUPLINGS, DIRECTIONS, SYSTEMS, build
 
@@ -12,5 +13,7 @@ __all__ = [
     "bits_per_dim",
     "build",
     "dequantize",
+    "interpolate",
     "quantize",
+    "temperature_sweep",
 ]
