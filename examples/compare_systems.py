@@ -37,7 +37,7 @@ def kernel_of_ones(convolution):
 
 
 def matrix_of(layer):
-    """The matrix of the layer: the product of its convolutions' matrices, the first one rightmost."""
+    """The matrix of the layer: its convolutions' matrices multiplied, the first one rightmost."""
     product = np.eye(size[0] * size[1])
     for convolution in convolutions(layer):
         kernel, options = kernel_of_ones(convolution), convolution.geometry._asdict()

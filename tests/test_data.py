@@ -1,10 +1,13 @@
 """Image sets: real images as integers, in the shape that everything else takes."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_sample_images
 
-from cinc_ref.data import digits, image_set
+from cinc_ref.data import IMAGE_SETS, digits, image_set
 from cinc_ref.errors import OptionError
 
 
@@ -110,3 +113,10 @@ def test_fewer_bits_are_the_highest():
 def test_options_that_cannot_be(name, options, message):
     with pytest.raises(OptionError, match=message):
         image_set(name, **options)
+
+
+def test_the_readme_lists_every_image_set():
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    table = readme[readme.index("| name | images | `--path` |") :].split("\n\n")[0]
+    first_cells = " ".join(line.split("|")[1] for line in table.splitlines()[2:])
+    assert re.findall(r"`(\w+)`", first_cells) == list(IMAGE_SETS)
