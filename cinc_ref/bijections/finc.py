@@ -1,7 +1,7 @@
 """The convolution of FInC Flow: four groups of channels, each padded at a corner of its own."""
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import autograd.numpy as anp
 import numpy as np
@@ -106,6 +106,7 @@ class FincConv(Bijection):
         return shape
 
 
+@cache
 def _groups(channels):
     """(start, stop) of the channels of each group."""
     stops = np.cumsum([len(part) for part in np.array_split(np.arange(channels), 4)]).tolist()

@@ -82,12 +82,13 @@ def kept_result(job, out):
     if not path.exists():
         return None
     result = json.loads(path.read_text(encoding="utf-8"))
-    if result["job"] != asdict(job):
-        was, wanted = _first_difference(result["job"], asdict(job))
-        raise OptionError(
-            f"{path.parent} was made with {was}; got {wanted}: compare with the same options, or "
-            "choose another folder"
-        )
+    was = _flat(result["job"])
+    for name, wanted in _flat(asdict(job)).items():
+        if was.get(name) != wanted:
+            raise OptionError(
+                f"{path.parent} was made with {name} {was.get(name)}; got {wanted}: compare with "
+                "the same options, or choose another folder"
+            )
     return result
 
 
@@ -162,11 +163,9 @@ def _keep(result, folder):
     return result
 
 
-def _first_difference(was, wanted):
-    """The first entry that differs, as two texts."""
-    for name, value in wanted.items():
-        if was.get(name) != value:
-            if isinstance(value, dict) and isinstance(was.get(name), dict):
-                return _first_difference(was[name], dict.fromkeys(was[name]) | value)
-            return f"{name} {was.get(name)}", value
-    return "other options", "these"
+def _flat(entries):
+    """A dict with the entries of the dicts in it in their place."""
+    flat = {}
+    for name, value in entries.items():
+        flat |= value if isinstance(value, dict) else {name: value}
+    return flat
