@@ -38,6 +38,18 @@ def as_array(value):
     return value if isbox(value) else np.asarray(value)
 
 
+def as_images(images):
+    """An array; what reads its rows from the disk when it is indexed stays as it is."""
+    reads_rows = hasattr(images, "shape") and hasattr(images, "__getitem__")
+    return images if reads_rows and not isbox(images) else np.asarray(images)
+
+
+def in_chunks(images, rows=4096):
+    """Yield images a few thousand at a time, as arrays."""
+    for start in range(0, len(images), rows):
+        yield images[start : start + rows]
+
+
 def check_float(array, name):
     """Refuse anything but float32 and float64, in either byte order."""
     if array.dtype.newbyteorder("=") not in (np.float32, np.float64):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cinc_ref._checks import as_images
 from cinc_ref.errors import DataError, OptionError
 from cinc_ref.flows import dequantize
 from cinc_ref.training.loss import EVALUATION_BATCH
@@ -75,7 +76,7 @@ def evaluate(flow, params, images, *, draws=10, seed=0):
     (True, True)
     """
     began = time.perf_counter()
-    images = np.asarray(images)
+    images = as_images(images)
     for name, value, smallest in (("draws", draws, 1), ("seed", seed, 0)):
         if not isinstance(value, int | np.integer) or value < smallest:
             raise OptionError(f"{name} must be an integer >= {smallest}; got {value!r}")

@@ -82,6 +82,57 @@ def image_grid(images, *, columns=None, value_range=None, title=None, cmap="gray
     return figure
 
 
+def image_table(images, headings, *, value_range=None, cmap="gray"):
+    """Images in rows and columns, each column with a heading.
+
+    Parameters
+    ----------
+    images : array_like, shape (rows, columns, C, H, W)
+        C = 1 is drawn in grey, C = 3 as red, green and blue.
+    headings : sequence of str
+        One a column.
+    value_range, cmap
+        As for `image_grid`.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    ShapeError
+        If the images have another shape, or there is not one heading a column.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> images = np.random.default_rng(0).uniform(size=(2, 3, 1, 8, 8))
+    >>> figure = image_table(images, ["0", "0.5", "1"])
+    >>> [label.get_text() for label in figure.axes[0].get_xticklabels()]
+    ['0', '0.5', '1']
+    """
+    images, headings = np.asarray(images), list(headings)
+    if images.ndim != 5 or images.shape[1] != len(headings):
+        raise ShapeError(
+            f"images must have shape (rows, {len(headings)}, C, H, W), one heading a column; "
+            f"got {images.shape}"
+        )
+    columns = len(headings)
+    figure = image_grid(
+        images.reshape(-1, *images.shape[2:]), columns=columns, value_range=value_range, cmap=cmap
+    )
+    width, height = figure.get_size_inches()
+    figure.set_size_inches(width, height + 0.35)
+    axes = figure.axes[0]
+    axes.set_axis_on()
+    axes.set_yticks([])
+    pitch = images.shape[4] + max(1, images.shape[4] // 10)
+    axes.set_xticks(np.arange(columns) * pitch + (images.shape[4] - 1) / 2, headings)
+    axes.tick_params(top=False, bottom=False, labeltop=True, labelbottom=False, labelcolor=INK)
+    axes.spines[:].set_visible(False)
+    return figure
+
+
 def inverse_figure(images, convolved, inverted, *, names=("image", "convolution", "exact inverse")):
     """One row an image: the image, its convolution, the inverse of that, and the error left.
 

@@ -56,7 +56,9 @@ def test_without_a_command_it_helps(capsys):
     assert run(capsys) == run(capsys, "--help")
 
 
-@pytest.mark.parametrize("command", ["demo", "verify", "train", "sample", "evaluate"])
+@pytest.mark.parametrize(
+    "command", ["demo", "verify", "train", "sample", "evaluate", "interpolate", "compare"]
+)
 def test_every_command_has_help(capsys, command):
     code, out, err = run(capsys, command, "--help")
     assert (code, err) == (0, "")

@@ -1,7 +1,11 @@
 """Image sets: real images as integers, in the shape that everything else takes."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
+from sklearn.datasets import load_sample_images
 
 from cinc_ref.data import IMAGE_SETS, digits, image_set
 from cinc_ref.errors import OptionError
@@ -38,9 +42,11 @@ def test_the_digits_are_split_as_the_readme_says():
     assert len(digit_set.test) == 180
 
 
-@pytest.mark.parametrize("name", IMAGE_SETS)
-def test_every_image_set_holds_levels_within_its_bins(name):
-    images = image_set(name)
+@pytest.mark.parametrize(
+    "name, options", [("digits", {}), ("patches", {}), ("patches", {"size": 9})]
+)
+def test_every_image_set_holds_levels_within_its_bins(name, options):
+    images = image_set(name, **options)
     assert images.name == name
     for part in (images.train, images.validation, images.test):
         assert part.shape[1:] == images.image_shape
@@ -49,5 +55,68 @@ def test_every_image_set_holds_levels_within_its_bins(name):
 
 
 def test_an_unknown_image_set_lists_the_known_ones():
-    with pytest.raises(OptionError, match=r"one of digits.*'nonsense'"):
+    with pytest.raises(OptionError, match=r"one of digits, patches, cifar10.*'nonsense'"):
         image_set("nonsense")
+
+
+@pytest.mark.parametrize("size", [8, 16, 32])
+def test_patches_are_pieces_of_the_photographs_and_the_parts_share_no_pixel(size):
+    images = image_set("patches", size=size)
+    assert images.image_shape == (3, size, size)
+    photographs = load_sample_images().images
+    columns = {}
+    for part in ("train", "validation", "test"):
+        patches = getattr(images, part)
+        seen = [_columns_of(patch, photographs) for patch in patches[:: max(1, len(patches) // 8)]]
+        columns[part] = set().union(*seen)
+    assert not columns["train"] & columns["validation"]
+    assert not columns["train"] & columns["test"]
+    assert not columns["validation"] & columns["test"]
+
+
+def _columns_of(patch, photographs):
+    """The columns of the photographs where this patch occurs."""
+    size = patch.shape[1]
+    found = set()
+    for photograph in photographs:
+        planes = photograph.transpose(2, 0, 1)
+        for row, column in np.argwhere((photograph == patch[:, 0, 0]).all(axis=2)):
+            window = planes[:, row : row + size, column : column + size]
+            if window.shape == patch.shape and (window == patch).all():
+                found |= set(range(column, column + size))
+    assert found
+    return found
+
+
+def test_fewer_bits_are_the_highest():
+    whole, few = image_set("patches"), image_set("patches", n_bits=5)
+    assert few.bins == 32
+    assert np.array_equal(few.train, whole.train // 8)
+    assert np.array_equal(few.test, whole.test // 8)
+    for bits in (0, 9, 2.5):
+        with pytest.raises(OptionError, match=f"n_bits must be.*{bits}"):
+            image_set("patches", n_bits=bits)
+    with pytest.raises(OptionError, match="digits with 17 levels"):
+        image_set("digits", n_bits=3)
+
+
+@pytest.mark.parametrize(
+    "name, options, message",
+    [
+        ("digits", {"path": "there"}, "digits has no option path; got 'there'"),
+        ("cifar10", {}, "cifar10 needs path"),
+        ("patches", {"size": 7}, "size must be an integer from 8 to 32; got 7"),
+        ("folder", {"path": ".", "channels": 2}, "channels must be 1 or 3; got 2"),
+        ("folder", {"path": ".", "size": 0}, "size must be an integer >= 1; got 0"),
+    ],
+)
+def test_options_that_cannot_be(name, options, message):
+    with pytest.raises(OptionError, match=message):
+        image_set(name, **options)
+
+
+def test_the_readme_lists_every_image_set():
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    table = readme[readme.index("| name | images | `--path` |") :].split("\n\n")[0]
+    first_cells = " ".join(line.split("|")[1] for line in table.splitlines()[2:])
+    assert re.findall(r"`(\w+)`", first_cells) == list(IMAGE_SETS)

@@ -1,11 +1,14 @@
 """Training, sampling and evaluating from the command line, on a few digits with a tiny flow."""
 
+import json
+import re
 import shlex
 import signal
 
 import numpy as np
 import pytest
 from commands import assert_one_line_error, few_digits, run
+from PIL import Image
 
 import cinc_ref as cr
 from cinc_ref.__main__ import main
@@ -63,6 +66,15 @@ def test_train_prints_where_the_model_is_and_how_good(capsys, tmp_path):
     assert "bits/dim" in err  # the progress bar
 
 
+def test_train_takes_every_option_of_a_system(capsys, tmp_path):
+    options = ("--system", "emerging", "--direction", "inverse", "--dilation", 2, "--stable")
+    code, out, _ = run(capsys, "train", "--out", tmp_path, *FLOW, *options, "--steps", 1)
+    assert code == 0
+    assert "emerging (triangular corner, stable, inverse flow, dilation 2) with affine" in out
+    flow, _ = cr.load(tmp_path / "best.npz")
+    assert (flow.system, flow.direction, flow.dilation) == ("emerging", "inverse", 2)
+
+
 def test_train_takes_two_minutes_if_nothing_is_said(capsys, monkeypatch, tmp_path):
     given = {}
 
@@ -103,6 +115,64 @@ def test_ctrl_c_says_how_to_go_on_and_going_on_gives_the_same(capsys, monkeypatc
     assert_same_files(folder / "best.npz", model / "best.npz")
 
 
+def test_the_command_to_resume_repeats_flags(capsys, monkeypatch, tmp_path):
+    def advance_and_interrupt(run, layout, state):
+        signal.raise_signal(signal.SIGINT)
+        return advance(run, layout, state)
+
+    advance = loop.advance
+    options = (*OPTIONS, "--stable", "--flip", "--optimizer", "adamax", "--beta2", 0.99)
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "advance", advance_and_interrupt)
+        _, out, _ = run(capsys, "train", "--out", tmp_path, *options)
+    code, out, _ = run(capsys, *shlex.split(out.splitlines()[-1])[3:])
+    assert code == 0 and "Finished 4 steps." in out
+    assert cr.load(tmp_path / "best.npz")[0].stable
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """A folder of pictures in three parts."""
+    rng = np.random.default_rng(0)
+    for part in ("train", "validation", "test"):
+        (tmp_path / "pictures" / part).mkdir(parents=True)
+        for k in range(4):
+            pixels = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "pictures" / part / f"{k}.png")
+    return tmp_path / "pictures"
+
+
+def test_images_of_the_user_are_trained_on_and_judged(capsys, tmp_path, pictures):
+    data = ("--data", "folder", "--path", pictures)
+    options = ("--size", 4, "--channels", 1, "--n-bits", 5, "--steps", 1)
+    code, _, _ = run(capsys, "train", *data, "--out", tmp_path / "run", *FLOW, *options)
+    assert code == 0
+    flow, _ = cr.load(tmp_path / "run" / "best.npz")
+    assert (flow.image_shape, flow.bins) == ((1, 4, 4), 32)
+    code, out, _ = run(capsys, "evaluate", tmp_path / "run", *data)
+    assert code == 0 and "4 test images of folder" in out
+
+
+def test_a_preset_tells_what_the_whole_would_take(capsys, pictures, tmp_path):
+    small = ("--depth", 1, "--width", 4, "--levels", 2, "--size", 8)
+    given = ("train", "--preset", "paper-galaxy", "--path", pictures, *small)
+    code, out, _ = run(capsys, *given)
+    assert code == 0
+    assert "cinc (triangular corner) with quad coupling, 2 levels of 1 steps, width 4" in out
+    assert "4 images of folder" in out
+    assert re.search(r"s a step, 4,001 steps: .* on one core", out)
+    assert "To train, give --minutes or --steps, and --out." in out
+    code, _, err = run(capsys, *given, "--steps", 1)
+    assert code == 2 and "--out" in err
+    code, out, _ = run(capsys, *given, "--steps", 2, "--beta1", 0.8, "--out", tmp_path / "run")
+    assert code == 0 and "4,001 steps" in out and "Finished 2 steps." in out
+    with np.load(tmp_path / "run" / "last.npz") as file:
+        saved = json.loads(file["header"].tobytes())["run"]
+    expected = {"optimizer": "adamax", "beta1": 0.8, "beta2": 0.0, "learning_rate": 1e-3}
+    expected |= {"schedule": "constant", "clip": None, "dropout": 0.0, "warmup": 10, "steps": 2}
+    assert {name: saved[name] for name in expected} == expected
+
+
 def test_a_folder_that_holds_a_run_is_not_overwritten(capsys, model):
     before = (model / "best.npz").read_bytes()
     code, _, err = run(capsys, "train", "--out", model, *OPTIONS)
@@ -125,7 +195,15 @@ def test_resuming_with_other_options_is_refused(capsys, model):
         (["--system", "nonsense"], "cinc"),
         (["--coupling", "nonsense"], "additive, affine, quad"),
         (["--corner-block", "nonsense"], "unit, triangular, plu, dense"),
+        (["--direction", "nonsense"], "forward, inverse"),
         (["--data", "nonsense"], "digits"),
+        (["--data", "cifar10"], "cifar10 needs path (--path)"),
+        (["--data", "cifar10", "--path", "nowhere"], "nowhere is missing"),
+        (["--path", "somewhere"], "digits has no option path"),
+        (["--n-bits", 3], "digits with 17 levels"),
+        (["--preset", "nonsense"], "paper-cifar10, paper-imagenet32"),
+        (["--optimizer", "sgd"], "adam, adamax"),
+        (["--schedule", "linear"], "cosine, constant"),
         (["--levels", 4], "divisible by 16"),
         (["--data", "colours", "--levels", 3], "(3, 4, 4)"),
         (["--steps", 0], "steps must be"),

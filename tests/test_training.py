@@ -21,13 +21,21 @@ from cinc_ref.errors import (
     OptionError,
     OutputError,
 )
-from cinc_ref.flows import build
-from cinc_ref.training import load, save, train
+from cinc_ref.flows import build, quantize
+from cinc_ref.training import container, load, save, train
 from cinc_ref.training.diagnosis import first_culprit
 from cinc_ref.training.dropout import drop_units
 from cinc_ref.training.interrupt import interruptible
 from cinc_ref.training.loss import bits_and_gradient, evaluate, mean_bits
-from cinc_ref.training.optimizer import adam, clip, learning_rate, norm, update_average
+from cinc_ref.training.optimizer import (
+    OPTIMIZERS,
+    adam,
+    adamax,
+    clip,
+    learning_rate,
+    norm,
+    update_average,
+)
 from cinc_ref.training.run import VALIDATION, Run
 from cinc_ref.training.settings import Settings
 from cinc_ref.training.tree import Layout, named_leaves
@@ -220,6 +228,38 @@ def test_the_first_step_of_adam_has_the_length_of_the_rate():
     assert np.allclose(parameters, [-0.25, 0.25, -0.25], rtol=1e-4)  # epsilon over 1e-3
 
 
+def textbook_adamax(parameter, gradients, rate, beta1, beta2):
+    """Algorithm 2 of Kingma and Ba on one number."""
+    m = u = 0.0
+    for t, g in enumerate(gradients, start=1):
+        m = beta1 * m + (1 - beta1) * g
+        u = max(beta2 * u, abs(g))
+        parameter -= rate / (1 - beta1**t) * m / u
+    return parameter
+
+
+def test_adamax_is_the_textbook_algorithm():
+    rng = np.random.default_rng(0)
+    gradients = rng.normal(size=(20, 5)) * rng.uniform(0.01, 10, 20)[:, None]
+    start = rng.normal(size=5)
+    parameters, moments = start.copy(), np.zeros((2, 5))
+    for step, gradient in enumerate(gradients, start=1):
+        adamax(parameters, gradient, moments, step, 0.1, 0.8, 0.7)
+    expected = [
+        textbook_adamax(p, g, 0.1, 0.8, 0.7) for p, g in zip(start, gradients.T, strict=True)
+    ]
+    np.testing.assert_allclose(parameters, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_optimizers_keep_float32_and_survive_a_gradient_of_zero(name):
+    parameters, moments = np.ones(3, np.float32), np.zeros((2, 3), np.float32)
+    before = parameters
+    OPTIMIZERS[name](parameters, np.array([0, 1, -1], np.float32), moments, 1, 0.1, 0.9, 0.0)
+    assert parameters is before and parameters.dtype == np.float32
+    np.testing.assert_allclose(parameters, [1, 0.9, 1.1], rtol=1e-5)
+
+
 def test_clipping_bounds_the_norm_and_keeps_the_direction():
     gradient = np.array([3.0, 4.0])
     clip(gradient, norm(gradient), 1.0)
@@ -239,6 +279,12 @@ def test_the_learning_rate_rises_then_falls_to_zero():
     assert np.all(np.diff(rates[:10]) > 0) and np.all(np.diff(rates[10:]) < 0)
     assert max(rates) < 2 and rates[-1] == 0
     assert learning_rate(2.0, 0, 0, 0.5) == 1
+
+
+def test_the_constant_schedule_stays_after_the_warm_up():
+    rates = [learning_rate(2.0, step, 10, step / 100, "constant") for step in range(101)]
+    np.testing.assert_allclose(rates[:10], np.linspace(0.2, 2, 10))
+    assert rates[9:] == [2.0] * 92
 
 
 def test_the_average_is_a_weighted_mean_of_all_parameters_seen():
@@ -280,6 +326,50 @@ def test_an_epoch_shows_no_image_twice_and_epochs_differ(batch_size):
     assert len(set(first)) == len(first) == per_epoch * run.batch_size
     assert first != second
     assert first == epoch(0)
+
+
+def test_flipped_images_are_mirrored_left_to_right_about_half_of_the_time():
+    images = np.random.default_rng(0).integers(0, 250, (9, 2, 3, 4)).astype(np.uint8)
+    before = images.copy()
+    flow = type("Flow", (), {"bins": 256})
+    run = Run(flow, images, images, settings(flip=True))
+    plain = {image.tobytes() for image in images}
+    mirrored = {image[:, :, ::-1].tobytes() for image in images}
+    kept = []
+    for step in range(12):
+        for image in quantize(run.batch(step, run.rng(2, step)), 256):
+            assert (image.tobytes() in plain) != (image.tobytes() in mirrored)
+            kept.append(image.tobytes() in plain)
+    assert 0.3 < np.mean(kept) < 0.7
+    assert np.array_equal(images, before)
+
+
+def test_a_run_from_before_an_option_is_resumed(finished, tmp_path, monkeypatch):
+    """The saved settings of older versions lack what was not yet an option."""
+    removed = set()
+
+    def write_as_before(path, header, arrays):
+        if "run" in header:
+            removed.update(Settings.later_options())
+            kept = header["run"].items()
+            header = {**header, "run": {k: v for k, v in kept if k not in removed}}
+        write(path, header, arrays)
+
+    write = container.write
+    with monkeypatch.context() as patch:
+        patch.setattr(container, "write", write_as_before)
+        fit(out=tmp_path)
+    assert {"beta1", "beta2", "schedule", "flip"} <= removed
+    assert leaves_equal(fit(out=tmp_path, resume=True).params, finished.params)
+    with pytest.raises(OptionError, match="was trained with flip False; got True"):
+        fit(out=tmp_path, resume=True, flip=True)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_every_optimizer_trains(optimizer):
+    result = fit(optimizer=optimizer, steps=30, beta2=0.9, schedule="constant", flip=True)
+    assert result.best_bits < result.history[0]["validation"] - 0.05
+    assert result.history[-1]["learning_rate"] == OPTIONS["learning_rate"]
 
 
 def test_every_use_has_random_numbers_of_its_own():
@@ -552,7 +642,11 @@ def test_validation_that_is_not_finite_is_an_error(monkeypatch):
         ({"polyak": -0.1}, "polyak must be"),
         ({"clip": -1}, "clip must be"),
         ({"patience": True}, "patience must be"),
-        ({"optimizer": "sgd"}, "optimizer must be one of adam; got 'sgd'"),
+        ({"optimizer": "sgd"}, "optimizer must be one of adam, adamax; got 'sgd'"),
+        ({"schedule": "linear"}, "schedule must be one of cosine, constant; got 'linear'"),
+        ({"beta1": 1.0}, "beta1 must be a number >= 0 and < 1; got 1.0"),
+        ({"beta2": -0.1}, "beta2 must be a number >= 0 and < 1; got -0.1"),
+        ({"flip": "yes"}, "flip must be True or False; got 'yes'"),
     ],
 )
 def test_impossible_options_are_refused(options, message):

@@ -5,6 +5,8 @@ from cinc_ref.bijections.base import Bijection
 from cinc_ref.bijections.chain import Chain
 from cinc_ref.bijections.conv import InvertibleConv
 from cinc_ref.bijections.coupling import AdditiveCoupling, AffineCoupling, QuadCoupling
+from cinc_ref.bijections.emerging import EmergingConv
+from cinc_ref.bijections.finc import FincConv
 from cinc_ref.bijections.inverse import Inverse
 from cinc_ref.bijections.squeeze import Squeeze
 
@@ -14,6 +16,8 @@ __all__ = [
     "AffineCoupling",
     "Bijection",
     "Chain",
+    "EmergingConv",
+    "FincConv",
     "Inverse",
     "InvertibleConv",
     "QuadCoupling",

@@ -119,6 +119,14 @@ class Bijection:
     def _init(self, rng, x):
         return {}
 
+    def _steps(self, params):
+        """The layers that this one applies one after the other, and their parameters; or none."""
+        return ()
+
+    def _convolutions(self, params):
+        """(convolution, its parameters, its channels as (start, stop)) of those side by side."""
+        return ()
+
 
 def per_image(log_det, images):
     """One log-determinant that holds for every image, as the array of shape (N,)."""

@@ -32,6 +32,9 @@ class Chain(Bijection):
     def __post_init__(self):
         object.__setattr__(self, "layers", tuple(self.layers))
 
+    def _steps(self, params):
+        return tuple(zip(self.layers, params, strict=True))
+
     def _init(self, rng, x):
         params = []
         for layer in self.layers:

@@ -16,6 +16,7 @@ from cinc_ref.primitives.corner import check_corner_invertible, log_abs_det
 from cinc_ref.primitives.stable import stable_taps
 
 CORNER_BLOCKS = ("unit", "triangular", "plu", "dense")
+TRIANGLES = ("lower", "upper")
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,9 @@ class InvertibleConv(Bijection):
         Keep the inverse bounded for every parameter value: the taps are mapped smoothly so that
         the sum of ||B^-1 K_ab||_2 over the taps other than B stays below 0.95. Then
         ||M^-1||_2 <= 20 ||B^-1||_2 on images of every size.
+    triangle : {"lower", "upper"}
+        Which triangle of a "unit" or "triangular" B is free: whether a channel reads those before
+        it or those after it.
 
     References
     ----------
@@ -76,12 +80,14 @@ class InvertibleConv(Bijection):
     anchor: tuple[int, int] | None = None
     seed: int = 0
     stable: bool = False
+    triangle: str = "lower"
 
     def __post_init__(self):
-        if self.corner_block not in CORNER_BLOCKS:
-            raise OptionError(
-                f"corner_block must be one of {', '.join(CORNER_BLOCKS)}; got {self.corner_block!r}"
-            )
+        for name, known in (("corner_block", CORNER_BLOCKS), ("triangle", TRIANGLES)):
+            if getattr(self, name) not in known:
+                raise OptionError(
+                    f"{name} must be one of {', '.join(known)}; got {getattr(self, name)!r}"
+                )
         height, width = np.broadcast_to(self.kernel_size, 2).tolist()
         if not all(isinstance(side, int) and side >= 1 for side in (height, width)):
             raise OptionError(f"kernel_size must be integers >= 1; got {self.kernel_size!r}")
@@ -138,12 +144,14 @@ class InvertibleConv(Bijection):
             return params["corner"]
         diagonal, lower, upper = _triangles(channels)
         square = (channels, channels)
+        one = np.eye(channels, dtype=_checks.plain(params["taps"]).dtype)
+        if self.corner_block in ("unit", "triangular"):
+            free = {"lower": lower, "upper": upper}[self.triangle]
+            strict = scatter(params[self.triangle], free, square)
+            if self.corner_block == "unit":
+                return one + strict
+            return scatter(anp.exp(params["log_diagonal"]), diagonal, square) + strict
         strictly_lower = scatter(params["lower"], lower, square)
-        one = np.eye(channels, dtype=_checks.plain(params["lower"]).dtype)
-        if self.corner_block == "unit":
-            return one + strictly_lower
-        if self.corner_block == "triangular":
-            return scatter(anp.exp(params["log_diagonal"]), diagonal, square) + strictly_lower
         permutation, _, _, signs = _rotation(self.seed, channels)
         pivots = signs.astype(one.dtype) * anp.exp(params["log_diagonal"])
         u = scatter(pivots, diagonal, square) + scatter(params["upper"], upper, square)
@@ -163,7 +171,7 @@ class InvertibleConv(Bijection):
         noise = 0.1 / np.sqrt(channels * (self._other_taps + 1))
         params = {"taps": noise * rng.normal(size=(channels, channels, self._other_taps))}
         if self.corner_block in ("unit", "triangular"):
-            params["lower"] = noise * rng.normal(size=len(lower))
+            params[self.triangle] = noise * rng.normal(size=len(lower))
         if self.corner_block == "triangular":
             params["log_diagonal"] = np.zeros(channels)
         if self.corner_block == "plu":
@@ -187,6 +195,9 @@ class InvertibleConv(Bijection):
 
     def _channels_of(self, params):
         return len(params["taps"])
+
+    def _convolutions(self, params):
+        return ((self, params, (0, len(params["taps"]))),)
 
 
 @cache

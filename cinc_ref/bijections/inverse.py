@@ -29,6 +29,12 @@ class Inverse(Bijection):
     def _init(self, rng, x):
         return self.layer.init(rng, x.reshape(len(x), *self.layer._input_shape(x.shape[1:])))
 
+    def _steps(self, params):
+        return tuple((Inverse(layer), own) for layer, own in reversed(self.layer._steps(params)))
+
+    def _convolutions(self, params):
+        return self.layer._convolutions(params)
+
     def _forward(self, params, x):
         return self.layer.inverse(params, x)
 

@@ -6,8 +6,10 @@ import typer
 
 import cinc_ref
 from cinc_ref._blas import one_blas_thread
+from cinc_ref.cli.compare import compare
 from cinc_ref.cli.demo import demo
 from cinc_ref.cli.evaluate import evaluate
+from cinc_ref.cli.interpolate import interpolate
 from cinc_ref.cli.printing import say
 from cinc_ref.cli.sample import sample
 from cinc_ref.cli.train import train
@@ -39,5 +41,5 @@ def _options(
     context.with_resource(one_blas_thread())  # until the command has ended
 
 
-for command in (demo, verify, train, sample, evaluate):
+for command in (demo, verify, train, sample, evaluate, interpolate, compare):
     app.command()(command)

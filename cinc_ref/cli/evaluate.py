@@ -4,9 +4,8 @@ from typing import Annotated
 
 import typer
 
-from cinc_ref.cli.models import Data, Model, check_fits, describe, load_model
+from cinc_ref.cli.models import Data, DataPath, Model, describe, images_for, load_model
 from cinc_ref.cli.printing import figures, levels, say
-from cinc_ref.data import image_set
 from cinc_ref.evaluation import evaluate as evaluate_flow
 from cinc_ref.flows.trust import worst_conditioned
 
@@ -14,6 +13,7 @@ from cinc_ref.flows.trust import worst_conditioned
 def evaluate(
     model: Model,
     data: Data = "digits",
+    path: DataPath = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the noise.")] = 0,
 ):
     """Judge a trained model by the test images, which it has never seen.
@@ -23,8 +23,7 @@ def evaluate(
     back when it goes through the whole flow and back.
     """
     flow, params = load_model(model)
-    images = image_set(data)
-    check_fits(flow, images)
+    images = images_for(flow, data, path)
     found = evaluate_flow(flow, params, images.test, seed=seed)
     layer, condition, digits = worst_conditioned(flow, params)
     say(describe(flow))

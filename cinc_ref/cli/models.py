@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from cinc_ref.data import IMAGE_SETS
+from cinc_ref.data import IMAGE_SETS, image_set
+from cinc_ref.data.sets import options_of
 from cinc_ref.errors import CheckpointError, DataError
 from cinc_ref.training import load
 
@@ -19,6 +20,14 @@ Data = Annotated[
     str, typer.Option(metavar="NAME", help=f"Images, one of: {', '.join(IMAGE_SETS)}.")
 ]
 
+DataPath = Annotated[
+    Path | None,
+    typer.Option(
+        "--path", help="File or folder of the images, for data that is not bundled.",
+        show_default=False,
+    ),
+]  # fmt: skip
+
 
 def load_model(path):
     """Flow and parameters from a file, or from the best model in a folder."""
@@ -30,6 +39,18 @@ def load_model(path):
     raise CheckpointError(
         f"{path} holds no model: expected {' or '.join(MODEL_FILES)} in it; give a run's --out"
     )
+
+
+def images_for(flow, data, path):
+    """The image set, brought to the model's size, channels and levels as far as it can be."""
+    channels, size, _ = flow.image_shape
+    known = options_of(data) if data in IMAGE_SETS else ()
+    fitting = {"size": size, "channels": channels}
+    images = image_set(data, path=path, **{k: v for k, v in fitting.items() if k in known})
+    if flow.bins < images.bins == 256 and flow.bins.bit_count() == 1:
+        images = images.with_bits(flow.bins.bit_length() - 1)
+    check_fits(flow, images)
+    return images
 
 
 def check_fits(flow, images):
@@ -45,8 +66,11 @@ def check_fits(flow, images):
 
 def describe(flow):
     """One line about a model."""
-    stable = ", stable" if flow.stable else ""
+    traits = [f"{flow.corner_block} corner"]
+    traits += ["stable"] if flow.stable else []
+    traits += ["inverse flow"] if flow.direction == "inverse" else []
+    traits += [f"dilation {flow.dilation}"] if flow.dilation > 1 else []
     return (
-        f"{flow.system} ({flow.corner_block} corner{stable}) with {flow.coupling} coupling, "
+        f"{flow.system} ({', '.join(traits)}) with {flow.coupling} coupling, "
         f"{flow.levels} levels of {flow.depth} steps, width {flow.width}"
     )

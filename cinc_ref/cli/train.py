@@ -11,25 +11,61 @@ import typer
 from cinc_ref import flows
 from cinc_ref._output import writing
 from cinc_ref.bijections.conv import CORNER_BLOCKS
-from cinc_ref.cli.models import Data, describe
+from cinc_ref.cli.models import Data, DataPath, describe
 from cinc_ref.cli.printing import figures, say
 from cinc_ref.data import image_set
 from cinc_ref.evaluation import evaluate
 from cinc_ref.training import train as train_flow
+from cinc_ref.training.optimizer import OPTIMIZERS, SCHEDULES
+from cinc_ref.training.presets import PRESETS, estimate
+from cinc_ref.training.presets import preset as find_preset
 
 MINUTES = 2.0
 DEFAULTS = {
     name: parameter.default for name, parameter in inspect.signature(train_flow).parameters.items()
 }
+DATA_OPTIONS = ("path", "size", "channels", "n_bits")
+MODEL_OPTIONS = [
+    name
+    for name in inspect.signature(flows.build).parameters
+    if name not in ("image_shape", "bins")
+]
 MODEL, TRAINING = "Model", "Training"  # panels of --help
 
 
 def train(
     context: typer.Context,
     out: Annotated[
-        Path, typer.Option(help="Folder that receives the model; it must hold no other run.")
-    ],
+        Path | None,
+        typer.Option(
+            help="Folder that receives the model; it must hold no other run. Needed to train.",
+            show_default=False,
+        ),
+    ] = None,
     data: Data = "digits",
+    path: DataPath = None,
+    size: Annotated[
+        int | None,
+        typer.Option(help="Side of a patch or of a folder's pictures.", show_default=False),
+    ] = None,
+    channels: Annotated[
+        int | None,
+        typer.Option(help="Of a folder's pictures: 1 (grey) or 3.", show_default=False),
+    ] = None,
+    n_bits: Annotated[
+        int | None,
+        typer.Option(help="Keep so many of the bits of 8-bit images.", show_default=False),
+    ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Data, model and training as the paper has them, but for the options given; one "
+            f"of: {', '.join(PRESETS)}. Without --minutes and --steps it makes two steps and tells "
+            "how long the whole would take.",
+            show_default=False,
+        ),
+    ] = None,
     system: Annotated[
         str,
         typer.Option(
@@ -47,14 +83,28 @@ def train(
         ),
     ] = "quad",
     corner_block: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="NAME",
             help="The kernel's tap that reads the pixel itself, one of: "
-            f"{', '.join(CORNER_BLOCKS)}.",
+            f"{', '.join(CORNER_BLOCKS)}; by default that of the system.",
+            show_default=False,
             rich_help_panel=MODEL,
         ),
-    ] = "triangular",
+    ] = None,
+    direction: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Whether the convolution runs towards the latent or towards the image, one of: "
+            f"{', '.join(flows.DIRECTIONS)}.",
+            rich_help_panel=MODEL,
+        ),
+    ] = "forward",
+    dilation: Annotated[
+        int,
+        typer.Option(min=1, help="Between neighbouring taps.", rich_help_panel=MODEL),
+    ] = 1,
     stable: Annotated[
         bool,
         typer.Option(
@@ -119,6 +169,43 @@ def train(
     learning_rate: Annotated[
         float, typer.Option(help="At its peak.", rich_help_panel=TRAINING)
     ] = DEFAULTS["learning_rate"],
+    optimizer: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", help=f"One of: {', '.join(OPTIMIZERS)}.", rich_help_panel=TRAINING
+        ),
+    ] = DEFAULTS["optimizer"],
+    beta1: Annotated[
+        float, typer.Option(help="Decay of its first moment.", rich_help_panel=TRAINING)
+    ] = DEFAULTS["beta1"],
+    beta2: Annotated[
+        float, typer.Option(help="Decay of its second moment.", rich_help_panel=TRAINING)
+    ] = DEFAULTS["beta2"],
+    warmup: Annotated[
+        int,
+        typer.Option(min=0, help="Steps in which the rate rises.", rich_help_panel=TRAINING),
+    ] = DEFAULTS["warmup"],
+    schedule: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help=f"What the rate does after that, one of: {', '.join(SCHEDULES)}.",
+            rich_help_panel=TRAINING,
+        ),
+    ] = DEFAULTS["schedule"],
+    polyak: Annotated[
+        float,
+        typer.Option(
+            help="Decay of the average of parameters that is evaluated and saved.",
+            rich_help_panel=TRAINING,
+        ),
+    ] = DEFAULTS["polyak"],
+    flip: Annotated[
+        bool,
+        typer.Option(
+            "--flip", help="Mirror images left to right at random.", rich_help_panel=TRAINING
+        ),
+    ] = False,
     dropout: Annotated[
         float,
         typer.Option(
@@ -136,34 +223,33 @@ def train(
     Ctrl-C stops after the step at hand, saves, and says how to go on. The folder --out receives
     best.npz (the model), last.npz (to resume from), history.json and loss.png.
     """
-    if minutes is None and steps is None:
-        minutes = MINUTES
-    images = image_set(data)
-    flow = flows.build(
-        system,
-        coupling,
-        images.image_shape,
-        levels=levels,
-        depth=depth,
-        width=width,
-        bins=images.bins,
-        corner_block=corner_block,
-        stable=stable,
-    )
+    only_estimate = preset is not None and minutes is None and steps is None
+    if out is None and not only_estimate:
+        raise typer.BadParameter("--out is missing: the folder that receives the model")
+    options, given = dict(context.params), _given(context)
+    wanted = None if preset is None else find_preset(preset)
+    if wanted:
+        _fill(options, given, {"data": wanted.data, **wanted.data_options, **wanted.model})
+    images = image_set(options["data"], **{name: options[name] for name in DATA_OPTIONS})
+    shape = {"image_shape": images.image_shape, "bins": images.bins}
+    flow = flows.build(**shape, **{name: options[name] for name in MODEL_OPTIONS})
     say(f"{describe(flow)}; {len(images.train):,} images of {images.name}")
+    if wanted:
+        training = wanted.training(
+            len(images.train), options["batch_size"] if "batch_size" in given else None
+        )
+        _fill(options, {*given, "steps"}, training)
+        settings = {name: options[name] for name in training}
+        whole = estimate(flow, images.train, **settings | {"steps": training["steps"]})
+        say(str(whole))
+    if only_estimate:
+        say("To train, give --minutes or --steps, and --out.")
+        return
+    if minutes is None and steps is None:
+        options["minutes"] = MINUTES
+    settings = {name: options[name] for name in DEFAULTS if name in options}
     result = train_flow(
-        flow,
-        images.train,
-        images.validation,
-        minutes=minutes,
-        steps=steps,
-        seed=seed,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        dropout=dropout,
-        out=out,
-        resume=resume,
-        progress=True,
+        flow, images.train, images.validation, **settings | {"out": out, "progress": True}
     )
     _draw(result)
     if result.reason == "interrupted":
@@ -171,6 +257,20 @@ def train(
         say(f"  {_command_to_resume(context)}")
         raise typer.Exit(130)  # by custom, for a process that Ctrl-C ended
     _report(result, images)
+
+
+def _given(context):
+    """Names of the options that stand on the command line."""
+    return {
+        parameter.name
+        for parameter in context.command.params
+        if context.get_parameter_source(parameter.name).name == "COMMANDLINE"
+    }
+
+
+def _fill(options, given, values):
+    """Take over what was not given."""
+    options.update({name: value for name, value in values.items() if name not in given})
 
 
 def _report(result, images):
@@ -202,8 +302,9 @@ def _draw(result):
 def _command_to_resume(context):
     """The command that the user gave, with --resume."""
     words = ["python", "-m", "cinc_ref", "train"]
+    given = _given(context) - {"resume"}
     for parameter in context.command.params:
-        given = context.get_parameter_source(parameter.name).name == "COMMANDLINE"
-        if given and parameter.name != "resume":
-            words += [parameter.opts[0], str(context.params[parameter.name])]
+        if parameter.name in given:
+            words.append(parameter.opts[0])
+            words += [] if parameter.is_flag else [str(context.params[parameter.name])]
     return shlex.join([*words, "--resume"])

@@ -1,7 +1,19 @@
 """The multi-scale flow and the systems that it is built for."""
 
 from cinc_ref.flows.dequantize import bits_per_dim, dequantize, quantize
+from cinc_ref.flows.latent import interpolate, temperature_sweep
 from cinc_ref.flows.multiscale import Flow
-from cinc_ref.flows.systems import COUPLINGS, SYSTEMS, build
+from cinc_ref.flows.systems import COUPLINGS, DIRECTIONS, SYSTEMS, build
 
-__all__ = ["COUPLINGS", "SYSTEMS", "Flow", "bits_per_dim", "build", "dequantize", "quantize"]
+__all__ = [
+    "COUPLINGS",
+    "DIRECTIONS",
+    "SYSTEMS",
+    "Flow",
+    "bits_per_dim",
+    "build",
+    "dequantize",
+    "interpolate",
+    "quantize",
+    "temperature_sweep",
+]

@@ -10,7 +10,7 @@ from cinc_ref import _checks
 from cinc_ref.bijections import ActNorm, Chain, Squeeze
 from cinc_ref.errors import DataError, OptionError
 from cinc_ref.flows.dequantize import bits_per_dim, check_fits, dequantize
-from cinc_ref.flows.systems import COUPLINGS, SYSTEMS
+from cinc_ref.flows.systems import COUPLINGS, step_convolution
 from cinc_ref.flows.trust import stability_by_layer, watched_inverse
 from cinc_ref.primitives.arrays import batch_first, batch_last, take_channels
 from cinc_ref.primitives.network import add_bias, same_conv
@@ -46,6 +46,8 @@ class Flow:
     bins: int
     corner_block: str
     stable: bool
+    direction: str
+    dilation: int
 
     def config(self):
         """The arguments with which `build` makes this flow again, all of them JSON values."""
@@ -57,7 +59,7 @@ class Flow:
         coupling = COUPLINGS[self.coupling](width=self.width)
 
         def step(seed):
-            return Chain([ActNorm(), SYSTEMS[self.system](self, seed), coupling])
+            return Chain([ActNorm(), step_convolution(self, seed), coupling])
 
         return tuple(
             Chain([Squeeze(), *(step(level * self.depth + k) for k in range(self.depth))])

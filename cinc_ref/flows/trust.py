@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 
 from cinc_ref import _checks
-from cinc_ref.bijections import Chain, InvertibleConv
+from cinc_ref.bijections import Chain, Inverse
 from cinc_ref.errors import IllConditionedWarning
 from cinc_ref.primitives.trust import warn_unless_finite, warn_unless_trusted
 from cinc_ref.theory.conditioning import condition_and_digits, stability
@@ -16,10 +16,10 @@ def named_convolutions(flow, params):
     shape = flow.image_shape
     for level, chain in enumerate(flow.chains):
         shape = chain._output_shape(shape)
-        for place, layer, own in _leaf_layers(chain, params["levels"][level], ()):
-            if isinstance(layer, InvertibleConv):
-                kernel = _checks.plain(layer.kernel(own))
-                yield _name(level, place, layer), layer, kernel, shape[1:]
+        for name, layer, own in leaf_layers(chain, params["levels"][level], level):
+            for convolution, its, _ in layer._convolutions(own):
+                kernel = _checks.plain(convolution.kernel(its))
+                yield _convolution_name(name, convolution), convolution, kernel, shape[1:]
         shape = (shape[0] // 2, *shape[1:])
 
 
@@ -48,35 +48,52 @@ def watched_inverse(chain, params, y, level, check):
 
     With `check` every convolution is held to its residual and its digits as well.
     """
-    for place, layer, own in reversed(list(_leaf_layers(chain, params, ()))):
+    for name, layer, own in reversed(list(leaf_layers(chain, params, level))):
         x, _ = layer.inverse(own, y)
-        _look(_name(level, place, layer), layer, own, _checks.plain(x), _checks.plain(y), check)
+        _look(name, layer, own, _checks.plain(x), _checks.plain(y), check)
         y = x
     return y
+
+
+def leaf_layers(chain, params, level):
+    """Yield (name, layer, its parameters) of a level in order, going into all compositions.
+
+    The squeeze stands before step 1.
+    """
+    for k, (layer, own) in enumerate(chain._steps(params)):
+        step = f", step {k}" if k else ""
+        yield from _leaves(layer, own, f"level {level + 1}{step}, ")
 
 
 def _look(name, layer, params, x, y, check):
     if not np.isfinite(y).all():  # a layer before has been named
         return
-    if isinstance(layer, InvertibleConv):
-        kernel = _checks.plain(layer.kernel(params))
-        watch = warn_unless_trusted if check else lambda x, *rest: warn_unless_finite((x,), *rest)
-        watch(x, y, kernel, layer.geometry, name)
-    elif not np.isfinite(x).all():
-        message = f"the inverse of {name} is not finite in {x.dtype.name}, although its input is"
-        warnings.warn(IllConditionedWarning(message, name, np.inf, 0.0), stacklevel=5)
+    if isinstance(layer, Inverse) or not layer._convolutions(params):  # nothing is solved
+        if not np.isfinite(x).all():
+            message = (
+                f"the inverse of {name} is not finite in {x.dtype.name}, although its input is"
+            )
+            warnings.warn(IllConditionedWarning(message, name, np.inf, 0.0), stacklevel=5)
+        return
+    watch = warn_unless_trusted if check else lambda x, *rest: warn_unless_finite((x,), *rest)
+    for convolution, own, (start, stop) in layer._convolutions(params):
+        kernel = _checks.plain(convolution.kernel(own))
+        full_name = _convolution_name(name, convolution)
+        watch(x[:, start:stop], y[:, start:stop], kernel, convolution.geometry, full_name)
 
 
-def _leaf_layers(layer, params, place):
-    """Yield (place, layer, its parameters) in order, going into chains."""
-    if isinstance(layer, Chain):
-        for k, (inner, own) in enumerate(zip(layer.layers, params, strict=True)):
-            yield from _leaf_layers(inner, own, (*place, k))
-    else:
-        yield place, layer, params
+def _leaves(layer, params, step, owner=""):
+    """The leaves inside a layer, each under the name of the outermost layer that has one."""
+    own_name = type(layer.layer if isinstance(layer, Inverse) else layer).__name__
+    owner = owner or ("" if own_name == Chain.__name__ else own_name)
+    steps = layer._steps(params)
+    for inner, own in steps:
+        yield from _leaves(inner, own, step, owner)
+    if not steps:
+        yield step + owner, layer, params
 
 
-def _name(level, place, layer):
-    """What people call a layer: the squeeze stands before step 1."""
-    step = f", step {place[0]}" if len(place) > 1 else ""
-    return f"level {level + 1}{step}, {type(layer).__name__}"
+def _convolution_name(name, convolution):
+    """What people call a convolution: by its corner, where a layer has several."""
+    alone = name.endswith(type(convolution).__name__)
+    return name if alone else f"{name} {convolution.corner}"

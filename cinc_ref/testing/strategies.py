@@ -113,6 +113,8 @@ LAYERS = {  # name: (how it is made, channels at least, divisor of H and W)
     "AdditiveCoupling": (lambda: bijections.AdditiveCoupling(3), 2, 1),
     "AffineCoupling": (lambda: bijections.AffineCoupling(3), 2, 1),
     "QuadCoupling": (lambda: bijections.QuadCoupling(3), 4, 1),
+    "EmergingConv": (bijections.EmergingConv, 1, 1),
+    "FincConv": (lambda: bijections.FincConv(2), 4, 1),
     "InvertibleConv plu": (lambda: bijections.InvertibleConv(2, corner_block="plu"), 1, 1),
     "Squeeze and InvertibleConv": (
         lambda: bijections.Chain([bijections.Squeeze(), bijections.InvertibleConv()]),

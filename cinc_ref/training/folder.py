@@ -6,6 +6,7 @@ from pathlib import Path
 from cinc_ref.errors import CheckpointError, OptionError, OutputError
 from cinc_ref.training import container
 from cinc_ref.training.checkpoint import model_arrays, model_header, read_model
+from cinc_ref.training.settings import Settings
 from cinc_ref.training.state import State
 from cinc_ref.training.tree import Layout
 
@@ -103,7 +104,7 @@ class Folder:
             layout = Layout.of(params)
             best = layout.vector(params)
             state = State(best=best, **_read_vectors(file, best), **file.header["counters"])
-            saved = {**saved_flow.config(), **file.header["run"]}
+            saved = saved_flow.config() | Settings.later_options() | file.header["run"]
         _check_equal(self.path, saved, {**flow.config(), **run})
         return layout, state
 

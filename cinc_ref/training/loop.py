@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 
+from cinc_ref import _checks
 from cinc_ref._blas import one_blas_thread
 from cinc_ref.errors import DataError, NonFiniteError, OptionError
 from cinc_ref.flows import dequantize
@@ -27,9 +28,13 @@ def train(
     batch_size=128,
     optimizer="adam",
     learning_rate=5e-3,
+    beta1=0.9,
+    beta2=0.999,
     warmup=50,
+    schedule="cosine",
     clip=10.0,
     dropout=0.2,
+    flip=False,
     polyak=0.998,
     evaluate_every=100,
     patience=20,
@@ -41,8 +46,7 @@ def train(
 ):
     """Fit a flow to integer images by maximum likelihood.
 
-    Minimizes the mean bits per dimension of dequantized batches. The learning rate warms up, then
-    falls along half a cosine to zero at the end of the budget. What is evaluated and returned is
+    Minimizes the mean bits per dimension of dequantized batches. What is evaluated and returned is
     the exponential (Polyak) average of the parameters. Ctrl-C stops after the step at hand. BLAS
     is held to one thread: on matrices of this size more of them wait for one another.
 
@@ -62,15 +66,21 @@ def train(
     seed : int
         Of everything random: initialization, order, noise and dropout.
     batch_size : int
-    optimizer : {"adam"}
+    optimizer : {"adam", "adamax"}
     learning_rate : float
         At its peak.
+    beta1, beta2 : float
+        Decays of the optimizer's two moments.
     warmup : int
-        Steps in which it rises.
+        Steps in which the learning rate rises.
+    schedule : {"cosine", "constant"}
+        Whether it then falls along half a cosine to zero at the end of the budget, or stays.
     clip : float, optional
         Largest norm of the gradient of bits per dimension; None for no limit.
     dropout : float
         Probability with which a hidden unit of a coupling network is silenced in a step.
+    flip : bool
+        Mirror each image left to right with probability 1/2 whenever it is trained on.
     polyak : float
         Decay of the average.
     evaluate_every : int
@@ -128,9 +138,13 @@ def train(
         batch_size=batch_size,
         optimizer=optimizer,
         learning_rate=learning_rate,
+        beta1=beta1,
+        beta2=beta2,
         warmup=warmup,
+        schedule=schedule,
         clip=clip,
         dropout=dropout,
+        flip=flip,
         polyak=polyak,
         evaluate_every=evaluate_every,
         patience=patience,
@@ -156,12 +170,13 @@ def train(
 
 
 def _checked_images(flow, images, name):
-    images = np.asarray(images)
+    images = _checks.as_images(images)
     check_fits(images, flow.image_shape, name)
     if not len(images):
         raise DataError(f"{name} must hold at least one image; got shape {images.shape}")
-    extremes = np.array([images.min(), images.max()])
-    dequantize(extremes, flow.bins, np.random.default_rng(0))  # refuses what is not in the bins
+    for part in _checks.in_chunks(images):
+        extremes = np.array([part.min(), part.max()])
+        dequantize(extremes, flow.bins, np.random.default_rng(0))  # refuses what is not in the bins
     return images
 
 

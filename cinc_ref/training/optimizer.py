@@ -38,7 +38,36 @@ def adam(parameters, gradient, moments, step, learning_rate, beta1=0.9, beta2=0.
     parameters -= (learning_rate / (1 - beta1**step)) * first / spread
 
 
-OPTIMIZERS = {"adam": adam}
+def adamax(
+    parameters, gradient, moments, step, learning_rate, beta1=0.9, beta2=0.999, epsilon=1e-8
+):
+    r"""One step of Adamax: Adam with the largest recent gradient instead of a second moment.
+
+    .. math::
+        m \leftarrow \beta_1 m + (1 - \beta_1) g, \quad
+        u \leftarrow \max(\beta_2 u, |g|), \quad
+        \theta \leftarrow \theta - \frac{\eta}{1 - \beta_1^t} \frac{m}{u + \epsilon}
+
+    Parameters
+    ----------
+    parameters, gradient : ndarray, shape (n,)
+    moments : ndarray, shape (2, n)
+        m and u, zeros before the first step.
+    step : int
+        t, from 1.
+    learning_rate : float
+
+    References
+    ----------
+    Kingma and Ba, "Adam", 2015, algorithm 2; epsilon keeps a gradient of 0 from dividing by 0.
+    """
+    first, largest = moments
+    first += (1 - beta1) * (gradient - first)
+    np.maximum(beta2 * largest, np.abs(gradient), out=largest)
+    parameters -= (learning_rate / (1 - beta1**step)) * first / (largest + epsilon)
+
+
+OPTIMIZERS = {"adam": adam, "adamax": adamax}
 """Name of an optimizer: its function."""
 
 
@@ -53,11 +82,19 @@ def norm(gradient):
     return float(np.linalg.norm(gradient.astype(np.float64)))
 
 
-def learning_rate(peak, step, warmup, progress):
-    r"""The rate of a step: a linear warm-up, under half a cosine that reaches 0 at the end.
+SCHEDULES = {
+    "cosine": lambda progress: 0.5 * (1 + math.cos(math.pi * min(progress, 1.0))),
+    "constant": lambda progress: 1.0,
+}
+"""Name of a schedule: the part of the peak rate, after the part of the budget that is spent."""
+
+
+def learning_rate(peak, step, warmup, progress, schedule="cosine"):
+    r"""The rate of a step: a linear warm-up, under a schedule that may fall to 0 at the end.
 
     .. math::
-        \eta = \eta_{peak} \min(1, (k + 1) / \text{warmup})\; \tfrac12 (1 + \cos \pi p)
+        \eta = \eta_{peak} \min(1, (k + 1) / \text{warmup})\; s(p), \qquad
+        s_{cosine}(p) = \tfrac12 (1 + \cos \pi p)
 
     Parameters
     ----------
@@ -68,9 +105,11 @@ def learning_rate(peak, step, warmup, progress):
         Steps until the warm-up ends; 0 is none.
     progress : float
         p, the part of the run's budget that is spent, from 0 to 1.
+    schedule : {"cosine", "constant"}
+        s, half a cosine or 1.
     """
     rise = min(1.0, (step + 1) / warmup) if warmup else 1.0
-    return peak * rise * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
+    return peak * rise * SCHEDULES[schedule](progress)
 
 
 def update_average(average, parameters, decay, step):

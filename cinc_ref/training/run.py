@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from cinc_ref._checks import in_chunks
 from cinc_ref.errors import NonFiniteError
 from cinc_ref.flows import dequantize
 from cinc_ref.flows.trust import worst_conditioned
@@ -64,7 +65,11 @@ class Run:
         epoch, position = divmod(step, len(self.train_images) // self.batch_size)
         order = _permutation(self.settings.seed, epoch, len(self.train_images))
         chosen = order[position * self.batch_size : (position + 1) * self.batch_size]
-        return self.dequantized(self.train_images[chosen], rng)
+        images = self.train_images[chosen]
+        if self.settings.flip:
+            turned = rng.random(len(images)) < 0.5
+            images[turned] = images[turned, :, :, ::-1]
+        return self.dequantized(images, rng)
 
     def progress(self, state):
         """The part of the budget that is spent, from 0 to 1."""
@@ -76,6 +81,12 @@ class Run:
             parts.append(state.seconds / (60 * settings.minutes))
         return min(1.0, max(parts))
 
+    def learning_rate(self, state):
+        """The rate of the next step."""
+        settings = self.settings
+        peak, warmup = settings.learning_rate, settings.warmup
+        return learning_rate(peak, state.step, warmup, self.progress(state), settings.schedule)
+
 
 @lru_cache(maxsize=1)
 def _permutation(seed, epoch, count):
@@ -83,7 +94,9 @@ def _permutation(seed, epoch, count):
 
 
 def _fingerprint(images):
-    digest = hashlib.sha256(np.ascontiguousarray(images))
+    digest = hashlib.sha256()
+    for part in in_chunks(images):
+        digest.update(np.ascontiguousarray(part))
     return f"{images.dtype}{list(images.shape)} {digest.hexdigest()[:16]}"
 
 
@@ -113,10 +126,11 @@ def advance(run, layout, state):
     with np.errstate(all="ignore"):  # judged by what comes out
         bits, gradient = _finite_gradient(run, layout, state, x, rng)
     clip(gradient, norm(gradient), settings.clip)
-    rate = learning_rate(settings.learning_rate, state.step, settings.warmup, run.progress(state))
+    rate = run.learning_rate(state)
     state.step += 1
     update = OPTIMIZERS[settings.optimizer]
-    update(state.parameters, gradient, state.moments, state.step, rate)
+    betas = settings.beta1, settings.beta2
+    update(state.parameters, gradient, state.moments, state.step, rate, *betas)
     update_average(state.average, state.parameters, settings.polyak, state.step)
     state.loss_sum += bits
     state.loss_count += 1
@@ -157,8 +171,7 @@ def validate(run, layout, state):
         raise Diverged(
             f"the validation loss is not finite after step {state.step}, beginning at {where}"
         )
-    settings = run.settings
-    rate = learning_rate(settings.learning_rate, state.step, settings.warmup, run.progress(state))
+    rate = run.learning_rate(state)
     state.record_validation(
         {
             "step": state.step,

@@ -1,12 +1,12 @@
 """The options of a training run, validated."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass, fields
 
 import numpy as np
 
 from cinc_ref._checks import _is_integer
 from cinc_ref.errors import DtypeError, OptionError
-from cinc_ref.training.optimizer import OPTIMIZERS
+from cinc_ref.training.optimizer import OPTIMIZERS, SCHEDULES
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,10 @@ class Settings:
     evaluate_every: int
     patience: int | None
     dtype: str
+    beta1: float = 0.9
+    beta2: float = 0.999
+    schedule: str = "cosine"
+    flip: bool = False
 
     def __post_init__(self):
         if self.minutes is None and self.steps is None:
@@ -34,6 +38,12 @@ class Settings:
             raise OptionError(
                 f"optimizer must be one of {', '.join(OPTIMIZERS)}; got {self.optimizer!r}"
             )
+        if self.schedule not in SCHEDULES:
+            raise OptionError(
+                f"schedule must be one of {', '.join(SCHEDULES)}; got {self.schedule!r}"
+            )
+        if not isinstance(self.flip, bool):
+            raise OptionError(f"flip must be True or False; got {self.flip!r}")
         if self.dtype not in ("float32", "float64"):
             raise DtypeError(f"dtype must be float32 or float64; got {self.dtype!r}")
         for name in ("batch_size", "evaluate_every"):
@@ -45,8 +55,13 @@ class Settings:
         self._number("learning_rate")
         for name in ("minutes", "clip"):
             self._number(name, optional=True)
-        for name in ("dropout", "polyak"):
+        for name in ("dropout", "polyak", "beta1", "beta2"):
             self._fraction(name)
+
+    @classmethod
+    def later_options(cls):
+        """What options were before there were any: a run that lacks them had these values."""
+        return {field.name: field.default for field in fields(cls) if field.default is not MISSING}
 
     def as_json(self):
         """The settings as a dict of JSON values."""

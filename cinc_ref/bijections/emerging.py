@@ -1,0 +1,77 @@
+"""The emerging convolution: two causal convolutions that start from opposite corners."""
+
+from dataclasses import dataclass, field
+
+from cinc_ref.bijections.base import Bijection
+from cinc_ref.bijections.chain import Chain
+from cinc_ref.bijections.conv import InvertibleConv
+from cinc_ref.errors import OptionError
+
+
+@dataclass(frozen=True)
+class EmergingConv(Chain):
+    r"""Two quadrants whose composition sees a whole square of pixels, without its 1x1 convolution.
+
+    .. math::
+        y = \mathrm{conv}(\mathrm{conv}(x, K_1; \text{bottom-right}), K_2; \text{top-left})
+
+    Each kernel has the side (k + 1) / 2, so that the field of both is k x k. The corner block of
+    :math:`K_1` is lower and that of :math:`K_2` upper triangular, as in the released code, so that
+    no order of the channels is left over. Flows put a 1x1 convolution before it.
+
+    Parameters
+    ----------
+    kernel_size : int
+        k, odd: of the receptive field.
+    corner_block, dilation, stable
+        Of both convolutions, as in `InvertibleConv`.
+
+    References
+    ----------
+    Hoogeboom, van den Berg and Welling, "Emerging Convolutions for Generative Normalizing Flows",
+    2019, section 4.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cinc_ref.bijections import EmergingConv
+    >>> rng = np.random.default_rng(0)
+    >>> x = rng.normal(size=(2, 3, 5, 4))
+    >>> layer = EmergingConv()
+    >>> params = layer.init(rng, x)
+    >>> y, log_det = layer.forward(params, x)
+    >>> bool(np.allclose(layer.inverse(params, y)[0], x))
+    True
+    >>> layer.count_parameters(12)  # 6 n² + n (n + 1)
+    1020
+    """
+
+    layers: tuple[Bijection, ...] = field(init=False)
+    kernel_size: int = 3
+    corner_block: str = "triangular"
+    dilation: int = 1
+    stable: bool = False
+
+    def __post_init__(self):
+        k = self.kernel_size
+        if not isinstance(k, int) or k < 1 or k % 2 == 0:
+            raise OptionError(f"kernel_size must be an odd integer >= 1; got {k!r}")
+        convolutions = (
+            InvertibleConv(
+                (k + 1) // 2,
+                corner_block=self.corner_block,
+                corner=corner,
+                dilation=self.dilation,
+                seed=seed,
+                stable=self.stable,
+                triangle=triangle,
+            )
+            for seed, (corner, triangle) in enumerate(
+                (("bottom-right", "lower"), ("top-left", "upper"))
+            )
+        )
+        object.__setattr__(self, "layers", tuple(convolutions))
+
+    def count_parameters(self, channels):
+        """How many numbers are learned for this many channels."""
+        return sum(layer.count_parameters(channels) for layer in self.layers)

@@ -1,0 +1,160 @@
+"""The table of a comparison, one row a system and coupling, as rows, Markdown and JSON."""
+
+import json
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cinc_ref.comparison import paper
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its heading, and what stands in it for a row."""
+
+    heading: str
+    text: Callable
+
+
+def rows_of(results):
+    """Results of runs as rows, in the order in which their systems and couplings first come.
+
+    Figures of quality and error are over the seeds: mean and standard deviation of the bits, the
+    worst of conditions and errors. Times are medians.
+    """
+    groups = {}
+    for result in results:
+        job = result["job"]
+        groups.setdefault((job["name"], job["coupling"]), []).append(result)
+    return [_row(*key, group) for key, group in groups.items()]
+
+
+def _row(name, coupling, group):
+    bits = [result["test_bits_per_dim"] for result in group]
+    conditions = [result["worst_condition_number"] for result in group]
+    paper_bits, paper_seconds = paper.figures(group[0]["job"]["data"], name, coupling)
+    share = _median(group, "convolution_share")
+    sampling = _median(group, "sampling_seconds")
+    counts = ("parameters", "convolution_parameters", "multiply_adds", "convolution_multiply_adds")
+    return {
+        "system": name,
+        "coupling": coupling,
+        "runs": len(group),
+        "test_bits_per_dim": statistics.fmean(bits),
+        "standard_deviation": statistics.stdev(bits) if len(bits) > 1 else None,
+        "best_test_bits_per_dim": min(bits),
+        "steps": round(_median(group, "steps")),
+        **{count: group[0][count] for count in counts},
+        "training_images_per_second": _median(group, "training_images_per_second"),
+        "sampling_seconds": sampling,
+        "convolution_seconds": share * sampling,
+        "convolution_share": share,
+        "worst_condition_number": None if None in conditions else max(conditions),
+        "largest_inversion_error": max(result["largest_inversion_error"] for result in group),
+        "paper_bits_per_dim": paper_bits,
+        "paper_sampling_seconds": paper_seconds,
+    }
+
+
+def _median(group, name):
+    return statistics.median(result[name] for result in group)
+
+
+def _bits(row):
+    if row["standard_deviation"] is None:
+        return f"{row['test_bits_per_dim']:.3f}"
+    return f"{row['test_bits_per_dim']:.3f} ± {row['standard_deviation']:.3f}"
+
+
+def _paper(row):
+    seconds = row["paper_sampling_seconds"]
+    parts = [row["paper_bits_per_dim"], seconds and f"{seconds} s"]
+    return "; ".join(filter(None, parts)) or "-"
+
+
+def _condition(row):
+    condition = row["worst_condition_number"]
+    return "above 1.8e308" if condition is None else f"{condition:.1e}"
+
+
+COLUMNS = (
+    Column("system", lambda row: row["system"]),
+    Column("coupling", lambda row: row["coupling"]),
+    Column("test bits/dim", _bits),
+    Column("steps", lambda row: f"{row['steps']:,}"),
+    Column("parameters: convolutions", lambda row: f"{row['convolution_parameters']:,}"),
+    Column("in all", lambda row: f"{row['parameters']:,}"),
+    Column("multiply-adds an image, millions", lambda row: f"{row['multiply_adds'] / 1e6:.2f}"),
+    Column("training, images/s", lambda row: f"{row['training_images_per_second']:,.0f}"),
+    Column("sampling 100, ms", lambda row: f"{1000 * row['sampling_seconds']:.1f}"),
+    Column(
+        "of it in the convolutions",
+        lambda row: (
+            f"{1000 * row['convolution_seconds']:.1f} ({100 * row['convolution_share']:.0f} %)"
+        ),
+    ),
+    Column("worst condition number", _condition),
+    Column("largest inversion error", lambda row: f"{row['largest_inversion_error']:.1e}"),
+    Column("paper: bits/dim; sampling 100", _paper),
+)
+"""What a reader sees of a row; the JSON holds all of it."""
+
+
+def markdown(comparison, command=None):
+    """The table as a Markdown text, with what all runs have in common and how it was made."""
+    lines = [f"# Comparison on {comparison.settings['data']}", ""]
+    lines.append("| " + " | ".join(column.heading for column in COLUMNS) + " |")
+    lines.append("|---|---" + "|---:" * (len(COLUMNS) - 2) + "|")
+    for row in comparison.rows:
+        lines.append("| " + " | ".join(column.text(row) for column in COLUMNS) + " |")
+    lines += ["", *explanation(comparison)]
+    if command:
+        lines += ["", f"Made by `{command}`."]
+    return "\n".join(lines) + "\n"
+
+
+def explanation(comparison):
+    """What the figures mean, and under which conditions they came about; a list of lines."""
+    settings = comparison.settings
+    training, model = settings["training"], settings["model"]
+    budget = (
+        f"{training['minutes']:g} minutes"
+        if training["minutes"] is not None
+        else f"{training['steps']:,} steps"
+    )
+    runs = sorted({row["runs"] for row in comparison.rows})
+    conditions = {result["conditions"] for result in comparison.results}
+    data = ", ".join(
+        [
+            settings["data"],
+            *(f"{k} {v}" for k, v in settings["data_options"].items() if k != "path"),
+        ]
+    )
+    dates = sorted(result["date"] for result in comparison.results)
+    period = " to ".join(sorted({dates[0], dates[-1]}))
+    source = paper.image_set_of(settings["data"])
+    return [
+        f"Every run: {budget} on {data}; {model['levels']} levels of {model['depth']} steps, width "
+        f"{model['width']}; learning rate {training['learning_rate']:g}, batches of "
+        f"{training['batch_size']}, dropout {training['dropout']:g}. "
+        f"{' or '.join(map(str, runs))} seeds each; bits/dim: mean and standard deviation over the "
+        "seeds, each run the mean of 10 draws of noise on the test images.",
+        "Parameters and multiply-adds are counted. Times are medians, float32, "
+        f"{' or '.join(sorted(conditions))}; condition number and error (in grey levels, of test "
+        "images through the flow and back in float32) are the worst of all seeds.",
+        f"The paper's figures are of its own, larger models on {source}; they can be compared with "
+        "one another, not with ours.",
+        f"{period}, Python {settings['python']}, {settings['machine']}.",
+    ]
+
+
+def as_json(comparison, command=None):
+    """All of a comparison as a JSON text."""
+    content = {
+        "command": command,
+        "settings": comparison.settings,
+        "complete": comparison.complete,
+        "rows": comparison.rows,
+        "results": comparison.results,
+    }
+    return json.dumps(content, indent=1, allow_nan=False) + "\n"

@@ -1,0 +1,82 @@
+"""ImageNet downsampled to 32x32 or 64x64, as the npz batches in which it is distributed."""
+
+import re
+
+from cinc_ref.data.image_set import ImageSet
+from cinc_ref.data.reading import existing, read_npz, reading
+from cinc_ref.data.stack import split_last, stacked
+from cinc_ref.errors import DataError
+
+TEST = "val_data.npz"
+BATCH = re.compile(r"train_data_batch_(\d+)(\.npz)?")
+
+
+def imagenet32(path):
+    """ImageNet at 32x32: a hundredth of the training batches to validate by, ``val_data`` to test.
+
+    Batches that are not compressed are memory-mapped; images are read when they are used.
+
+    Parameters
+    ----------
+    path : path
+        The folder that holds ``train_data_batch_1.npz`` and so on, and ``val_data.npz``.
+
+    Returns
+    -------
+    ImageSet
+
+    Raises
+    ------
+    DataError
+        If a file is missing, truncated or something else, or pickled; the message says which.
+
+    References
+    ----------
+    Chrabaszcz, Loshchilov and Hutter, A Downsampled Variant of ImageNet, 2017;
+    https://image-net.org/download-images.php
+    """
+    return _downsampled("imagenet32", path, 32)
+
+
+def imagenet64(path):
+    """ImageNet at 64x64; otherwise as `imagenet32`.
+
+    Returns
+    -------
+    ImageSet
+    """
+    return _downsampled("imagenet64", path, 64)
+
+
+def _downsampled(name, path, side):
+    folder = existing(path, "the folder with train_data_batch_1.npz and val_data.npz")
+    shape = (3, side, side)
+    images = stacked([_rows(file, shape) for file in _batches(folder)], shape)
+    train, validation = split_last(images, max(1, len(images) // 100))
+    return ImageSet(name, train, validation, stacked([_rows(folder / TEST, shape)], shape), 256)
+
+
+def _batches(folder):
+    """The training batches in order: 1, 2, and so on without a gap."""
+    found = [match for file in folder.glob("*") if (match := BATCH.fullmatch(file.name))]
+    numbers = sorted(int(match[1]) for match in found if match[2])
+    if not numbers and found:
+        raise DataError(
+            f"{folder / found[0][0]} is pickled, and pickles are never loaded; "
+            "get the npz version of the downsampled ImageNet"
+        )
+    for number in range(1, max(numbers, default=1) + 1):
+        if number not in numbers:
+            raise DataError(f"{folder / f'train_data_batch_{number}.npz'} is missing")
+    return [folder / f"train_data_batch_{number}.npz" for number in numbers]
+
+
+def _rows(path, shape):
+    """The pixels of a batch, (N, 3 H W): the red, the green and the blue plane of each image."""
+    columns = shape[0] * shape[1] * shape[2]
+    expected = f"an npz with an array data of uint8, shape (N, {columns})"
+    with reading(path, expected):
+        data = read_npz(path, "data")
+    if data.dtype != "u1" or data.ndim != 2 or data.shape[1] != columns or not len(data):
+        raise DataError(f"{path} must be {expected}; got {data.dtype}, shape {data.shape}")
+    return data

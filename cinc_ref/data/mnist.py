@@ -1,0 +1,82 @@
+"""MNIST, and whatever else comes as its idx files."""
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+
+from cinc_ref.data.image_set import ImageSet
+from cinc_ref.data.reading import existing, reading
+from cinc_ref.data.stack import split_last
+from cinc_ref.errors import DataError
+
+TRAIN, TEST = "train-images-idx3-ubyte", "t10k-images-idx3-ubyte"
+MAGIC = 0x00000803
+"""Unsigned bytes in three axes: image, row, column."""
+
+HEADER = 16
+EXPECTED = "an idx file of images: unsigned bytes, three axes"
+
+
+def mnist(path):
+    """MNIST: 54,000 / 6,000 / 10,000 grey images, 28x28.
+
+    The validation part is the last tenth of the training file.
+
+    Parameters
+    ----------
+    path : path
+        The folder that holds ``train-images-idx3-ubyte`` and ``t10k-images-idx3-ubyte``, each with
+        or without ``.gz``.
+
+    Returns
+    -------
+    ImageSet
+
+    Raises
+    ------
+    DataError
+        If a file is missing, truncated or something else; the message says which.
+
+    References
+    ----------
+    LeCun, Cortes and Burges, The MNIST database of handwritten digits.
+    """
+    folder = existing(path, f"the folder with {TRAIN}.gz and {TEST}.gz")
+    images = _images(folder, TRAIN)
+    test = _images(folder, TEST)
+    if images.shape[1:] != test.shape[1:]:
+        raise DataError(
+            f"{TRAIN} and {TEST} must hold images of one shape; "
+            f"got {images.shape[1:]} and {test.shape[1:]} in {folder}"
+        )
+    return ImageSet("mnist", *split_last(images, max(1, len(images) // 10)), test, bins=256)
+
+
+def _images(folder, name):
+    for file in (folder / name, folder / f"{name}.gz"):
+        if file.exists():
+            with reading(file, EXPECTED):
+                return _read(file)
+    raise DataError(f"{folder / name}.gz is missing; expected {EXPECTED}")
+
+
+def _read(path):
+    content = _content(path)
+    if len(content) < HEADER or int.from_bytes(content[:4], "big") != MAGIC:
+        raise DataError(f"{path} must be {EXPECTED}; its first bytes are {bytes(content[:4])!r}")
+    count, height, width = (int.from_bytes(content[k : k + 4], "big") for k in (4, 8, 12))
+    size = count * height * width
+    if not size or len(content) - HEADER != size:
+        raise DataError(
+            f"{path} must hold {count:,} images of {height}x{width}, {size:,} bytes; it holds "
+            f"{len(content) - HEADER:,}: it is truncated, or damaged"
+        )
+    return content[HEADER:].reshape(count, 1, height, width)
+
+
+def _content(path):
+    if Path(path).suffix != ".gz":
+        return np.memmap(path, np.uint8, "r")
+    with gzip.open(path) as file:
+        return np.frombuffer(file.read(), np.uint8)

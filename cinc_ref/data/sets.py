@@ -1,0 +1,101 @@
+"""The table of image sets, and the one way to load any of them."""
+
+import inspect
+
+import numpy as np
+
+from cinc_ref.data.array import array
+from cinc_ref.data.bundled import digits
+from cinc_ref.data.cifar import cifar10
+from cinc_ref.data.folder import folder
+from cinc_ref.data.image_set import ImageSet
+from cinc_ref.data.imagenet import imagenet32, imagenet64
+from cinc_ref.data.mnist import mnist
+from cinc_ref.data.patches import patches
+from cinc_ref.errors import OptionError
+
+
+def digits_set():
+    """The digits of `digits`, shuffled with a fixed seed: 1,437 / 180 / 180 images, 17 levels.
+
+    The order is ``numpy.random.default_rng(0).permutation(1797)``.
+
+    Returns
+    -------
+    ImageSet
+
+    Raises
+    ------
+    MissingExtraError
+        If scikit-learn is not installed.
+    """
+    images = digits()
+    shuffled = images[np.random.default_rng(0).permutation(len(images))]
+    return ImageSet("digits", *np.split(shuffled, [1437, 1617]), bins=17)
+
+
+IMAGE_SETS = {
+    "digits": digits_set,
+    "patches": patches,
+    "cifar10": cifar10,
+    "imagenet32": imagenet32,
+    "imagenet64": imagenet64,
+    "mnist": mnist,
+    "folder": folder,
+    "array": array,
+}
+"""Name of an image set: the function that loads it; those that read your files take a path."""
+
+
+def image_set(name, *, n_bits=None, **options):
+    """An image set by its name in `IMAGE_SETS`.
+
+    Parameters
+    ----------
+    name : {"digits", "patches", "cifar10", "imagenet32", "imagenet64", "mnist", "folder", "array"}
+    n_bits : int, optional
+        Keep only so many bits of every level; see `ImageSet.with_bits`.
+    **options
+        Those of the set, where it has any: ``path`` of your files, ``size`` of a patch or picture,
+        ``channels`` of a picture. What is None counts as not given.
+
+    Returns
+    -------
+    ImageSet
+
+    Raises
+    ------
+    OptionError
+        For an unknown name, where the message lists the known ones, and for an option that the set
+        does not have, or needs.
+    DataError
+        If files are missing, damaged or something else; the message says which.
+    MissingExtraError
+        If a package that brings the images is not installed.
+
+    Examples
+    --------
+    >>> from cinc_ref.data import image_set
+    >>> digits = image_set("digits")
+    >>> [len(part) for part in (digits.train, digits.validation, digits.test)]
+    [1437, 180, 180]
+    >>> digits.image_shape, digits.bins
+    ((1, 8, 8), 17)
+    """
+    if name not in IMAGE_SETS:
+        raise OptionError(f"data must be one of {', '.join(IMAGE_SETS)}; got {name!r}")
+    load = IMAGE_SETS[name]
+    options = {option: value for option, value in options.items() if value is not None}
+    known = inspect.signature(load).parameters
+    for option in options:
+        if option not in known:
+            raise OptionError(f"{name} has no option {option}; got {options[option]!r}")
+    if "path" in known and "path" not in options:
+        raise OptionError(f"{name} needs path (--path): where its files are; got none")
+    images = load(**options)
+    return images if n_bits is None else images.with_bits(n_bits)
+
+
+def options_of(name):
+    """The options that an image set takes, by name."""
+    return tuple(inspect.signature(IMAGE_SETS[name]).parameters)

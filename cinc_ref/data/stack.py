@@ -1,0 +1,89 @@
+"""Images in several arrays as one, read from the disk when they are asked for."""
+
+import numpy as np
+
+SMALL = 2**29
+"""Bytes up to which images are held in memory."""
+
+
+def stacked(parts, shape):
+    """All rows of several arrays as images: an array, or a `Stack` where that would be large.
+
+    Parameters
+    ----------
+    parts : sequence of ndarray, shape (N_k, ...)
+        Perhaps memory-mapped.
+    shape : tuple of int
+        (C, H, W), into which each row is reshaped.
+
+    Returns
+    -------
+    ndarray or Stack, shape (N, C, H, W)
+    """
+    stack = Stack(parts, shape)
+    return stack if np.prod(stack.shape) * stack.dtype.itemsize > SMALL else np.asarray(stack)
+
+
+class Stack:
+    """The rows of several arrays one after another; slices and lists of rows are read as arrays.
+
+    It has the `shape`, `dtype` and `len` of the array that `numpy.asarray` would make of it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> stack = Stack([np.zeros((2, 4)), np.ones((3, 4))], (1, 2, 2))
+    >>> stack.shape
+    (5, 1, 2, 2)
+    >>> stack[[4, 0]][:, 0, 0, 0]
+    array([1., 0.])
+    """
+
+    def __init__(self, parts, shape, shift=0):
+        self._parts, self._shift = list(parts), shift
+        self._ends = np.cumsum([len(part) for part in self._parts])
+        self.shape = (int(self._ends[-1]), *shape)
+        self.dtype = self._parts[0].dtype
+        self.ndim = len(self.shape)
+
+    def __len__(self):
+        return self.shape[0]
+
+    def __getitem__(self, rows):
+        rows = np.arange(len(self))[rows]
+        flat = np.atleast_1d(rows)
+        images = np.empty((len(flat), *self.shape[1:]), self.dtype)
+        owner = np.searchsorted(self._ends, flat, side="right")
+        for k in np.unique(owner):
+            mine = owner == k
+            start = self._ends[k] - len(self._parts[k])
+            images[mine] = self._parts[k][flat[mine] - start].reshape(-1, *self.shape[1:])
+        if self._shift:
+            images >>= self._shift
+        return images if np.ndim(rows) else images[0]
+
+    def __array__(self, dtype=None, copy=None):
+        return np.asarray(self[:], dtype)
+
+    def split(self, count):
+        """All but the last `count` rows, and these."""
+        return self._rows(0, len(self) - count), self._rows(len(self) - count, len(self))
+
+    def shifted(self, bits):
+        """The same images without their lowest bits."""
+        return Stack(self._parts, self.shape[1:], self._shift + bits)
+
+    def _rows(self, start, stop):
+        starts = self._ends - [len(part) for part in self._parts]
+        cut = [
+            part[max(start - first, 0) : max(stop - first, 0)]
+            for part, first in zip(self._parts, starts.tolist(), strict=True)
+        ]
+        return Stack([part for part in cut if len(part)], self.shape[1:], self._shift)
+
+
+def split_last(images, count):
+    """All but the last `count` images, and these: views, or stacks."""
+    if isinstance(images, Stack):
+        return images.split(count)
+    return images[: len(images) - count], images[len(images) - count :]

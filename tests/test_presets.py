@@ -1,0 +1,62 @@
+"""The trainings of the paper: their settings, a step of each, and what the whole would take."""
+
+import numpy as np
+import pytest
+
+from cinc_ref.data import IMAGE_SETS
+from cinc_ref.errors import OptionError
+from cinc_ref.flows import build
+from cinc_ref.training.presets import PRESETS, duration, estimate, preset
+
+SIZES = {  # as the released settings have them: side, levels, depth, batch
+    "paper-cifar10": (32, 3, 32, 64),
+    "paper-imagenet32": (32, 3, 48, 64),
+    "paper-imagenet64": (64, 4, 48, 16),
+    "paper-galaxy": (32, 3, 32, 64),
+}
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_have_the_released_settings(name):
+    side, levels, depth, batch = SIZES[name]
+    found = preset(name)
+    flow = build(image_shape=(3, side, side), **found.model)
+    assert (flow.levels, flow.depth, flow.width) == (levels, depth, 512)
+    assert (flow.system, flow.coupling, flow.bins) == ("cinc", "quad", 256)
+    assert found.data in IMAGE_SETS
+    options = found.training(50_000)
+    epoch = 50_000 // batch
+    expected = {"optimizer": "adamax", "learning_rate": 0.001, "beta1": 0.9, "batch_size": batch}
+    expected |= {"beta2": 1 - 1 / epoch, "warmup": 10 * epoch, "polyak": 1 - 1 / epoch}
+    expected |= {"steps": 4001 * epoch}
+    assert {key: options[key] for key in expected} == expected
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_make_a_step_at_a_smaller_width_and_reckon(name):
+    side = 16
+    found = preset(name)
+    small = {"depth": 1, "width": 4}
+    flow = build(image_shape=(3, side, side), **found.model | small)
+    images = np.random.default_rng(0).integers(256, size=(8, 3, side, side)).astype(np.uint8)
+    options = found.training(len(images), batch_size=4)
+    result = estimate(flow, images, **options)
+    assert result.steps == 4001 * 2
+    assert 0 < result.step_seconds < 60
+    assert result.seconds == result.steps * result.step_seconds
+    assert np.isfinite(result.bits)
+    assert f"{result.steps:,} steps" in str(result)
+
+
+@pytest.mark.parametrize(
+    "seconds, text",
+    [(0.4, "0.4 seconds"), (59, "59 seconds"), (90, "1.5 minutes"), (7200, "2 hours"),
+     (86_400 * 40, "40 days"), (3.15576e7 * 1234.5, "1,234.5 years")],
+)  # fmt: skip
+def test_durations_are_told_in_the_unit_that_suits_them(seconds, text):
+    assert duration(seconds) == text
+
+
+def test_an_unknown_preset_lists_the_known_ones():
+    with pytest.raises(OptionError, match=r"one of paper-cifar10.*got 'paper'"):
+        preset("paper")
