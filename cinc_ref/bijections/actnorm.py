@@ -6,7 +6,7 @@ import autograd.numpy as anp
 import numpy as np
 
 from cinc_ref.bijections.base import Bijection, per_image
-from cinc_ref.primitives.network import add_bias
+from cinc_ref.primitives.elementwise import scale_channels
 
 
 @dataclass(frozen=True)
@@ -41,13 +41,13 @@ class ActNorm(Bijection):
         }
 
     def _forward(self, params, x):
-        log_scale = params["log_scale"]
-        y = add_bias(x, params["bias"]) * anp.exp(log_scale)[:, None, None]
+        bias, log_scale = params["bias"], params["log_scale"]
+        y = scale_channels(x, bias, anp.exp(log_scale), 0 * bias)
         return y, per_image(x.shape[2] * x.shape[3] * anp.sum(log_scale), x)
 
     def _inverse(self, params, y):
-        log_scale = params["log_scale"]
-        x = add_bias(y * anp.exp(-log_scale)[:, None, None], -params["bias"])
+        bias, log_scale = params["bias"], params["log_scale"]
+        x = scale_channels(y, 0 * bias, anp.exp(-log_scale), -bias)
         return x, per_image(-(y.shape[2] * y.shape[3]) * anp.sum(log_scale), y)
 
     def _channels_of(self, params):

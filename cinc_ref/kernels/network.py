@@ -1,0 +1,200 @@
+"""Coupling networks as matrix products on tiles that stay in the cache.
+
+Images are contiguous (C, P, N) here, P = H*W pixels in raster order. A network is k x k, 1x1 and
+k x k convolutions with ReLU between them. Its hidden layers are ten times as large as the images:
+written to memory and read again, they would cost half as much time as the arithmetic. So a tile, a
+run of neighbouring pixels of some images, goes through all three layers at once:
+
+    stack the taps of the inputs; product, bias, ReLU; product, bias, ReLU;
+    product to the taps of all outputs, each added to the pixel that it is for.
+
+The backward pass is made of the same moves: what was stacked is added, and what was added is
+stacked. The gradient of a weight is one more product, summed over the tiles.
+
+Weights are matrices here: `first` (width, taps * inputs), `second` (width, width) and `last`
+(taps * outputs, width).
+"""
+
+import numba
+import numpy as np
+
+COLUMNS = 128
+"""Pixels times images in a tile; the fastest of 100 to 800, at widths 64 and 512 alike."""
+
+
+def _jit(function):
+    try:
+        return numba.njit(cache=True, error_model="numpy")(function)
+    except RuntimeError:  # read-only installation and no writable cache folder
+        return numba.njit(error_model="numpy")(function)
+
+
+@_jit
+def network(x, size, weights, position, second_bias, last_bias, hidden, keep):
+    """The network on x: (outputs, P, N).
+
+    position (width, P) is the bias of the first layer, by pixel. `hidden` has room for both hidden
+    layers, tile after tile: of all tiles, if they are to be kept for the gradient, or of one.
+    """
+    first, second, last = weights
+    inputs, pixels, images = x.shape
+    width, outputs = len(second), len(last_bias)
+    taps = len(last) // outputs
+    rows, columns = tile_shape(pixels, images)
+    stack_memory = np.empty(taps * inputs * rows * columns, x.dtype)
+    product_memory = np.empty(taps * outputs * rows * columns, x.dtype)
+    y = np.empty((outputs, pixels, images), x.dtype)
+    for o in range(outputs):
+        y[o] = last_bias[o]
+    place = 0
+    for n in range(0, images, columns):
+        t = min(columns, images - n)
+        for p in range(0, pixels, rows):
+            s = min(rows, pixels - p)
+            h1, h2 = _hidden_layers(hidden, place, width, s * t)
+            stack = stack_memory[: taps * inputs * s * t].reshape(taps * inputs, s * t)
+            products = product_memory[: taps * outputs * s * t].reshape(taps * outputs, s * t)
+            _stack_taps(x, size, 1, p, n, stack.reshape(taps, inputs, s, t))
+            np.dot(first, stack, h1)
+            _add_bias_relu(h1.reshape(width, s, t), position, p)
+            np.dot(second, h1, h2)
+            _add_bias_relu(h2.reshape(width, s, t), second_bias, 0)
+            np.dot(last, h2, products)
+            _add_taps(products.reshape(taps, outputs, s, t), size, 1, p, n, y)
+            if keep:
+                place += 2 * width * s * t
+    return y
+
+
+@_jit
+def network_gradient(x, size, weights, hidden, g):
+    """Gradients of <g, network(x)>: of x, of the three weights and of the three biases."""
+    first, second, last = weights
+    inputs, pixels, images = x.shape
+    width, outputs = len(second), len(g)
+    taps = len(last) // outputs
+    rows, columns = tile_shape(pixels, images)
+    stack_memory = np.empty(taps * max(inputs, outputs) * rows * columns, x.dtype)
+    product_memory = np.empty(taps * inputs * rows * columns, x.dtype)
+    d1_memory = np.empty(width * rows * columns, x.dtype)
+    d2_memory = np.empty(width * rows * columns, x.dtype)
+    ones = np.ones(columns, x.dtype)
+    x_bar = np.zeros_like(x)
+    first_bar, second_bar, last_bar = np.zeros_like(first), np.zeros_like(second), np.zeros_like(last)
+    first_part, second_part, last_part = np.empty_like(first), np.empty_like(second), np.empty_like(last)
+    position_bar, second_bias_bar = np.zeros((width, pixels), x.dtype), np.zeros((width, pixels), x.dtype)
+    place = 0
+    for n in range(0, images, columns):
+        t = min(columns, images - n)
+        for p in range(0, pixels, rows):
+            s = min(rows, pixels - p)
+            h1, h2 = _hidden_layers(hidden, place, width, s * t)
+            place += 2 * width * s * t
+            d1 = d1_memory[: width * s * t].reshape(width, s * t)
+            d2 = d2_memory[: width * s * t].reshape(width, s * t)
+            stack = stack_memory[: taps * outputs * s * t].reshape(taps * outputs, s * t)
+            _stack_taps(g, size, -1, p, n, stack.reshape(taps, outputs, s, t))
+            np.dot(stack, h2.T, last_part)
+            last_bar += last_part
+            np.dot(last.T, stack, d2)
+            _relu_gradient(d2, h2)
+            second_bias_bar[:, p : p + s] += _image_sums(d2, s, ones[:t])
+            np.dot(d2, h1.T, second_part)
+            second_bar += second_part
+            np.dot(second.T, d2, d1)
+            _relu_gradient(d1, h1)
+            position_bar[:, p : p + s] += _image_sums(d1, s, ones[:t])
+            stack = stack_memory[: taps * inputs * s * t].reshape(taps * inputs, s * t)
+            _stack_taps(x, size, 1, p, n, stack.reshape(taps, inputs, s, t))
+            np.dot(d1, stack.T, first_part)
+            first_bar += first_part
+            products = product_memory[: taps * inputs * s * t].reshape(taps * inputs, s * t)
+            np.dot(first.T, d1, products)
+            _add_taps(products.reshape(taps, inputs, s, t), size, -1, p, n, x_bar)
+    return x_bar, (first_bar, second_bar, last_bar), position_bar, second_bias_bar
+
+
+@_jit
+def tile_shape(pixels, images):
+    """(pixels, images) of a tile: all tiles have nearly the same number of images."""
+    tiles = max(1, -(-images // COLUMNS))
+    columns = max(1, -(-images // tiles))
+    return max(1, min(pixels, COLUMNS // columns)), columns
+
+
+@_jit
+def _hidden_layers(hidden, place, width, columns):
+    """Both hidden layers of the tile that begins at `place`."""
+    middle, stop = place + width * columns, place + 2 * width * columns
+    return (
+        hidden[place:middle].reshape(width, columns),
+        hidden[middle:stop].reshape(width, columns),
+    )
+
+
+@_jit
+def _stack_taps(images, size, sign, start, first, stack):
+    """stack[tap, c, p, n] = images[c, start + p moved by sign * tap, first + n], 0 outside."""
+    height, width = size
+    taps, channels, pixels, tile = stack.shape
+    k = round(taps**0.5)
+    for tap in range(taps):
+        down, right = sign * (tap // k - k // 2), sign * (tap % k - k // 2)
+        for c in range(channels):
+            for p in range(pixels):
+                i, j = (start + p) // width + down, (start + p) % width + right
+                target = stack[tap, c, p]
+                if 0 <= i < height and 0 <= j < width:
+                    source = images[c, i * width + j, first : first + tile]
+                    for n in range(tile):
+                        target[n] = source[n]
+                else:
+                    target[:] = 0
+
+
+@_jit
+def _add_taps(products, size, sign, start, first, total):
+    """total[c, start + p moved by -sign * tap, first + n] += products[tap, c, p, n]."""
+    height, width = size
+    taps, channels, pixels, tile = products.shape
+    k = round(taps**0.5)
+    for tap in range(taps):
+        down, right = sign * (tap // k - k // 2), sign * (tap % k - k // 2)
+        for c in range(channels):
+            for p in range(pixels):
+                i, j = (start + p) // width - down, (start + p) % width - right
+                if 0 <= i < height and 0 <= j < width:
+                    source = products[tap, c, p]
+                    target = total[c, i * width + j, first : first + tile]
+                    for n in range(tile):
+                        target[n] += source[n]
+
+
+@_jit
+def _add_bias_relu(h, bias, start):
+    """h = max(h + bias, 0) in place, the bias by pixel or for all pixels; NaN stays NaN."""
+    rows, pixels, tile = h.shape
+    zero = h.dtype.type(0)
+    for r in range(rows):
+        for p in range(pixels):
+            b = bias[r, min(start + p, bias.shape[1] - 1)]
+            row = h[r, p]
+            for n in range(tile):
+                value = row[n] + b
+                row[n] = zero if value < zero else value
+
+
+@_jit
+def _relu_gradient(d, h):
+    """d = 0 where h is, in place."""
+    zero = h.dtype.type(0)
+    for r in range(len(h)):
+        change, value = d[r], h[r]
+        for n in range(len(value)):
+            change[n] = change[n] if value[n] > zero else zero
+
+
+@_jit
+def _image_sums(d, pixels, ones):
+    """The sums over the images of a tile, by row and pixel; a product is faster than a loop."""
+    return np.dot(d.reshape(len(d) * pixels, len(ones)), ones).reshape(len(d), pixels)
