@@ -15,7 +15,7 @@ from cinc_ref.bijections.base import Bijection, per_image
 from cinc_ref.bijections.network import apply_network, init_network
 from cinc_ref.errors import OptionError, ShapeError
 from cinc_ref.primitives.arrays import embed_channels, take_channels
-from cinc_ref.primitives.elementwise import couple
+from cinc_ref.primitives.elementwise import couple, log_scale_sum
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,8 @@ class _Coupling(Bijection):
     def _change(self, x, h, start, inverse):
         """x with one block changed by what the network says, and the log-determinant."""
         if self.scaled:
-            return couple(x, h, start, inverse)
+            log_det = log_scale_sum(h)
+            return couple(x, h, start, inverse), -log_det if inverse else log_det
         shift = embed_channels(h, start, x.shape[1])
         return x - shift if inverse else x + shift, 0
 

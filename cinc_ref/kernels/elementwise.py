@@ -4,6 +4,7 @@ exp and log are NumPy's, whose loops are several times as fast: what they yield 
 """
 
 import numba
+import numpy as np
 
 
 def _jit(function):
@@ -24,53 +25,74 @@ def scale_channels(x, before, scale, after, y):
 
 
 @_jit
-def couple(x, shift, argument, decay, log_decay, inverse, log_det):
-    """x = (x + shift) * s, or x / s - shift, in place; log s is added to log_det (N,).
+def log_decay(h):
+    """-|h + 2|, whose exponential e gives s = sigmoid(h + 2) without overflow.
 
-    s = sigmoid(argument); decay = exp(-|argument|) and log_decay = log(1 + decay), so that
-    s = 1 / (1 + decay) and log s = -log_decay where the argument is positive; elsewhere
-    s = decay / (1 + decay) and log s = argument - log_decay.
+    s = 1 / (1 + e) where h + 2 is positive and e / (1 + e) elsewhere; 1 - s the other way round.
     """
-    one, zero = x.dtype.type(1), x.dtype.type(0)
-    for c in range(x.shape[0]):
-        for p in range(x.shape[1]):
-            value, t, h = x[c, p], shift[c, p], argument[c, p]
-            e, log_e = decay[c, p], log_decay[c, p]
-            if inverse:
-                for n in range(len(value)):
-                    value[n] = value[n] * (one + e[n]) / (e[n] if h[n] < zero else one) - t[n]
-            else:
-                for n in range(len(value)):
-                    value[n] = (value[n] + t[n]) * (e[n] if h[n] < zero else one) / (one + e[n])
-            for n in range(len(value)):
-                log_det[n] += (h[n] if h[n] < zero else zero) - log_e[n]
+    result = np.empty_like(h)
+    two = h.dtype.type(2)
+    for c in range(h.shape[0]):
+        for p in range(h.shape[1]):
+            source, target = h[c, p], result[c, p]
+            for n in range(len(source)):
+                target[n] = -abs(source[n] + two)
+    return result
 
 
 @_jit
-def couple_gradient(g, log_det_g, changed, shift, argument, decay, inverse, h_bar):
-    """Gradients of `couple`: g becomes that of x, in place, and h_bar those of shift and argument.
+def log_scale_sum(h, log_one_plus_e):
+    """The sum over all channels and pixels of log s = min(h + 2, 0) - log(1 + e), by image."""
+    total = np.zeros(h.shape[2])
+    zero, two = h.dtype.type(0), h.dtype.type(2)
+    for c in range(h.shape[0]):
+        for p in range(h.shape[1]):
+            z, log_e = h[c, p], log_one_plus_e[c, p]
+            for n in range(len(z)):
+                total[n] += min(z[n] + two, zero) - log_e[n]
+    return total
 
-    `changed` is what couple made of x. With y = (x + t) s, dy = s dx + s dt + y (1 - s) dh; with
-    x = y / s - t, dx = dy / s - dt - (x + t) (1 - s) dh; and d log s = (1 - s) dh.
+
+@_jit
+def couple(x, t, h, e, inverse):
+    """x = (x + t) s, or x / s - t, in place."""
+    one, two = x.dtype.type(1), x.dtype.type(2)
+    for c in range(x.shape[0]):
+        for p in range(x.shape[1]):
+            value, shift, z, decay = x[c, p], t[c, p], h[c, p], e[c, p]
+            if inverse:
+                for n in range(len(value)):
+                    up = decay[n] if z[n] < -two else one
+                    value[n] = value[n] * (one + decay[n]) / up - shift[n]
+            else:
+                for n in range(len(value)):
+                    up = decay[n] if z[n] < -two else one
+                    value[n] = (value[n] + shift[n]) * up / (one + decay[n])
+
+
+@_jit
+def couple_gradient(g, changed, t, h, e, inverse, t_bar, h_bar):
+    """Gradients of `couple`: g becomes that of x, in place; `changed` is what x became.
+
+    y = (x + t) s: dy = s (dx + dt) + y (1 - s) dh. x = y / s - t: dx = dy / s - dt - (x + t)
+    (1 - s) dh.
     """
-    channels = len(g)
-    one, zero = g.dtype.type(1), g.dtype.type(0)
-    for c in range(channels):
+    one, two = g.dtype.type(1), g.dtype.type(2)
+    for c in range(g.shape[0]):
         for p in range(g.shape[1]):
-            change, value, t = g[c, p], changed[c, p], shift[c, p]
-            h, e = argument[c, p], decay[c, p]
-            t_bar, argument_bar = h_bar[c, p], h_bar[channels + c, p]
+            change, value, shift, z, decay = g[c, p], changed[c, p], t[c, p], h[c, p], e[c, p]
+            shift_bar, z_bar = t_bar[c, p], h_bar[c, p]
             if inverse:
                 for n in range(len(change)):
-                    s = (e[n] if h[n] < zero else one) / (one + e[n])
-                    rest = (one if h[n] < zero else e[n]) / (one + e[n])
-                    argument_bar[n] = -(change[n] * (value[n] + t[n]) + log_det_g[n]) * rest
-                    t_bar[n] = -change[n]
-                    change[n] = change[n] / s
+                    up = decay[n] if z[n] < -two else one
+                    rest = one if z[n] < -two else decay[n]
+                    z_bar[n] = -change[n] * (value[n] + shift[n]) * rest / (one + decay[n])
+                    shift_bar[n] = -change[n]
+                    change[n] = change[n] * (one + decay[n]) / up
             else:
                 for n in range(len(change)):
-                    s = (e[n] if h[n] < zero else one) / (one + e[n])
-                    rest = (one if h[n] < zero else e[n]) / (one + e[n])
-                    argument_bar[n] = (change[n] * value[n] + log_det_g[n]) * rest
-                    t_bar[n] = change[n] * s
-                    change[n] = t_bar[n]
+                    up = decay[n] if z[n] < -two else one
+                    rest = one if z[n] < -two else decay[n]
+                    z_bar[n] = change[n] * value[n] * rest / (one + decay[n])
+                    shift_bar[n] = change[n] * up / (one + decay[n])
+                    change[n] = shift_bar[n]

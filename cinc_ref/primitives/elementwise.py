@@ -2,7 +2,6 @@
 
 import autograd.numpy as anp
 import numpy as np
-from autograd.builtins import tuple as traced_tuple
 from autograd.extend import primitive
 
 from cinc_ref.kernels import elementwise
@@ -48,47 +47,74 @@ define_fused(scale_channels, _scale_channels, _scale_channels_gradients)
 
 @primitive
 def couple(x, h, start, inverse):
-    """x with the channels from `start` on shifted and scaled, and the log-determinant (N,).
+    """x with the channels from `start` on shifted and scaled by what h (N, 2c, H, W) says.
 
-    h (N, 2c, H, W) is the shift t of c channels, then their scale as s = sigmoid(h + 2):
-    (x + t) s, or its inverse x / s - t.
+    The first half of h is the shift t, the second the scale as s = sigmoid(h + 2): (x + t) s, or
+    its inverse x / s - t.
     """
-    y, part, shift, argument, decay = _prepared(x, h, start)
-    log_det = np.zeros(len(x))
-    elementwise.couple(part, shift, argument, decay, np.log1p(decay), inverse, log_det)
-    log_det = (-log_det if inverse else log_det).astype(y.dtype)
-    return from_pixels(y, x.shape[2:]), log_det
-
-
-def _prepared(x, h, start):
-    """A copy of x, its channels that change, their shift, h + 2 and exp(-|h + 2|)."""
-    h = as_pixels(h)
-    half = len(h) // 2
-    copy = as_pixels(x).astype(np.result_type(x, h))
-    argument = h[half:] + h.dtype.type(2)
-    decay = np.abs(argument)
-    np.negative(decay, out=decay)
-    np.exp(decay, out=decay)
-    return copy, copy[start : start + half], h[:half], argument, decay
+    y, *arguments = _split(x, h, start)
+    elementwise.couple(*arguments, inverse)
+    return from_pixels(y, x.shape[2:])
 
 
 def _couple(x, h, start, inverse):
     channels, half = x.shape[1], h.shape[1] // 2
     shift = embed_channels(take_channels(h, 0, half), start, channels)
-    log_scale = log_sigmoid(take_channels(h, half, 2 * half) + 2)
+    log_scale = embed_channels(_log_scale(h), start, channels)
     if inverse:
-        log_scale = -log_scale
-    scale = anp.exp(embed_channels(log_scale, start, channels))
-    y = x * scale - shift if inverse else (x + shift) * scale
-    return traced_tuple((y, anp.sum(log_scale, axis=(1, 2, 3))))
+        return x * anp.exp(-log_scale) - shift
+    return (x + shift) * anp.exp(log_scale)
 
 
-def _couple_gradients(g, result, x, h, start, inverse):
-    x_bar, part, shift, argument, decay = _prepared(g[0], h, start)
-    changed = as_pixels(result[0])[start : start + len(part)]
-    h_bar = np.empty((2 * len(part), *part.shape[1:]), part.dtype)
-    elementwise.couple_gradient(part, g[1], changed, shift, argument, decay, inverse, h_bar)
-    return from_pixels(x_bar, x.shape[2:]), from_pixels(h_bar, h.shape[2:])
+def _couple_gradients(g, y, x, h, start, inverse):
+    x_bar, g_part, t, argument, e = _split(g, h, start)
+    changed = as_pixels(y)[start : start + len(t)]
+    h_bar = np.empty((2 * len(t), *t.shape[1:]), t.dtype)
+    halves = h_bar[: len(t)], h_bar[len(t) :]
+    elementwise.couple_gradient(g_part, changed, t, argument, e, inverse, *halves)
+    return from_pixels(x_bar, x.shape[2:]), from_pixels(h_bar, x.shape[2:])
 
 
 define_fused(couple, _couple, _couple_gradients)
+
+
+def _split(x, h, start):
+    """A copy of x, its channels that change, and as kernels take them t, h and e."""
+    h = as_pixels(h)
+    half = len(h) // 2
+    copy = as_pixels(x).astype(np.result_type(x, h))
+    return copy, copy[start : start + half], h[:half], h[half:], _decay(h[half:])
+
+
+def _decay(h):
+    e = elementwise.log_decay(h)
+    return np.exp(e, out=e)
+
+
+@primitive
+def log_scale_sum(h):
+    """log s of `couple`, summed over channels and pixels: (N,), in nats."""
+    argument = as_pixels(h)[h.shape[1] // 2 :]
+    e = _decay(argument)
+    return elementwise.log_scale_sum(argument, np.log1p(e, out=e)).astype(argument.dtype)
+
+
+def _log_scale(h):
+    return log_sigmoid(take_channels(h, h.shape[1] // 2, h.shape[1]) + 2)
+
+
+def _log_scale_sum(h):
+    return anp.sum(_log_scale(h), axis=(1, 2, 3))
+
+
+def _log_scale_sum_gradients(g, total, h):
+    """d log s = (1 - s) dh."""
+    argument = as_pixels(h)
+    half = len(argument) // 2
+    h_bar = np.zeros_like(argument)
+    e = _decay(argument[half:])
+    h_bar[half:] = g * np.where(argument[half:] < -2, 1, e) / (1 + e)
+    return (from_pixels(h_bar, h.shape[2:]),)
+
+
+define_fused(log_scale_sum, _log_scale_sum, _log_scale_sum_gradients)

@@ -17,17 +17,16 @@ def define_fused(operation, expression, gradients):
     Parameters
     ----------
     operation : primitive
-        Its last argument is no number: what the gradient may want to know.
     expression : callable
         The same function of the same arguments, composed of differentiable operations.
     gradients : callable
-        ``gradients(g, ans, *arguments)``, arrays for all differentiable arguments, g being the
-        gradient with respect to the result.
+        ``gradients(g, ans, *arguments)``: for all differentiable arguments, which come first; g
+        is the gradient with respect to the result.
     """
 
     def vjp(argnums, ans, args, kwargs):
         def pull_back(g):
-            if any(map(isbox, (*args, *_parts(g)))):
+            if any(map(isbox, (*args, g))):
                 return make_vjp(expression, argnums)(*args)[0](g)
             computed = gradients(g, ans, *args)
             return [computed[k] for k in argnums]
@@ -39,7 +38,3 @@ def define_fused(operation, expression, gradients):
 
     defvjp_argnums(operation, vjp)
     defjvp_argnums(operation, jvp)
-
-
-def _parts(g):
-    return g if isinstance(g, tuple) else (g,)
