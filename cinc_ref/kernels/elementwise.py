@@ -1,6 +1,7 @@
 """Elementwise operations in one pass over memory. Images are contiguous (C, P, N) here.
 
 exp and log are NumPy's, whose loops are several times as fast: what they yield comes as arrays.
+Numbers beside the arrays must have their dtype, or the arithmetic is float64.
 """
 
 import numba
@@ -96,3 +97,16 @@ def couple_gradient(g, changed, t, h, e, inverse, t_bar, h_bar):
                     z_bar[n] = change[n] * value[n] * rest / (one + decay[n])
                     shift_bar[n] = change[n] * up / (one + decay[n])
                     change[n] = shift_bar[n]
+
+
+@_jit
+def adam(parameters, gradient, first, second, new1, new2, rate, unbiased, epsilon):
+    """A step of Adam, in place: new1 = 1 - beta1 and new2 = 1 - beta2 weigh what is new, and
+    `rate` and `unbiased` hold the corrections of the moments for their start at zero.
+    """
+    for n in range(len(parameters)):
+        g = gradient[n]
+        m = first[n] + new1 * (g - first[n])
+        v = second[n] + new2 * (g * g - second[n])
+        first[n], second[n] = m, v
+        parameters[n] -= rate * m / (np.sqrt(v * unbiased) + epsilon)
