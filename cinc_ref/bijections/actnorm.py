@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import autograd.numpy as anp
 import numpy as np
 
+from cinc_ref import _checks
 from cinc_ref.bijections.base import Bijection, per_image
 from cinc_ref.primitives.elementwise import scale_channels
 
@@ -41,14 +42,19 @@ class ActNorm(Bijection):
         }
 
     def _forward(self, params, x):
-        bias, log_scale = params["bias"], params["log_scale"]
-        y = scale_channels(x, bias, anp.exp(log_scale), 0 * bias)
+        log_scale = params["log_scale"]
+        y = scale_channels(x, params["bias"], anp.exp(log_scale), _nothing(x))
         return y, per_image(x.shape[2] * x.shape[3] * anp.sum(log_scale), x)
 
     def _inverse(self, params, y):
-        bias, log_scale = params["bias"], params["log_scale"]
-        x = scale_channels(y, 0 * bias, anp.exp(-log_scale), -bias)
+        log_scale = params["log_scale"]
+        x = scale_channels(y, _nothing(y), anp.exp(-log_scale), -params["bias"])
         return x, per_image(-(y.shape[2] * y.shape[3]) * anp.sum(log_scale), y)
 
     def _channels_of(self, params):
         return len(params["bias"])
+
+
+def _nothing(images):
+    """0 for every channel."""
+    return np.zeros(images.shape[1], _checks.plain(images).dtype)

@@ -101,8 +101,10 @@ def couple_gradient(g, changed, t, h, e, inverse, t_bar, h_bar):
 
 @_jit
 def adam(parameters, gradient, first, second, new1, new2, rate, unbiased, epsilon):
-    """A step of Adam, in place: new1 = 1 - beta1 and new2 = 1 - beta2 weigh what is new, and
-    `rate` and `unbiased` hold the corrections of the moments for their start at zero.
+    """A step of Adam, in place.
+
+    new1 = 1 - beta1 and new2 = 1 - beta2 weigh what is new; `rate` and `unbiased` hold the
+    corrections of the two moments for their start at zero.
     """
     for n in range(len(parameters)):
         g = gradient[n]

@@ -54,13 +54,13 @@ def network(x, size, weights, position, second_bias, last_bias, hidden, keep):
             h1, h2 = _hidden_layers(hidden, place, width, s * t)
             stack = stack_memory[: taps * inputs * s * t].reshape(taps * inputs, s * t)
             products = product_memory[: taps * outputs * s * t].reshape(taps * outputs, s * t)
-            _stack_taps(x, size, 1, p, n, stack.reshape(taps, inputs, s, t))
+            stack_taps(x, size, 1, p, n, stack.reshape(taps, inputs, s, t))
             np.dot(first, stack, h1)
             _add_bias_relu(h1.reshape(width, s, t), position, p)
             np.dot(second, h1, h2)
             _add_bias_relu(h2.reshape(width, s, t), second_bias, 0)
             np.dot(last, h2, products)
-            _add_taps(products.reshape(taps, outputs, s, t), size, 1, p, n, y)
+            add_taps(products.reshape(taps, outputs, s, t), size, 1, p, n, y)
             if keep:
                 place += 2 * width * s * t
     return y
@@ -68,7 +68,10 @@ def network(x, size, weights, position, second_bias, last_bias, hidden, keep):
 
 @_jit
 def network_gradient(x, size, weights, hidden, g):
-    """Gradients of <g, network(x)>: of x, of the three weights and of the three biases."""
+    """Gradients of <g, network(x)>: by x, by the weights, by both hidden biases at each pixel.
+
+    `hidden` holds the hidden layers of all tiles, as `network` kept them.
+    """
     first, second, last = weights
     inputs, pixels, images = x.shape
     width, outputs = len(second), len(g)
@@ -80,9 +83,11 @@ def network_gradient(x, size, weights, hidden, g):
     d2_memory = np.empty(width * rows * columns, x.dtype)
     ones = np.ones(columns, x.dtype)
     x_bar = np.zeros_like(x)
-    first_bar, second_bar, last_bar = np.zeros_like(first), np.zeros_like(second), np.zeros_like(last)
-    first_part, second_part, last_part = np.empty_like(first), np.empty_like(second), np.empty_like(last)
-    position_bar, second_bias_bar = np.zeros((width, pixels), x.dtype), np.zeros((width, pixels), x.dtype)
+    first_bar, first_part = np.zeros_like(first), np.empty_like(first)
+    second_bar, second_part = np.zeros_like(second), np.empty_like(second)
+    last_bar, last_part = np.zeros_like(last), np.empty_like(last)
+    position_bar = np.zeros((width, pixels), x.dtype)
+    second_bias_bar = np.zeros((width, pixels), x.dtype)
     place = 0
     for n in range(0, images, columns):
         t = min(columns, images - n)
@@ -93,7 +98,7 @@ def network_gradient(x, size, weights, hidden, g):
             d1 = d1_memory[: width * s * t].reshape(width, s * t)
             d2 = d2_memory[: width * s * t].reshape(width, s * t)
             stack = stack_memory[: taps * outputs * s * t].reshape(taps * outputs, s * t)
-            _stack_taps(g, size, -1, p, n, stack.reshape(taps, outputs, s, t))
+            stack_taps(g, size, -1, p, n, stack.reshape(taps, outputs, s, t))
             np.dot(stack, h2.T, last_part)
             last_bar += last_part
             np.dot(last.T, stack, d2)
@@ -105,12 +110,12 @@ def network_gradient(x, size, weights, hidden, g):
             _relu_gradient(d1, h1)
             position_bar[:, p : p + s] += _image_sums(d1, s, ones[:t])
             stack = stack_memory[: taps * inputs * s * t].reshape(taps * inputs, s * t)
-            _stack_taps(x, size, 1, p, n, stack.reshape(taps, inputs, s, t))
+            stack_taps(x, size, 1, p, n, stack.reshape(taps, inputs, s, t))
             np.dot(d1, stack.T, first_part)
             first_bar += first_part
             products = product_memory[: taps * inputs * s * t].reshape(taps * inputs, s * t)
             np.dot(first.T, d1, products)
-            _add_taps(products.reshape(taps, inputs, s, t), size, -1, p, n, x_bar)
+            add_taps(products.reshape(taps, inputs, s, t), size, -1, p, n, x_bar)
     return x_bar, (first_bar, second_bar, last_bar), position_bar, second_bias_bar
 
 
@@ -133,7 +138,7 @@ def _hidden_layers(hidden, place, width, columns):
 
 
 @_jit
-def _stack_taps(images, size, sign, start, first, stack):
+def stack_taps(images, size, sign, start, first, stack):
     """stack[tap, c, p, n] = images[c, start + p moved by sign * tap, first + n], 0 outside."""
     height, width = size
     taps, channels, pixels, tile = stack.shape
@@ -153,7 +158,7 @@ def _stack_taps(images, size, sign, start, first, stack):
 
 
 @_jit
-def _add_taps(products, size, sign, start, first, total):
+def add_taps(products, size, sign, start, first, total):
     """total[c, start + p moved by -sign * tap, first + n] += products[tap, c, p, n]."""
     height, width = size
     taps, channels, pixels, tile = products.shape

@@ -16,14 +16,18 @@ def _define_linear(operation, transpose):
     defjvp(operation, lambda g, ans, x, *rest: operation(g, *rest))
 
 
+def native(array, dtype):
+    """The array as kernels take any: of this dtype, contiguous, in the machine's byte order."""
+    return np.require(array, dtype.newbyteorder("="), "CAW")
+
+
 def as_pixels(images):
     """Images (N, C, H, W) as the kernels take them: contiguous (C, H*W, N), native byte order.
 
     Without a copy where memory already lies so.
     """
     count, channels, height, width = images.shape
-    native = images.dtype.newbyteorder("=")
-    pixels = np.require(images.transpose(1, 2, 3, 0), native, "CAW")
+    pixels = native(images.transpose(1, 2, 3, 0), images.dtype)
     return pixels.reshape(channels, height * width, count)
 
 

@@ -9,6 +9,7 @@ from cinc_ref.primitives.arrays import (
     as_pixels,
     embed_channels,
     from_pixels,
+    native,
     take_channels,
 )
 from cinc_ref.primitives.fused import define_fused
@@ -19,9 +20,9 @@ from cinc_ref.primitives.network import add_bias, log_sigmoid
 def scale_channels(x, before, scale, after):
     """(x + before) * scale + after, each of the three a number for every channel."""
     pixels = as_pixels(x)
-    dtype = np.result_type(x, before, scale, after)
-    y = np.empty(pixels.shape, dtype)
-    elementwise.scale_channels(pixels, before, scale, after, y)
+    numbers = [native(a, a.dtype) for a in (before, scale, after)]
+    y = np.empty(pixels.shape, np.result_type(pixels, *numbers))
+    elementwise.scale_channels(pixels, *numbers, y)
     return from_pixels(y, x.shape[2:])
 
 
