@@ -30,111 +30,112 @@ def _jit(function):
 
 
 @_jit
-def network(x, size, weights, position, second_bias, last_bias, hidden, keep):
+def network(x, size, weights, position, second_bias, last_bias):
     """The network on x: (outputs, P, N).
 
-    position (width, P) is the bias of the first layer, by pixel. `hidden` has room for both hidden
-    layers, tile after tile: of all tiles, if they are to be kept for the gradient, or of one.
+    position (width, P) is the bias of the first layer, by pixel; second_bias is (width, 1).
     """
     first, second, last = weights
     inputs, pixels, images = x.shape
     width, outputs = len(second), len(last_bias)
     taps = len(last) // outputs
-    rows, columns = tile_shape(pixels, images)
-    stack_memory = np.empty(taps * inputs * rows * columns, x.dtype)
-    product_memory = np.empty(taps * outputs * rows * columns, x.dtype)
+    rows, columns = _tile(pixels, images)
+    memory = _memory((taps * inputs, width, width, taps * outputs), rows * columns, x)
     y = np.empty((outputs, pixels, images), x.dtype)
     for o in range(outputs):
         y[o] = last_bias[o]
-    place = 0
     for n in range(0, images, columns):
         t = min(columns, images - n)
         for p in range(0, pixels, rows):
             s = min(rows, pixels - p)
-            h1, h2 = _hidden_layers(hidden, place, width, s * t)
-            stack = stack_memory[: taps * inputs * s * t].reshape(taps * inputs, s * t)
-            products = product_memory[: taps * outputs * s * t].reshape(taps * outputs, s * t)
+            stack = _matrix(memory[0], taps * inputs, s * t)
+            h1, h2 = _matrix(memory[1], width, s * t), _matrix(memory[2], width, s * t)
+            products = _matrix(memory[3], taps * outputs, s * t)
             stack_taps(x, size, 1, p, n, stack.reshape(taps, inputs, s, t))
-            np.dot(first, stack, h1)
-            _add_bias_relu(h1.reshape(width, s, t), position, p)
-            np.dot(second, h1, h2)
-            _add_bias_relu(h2.reshape(width, s, t), second_bias, 0)
+            _hidden_layers(stack, first, position, second, second_bias, p, s, h1, h2)
             np.dot(last, h2, products)
             add_taps(products.reshape(taps, outputs, s, t), size, 1, p, n, y)
-            if keep:
-                place += 2 * width * s * t
     return y
 
 
 @_jit
-def network_gradient(x, size, weights, hidden, g):
+def network_gradient(x, size, weights, position, second_bias, g):
     """Gradients of <g, network(x)>: by x, by the weights, by both hidden biases at each pixel.
 
-    `hidden` holds the hidden layers of all tiles, as `network` kept them.
+    The hidden layers are computed again: that takes no longer than to keep them in memory.
     """
     first, second, last = weights
     inputs, pixels, images = x.shape
     width, outputs = len(second), len(g)
     taps = len(last) // outputs
-    rows, columns = tile_shape(pixels, images)
-    stack_memory = np.empty(taps * max(inputs, outputs) * rows * columns, x.dtype)
-    product_memory = np.empty(taps * inputs * rows * columns, x.dtype)
-    d1_memory = np.empty(width * rows * columns, x.dtype)
-    d2_memory = np.empty(width * rows * columns, x.dtype)
+    rows, columns = _tile(pixels, images)
+    heights = (taps * inputs, width, width, taps * outputs, width, width, taps * inputs)
+    memory = _memory(heights, rows * columns, x)
     ones = np.ones(columns, x.dtype)
     x_bar = np.zeros_like(x)
     first_bar, first_part = np.zeros_like(first), np.empty_like(first)
     second_bar, second_part = np.zeros_like(second), np.empty_like(second)
     last_bar, last_part = np.zeros_like(last), np.empty_like(last)
-    position_bar = np.zeros((width, pixels), x.dtype)
-    second_bias_bar = np.zeros((width, pixels), x.dtype)
-    place = 0
+    position_bar, second_bias_bar = np.zeros_like(position), np.zeros_like(position)
     for n in range(0, images, columns):
         t = min(columns, images - n)
         for p in range(0, pixels, rows):
             s = min(rows, pixels - p)
-            h1, h2 = _hidden_layers(hidden, place, width, s * t)
-            place += 2 * width * s * t
-            d1 = d1_memory[: width * s * t].reshape(width, s * t)
-            d2 = d2_memory[: width * s * t].reshape(width, s * t)
-            stack = stack_memory[: taps * outputs * s * t].reshape(taps * outputs, s * t)
-            stack_taps(g, size, -1, p, n, stack.reshape(taps, outputs, s, t))
-            np.dot(stack, h2.T, last_part)
-            last_bar += last_part
-            np.dot(last.T, stack, d2)
+            stack = _matrix(memory[0], taps * inputs, s * t)
+            h1, h2 = _matrix(memory[1], width, s * t), _matrix(memory[2], width, s * t)
+            stack_taps(x, size, 1, p, n, stack.reshape(taps, inputs, s, t))
+            _hidden_layers(stack, first, position, second, second_bias, p, s, h1, h2)
+
+            g_stack = _matrix(memory[3], taps * outputs, s * t)
+            d2, d1 = _matrix(memory[4], width, s * t), _matrix(memory[5], width, s * t)
+            products = _matrix(memory[6], taps * inputs, s * t)
+            stack_taps(g, size, -1, p, n, g_stack.reshape(taps, outputs, s, t))
+            np.dot(g_stack, h2.T, last_part)
+            np.dot(last.T, g_stack, d2)
             _relu_gradient(d2, h2)
-            second_bias_bar[:, p : p + s] += _image_sums(d2, s, ones[:t])
             np.dot(d2, h1.T, second_part)
-            second_bar += second_part
             np.dot(second.T, d2, d1)
             _relu_gradient(d1, h1)
-            position_bar[:, p : p + s] += _image_sums(d1, s, ones[:t])
-            stack = stack_memory[: taps * inputs * s * t].reshape(taps * inputs, s * t)
-            stack_taps(x, size, 1, p, n, stack.reshape(taps, inputs, s, t))
             np.dot(d1, stack.T, first_part)
-            first_bar += first_part
-            products = product_memory[: taps * inputs * s * t].reshape(taps * inputs, s * t)
             np.dot(first.T, d1, products)
             add_taps(products.reshape(taps, inputs, s, t), size, -1, p, n, x_bar)
+            first_bar += first_part
+            second_bar += second_part
+            last_bar += last_part
+            position_bar[:, p : p + s] += _image_sums(d1, s, ones[:t])
+            second_bias_bar[:, p : p + s] += _image_sums(d2, s, ones[:t])
     return x_bar, (first_bar, second_bar, last_bar), position_bar, second_bias_bar
 
 
 @_jit
-def tile_shape(pixels, images):
-    """(pixels, images) of a tile: all tiles have nearly the same number of images."""
+def _tile(pixels, images):
+    """(pixels, images) of a tile; all tiles have nearly the same number of images."""
     tiles = max(1, -(-images // COLUMNS))
     columns = max(1, -(-images // tiles))
     return max(1, min(pixels, COLUMNS // columns)), columns
 
 
 @_jit
-def _hidden_layers(hidden, place, width, columns):
-    """Both hidden layers of the tile that begins at `place`."""
-    middle, stop = place + width * columns, place + 2 * width * columns
-    return (
-        hidden[place:middle].reshape(width, columns),
-        hidden[middle:stop].reshape(width, columns),
-    )
+def _memory(heights, columns, like):
+    """Room for a tile's matrices."""
+    return [np.empty(height * columns, like.dtype) for height in heights]
+
+
+@_jit
+def _matrix(memory, rows, columns):
+    """The beginning of some memory as a matrix; the last tiles are smaller."""
+    return memory[: rows * columns].reshape(rows, columns)
+
+
+@_jit
+def _hidden_layers(stack, first, position, second, second_bias, start, pixels, h1, h2):
+    """Both hidden layers of a tile, into h1 and h2."""
+    width, columns = h1.shape
+    tile = (width, pixels, columns // pixels)
+    np.dot(first, stack, h1)
+    _add_bias_relu(h1.reshape(tile), position, start)
+    np.dot(second, h1, h2)
+    _add_bias_relu(h2.reshape(tile), second_bias, 0)
 
 
 @_jit

@@ -2,7 +2,6 @@
 
 import numpy as np
 from autograd.extend import primitive
-from autograd.tracer import isbox
 
 from cinc_ref.kernels import network as kernels
 from cinc_ref.primitives.arrays import as_pixels, from_pixels, native
@@ -10,6 +9,7 @@ from cinc_ref.primitives.fused import define_fused
 from cinc_ref.primitives.network import add_bias, relu, same_conv
 
 
+@primitive
 def coupling_network(x, first, position, second, second_bias, last, last_bias):
     """Three convolutions with ReLU between them, on images (N, inputs, H, W).
 
@@ -28,53 +28,22 @@ def coupling_network(x, first, position, second, second_bias, last, last_bias):
     -------
     ndarray, shape (N, outputs, H, W)
     """
-    arguments = (x, first, position, second, second_bias, last, last_bias)
-    kept = [] if any(map(isbox, arguments)) else None  # a gradient will be asked for
-    return _network(*arguments, kept)
+    arguments = _as_kernels_take(x, first, position, second, second_bias, last)
+    y = kernels.network(*arguments, native(last_bias, arguments[0].dtype))
+    return from_pixels(y, x.shape[2:])
 
 
-@primitive
-def _network(x, first, position, second, second_bias, last, last_bias, kept):
-    """`coupling_network`; the hidden layers are appended to the list `kept`, unless it is None."""
-    dtype = np.result_type(x, first)
-    pixels = as_pixels(x).astype(dtype, copy=False)
-    count, _, *size = x.shape
-    width, columns = len(second), pixels.shape[1] * count
-    if kept is None:
-        columns = min(columns, kernels.COLUMNS)
-    hidden = np.empty(2 * width * columns, dtype)
-    y = kernels.network(
-        pixels,
-        tuple(size),
-        _matrices(first, second, last, dtype),
-        native(position, dtype).reshape(width, -1),
-        native(second_bias, dtype)[:, None],
-        native(last_bias, dtype),
-        hidden,
-        kept is not None,
-    )
-    if kept is not None:
-        kept.append(hidden)
-    return from_pixels(y, size)
-
-
-def _network_expression(x, first, position, second, second_bias, last, last_bias, kept):
+def _layers(x, first, position, second, second_bias, last, last_bias):
     h = relu(same_conv(x, first) + position)
     h = relu(add_bias(same_conv(h, second), second_bias))
     return add_bias(same_conv(h, last), last_bias)
 
 
-def _network_gradients(g, y, x, first, position, second, second_bias, last, last_bias, kept):
-    dtype = kept[0].dtype
+def _gradients(g, y, x, first, position, second, second_bias, last, last_bias):
     outputs, width, k, _ = last.shape
-    g = as_pixels(g).astype(dtype, copy=False)
-    x_bar, matrices, position_bar, second_bias_bar = kernels.network_gradient(
-        as_pixels(x).astype(dtype, copy=False),
-        x.shape[2:],
-        _matrices(first, second, last, dtype),
-        kept[0],
-        g,
-    )
+    arguments = _as_kernels_take(x, first, position, second, second_bias, last)
+    g = as_pixels(g).astype(arguments[0].dtype, copy=False)
+    x_bar, matrices, position_bar, second_bias_bar = kernels.network_gradient(*arguments, g)
     first_bar, second_bar, last_bar = matrices
     return (
         from_pixels(x_bar, x.shape[2:]),
@@ -87,14 +56,17 @@ def _network_gradients(g, y, x, first, position, second, second_bias, last, last
     )
 
 
-define_fused(_network, _network_expression, _network_gradients)
+define_fused(coupling_network, _layers, _gradients)
 
 
-def _matrices(first, second, last, dtype):
-    """The weights as the kernels take them, taps before channels."""
+def _as_kernels_take(x, first, position, second, second_bias, last):
+    """Images, their size, the weights as matrices with taps before channels, and the biases."""
     outputs, width, k, _ = last.shape
-    return (
-        native(first.transpose(0, 2, 3, 1), dtype).reshape(width, -1),
-        native(second, dtype).reshape(width, width),
-        native(last.transpose(2, 3, 0, 1), dtype).reshape(k * k * outputs, width),
+    images = as_pixels(x).astype(np.result_type(x, first), copy=False)
+    matrices = (
+        native(first.transpose(0, 2, 3, 1), images.dtype).reshape(width, -1),
+        native(second, images.dtype).reshape(width, width),
+        native(last.transpose(2, 3, 0, 1), images.dtype).reshape(k * k * outputs, width),
     )
+    position = native(position, images.dtype).reshape(width, -1)
+    return images, x.shape[2:], matrices, position, native(second_bias, images.dtype)[:, None]
