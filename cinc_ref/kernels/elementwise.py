@@ -55,6 +55,19 @@ def log_scale_sum(h, log_one_plus_e):
 
 
 @_jit
+def log_scale_gradient(g, h, e):
+    """Gradients of <g, log_scale_sum>, of t (none) and of h: d log s = (1 - s) dh."""
+    channels, one, two = len(h), h.dtype.type(1), h.dtype.type(2)
+    gradient = np.zeros((2 * channels, *h.shape[1:]), h.dtype)
+    for c in range(channels):
+        for p in range(h.shape[1]):
+            z, decay, z_bar = h[c, p], e[c, p], gradient[channels + c, p]
+            for n in range(len(z)):
+                z_bar[n] = g[n] * (one if z[n] < -two else decay[n]) / (one + decay[n])
+    return gradient
+
+
+@_jit
 def couple(x, t, h, e, inverse):
     """x = (x + t) s, or x / s - t, in place."""
     one, two = x.dtype.type(1), x.dtype.type(2)

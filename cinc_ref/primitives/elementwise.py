@@ -109,12 +109,9 @@ def _log_scale_sum(h):
 
 
 def _log_scale_sum_gradients(g, total, h):
-    """d log s = (1 - s) dh."""
-    argument = as_pixels(h)
-    half = len(argument) // 2
-    h_bar = np.zeros_like(argument)
-    e = _decay(argument[half:])
-    h_bar[half:] = g * np.where(argument[half:] < -2, 1, e) / (1 + e)
+    argument = as_pixels(h)[h.shape[1] // 2 :]
+    g = native(g, argument.dtype)
+    h_bar = elementwise.log_scale_gradient(g, argument, _decay(argument))
     return (from_pixels(h_bar, h.shape[2:]),)
 
 
