@@ -109,7 +109,7 @@ def network_gradient(x, size, weights, position, second_bias, g):
 
 @_jit
 def _tile(pixels, images):
-    """(pixels, images) of a tile; all tiles have nearly the same number of images."""
+    """(pixels, images) of a tile: several pixels of all images, or one of some of many images."""
     tiles = max(1, -(-images // COLUMNS))
     columns = max(1, -(-images // tiles))
     return max(1, min(pixels, COLUMNS // columns)), columns
@@ -140,40 +140,62 @@ def _hidden_layers(stack, first, position, second, second_bias, start, pixels, h
 
 @_jit
 def stack_taps(images, size, sign, start, first, stack):
-    """stack[tap, c, p, n] = images[c, start + p moved by sign * tap, first + n], 0 outside."""
-    height, width = size
+    """stack[tap, c, p, n] = images[c, start + p moved by sign * tap, first + n], 0 outside.
+
+    A stack of several pixels holds all images, so that a run of pixels is contiguous in both.
+    """
     taps, channels, pixels, tile = stack.shape
+    count = images.shape[2]
+    flat, sources = stack.reshape(taps, channels, -1), images.reshape(channels, -1)
     k = round(taps**0.5)
     for tap in range(taps):
         down, right = sign * (tap // k - k // 2), sign * (tap % k - k // 2)
-        for c in range(channels):
-            for p in range(pixels):
-                i, j = (start + p) // width + down, (start + p) % width + right
-                target = stack[tap, c, p]
-                if 0 <= i < height and 0 <= j < width:
-                    source = images[c, i * width + j, first : first + tile]
-                    for n in range(tile):
+        for row in range(start // size[1], (start + pixels - 1) // size[1] + 1):
+            begin, inside, outside, end = _run(size, start, start + pixels, row, down, right)
+            place = (inside + down * size[1] + right) * count + first
+            moved = (outside - inside) * tile
+            to = (inside - start) * tile
+            for c in range(channels):
+                if begin < inside:
+                    flat[tap, c, (begin - start) * tile : to] = 0
+                if outside < end:
+                    flat[tap, c, to + moved : (end - start) * tile] = 0
+                if moved:
+                    target = flat[tap, c, to : to + moved]
+                    source = sources[c, place : place + moved]
+                    for n in range(moved):
                         target[n] = source[n]
-                else:
-                    target[:] = 0
 
 
 @_jit
 def add_taps(products, size, sign, start, first, total):
     """total[c, start + p moved by -sign * tap, first + n] += products[tap, c, p, n]."""
-    height, width = size
     taps, channels, pixels, tile = products.shape
+    count = total.shape[2]
+    flat, targets = products.reshape(taps, channels, -1), total.reshape(channels, -1)
     k = round(taps**0.5)
     for tap in range(taps):
-        down, right = sign * (tap // k - k // 2), sign * (tap % k - k // 2)
-        for c in range(channels):
-            for p in range(pixels):
-                i, j = (start + p) // width - down, (start + p) % width - right
-                if 0 <= i < height and 0 <= j < width:
-                    source = products[tap, c, p]
-                    target = total[c, i * width + j, first : first + tile]
-                    for n in range(tile):
-                        target[n] += source[n]
+        down, right = sign * (k // 2 - tap // k), sign * (k // 2 - tap % k)
+        for row in range(start // size[1], (start + pixels - 1) // size[1] + 1):
+            _, inside, outside, _ = _run(size, start, start + pixels, row, down, right)
+            place = (inside + down * size[1] + right) * count + first
+            moved, from_ = (outside - inside) * tile, (inside - start) * tile
+            for c in range(channels if moved else 0):
+                source = flat[tap, c, from_ : from_ + moved]
+                target = targets[c, place : place + moved]
+                for n in range(moved):
+                    target[n] += source[n]
+
+
+@_jit
+def _run(size, start, stop, row, down, right):
+    """Of the pixels start..stop in a row: begin, and end of those that move inside, and end."""
+    height, width = size
+    begin, end = max(start, row * width), min(stop, (row + 1) * width)
+    if not 0 <= row + down < height:
+        return begin, end, end, end
+    inside = min(max(begin, row * width - right), end)
+    return begin, inside, max(inside, min(end, (row + 1) * width - right)), end
 
 
 @_jit
