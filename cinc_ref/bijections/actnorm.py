@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import autograd.numpy as anp
 import numpy as np
 
+from cinc_ref import _checks
 from cinc_ref.bijections.base import Bijection, per_image
-from cinc_ref.primitives.network import add_bias
+from cinc_ref.primitives.elementwise import scale_channels
 
 
 @dataclass(frozen=True)
@@ -42,13 +43,18 @@ class ActNorm(Bijection):
 
     def _forward(self, params, x):
         log_scale = params["log_scale"]
-        y = add_bias(x, params["bias"]) * anp.exp(log_scale)[:, None, None]
+        y = scale_channels(x, params["bias"], anp.exp(log_scale), _nothing(x))
         return y, per_image(x.shape[2] * x.shape[3] * anp.sum(log_scale), x)
 
     def _inverse(self, params, y):
         log_scale = params["log_scale"]
-        x = add_bias(y * anp.exp(-log_scale)[:, None, None], -params["bias"])
+        x = scale_channels(y, _nothing(y), anp.exp(-log_scale), -params["bias"])
         return x, per_image(-(y.shape[2] * y.shape[3]) * anp.sum(log_scale), y)
 
     def _channels_of(self, params):
         return len(params["bias"])
+
+
+def _nothing(images):
+    """0 for every channel."""
+    return np.zeros(images.shape[1], _checks.plain(images).dtype)

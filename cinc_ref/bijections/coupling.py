@@ -9,14 +9,13 @@ from the last block of channels to the first, so that a network reads all blocks
 from dataclasses import dataclass
 from typing import ClassVar
 
-import autograd.numpy as anp
 import numpy as np
 
 from cinc_ref.bijections.base import Bijection, per_image
 from cinc_ref.bijections.network import apply_network, init_network
 from cinc_ref.errors import OptionError, ShapeError
-from cinc_ref.primitives.arrays import take_channels
-from cinc_ref.primitives.network import log_sigmoid
+from cinc_ref.primitives.arrays import embed_channels, take_channels
+from cinc_ref.primitives.elementwise import couple, log_scale_sum
 
 
 @dataclass(frozen=True)
@@ -46,18 +45,6 @@ class _Coupling(Bijection):
             return take_channels(known, 0, start)
         return take_channels(known, stop, known.shape[1])
 
-    def _join(self, parts):
-        """Blocks in sequence, as one array with its channels in order."""
-        return anp.concatenate(parts if self.unchanged == "first" else parts[::-1], axis=1)
-
-    def _shift_and_log_scale(self, network, context):
-        h = apply_network(network, context)
-        if not self.scaled:
-            return h, None
-        half = h.shape[1] // 2
-        shift = take_channels(h, 0, half)
-        return shift, log_sigmoid(take_channels(h, half, 2 * half) + 2)
-
     def _init(self, rng, x):
         networks = []
         inputs = 0
@@ -69,28 +56,32 @@ class _Coupling(Bijection):
         return networks
 
     def _forward(self, params, x):
-        first, *others = self._sequence(x.shape[1])
-        parts, total = [take_channels(x, *first)], per_image(0, x)
-        for network, (start, stop) in zip(params, others, strict=True):
-            shift, log_scale = self._shift_and_log_scale(network, self._context(x, start, stop))
-            part = take_channels(x, start, stop) + shift
-            if self.scaled:
-                part = part * anp.exp(log_scale)
-                total = total + anp.sum(log_scale, axis=(1, 2, 3))
-            parts.append(part)
-        return self._join(parts), total
+        y, total = x, per_image(0, x)
+        for network, (start, stop) in self._changes(params, x):
+            h = apply_network(network, self._context(x, start, stop))
+            y, log_det = self._change(y, h, start, inverse=False)
+            total = total + log_det
+        return y, total
 
     def _inverse(self, params, y):
-        first, *others = self._sequence(y.shape[1])
-        parts, total = [take_channels(y, *first)], per_image(0, y)
-        for network, (start, stop) in zip(params, others, strict=True):
-            shift, log_scale = self._shift_and_log_scale(network, self._join(parts))
-            part = take_channels(y, start, stop)
-            if self.scaled:
-                part = part * anp.exp(-log_scale)
-                total = total - anp.sum(log_scale, axis=(1, 2, 3))
-            parts.append(part - shift)
-        return self._join(parts), total
+        x, total = y, per_image(0, y)
+        for network, (start, stop) in self._changes(params, y):
+            h = apply_network(network, self._context(x, start, stop))
+            x, log_det = self._change(x, h, start, inverse=True)
+            total = total + log_det
+        return x, total
+
+    def _changes(self, params, x):
+        """(network, (start, stop)) of each block of channels that changes, in sequence."""
+        return zip(params, self._sequence(x.shape[1])[1:], strict=True)
+
+    def _change(self, x, h, start, inverse):
+        """x with one block changed by what the network says, and the log-determinant."""
+        if self.scaled:
+            log_det = log_scale_sum(h)
+            return couple(x, h, start, inverse), -log_det if inverse else log_det
+        shift = embed_channels(h, start, x.shape[1])
+        return x - shift if inverse else x + shift, 0
 
     def _output_shape(self, shape):
         if shape[0] < self.blocks:

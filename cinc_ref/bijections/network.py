@@ -7,7 +7,8 @@ where the border is, and so, in the small images of the deeper levels, where a p
 import numpy as np
 
 from cinc_ref import _checks
-from cinc_ref.primitives.network import add_bias, relu, same_conv
+from cinc_ref.primitives.coupling import coupling_network
+from cinc_ref.primitives.network import add_bias, same_conv
 
 
 def init_network(rng, inputs, width, outputs, dtype):
@@ -31,6 +32,12 @@ def apply_network(params, x):
     first, second, last = params["first"], params["second"], params["last"]
     ones = np.ones((1, 1, *x.shape[2:]), _checks.plain(x).dtype)
     position = add_bias(same_conv(ones, first["border"]), first["bias"])
-    h = relu(same_conv(x, first["weight"]) + position)
-    h = relu(add_bias(same_conv(h, second["weight"]), second["bias"]))
-    return add_bias(same_conv(h, last["weight"]), last["bias"])
+    return coupling_network(
+        x,
+        first["weight"],
+        position,
+        second["weight"],
+        second["bias"],
+        last["weight"],
+        last["bias"],
+    )

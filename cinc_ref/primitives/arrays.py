@@ -16,6 +16,26 @@ def _define_linear(operation, transpose):
     defjvp(operation, lambda g, ans, x, *rest: operation(g, *rest))
 
 
+def native(array, dtype):
+    """The array as kernels take any: of this dtype, contiguous, in the machine's byte order."""
+    return np.require(array, dtype.newbyteorder("="), "CAW")
+
+
+def as_pixels(images):
+    """Images (N, C, H, W) as the kernels take them: contiguous (C, H*W, N), native byte order.
+
+    Without a copy where memory already lies so.
+    """
+    count, channels, height, width = images.shape
+    pixels = native(images.transpose(1, 2, 3, 0), images.dtype)
+    return pixels.reshape(channels, height * width, count)
+
+
+def from_pixels(pixels, size):
+    """The images (N, C, H, W) that lie in memory as (C, H*W, N); size is (H, W)."""
+    return pixels.reshape(len(pixels), *size, pixels.shape[2]).transpose(3, 0, 1, 2)
+
+
 @primitive
 def batch_last(x):
     """The same images, contiguous as (C, H, W, N) in memory."""

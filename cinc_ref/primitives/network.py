@@ -12,36 +12,44 @@ import autograd.numpy as anp
 import numpy as np
 from autograd.extend import defjvp, defvjp, primitive
 
+from cinc_ref.kernels import network as kernels
+from cinc_ref.primitives.arrays import as_pixels, from_pixels
+
 
 @primitive
 def same_conv(x, weight):
     """Cross-correlate images (N, C, H, W) with a weight (O, C, k, k), k odd, zero-padded."""
-    images = _batch_last(x)
+    images, size = as_pixels(x), x.shape[2:]
     channels, *pixels = images.shape
     outputs, _, k, _ = weight.shape
     if channels <= outputs or k == 1:
-        rows = weight.transpose(0, 2, 3, 1).reshape(outputs, k * k * channels)
-        y = rows @ _taps(images, k, 1).reshape(k * k * channels, -1)
-        y = y.reshape(outputs, *pixels)
+        rows = weight.transpose(0, 2, 3, 1).reshape(outputs, -1)
+        y = (rows @ _taps(images, size, k, 1)).reshape(outputs, *pixels)
     else:
-        rows = weight.transpose(2, 3, 0, 1).reshape(k * k * outputs, channels)
+        rows = weight.transpose(2, 3, 0, 1).reshape(-1, channels)
         products = (rows @ images.reshape(channels, -1)).reshape(k * k, outputs, *pixels)
-        y = _add_taps(products, k)
-    return y.transpose(3, 0, 1, 2)
+        y = np.zeros((outputs, *pixels), products.dtype)
+        kernels.add_taps(products, size, 1, 0, 0, y)
+    return from_pixels(y, size)
 
 
 @primitive
 def same_conv_weight_grad(x, g, k):
     """The weight (O, C, k, k) of the linear form w -> <g, same_conv(x, w)>."""
-    images, gradients = _batch_last(x), _batch_last(g)
+    images, gradients, size = as_pixels(x), as_pixels(g), x.shape[2:]
     channels, outputs = len(images), len(gradients)
     if channels <= outputs:
-        stacked = _taps(images, k, 1).reshape(k * k * channels, -1)
-        weight = gradients.reshape(outputs, -1) @ stacked.T
+        weight = gradients.reshape(outputs, -1) @ _taps(images, size, k, 1).T
         return weight.reshape(outputs, k, k, channels).transpose(0, 3, 1, 2)
-    stacked = _taps(gradients, k, -1).reshape(k * k * outputs, -1)
-    weight = stacked @ images.reshape(channels, -1).T
+    weight = _taps(gradients, size, k, -1) @ images.reshape(channels, -1).T
     return weight.reshape(k, k, outputs, channels).transpose(2, 3, 0, 1)
+
+
+def _taps(images, size, k, sign):
+    """(k*k*C, P*N): for each tap the images as the tap reads them, zeros outside."""
+    stack = np.empty((k * k, *images.shape), images.dtype)
+    kernels.stack_taps(images, size, sign, 0, 0, stack)
+    return stack.reshape(k * k * len(images), -1)
 
 
 @primitive
@@ -113,40 +121,3 @@ def log_sigmoid(x):
 
 defvjp(log_sigmoid, lambda y, x: lambda g: g * anp.exp(log_sigmoid(-x)))
 defjvp(log_sigmoid, lambda g, y, x: g * anp.exp(log_sigmoid(-x)))
-
-
-def _batch_last(images):
-    """(N, C, H, W) as contiguous (C, H, W, N), without a copy where memory already lies so."""
-    return np.ascontiguousarray(images.transpose(1, 2, 3, 0))
-
-
-def _taps(images, k, sign):
-    """(k*k, C, H, W, N): for each tap the image as the tap reads it, zeros outside."""
-    if k == 1:
-        return images[None]
-    stacked = np.zeros((k * k, *images.shape), images.dtype)
-    for tap, (a, b) in enumerate(np.ndindex(k, k)):
-        down = _overlap(sign * (a - k // 2), images.shape[1])
-        right = _overlap(sign * (b - k // 2), images.shape[2])
-        stacked[tap][:, down[0], right[0]] = images[:, down[1], right[1]]
-    return stacked
-
-
-def _add_taps(products, k):
-    """Sum over the taps of products (k*k, O, H, W, N), each shifted to the pixel that it is for."""
-    total = np.zeros(products.shape[1:], products.dtype)
-    for tap, (a, b) in enumerate(np.ndindex(k, k)):
-        down = _overlap(a - k // 2, total.shape[1])
-        right = _overlap(b - k // 2, total.shape[2])
-        total[:, down[0], right[0]] += products[tap][:, down[1], right[1]]
-    return total
-
-
-def _overlap(offset, length):
-    """Slices of the positions i and i + offset that both lie inside 0..length-1."""
-    if abs(offset) >= length:
-        return slice(0, 0), slice(0, 0)
-    return (
-        slice(max(0, -offset), length - max(0, offset)),
-        slice(max(0, offset), length + min(0, offset)),
-    )

@@ -8,6 +8,8 @@ import math
 
 import numpy as np
 
+from cinc_ref.kernels import elementwise
+
 
 def adam(parameters, gradient, moments, step, learning_rate, beta1=0.9, beta2=0.999, epsilon=1e-8):
     r"""One step of Adam, with both moments corrected for their start at zero.
@@ -31,11 +33,9 @@ def adam(parameters, gradient, moments, step, learning_rate, beta1=0.9, beta2=0.
     ----------
     Kingma and Ba, "Adam", 2015, algorithm 1.
     """
-    first, second = moments
-    first += (1 - beta1) * (gradient - first)
-    second += (1 - beta2) * (gradient * gradient - second)
-    spread = np.sqrt(second / (1 - beta2**step)) + epsilon
-    parameters -= (learning_rate / (1 - beta1**step)) * first / spread
+    rate, unbiased = learning_rate / (1 - beta1**step), 1 / (1 - beta2**step)
+    numbers = (1 - beta1, 1 - beta2, rate, unbiased, epsilon)
+    elementwise.adam(parameters, gradient, *moments, *map(parameters.dtype.type, numbers))
 
 
 def adamax(

@@ -1,0 +1,127 @@
+"""Elementwise operations in one pass over memory. Images are contiguous (C, P, N) here.
+
+exp and log are NumPy's, whose loops are several times as fast: what they yield comes as arrays.
+Numbers beside the arrays must have their dtype, or the arithmetic is float64.
+"""
+
+import numba
+import numpy as np
+
+
+def _jit(function):
+    try:
+        return numba.njit(cache=True, error_model="numpy")(function)
+    except RuntimeError:  # read-only installation and no writable cache folder
+        return numba.njit(error_model="numpy")(function)
+
+
+@_jit
+def scale_channels(x, before, scale, after, y):
+    """y = (x + before) * scale + after, by channel."""
+    for c in range(len(x)):
+        b, s, a = before[c], scale[c], after[c]
+        source, target = x[c].ravel(), y[c].ravel()
+        for n in range(len(source)):
+            target[n] = (source[n] + b) * s + a
+
+
+@_jit
+def log_decay(h):
+    """-|h + 2|, whose exponential e gives s = sigmoid(h + 2) without overflow.
+
+    s = 1 / (1 + e) where h + 2 is positive and e / (1 + e) elsewhere; 1 - s the other way round.
+    """
+    result = np.empty_like(h)
+    two = h.dtype.type(2)
+    for c in range(h.shape[0]):
+        for p in range(h.shape[1]):
+            source, target = h[c, p], result[c, p]
+            for n in range(len(source)):
+                target[n] = -abs(source[n] + two)
+    return result
+
+
+@_jit
+def log_scale_sum(h, log_one_plus_e):
+    """The sum over all channels and pixels of log s = min(h + 2, 0) - log(1 + e), by image."""
+    total = np.zeros(h.shape[2])
+    zero, two = h.dtype.type(0), h.dtype.type(2)
+    for c in range(h.shape[0]):
+        for p in range(h.shape[1]):
+            z, log_e = h[c, p], log_one_plus_e[c, p]
+            for n in range(len(z)):
+                total[n] += min(z[n] + two, zero) - log_e[n]
+    return total
+
+
+@_jit
+def log_scale_gradient(g, h, e):
+    """Gradients of <g, log_scale_sum>, of t (none) and of h: d log s = (1 - s) dh."""
+    channels, one, two = len(h), h.dtype.type(1), h.dtype.type(2)
+    gradient = np.zeros((2 * channels, *h.shape[1:]), h.dtype)
+    for c in range(channels):
+        for p in range(h.shape[1]):
+            z, decay, z_bar = h[c, p], e[c, p], gradient[channels + c, p]
+            for n in range(len(z)):
+                z_bar[n] = g[n] * (one if z[n] < -two else decay[n]) / (one + decay[n])
+    return gradient
+
+
+@_jit
+def couple(x, t, h, e, inverse):
+    """x = (x + t) s, or x / s - t, in place."""
+    one, two = x.dtype.type(1), x.dtype.type(2)
+    for c in range(x.shape[0]):
+        for p in range(x.shape[1]):
+            value, shift, z, decay = x[c, p], t[c, p], h[c, p], e[c, p]
+            if inverse:
+                for n in range(len(value)):
+                    up = decay[n] if z[n] < -two else one
+                    value[n] = value[n] * (one + decay[n]) / up - shift[n]
+            else:
+                for n in range(len(value)):
+                    up = decay[n] if z[n] < -two else one
+                    value[n] = (value[n] + shift[n]) * up / (one + decay[n])
+
+
+@_jit
+def couple_gradient(g, changed, t, h, e, inverse, t_bar, h_bar):
+    """Gradients of `couple`: g becomes that of x, in place; `changed` is what x became.
+
+    y = (x + t) s: dy = s (dx + dt) + y (1 - s) dh. x = y / s - t: dx = dy / s - dt - (x + t)
+    (1 - s) dh.
+    """
+    one, two = g.dtype.type(1), g.dtype.type(2)
+    for c in range(g.shape[0]):
+        for p in range(g.shape[1]):
+            change, value, shift, z, decay = g[c, p], changed[c, p], t[c, p], h[c, p], e[c, p]
+            shift_bar, z_bar = t_bar[c, p], h_bar[c, p]
+            if inverse:
+                for n in range(len(change)):
+                    up = decay[n] if z[n] < -two else one
+                    rest = one if z[n] < -two else decay[n]
+                    z_bar[n] = -change[n] * (value[n] + shift[n]) * rest / (one + decay[n])
+                    shift_bar[n] = -change[n]
+                    change[n] = change[n] * (one + decay[n]) / up
+            else:
+                for n in range(len(change)):
+                    up = decay[n] if z[n] < -two else one
+                    rest = one if z[n] < -two else decay[n]
+                    z_bar[n] = change[n] * value[n] * rest / (one + decay[n])
+                    shift_bar[n] = change[n] * up / (one + decay[n])
+                    change[n] = shift_bar[n]
+
+
+@_jit
+def adam(parameters, gradient, first, second, new1, new2, rate, unbiased, epsilon):
+    """A step of Adam, in place.
+
+    new1 = 1 - beta1 and new2 = 1 - beta2 weigh what is new; `rate` and `unbiased` hold the
+    corrections of the two moments for their start at zero.
+    """
+    for n in range(len(parameters)):
+        g = gradient[n]
+        m = first[n] + new1 * (g - first[n])
+        v = second[n] + new2 * (g * g - second[n])
+        first[n], second[n] = m, v
+        parameters[n] -= rate * m / (np.sqrt(v * unbiased) + epsilon)

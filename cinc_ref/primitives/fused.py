@@ -1,0 +1,40 @@
+"""Several operations as one: one pass over memory, and one node for autograd, instead of many.
+
+A fused operation has two definitions of the same function: a fast one, on plain arrays, and an
+expression of simpler primitives that says what it computes. The first derivative comes from a
+kernel too. Every other derivative (forward mode, second order) is that of the expression, so that
+a fused operation can be differentiated as often as its parts can.
+"""
+
+from autograd.differential_operators import make_jvp, make_vjp
+from autograd.extend import defjvp_argnums, defvjp_argnums
+from autograd.tracer import isbox
+
+
+def define_fused(operation, expression, gradients):
+    """Derivatives of a primitive.
+
+    Parameters
+    ----------
+    operation : primitive
+    expression : callable
+        The same function of the same arguments, composed of differentiable operations.
+    gradients : callable
+        ``gradients(g, ans, *arguments)``: for all differentiable arguments, which come first; g
+        is the gradient with respect to the result.
+    """
+
+    def vjp(argnums, ans, args, kwargs):
+        def pull_back(g):
+            if any(map(isbox, (*args, g))):
+                return make_vjp(expression, argnums)(*args)[0](g)
+            computed = gradients(g, ans, *args)
+            return [computed[k] for k in argnums]
+
+        return pull_back
+
+    def jvp(argnums, directions, ans, args, kwargs):
+        return make_jvp(expression, argnums)(*args)(tuple(directions))[1]
+
+    defvjp_argnums(operation, vjp)
+    defjvp_argnums(operation, jvp)

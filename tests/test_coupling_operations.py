@@ -1,0 +1,197 @@
+"""The fused operations of couplings and actnorm, against loops, SciPy and their own expressions."""
+
+import autograd.numpy as anp
+import numpy as np
+import pytest
+from autograd import grad
+from autograd.test_util import check_grads
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.signal import correlate
+
+from cinc_ref.kernels.network import COLUMNS
+from cinc_ref.primitives import coupling, elementwise
+from cinc_ref.primitives.coupling import coupling_network
+from cinc_ref.primitives.elementwise import couple, log_scale_sum, scale_channels
+from cinc_ref.primitives.network import same_conv
+
+
+def arguments(images=2, inputs=3, size=(3, 4), width=5, outputs=2, k=3, dtype=np.float64):
+    """Images and parameters of a network, none of them near zero."""
+    rng = np.random.default_rng(3)
+    shapes = [
+        (images, inputs, *size),
+        (width, inputs, k, k),
+        (1, width, *size),
+        (width, width, 1, 1),
+        (width,),
+        (outputs, width, k, k),
+        (outputs,),
+    ]
+    return [rng.normal(size=shape).astype(dtype) for shape in shapes]
+
+
+def check_every_gradient(operation, *values):
+    """Finite differences to second order, both modes, in all arguments (not the first alone)."""
+    every = tuple(range(len(values)))
+    check_grads(operation, every, modes=["fwd", "rev"], order=2)(*values)
+
+
+def correlated(x, weight):
+    """Zero-padded cross-correlation, by SciPy."""
+    k = weight.shape[2] // 2
+    padded = np.pad(x, ((0, 0), (0, 0), (k, k), (k, k)))
+    return np.array(
+        [[correlate(image, w, "valid")[0] for w in weight] for image in padded]
+    ).reshape(len(x), len(weight), *x.shape[2:])
+
+
+def network_by_scipy(x, first, position, second, second_bias, last, last_bias):
+    h = np.maximum(correlated(x, first) + position, 0)
+    h = np.maximum(correlated(h, second) + second_bias[:, None, None], 0)
+    return correlated(h, last) + last_bias[:, None, None]
+
+
+SHAPES = [  # images, inputs, (H, W), width, outputs, k
+    (0, 2, (2, 2), 3, 2, 3),
+    (1, 1, (1, 1), 1, 1, 3),
+    (1, 3, (1, 4), 4, 5, 3),
+    (2, 5, (3, 2), 3, 2, 3),
+    (3, 2, (4, 3), 5, 3, 1),
+    (1, 2, (5, 7), 2, 3, 5),
+    (1, 1, (13, 11), 2, 1, 3),  # several tiles of one image
+    (COLUMNS + 5, 1, (2, 1), 2, 2, 3),  # several tiles of images
+]
+
+
+@pytest.mark.parametrize("dtype, tolerance", [(np.float64, 1e-12), (np.float32, 1e-4)])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_network_is_that_of_scipy(shape, dtype, tolerance):
+    values = arguments(*shape, dtype=dtype)
+    before = [value.copy() for value in values]
+    y = coupling_network(*values)
+    assert y.dtype == dtype
+    np.testing.assert_allclose(y, network_by_scipy(*before), rtol=tolerance, atol=tolerance)
+    assert all(np.array_equal(a, b) for a, b in zip(values, before, strict=True))
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_gradient_of_the_network_is_that_of_its_layers(shape):
+    values = arguments(*shape)
+    weights = np.random.default_rng(1).normal(size=coupling_network(*values).shape)
+    every = tuple(range(len(values)))
+    ours = grad(lambda *v: anp.sum(weights * coupling_network(*v)), every)(*values)
+    layers = grad(lambda *v: anp.sum(weights * coupling._layers(*v)), every)
+    for a, b in zip(ours, layers(*values), strict=True):
+        assert a.shape == b.shape
+        np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-11)
+
+
+def test_network_to_second_order_in_both_modes():
+    check_every_gradient(coupling_network, *arguments(outputs=4))
+
+
+@given(seed=st.integers(0, 99), order=st.sampled_from(["C", "F", "batch last", "strided"]))
+def test_memory_order_changes_nothing(seed, order):
+    values = arguments()
+    x = values[0]
+    laid_out = {
+        "C": np.ascontiguousarray,
+        "F": np.asfortranarray,
+        "batch last": lambda a: np.ascontiguousarray(a.transpose(1, 2, 3, 0)).transpose(3, 0, 1, 2),
+        "strided": lambda a: np.repeat(a, 2, axis=3)[..., ::2],
+    }[order](x)
+    assert np.array_equal(coupling_network(laid_out, *values[1:]), coupling_network(*values))
+    h = np.random.default_rng(seed).normal(size=(len(x), 4, *x.shape[2:]))
+    for inverse in (False, True):
+        assert np.array_equal(couple(laid_out, h, 1, inverse), couple(x, h, 1, inverse))
+
+
+def test_not_a_number_is_not_silenced():
+    values = arguments()
+    values[0][1, 0, 0, 0] = np.nan
+    y = coupling_network(*values)
+    assert np.isnan(y[1, :, 0, 0]).all() and np.isfinite(y[0]).all()
+
+
+def test_gradients_leave_what_they_are_given():
+    x, h = arguments()[0], np.random.default_rng(2).normal(size=(2, 4, 3, 4))
+    values = arguments()
+    cases = [
+        (coupling._gradients, coupling_network(*values), values),
+        (elementwise._couple_gradients, couple(x, h, 1, False), (x, h, 1, False)),
+        (elementwise._couple_gradients, couple(x, h, 1, True), (x, h, 1, True)),
+    ]
+    for gradients, result, given_values in cases:
+        g = np.random.default_rng(4).normal(size=result.shape)
+        arrays = [g, result, *(v for v in given_values if isinstance(v, np.ndarray))]
+        before = [a.copy() for a in arrays]
+        first = gradients(g, result, *given_values)
+        assert all(np.array_equal(a, b) for a, b in zip(arrays, before, strict=True))
+        assert not any(np.shares_memory(a, b) for a in first for b in arrays)
+        again = gradients(g, result, *given_values)
+        assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+
+
+@pytest.mark.parametrize("start", [0, 1, 3])
+def test_coupling_by_hand(start):
+    rng = np.random.default_rng(0)
+    x, h = rng.normal(size=(3, 5, 2, 3)), rng.normal(size=(3, 4, 2, 3))
+    s = 1 / (1 + np.exp(-(h[:, 2:] + 2)))
+    expected = x.copy()
+    expected[:, start : start + 2] = (x[:, start : start + 2] + h[:, :2]) * s
+    y = couple(x, h, start, False)
+    np.testing.assert_allclose(y, expected, rtol=1e-13)
+    np.testing.assert_allclose(couple(y, h, start, True), x, rtol=1e-12)
+    np.testing.assert_allclose(log_scale_sum(h), np.log(s).sum(axis=(1, 2, 3)), rtol=1e-13)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_extreme_scales_stay_finite(dtype):
+    h = np.array([-200, -90, -2, 0, 60, 200], dtype).reshape(6, 1, 1, 1).repeat(2, axis=1)
+    expected = -np.logaddexp(0, -(h[:, 1, 0, 0].astype(float) + 2))
+    log_det = log_scale_sum(h)
+    assert log_det.dtype == dtype
+    np.testing.assert_allclose(log_det, expected, rtol=1e-6, atol=1e-25)
+    slope = grad(lambda h: anp.sum(log_scale_sum(h)))(h)
+    assert slope.dtype == dtype and not slope[:, 0].any()
+    np.testing.assert_allclose(slope[:, 1, 0, 0], np.exp(-np.logaddexp(0, h[:, 1, 0, 0] + 2.0)))
+    assert np.isfinite(couple(h, h, 0, False)).all()
+
+
+@pytest.mark.parametrize("inverse", [False, True])
+def test_couplings_to_second_order_in_both_modes(inverse):
+    rng = np.random.default_rng(5)
+    x, h = rng.normal(size=(2, 5, 2, 1)), 2 * rng.normal(size=(2, 4, 2, 1)) - 2  # both sides of -2
+    check_every_gradient(lambda x, h: couple(x, h, 1, inverse), x, h)
+    check_every_gradient(log_scale_sum, h)
+
+
+def test_scaled_channels_by_hand_and_to_second_order():
+    rng = np.random.default_rng(6)
+    x, before, scale, after = (rng.normal(size=s) for s in ((2, 3, 2, 4), 3, 3, 3))
+    expected = np.einsum("nchw,c->nchw", x + before.reshape(1, 3, 1, 1), scale)
+    expected += after.reshape(1, 3, 1, 1)
+    np.testing.assert_allclose(scale_channels(x, before, scale, after), expected, rtol=1e-13)
+    check_every_gradient(scale_channels, x, before, scale, after)
+
+
+def test_float32_stays_float32_to_second_order():
+    values = [np.float32(0.3) * v for v in arguments(dtype=np.float32)]
+
+    def loss(*v):
+        h = coupling_network(*v)
+        y = couple(scale_channels(v[0], v[0][0, :, 0, 0], v[0][1, :, 0, 0], v[4][:3]), h, 1, True)
+        return anp.sum(y**2) + anp.sum(log_scale_sum(h) ** 2)
+
+    for k in range(len(values)):
+        first = grad(loss, k)
+        assert first(*values).dtype == np.float32
+        assert grad(lambda *v, k=k: anp.sum(grad(loss, k)(*v) ** 2), k)(*values).dtype == np.float32
+
+
+@pytest.mark.parametrize("images, inputs, outputs, k", [(0, 2, 3, 3), (3, 2, 4, 3), (2, 5, 2, 5)])
+def test_centred_convolution_is_that_of_scipy(images, inputs, outputs, k):
+    rng = np.random.default_rng(7)
+    x, weight = rng.normal(size=(images, inputs, 3, 4)), rng.normal(size=(outputs, inputs, k, k))
+    np.testing.assert_allclose(same_conv(x, weight), correlated(x, weight), rtol=1e-12, atol=1e-12)
