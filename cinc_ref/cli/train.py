@@ -126,6 +126,14 @@ def train(
             rich_help_panel=TRAINING,
         ),
     ] = DEFAULTS["dropout"],
+    constant_memory: Annotated[
+        bool,
+        typer.Option(
+            "--constant-memory",
+            help="Let memory not grow with the depth; a step takes about twice as long.",
+            rich_help_panel=TRAINING,
+        ),
+    ] = False,
     resume: Annotated[
         bool,
         typer.Option("--resume", help="Go on with the run in --out, with the same options."),
@@ -164,6 +172,7 @@ def train(
         out=out,
         resume=resume,
         progress=True,
+        constant_memory=constant_memory,
     )
     _draw(result)
     if result.reason == "interrupted":
@@ -205,5 +214,6 @@ def _command_to_resume(context):
     for parameter in context.command.params:
         given = context.get_parameter_source(parameter.name).name == "COMMANDLINE"
         if given and parameter.name != "resume":
-            words += [parameter.opts[0], str(context.params[parameter.name])]
+            value = context.params[parameter.name]
+            words += [parameter.opts[0]] + ([] if parameter.is_flag else [str(value)])
     return shlex.join([*words, "--resume"])
