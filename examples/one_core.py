@@ -88,7 +88,7 @@ for case in measured:
     work = 2 * convolution.multiply_adds(case[0], (case[1], case[1]), case[2])
     moved = 2 * 4 * case[0] * case[1] ** 2 * case[2]  # float32, once in and once out
     intensity[case], speed[case] = work / moved, work / measured[case][0] / 1e9
-ridge = np.geomspace(1, 300, 50)
+ridge = np.geomspace(1, 300, 500)
 axes[1, 2].plot(ridge, np.minimum(peak, bandwidth * ridge), color=INK, linewidth=1)
 axes[1, 2].scatter(intensity.values(), speed.values(), color=OURS, s=18)
 axes[1, 2].set(

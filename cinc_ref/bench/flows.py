@@ -232,6 +232,7 @@ def measure_step_memory(batch=64, image_shape=IMAGE, shallow=TRAINING, deep=DEEP
 
 
 def step_memory(batch, image_shape, constant_memory, shape):
-    """Most bytes that one training step holds beyond its state and the gradient."""
+    """Most bytes that one training step, with dropout, holds beyond its state and the gradient."""
     run, layout, state = training_run("affine", batch, image_shape, constant_memory, **shape)
+    run = replace(run, settings=replace(run.settings, dropout=0.2))
     return peak_memory(lambda: advance(run, layout, state)) - state.parameters.nbytes
