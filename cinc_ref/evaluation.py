@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from cinc_ref._checks import as_images
+from cinc_ref._trees import named_leaves, rebuild
 from cinc_ref.errors import DataError, OptionError
 from cinc_ref.flows import dequantize
 from cinc_ref.training.loss import EVALUATION_BATCH
 from cinc_ref.training.loss import evaluate as mean_bits_per_dim
-from cinc_ref.training.tree import named_leaves, rebuild
 
 
 @dataclass(frozen=True)

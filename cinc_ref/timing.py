@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from cinc_ref._blas import one_blas_thread
 from cinc_ref.errors import OptionError
 
-__all__ = ["OneCore", "Timing", "measure", "one_blas_thread", "one_core"]
+__all__ = ["OneCore", "Timing", "measure", "measure_in_turn", "one_blas_thread", "one_core"]
 
 
 @dataclass(frozen=True)
@@ -127,13 +127,61 @@ def measure(function, *, repeat=7, warm_up=1):
     >>> len(timing.seconds), timing.minimum <= timing.median
     (3, True)
     """
+    return measure_in_turn({"": function}, repeat=repeat, warm_up=warm_up)[""]
+
+
+def measure_in_turn(functions, *, repeat=7, warm_up=1, turn=0.0):
+    """Time several functions of no arguments on one core, in turn: A B A B.
+
+    What else the machine does, and its temperature, then meets all of them alike.
+
+    Parameters
+    ----------
+    functions : dict of str to callable
+    repeat : int
+        Rounds.
+    warm_up : int
+        Calls of each before that, not timed: the first compiles.
+    turn : float
+        Seconds for which a function is called again and again when its turn comes: more durations
+        of quick functions.
+
+    Returns
+    -------
+    dict of str to Timing
+
+    Raises
+    ------
+    OptionError
+        If `repeat` is below 1 or `warm_up` below 0.
+
+    Examples
+    --------
+    >>> from cinc_ref.timing import measure_in_turn
+    >>> found = measure_in_turn({"short": lambda: sum(range(9)), "long": lambda: sum(range(9999))})
+    >>> found["short"].median < found["long"].median
+    True
+    """
     for name, value, smallest in (("repeat", repeat, 1), ("warm_up", warm_up, 0)):
         if not isinstance(value, int) or value < smallest:
             raise OptionError(f"{name} must be an integer >= {smallest}; got {value!r}")
-    for _ in range(warm_up):  # may load a BLAS library, which one_core must find
-        function()
+    for function in functions.values():  # may load a BLAS library, which one_core must find
+        for _ in range(warm_up):
+            function()
+    seconds = {name: [] for name in functions}
     with one_core() as conditions:
-        return Timing(tuple(_seconds(function) for _ in range(repeat)), conditions)
+        for _ in range(repeat):
+            for name, function in functions.items():
+                seconds[name] += _turn(function, turn)
+    return {name: Timing(tuple(found), conditions) for name, found in seconds.items()}
+
+
+def _turn(function, duration):
+    durations = []
+    end = time.perf_counter() + duration
+    while not durations or time.perf_counter() < end:
+        durations.append(_seconds(function))
+    return durations
 
 
 def _seconds(function):

@@ -1,5 +1,7 @@
 """The fast kernels do what the textbook loops do, whatever the tails of batch and channels."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,25 +13,37 @@ from tests.oracles import DTYPES, kernel_for
 OPERATIONS = ("conv", "conv_transpose", "substitute", "substitute_transpose")
 
 
-def _case(seed, channels, images, dtype):
-    """A kernel with its dilation and anchor, and images (C, H, W, N)."""
+ORDERS = ("batch first", "batch last")
+
+
+def _case(seed, channels, images, dtype, sides=(1, 6)):
+    """Images (N, C, H, W), a kernel, its dilation and anchor: half of them in the last tap."""
     rng = np.random.default_rng(seed)
     kh, kw = (int(side) for side in rng.integers(1, 5, 2))
-    anchor = (int(rng.integers(kh)), int(rng.integers(kw)))
+    inside = (int(rng.integers(kh)), int(rng.integers(kw)))
+    anchor = inside if rng.random() < 0.5 else (kh - 1, kw - 1)
     kind = str(rng.choice(["lower", "upper", "dense", "unit"]))
     kernel = kernel_for(rng, (channels, channels, kh, kw), anchor, kind).astype(dtype)
-    size = (int(side) for side in rng.integers(1, 6, 2))
-    images = rng.normal(size=(channels, *size, images)).astype(dtype)
+    size = (int(side) for side in rng.integers(*sides, 2))
+    images = rng.normal(size=(images, channels, *size)).astype(dtype)
     return images, kernel, int(rng.integers(1, 4)), anchor
 
 
-def _textbook(operation, images, *arguments):
-    result = getattr(textbook, operation)(images, *arguments)
-    return result.transpose(1, 2, 3, 0)
+def _laid_out(images, order):
+    """The same images, contiguous as (N, C, H, W) or as (C, H, W, N) in memory."""
+    if order == "batch first":
+        return np.ascontiguousarray(images)
+    return np.ascontiguousarray(images.transpose(1, 2, 3, 0)).transpose(3, 0, 1, 2)
 
 
-def _batch_first(images):
-    return np.ascontiguousarray(images.transpose(3, 0, 1, 2))
+def _equals_textbook(x, *arguments):
+    for operation, order in product(OPERATIONS, ORDERS):
+        ours = getattr(batched, operation)(_laid_out(x, order), *arguments)
+        expected = getattr(textbook, operation)(x, *arguments)
+        scale = np.max(np.abs(expected), initial=1)
+        in_memory = ours if order == "batch first" else ours.transpose(1, 2, 3, 0)
+        assert ours.dtype == x.dtype and in_memory.flags.c_contiguous
+        assert np.max(np.abs(ours - expected), initial=0) <= 50 * np.finfo(x.dtype).eps * scale
 
 
 @given(
@@ -39,44 +53,59 @@ def _batch_first(images):
     st.sampled_from(DTYPES),
 )
 def test_equal_to_the_textbook_up_to_rounding(seed, channels, images, dtype):
-    x, *arguments = _case(seed, channels, images, dtype)
-    for operation in OPERATIONS:
-        ours = getattr(batched, operation)(x, *arguments)
-        expected = _textbook(operation, x, *arguments)
-        scale = np.max(np.abs(expected), initial=1)
-        assert ours.dtype == dtype and ours.flags.c_contiguous
-        assert np.max(np.abs(ours - expected), initial=0) <= 50 * np.finfo(dtype).eps * scale
+    _equals_textbook(*_case(seed, channels, images, dtype))
 
 
 @pytest.mark.parametrize("channels", [6, 12, 13])
 def test_channel_tails(channels):
     for dtype, images in zip(DTYPES, (7, 31), strict=True):
         for seed in range(3):
-            test_equal_to_the_textbook_up_to_rounding.hypothesis.inner_test(
-                seed, channels, images, dtype
-            )
+            _equals_textbook(*_case(seed, channels, images, dtype))
 
 
-@given(st.integers(0, 2**32), st.sampled_from([1, 2, 3]), st.sampled_from(DTYPES))
-def test_weight_gradient(seed, channels, dtype):
-    x, kernel, dilation, anchor = _case(seed, channels, 5, dtype)
+@pytest.mark.parametrize("images", [1, 2, 3, 9, 20])
+def test_images_of_several_strips_and_waves_of_several_vectors(images):
+    for seed in range(4):
+        _equals_textbook(*_case(seed, 2, images, np.float32, sides=(4, 23)))
+
+
+@given(
+    st.integers(0, 2**32),
+    st.sampled_from([1, 2, 3, 5, 7]),
+    st.sampled_from([0, 1, 5, 19]),
+    st.sampled_from(DTYPES),
+    st.sampled_from(ORDERS),
+    st.sampled_from(ORDERS),
+)
+def test_weight_gradient(seed, channels, images, dtype, order, other_order):
+    x, kernel, dilation, anchor = _case(seed, channels, images, dtype)
     g = np.random.default_rng(seed + 1).normal(size=x.shape).astype(dtype)
-    ours = batched.conv_weight_grad(x, g, kernel.shape, dilation, anchor)
-    expected = textbook.conv_weight_grad(
-        _batch_first(x), _batch_first(g), kernel.shape, dilation, anchor
+    ours = batched.conv_weight_grad(
+        _laid_out(x, order), _laid_out(g, other_order), kernel.shape, dilation, anchor
     )
+    expected = textbook.conv_weight_grad(x, g, kernel.shape, dilation, anchor)
     assert ours.dtype == dtype
     np.testing.assert_allclose(ours, expected, rtol=0, atol=100 * np.finfo(dtype).eps * x.size)
 
 
-@given(st.integers(0, 2**32), st.tuples(st.booleans(), st.booleans()))
-def test_flips_are_those_of_the_images(seed, flips):
+@pytest.mark.parametrize("images", [4, 40])
+def test_weight_gradient_of_several_strips_and_tiles(images):
+    for seed in range(3):
+        x, kernel, dilation, anchor = _case(seed, 3, images, np.float64, sides=(9, 40))
+        g = np.random.default_rng(seed).normal(size=x.shape)
+        ours = batched.conv_weight_grad(x, g, kernel.shape, dilation, anchor)
+        expected = textbook.conv_weight_grad(x, g, kernel.shape, dilation, anchor)
+        np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-13 * x.size)
+
+
+@given(st.integers(0, 2**32), st.tuples(st.booleans(), st.booleans()), st.sampled_from([1, 9]))
+def test_flips_are_those_of_the_images(seed, flips, images):
     """Walking backwards is the same as reversing the images before and after, to the last bit."""
-    x, *arguments = _case(seed, 2, 9, np.float64)
+    x, *arguments = _case(seed, 2, images, np.float64)
 
     def flipped(images):
         rows, columns = (-1 if flip else 1 for flip in flips)
-        return np.ascontiguousarray(images[:, ::rows, ::columns])
+        return np.ascontiguousarray(images[:, :, ::rows, ::columns])
 
     for operation in OPERATIONS:
         function = getattr(batched, operation)
@@ -85,11 +114,13 @@ def test_flips_are_those_of_the_images(seed, flips):
 
 
 @pytest.mark.parametrize("channels", [3, 5])
-def test_same_bits_in_any_batch_and_on_any_number_of_lanes(channels):
-    x, *arguments = _case(3, channels, 150, np.float32)
-    for operation in OPERATIONS:
-        function = getattr(batched, operation)
-        whole = function(x, *arguments)
-        for images in (1, 5, 20, 40, 149):
-            part = function(np.ascontiguousarray(x[..., -images:]), *arguments)
-            assert np.array_equal(part, whole[..., -images:])
+@pytest.mark.parametrize("order", ORDERS)
+def test_same_bits_in_any_batch_and_on_any_number_of_lanes(channels, order):
+    for seed in (3, 4):
+        x, *arguments = _case(seed, channels, 150, np.float32)
+        for operation in OPERATIONS:
+            function = getattr(batched, operation)
+            whole = function(x, *arguments)
+            for images in (1, 2, 5, 9, 20, 40, 149):
+                part = function(_laid_out(x[-images:], order), *arguments)
+                assert np.array_equal(part, whole[-images:])

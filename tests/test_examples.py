@@ -12,6 +12,8 @@ def test_there_are_examples():
     assert EXAMPLES
 
 
+SLOW_INTERPRETED = ("train_digits", "one_core")
+
 NEEDS = {  # what an example needs beyond cinc_ref, and how to install it
     "check_your_own_layer": {"torch": "pip install torch"},
     "check_a_library": {
@@ -24,8 +26,8 @@ NEEDS = {  # what an example needs beyond cinc_ref, and how to install it
 @pytest.mark.filterwarnings("ignore:torch.lu is deprecated")
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_example_runs_and_leaves_a_picture(path, tmp_path, monkeypatch, interpreted):
-    if interpreted and path.stem == "train_digits":
-        pytest.skip("a step of training takes minutes without the compiler")
+    if interpreted and path.stem in SLOW_INTERPRETED:
+        pytest.skip("takes minutes without the compiler")
     for module, command in NEEDS.get(path.stem, {}).items():
         pytest.importorskip(module, reason=f"{module} is not installed: {command}")
     monkeypatch.chdir(tmp_path)

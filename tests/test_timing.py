@@ -1,13 +1,14 @@
 """Timing on one core: what is timed, how often, and that everything is restored afterwards."""
 
 import os
+import time
 
 import pytest
 from threadpoolctl import ThreadpoolController
 
 import cinc_ref._blas
 from cinc_ref.errors import CincError, OptionError
-from cinc_ref.timing import OneCore, Timing, measure, one_core
+from cinc_ref.timing import OneCore, Timing, measure, measure_in_turn, one_core
 
 CORES = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None  # before any test
 pins = pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cannot pin processes here")
@@ -74,3 +75,18 @@ def test_a_library_that_keeps_its_threads_is_named(monkeypatch):
 def test_nonsense_numbers_are_refused(options):
     with pytest.raises(OptionError, match=next(iter(options))):
         measure(lambda: None, **options)
+
+
+def test_functions_take_turns():
+    calls = []
+    functions = {name: lambda name=name: calls.append(name) for name in "AB"}
+    found = measure_in_turn(functions, repeat=3, warm_up=0)
+    assert "".join(calls) == "ABABAB"
+    assert [len(timing.seconds) for timing in found.values()] == [3, 3]
+
+
+def test_a_turn_lasts_as_long_as_it_is_told():
+    functions = {"quick": lambda: None, "slow": lambda: time.sleep(0.02)}
+    found = measure_in_turn(functions, repeat=2, warm_up=1, turn=0.01)
+    assert len(found["slow"].seconds) == 2
+    assert len(found["quick"].seconds) > 20

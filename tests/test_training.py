@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from autograd import grad
 
+from cinc_ref._trees import named_leaves, rebuild
+from cinc_ref.bijections.network import apply_network, init_network
 from cinc_ref.errors import (
     CheckpointError,
     CincError,
@@ -22,6 +24,7 @@ from cinc_ref.errors import (
     OutputError,
 )
 from cinc_ref.flows import build, quantize
+from cinc_ref.primitives.network import same_conv
 from cinc_ref.training import container, load, save, train
 from cinc_ref.training.diagnosis import first_culprit
 from cinc_ref.training.dropout import drop_units
@@ -38,7 +41,7 @@ from cinc_ref.training.optimizer import (
 )
 from cinc_ref.training.run import VALIDATION, Run
 from cinc_ref.training.settings import Settings
-from cinc_ref.training.tree import Layout, named_leaves
+from cinc_ref.training.tree import Layout
 
 FLOW = build("cinc", "affine", (1, 4, 4), levels=2, depth=1, width=4, bins=4)
 RNG = np.random.default_rng(0)
@@ -158,40 +161,65 @@ def network(dtype=np.float64, width=64):
     }
 
 
+def unit_factors(before, after):
+    """By what the units of both hidden layers are multiplied, from the second layer's weights."""
+    factor = (after["second"]["weight"] / before["second"]["weight"])[:, :, 0, 0]
+    outputs = after["second"]["bias"] / before["second"]["bias"]
+    return factor, outputs
+
+
 def test_dropout_silences_whole_units_and_scales_the_others():
     params = {"coupling": [network(np.float32)], "taps": np.ones(3, np.float32)}
     dropped = drop_units(params, 0.25, np.random.default_rng(0))
     before, after = params["coupling"][0], dropped["coupling"][0]
-    for name in ("second", "last"):
-        factor = after[name]["weight"] / before[name]["weight"]
-        per_unit = factor[0, :, 0, 0]
-        assert np.array_equal(factor, np.broadcast_to(per_unit[:, None, None], factor.shape))
-        assert set(np.unique(per_unit)) == {np.float32(0), np.float32(1 / 0.75)}
-        assert after[name]["weight"].dtype == np.float32
-    assert after["first"] is not None and leaves_equal(after["first"], before["first"])
+    factor, outputs = unit_factors(before, after)
+    inputs = factor[outputs > 0][0] / outputs[outputs > 0][0]
+    for per_unit in (inputs, outputs):
+        assert np.allclose(np.unique(per_unit), [0, 1 / 0.75], rtol=1e-6)
+    assert np.allclose(factor, outputs[:, None] * inputs, rtol=1e-6)
+    assert after["second"]["weight"].dtype == after["second"]["bias"].dtype == np.float32
+    for name in ("first", "last"):
+        assert leaves_equal(after[name], before[name])
     assert dropped["taps"] is params["taps"]
+
+
+def test_dropout_is_that_of_the_hidden_units():
+    """The network with changed parameters is the network whose hidden images are multiplied."""
+    rng = np.random.default_rng(0)
+    params = init_network(rng, 2, 8, 3, np.float64)
+    params = rebuild(
+        params, (leaf + rng.normal(size=leaf.shape) for leaf in named_leaves(params).values())
+    )
+    x = rng.normal(size=(3, 2, 5, 4))
+    dropped = drop_units(params, 0.4, np.random.default_rng(5))
+    factor, outputs = unit_factors(params, dropped)
+    inputs = factor[outputs > 0][0] / outputs[outputs > 0][0]
+    first, second, last = params["first"], params["second"], params["last"]
+    position = same_conv(np.ones((1, 1, 5, 4)), first["border"]) + first["bias"][:, None, None]
+    h = np.maximum(same_conv(x, first["weight"]) + position, 0) * inputs[:, None, None]
+    h = np.maximum(same_conv(h, second["weight"]) + second["bias"][:, None, None], 0)
+    h = same_conv(h * outputs[:, None, None], last["weight"]) + last["bias"][:, None, None]
+    assert 0 in inputs and 0 in outputs
+    assert np.allclose(apply_network(dropped, x), h, rtol=1e-12, atol=1e-12)
 
 
 def test_dropout_keeps_the_expected_weights_and_drops_at_its_rate():
     params, rng = network(width=8), np.random.default_rng(0)
-    draws = np.array(
-        [drop_units(params, 0.3, rng)["last"]["weight"][0, :, 0, 0] for _ in range(4000)]
-    )
+    draws = np.array([drop_units(params, 0.3, rng)["second"]["bias"] for _ in range(4000)])
     # a mean of 4,000 draws of m / 0.7 has the standard error sqrt(0.3 / 0.7 / 4000) = 0.010
-    assert np.allclose(draws.mean(axis=0) / params["last"]["weight"][0, :, 0, 0], 1, atol=0.05)
+    assert np.allclose(draws.mean(axis=0) / params["second"]["bias"], 1, atol=0.05)
     assert abs((draws == 0).mean() - 0.3) < 5 * np.sqrt(0.3 * 0.7 / draws.size)
 
 
 def test_no_gradient_reaches_a_dropped_unit():
     params = network()
-    dropped = drop_units(params, 0.5, np.random.default_rng(0))
-    silent = dropped["last"]["weight"][0, :, 0, 0] == 0
+    silent = drop_units(params, 0.5, np.random.default_rng(0))["second"]["bias"] == 0
 
     def total(params):
-        return anp.sum(drop_units(params, 0.5, np.random.default_rng(0))["last"]["weight"] ** 2)
+        return anp.sum(drop_units(params, 0.5, np.random.default_rng(0))["second"]["weight"] ** 2)
 
-    gradient = grad(total)(params)["last"]["weight"]
-    assert not gradient[:, silent].any() and gradient[:, ~silent].all()
+    gradient = grad(total)(params)["second"]["weight"]
+    assert not gradient[silent].any() and gradient[~silent].any(axis=1).all()
 
 
 def test_rate_zero_changes_nothing():
@@ -593,8 +621,8 @@ def test_a_run_that_diverges_says_where_and_keeps_the_best_model(tmp_path):
 
 
 def test_the_last_good_state_is_the_one_before_the_bad_step(tmp_path, monkeypatch):
-    def broken(flow, layout, vector, x, dropout, rng):
-        bits, gradient = bits_and_gradient(flow, layout, vector, x, dropout, rng)
+    def broken(flow, layout, *rest):
+        bits, gradient = bits_and_gradient(flow, layout, *rest)
         calls.append(1)
         if len(calls) == 6:
             layout.leaves(gradient)[2][...] = np.nan

@@ -6,6 +6,7 @@ import typer
 
 import cinc_ref
 from cinc_ref._blas import one_blas_thread
+from cinc_ref.cli.bench import bench
 from cinc_ref.cli.compare import compare
 from cinc_ref.cli.demo import demo
 from cinc_ref.cli.evaluate import evaluate
@@ -41,5 +42,5 @@ def _options(
     context.with_resource(one_blas_thread())  # until the command has ended
 
 
-for command in (demo, verify, train, sample, evaluate, interpolate, compare):
+for command in (demo, verify, train, sample, evaluate, interpolate, compare, bench):
     app.command()(command)

@@ -213,6 +213,14 @@ def train(
             rich_help_panel=TRAINING,
         ),
     ] = DEFAULTS["dropout"],
+    constant_memory: Annotated[
+        bool,
+        typer.Option(
+            "--constant-memory",
+            help="Let memory not grow with the depth; a step takes about twice as long.",
+            rich_help_panel=TRAINING,
+        ),
+    ] = False,
     resume: Annotated[
         bool,
         typer.Option("--resume", help="Go on with the run in --out, with the same options."),

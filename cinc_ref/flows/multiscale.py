@@ -14,6 +14,7 @@ from cinc_ref.flows.systems import COUPLINGS, step_convolution
 from cinc_ref.flows.trust import stability_by_layer, watched_inverse
 from cinc_ref.primitives.arrays import batch_first, batch_last, take_channels
 from cinc_ref.primitives.network import add_bias, same_conv
+from cinc_ref.primitives.reversible import compose
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ class Flow:
         top = {name: np.zeros(x.shape[1:], x.dtype) for name in ("mean", "log_std")}
         return {"levels": levels, "priors": priors, "top": top}
 
-    def log_prob(self, params, x):
+    def log_prob(self, params, x, *, constant_memory=False):
         """The log-density of images.
 
         Parameters
@@ -125,6 +126,10 @@ class Flow:
         params : dict
         x : array_like, shape (N, C, H, W)
             Floats in [-1/2, 1/2), the dtype of the parameters; see `dequantize`.
+        constant_memory : bool
+            Keep one array a level for the gradient, whatever the depth: the backward pass rebuilds
+            the input of each step from its output, by the inverse. That must be usable, see
+            `stability`, and costs about as much again.
 
         Returns
         -------
@@ -137,7 +142,8 @@ class Flow:
             If x does not fit, or holds NaN or infinity.
         """
         self._check_params(params)
-        latents, log_det = self._encode(params, self._checked(x, "x", params))
+        forward = _rebuilding_forward if constant_memory else _forward
+        latents, log_det = self._encode(params, self._checked(x, "x", params), forward)
         return sum((_standard_normal(z) for z in latents), log_det)
 
     def encode(self, params, x):
@@ -158,7 +164,7 @@ class Flow:
         DataError, DtypeError, NonFiniteError
         """
         self._check_params(params)
-        latents, _ = self._encode(params, self._checked(x, "x", params))
+        latents, _ = self._encode(params, self._checked(x, "x", params), _forward)
         return tuple(batch_first(z) for z in latents)
 
     def decode(self, params, latents, *, check=False):
@@ -303,11 +309,14 @@ class Flow:
                 f"of {expected}; got {found or type(params).__name__}"
             )
 
-    def _encode(self, params, x):
-        """Standardized latents, and log|det| of the map from x to them."""
+    def _encode(self, params, x, forward):
+        """Standardized latents, and log|det| of the map from x to them.
+
+        `forward` is how a level's chain is applied.
+        """
         latents, total = [], 0
         for level, chain in enumerate(self.chains):
-            x, log_det = chain.forward(params["levels"][level], x)
+            x, log_det = forward(chain, params["levels"][level], x)
             total = total + log_det
             if level < self.levels - 1:
                 kept = x.shape[1] // 2
@@ -336,6 +345,14 @@ class Flow:
         h = add_bias(same_conv(kept, prior["weight"]), prior["bias"])
         half = h.shape[1] // 2
         return take_channels(h, 0, half), take_channels(h, half, 2 * half)
+
+
+def _forward(chain, params, x):
+    return chain.forward(params, x)
+
+
+def _rebuilding_forward(chain, params, x):
+    return compose(chain.layers, params, x)
 
 
 def _inverse(chain, params, y, level):

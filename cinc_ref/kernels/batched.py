@@ -51,7 +51,7 @@ LATENCY = 4
 OUTER = (4, 6) if VECTOR_BYTES == 64 else (2, 4)
 """Output times input channels whose weight gradients are summed in registers."""
 STRIP_BYTES = 2**17
-"""Of one of the two strips that a weight gradient reads again and again: half of them fits in L2."""
+"""Of each of the two strips that a weight gradient reads again and again, from the second cache."""
 ENOUGH_PIXELS = 64
 """Over which a weight gradient is summed before the lanes are added up."""
 ONE_BY_ONE, BATCH_LAST, BATCH_FIRST, DIRECT = range(4)
@@ -104,9 +104,8 @@ def conv_weight_grad(x, g, kernel_shape, dilation, anchor, flips=(False, False))
             memory = _aligned(np.zeros, together_tiles * plan.length, x.dtype)
             scratch = _aligned(np.zeros, together_tiles * plan.scratch, x.dtype)
             options = strides, int(together), mode, together_tiles
-            run(
-                source, gradients, memory, scratch, plan, starts, sums.ravel(), channels, slots, options
-            )  # fmt: skip
+            arrays = source, gradients, memory, scratch
+            run(*arrays, plan, starts, sums.ravel(), channels, slots, options)
     gradient = np.zeros(kernel_shape, x.dtype)
     by_tap = sums.swapaxes(2, 3).reshape(len(taps) + 1, shape[1] * left, -1)
     for tap, (_, _, a, b) in enumerate((*taps, (0, 0, *anchor))):
@@ -255,7 +254,7 @@ def _cheapest(rest, size, rows, vector, quadrant):
 
 
 def _tile_sizes(rows, vector):
-    """Lanes of a tile, descending: vectors as long as registers are free for them, then half one."""
+    """Lanes of a tile, descending: whole vectors while registers are free, then half one."""
     lanes = [vectors * vector for vectors in (8, 4, 2) if vectors * rows <= ROWS]
     return [*lanes, vector, vector // 2]
 
@@ -443,8 +442,8 @@ def _weight_grad_kernel(left, right, lanes):
                         strides, mode, together, lanes, lanes,
                     )  # fmt: skip
                     _copy_in(
-                        gradients, scratch[k * plan.scratch :], plan.places, plan, part, n, ascending,
-                        strides, mode, together, lanes, lanes,
+                        gradients, scratch[k * plan.scratch :], plan.places, plan, part, n,
+                        ascending, strides, mode, together, lanes, lanes,
                     )  # fmt: skip
                 place = 0
                 for run in range(runs):
@@ -543,7 +542,7 @@ def _packed_taps(kernel, taps, own, source, target, rows, sign):
 
 @_jit
 def _packed_triangles(triangle, rows):
-    """Triangles [block][row][column], negated but for the diagonals, which are 1 beyond the last."""
+    """Triangles [block][row][column], negated but for the diagonal, which is 1 beyond the last."""
     channels = len(triangle)
     slots = -(-channels // rows) * rows
     triangles = np.zeros(slots * rows, triangle.dtype)

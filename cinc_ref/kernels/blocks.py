@@ -177,7 +177,7 @@ def substitute(typingctx, block, triangle, first):
 
 @intrinsic(prefer_literal=True)
 def add_outer(typingctx, block, left, index, right, start, stride, columns):
-    """Add, lane by lane, left[index + r * stride] * right[start + c * stride] to row r * columns + c."""
+    """Add left[index + r * stride] * right[start + c * stride], vectors, to row r * columns + c."""
     width = columns.literal_value
 
     def generate(context, builder, signature, arguments):

@@ -15,6 +15,7 @@ Dilation, anchor, padded corner and half-planes are in these tables and nowhere 
 """
 
 from functools import cache
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -30,12 +31,12 @@ class Plan(NamedTuple):
     stride : int
         From a channel of a pixel to the next, in both.
     homes, places : ndarray, shape (H * W,)
-        Where pixel i * W + j of the first image lies in working memory, and where in scratch memory.
+        Where pixel i * W + j of the first image lies in working and in scratch memory.
     strips : ndarray, shape (S, 4)
         Parts that are copied in, walked and copied out one after the other: the first and the last
         pixel in `places`, the first and the last step of `walk`.
     walk : ndarray, shape (steps, 6)
-        Of each step: where its pixel lies in working memory and where in scratch memory, its number
+        Of each step: where its pixel lies in working memory, where in scratch memory, its number
         i * W + j, the rows of `offsets` and `inside` that hold for it, and the first run that is
         not above the image.
     offsets : ndarray, shape (phases, runs)
@@ -83,7 +84,7 @@ def ring_plan(size, taps, flips, slots, lanes, group):
     cuts = [*range(0, height - rows + 1, rows), height]
     if cuts[-2] == height:
         del cuts[-1]
-    ring = up + max(stop - start for start, stop in zip(cuts[:-1], cuts[1:], strict=True))
+    ring = up + max(stop - start for start, stop in pairwise(cuts))
     pixel, line = slots * lanes, width * slots * lanes
     i, j = np.divmod(np.arange(height * width), width)
     walked = i % ring * line + j * pixel
@@ -98,7 +99,7 @@ def ring_plan(size, taps, flips, slots, lanes, group):
     strips = np.array(
         [
             (*_pixel_range(start, stop, size, flips[0]), start * width, stop * width)
-            for start, stop in zip(cuts[:-1], cuts[1:], strict=True)
+            for start, stop in pairwise(cuts)
         ]
     )
     firsts = np.repeat(strips[:, 0], strips[:, 1] - strips[:, 0])  # of the strip of each step

@@ -3,10 +3,11 @@
 import numpy as np
 
 from cinc_ref import _checks
+from cinc_ref._trees import named_leaves, rebuild
 from cinc_ref.errors import DtypeError, ShapeError
 from cinc_ref.flows import build
 from cinc_ref.training import container
-from cinc_ref.training.tree import Layout, named_leaves, rebuild
+from cinc_ref.training.tree import Layout
 
 PARAMS = "params/"
 """Prefix of the names of the parameters' arrays."""

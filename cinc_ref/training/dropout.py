@@ -6,12 +6,16 @@ from autograd.builtins import isinstance  # also knows the boxes of traced dicts
 def drop_units(params, rate, rng):
     r"""Silence hidden units of every coupling network at random.
 
-    A unit that is dropped feeds nothing: the weights that read it are multiplied by 0, those that
-    read the others by 1 / (1 - rate), so that sums keep their expectation:
+    A unit that is dropped feeds nothing, the others feed 1 / (1 - rate) times as much, so that
+    sums keep their expectation:
 
     .. math::
-        W[:, u] \leftarrow W[:, u]\, m_u / (1 - \text{rate}),
+        h_u \leftarrow h_u\, f_u, \qquad f_u = m_u / (1 - \text{rate}),
         \qquad m_u \sim \text{Bernoulli}(1 - \text{rate})
+
+    for the hidden units of both layers, by changing the weights of the second alone, the fewest:
+    its columns read the units of the first, and its rows and bias make its own units, for
+    relu(f h) = f relu(h) where f >= 0. Deep flows thus need little memory for changed weights.
 
     One draw serves a whole batch. Differentiable by autograd.
 
@@ -38,8 +42,7 @@ def drop_units(params, rate, rng):
     if isinstance(params, dict):
         dropped = {name: drop_units(branch, rate, rng) for name, branch in params.items()}
         if {"first", "second", "last"} <= dropped.keys():
-            for name in ("second", "last"):
-                dropped[name] = _drop_inputs(dropped[name], rate, rng)
+            dropped["second"] = _drop_both_sides(dropped["second"], rate, rng)
         return dropped
     if isinstance(params, list | tuple):
         branches = [drop_units(params[k], rate, rng) for k in range(len(params))]
@@ -47,8 +50,11 @@ def drop_units(params, rate, rng):
     return params
 
 
-def _drop_inputs(layer, rate, rng):
-    weight = layer["weight"]
-    kept = rng.random(weight.shape[1]) >= rate
-    factor = (kept / (1 - rate)).astype(weight.dtype)
-    return {**layer, "weight": weight * factor[:, None, None]}
+def _drop_both_sides(layer, rate, rng):
+    weight, bias = layer["weight"], layer["bias"]
+    outputs, inputs = (
+        ((rng.random(units) >= rate) / (1 - rate)).astype(weight.dtype)
+        for units in weight.shape[:2]
+    )
+    factor = outputs[:, None, None, None] * inputs[:, None, None]
+    return {**layer, "weight": weight * factor, "bias": bias * outputs}

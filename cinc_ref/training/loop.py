@@ -13,7 +13,15 @@ from cinc_ref.training.folder import BEST, Folder
 from cinc_ref.training.interrupt import interruptible
 from cinc_ref.training.progress import Pace, reporting
 from cinc_ref.training.result import TrainingResult
-from cinc_ref.training.run import Diverged, Run, advance, start, validate
+from cinc_ref.training.run import (
+    Diverged,
+    Run,
+    Unusable,
+    advance,
+    check_inverses,
+    start,
+    validate,
+)
 from cinc_ref.training.settings import Settings
 
 
@@ -43,6 +51,7 @@ def train(
     resume=False,
     save_every=30.0,
     progress=False,
+    constant_memory=False,
 ):
     """Fit a flow to integer images by maximum likelihood.
 
@@ -98,6 +107,10 @@ def train(
     progress : bool or callable
         True shows a bar. A callable receives a dict after every step: "step", "fraction" of the
         budget, "train" (this batch) and "validation" bits per dimension, "images_per_second".
+    constant_memory : bool
+        Let the memory of a step not grow with the depth of the flow: the backward pass rebuilds
+        the input of each flow step by its inverse, to rounding the same gradient, and takes about
+        twice as long. It may differ when a run is resumed.
 
     Returns
     -------
@@ -106,7 +119,10 @@ def train(
     Raises
     ------
     OptionError, DtypeError
-        If an option cannot be, or differs from that of the run to be resumed.
+        If an option cannot be, or differs from that of the run to be resumed; `constant_memory`
+        cannot be where the inverse of a convolution keeps fewer than three digits, which is looked
+        at before the first step and with every evaluation. The message names the layer; the
+        attribute ``result`` is the `TrainingResult` so far.
     DataError
         If the images do not fit the flow.
     OutputError
@@ -154,7 +170,9 @@ def train(
         raise OptionError("resume=True needs out, the folder of the run to go on with; got None")
     train_images = _checked_images(flow, train_images, "train_images")
     validation_images = _checked_images(flow, validation_images, "validation_images")
-    run = Run(flow, train_images, validation_images, settings)
+    if not isinstance(constant_memory, bool):
+        raise OptionError(f"constant_memory must be True or False; got {constant_memory!r}")
+    run = Run(flow, train_images, validation_images, settings, constant_memory)
     folder = None if out is None else Folder.open(out, resume)
     with interruptible() as interrupt, one_blas_thread():
         if resume:
@@ -167,6 +185,8 @@ def train(
                 return loop.result(loop.go_on(interrupt, report))
         except Diverged as error:
             raise loop.non_finite_error(error) from error
+        except Unusable as error:
+            raise loop.unusable_error(error) from error
 
 
 def _checked_images(flow, images, name):
@@ -195,6 +215,7 @@ class _Loop:
         """Train until there is a reason to stop, which is returned."""
         run, state = self.run, self.state
         pace = Pace()
+        check_inverses(run, self.layout, state)
         if not state.history:
             self._validate()
         elif self.folder:  # a kill may have come between the two files
@@ -207,6 +228,7 @@ class _Loop:
             self._look_at_clock()
             if state.step % run.settings.evaluate_every == 0:
                 self._validate()
+                check_inverses(run, self.layout, state)
             if time.monotonic() - self.saved >= self.save_every:
                 self._save()
             report(self._report(bits, pace))
@@ -265,6 +287,16 @@ class _Loop:
             best_step=state.best_step,
             out=self.folder and self.folder.path,
         )
+
+    def unusable_error(self, error):
+        """The error that says which inverse is unusable and what to do; all is kept."""
+        advice = "train without it, with stable=True or in float64"
+        if self.folder and self.state.history:
+            self._save()
+            advice = f"go on without it (resume=True): everything is saved in {self.folder.path}"
+        raised = OptionError(f"{error}: {advice}")
+        raised.result = self.result("unusable")
+        return raised
 
     def non_finite_error(self, error):
         """The error that says where, what was kept and what to do; keeps the last good state."""

@@ -11,14 +11,14 @@ EVALUATION_BATCH = 256
 """Images at a time where no gradient is needed; it bounds the memory."""
 
 
-def mean_bits(flow, params, x):
+def mean_bits(flow, params, x, constant_memory=False):
     """Mean bits per dimension of a batch of dequantized images (N, C, H, W)."""
-    log_prob = flow.log_prob(params, x)
+    log_prob = flow.log_prob(params, x, constant_memory=constant_memory)
     mean = anp.sum(log_prob) / len(x)  # np.mean would turn float32 into float64
     return bits_per_dim(mean, int(np.prod(flow.image_shape)), flow.bins)
 
 
-def bits_and_gradient(flow, layout, vector, x, dropout, rng):
+def bits_and_gradient(flow, layout, vector, x, dropout, rng, constant_memory=False):
     """Training loss of a batch and its gradient.
 
     Parameters
@@ -33,6 +33,8 @@ def bits_and_gradient(flow, layout, vector, x, dropout, rng):
         Rate of the unit dropout.
     rng : numpy.random.Generator
         Of the units that are dropped.
+    constant_memory : bool
+        Rebuild the steps' inputs instead of keeping them; see `Flow.log_prob`.
 
     Returns
     -------
@@ -42,7 +44,8 @@ def bits_and_gradient(flow, layout, vector, x, dropout, rng):
     """
 
     def loss(vector):
-        return mean_bits(flow, drop_units(layout.params(vector), dropout, rng), x)
+        params = drop_units(layout.params(vector), dropout, rng)
+        return mean_bits(flow, params, x, constant_memory)
 
     bits, gradient = value_and_grad(loss)(vector)
     return float(bits), gradient

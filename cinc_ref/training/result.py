@@ -18,7 +18,7 @@ class TrainingResult:
         One row an evaluation: "step", "seconds", "learning_rate", "train" and "validation" in bits
         per dimension, and the "worst_layer", whose inverse keeps the fewest decimal "digits", with
         its "condition_number" (None above 1.8e308).
-    reason : {"steps", "minutes", "patience", "interrupted", "diverged"}
+    reason : {"steps", "minutes", "patience", "interrupted", "diverged", "unusable"}
         Why training stopped.
     step : int
         Steps done.
@@ -51,6 +51,7 @@ class TrainingResult:
             "patience": f"Stopped after {self.step} steps: validation no longer improves.",
             "interrupted": f"Interrupted after {self.step} steps{self._how_to_resume()}.",
             "diverged": f"Not finite after {self.step} steps.",
+            "unusable": f"An inverse keeps too few digits after {self.step} steps.",
         }
         return texts[self.reason]
 

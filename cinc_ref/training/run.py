@@ -11,6 +11,7 @@ from cinc_ref._checks import in_chunks
 from cinc_ref.errors import NonFiniteError
 from cinc_ref.flows import dequantize
 from cinc_ref.flows.trust import worst_conditioned
+from cinc_ref.primitives.trust import FEW_DIGITS
 from cinc_ref.training.diagnosis import first_culprit
 from cinc_ref.training.loss import bits_and_gradient, evaluate
 from cinc_ref.training.optimizer import OPTIMIZERS, clip, learning_rate, norm, update_average
@@ -29,6 +30,10 @@ class Diverged(Exception):
     """A step could not be done; the argument says what is not finite, and where."""
 
 
+class Unusable(Exception):
+    """Inputs cannot be rebuilt; the argument says by which layer's inverse, and why."""
+
+
 @dataclass(frozen=True)
 class Run:
     """What stays the same throughout a run."""
@@ -37,6 +42,7 @@ class Run:
     train_images: np.ndarray
     validation_images: np.ndarray
     settings: Settings
+    constant_memory: bool = False
 
     def rng(self, stream, number=0):
         """The generator of one use; no generator outlives it, so nothing need be saved."""
@@ -141,7 +147,7 @@ def _finite_gradient(run, layout, state, x, rng):
     gradient = None
     try:
         bits, gradient = bits_and_gradient(
-            run.flow, layout, state.parameters, x, run.settings.dropout, rng
+            run.flow, layout, state.parameters, x, run.settings.dropout, rng, run.constant_memory
         )
         if np.isfinite(bits) and np.isfinite(norm(gradient)):
             return bits, gradient
@@ -189,6 +195,25 @@ def _worst_layer(run, params):
     name, condition, digits = worst_conditioned(run.flow, params)
     condition = condition if np.isfinite(condition) else None  # JSON has no infinity
     return {"worst_layer": name, "condition_number": condition, "digits": digits}
+
+
+def check_inverses(run, layout, state):
+    """Refuse to rebuild inputs by inverses of which one keeps too few digits.
+
+    Raises
+    ------
+    Unusable
+        If constant memory was asked for, and a convolution keeps fewer than three.
+    """
+    if not run.constant_memory:
+        return
+    name, condition, digits = worst_conditioned(run.flow, layout.params(state.parameters))
+    if digits < FEW_DIGITS:
+        raise Unusable(
+            f"constant_memory rebuilds inputs by inverses, but that of {name} keeps about "
+            f"{digits:.1f} digits in {run.settings.dtype} after step {state.step}, its condition "
+            f"number being {condition:.2g}"
+        )
 
 
 def _bits_or_nan(run, params, rng):

@@ -1,0 +1,156 @@
+"""What the figures of a benchmark must keep: one table, and the judgement of a run by it."""
+
+from dataclasses import dataclass
+
+from cinc_ref.bench.convolution import case_name
+
+LEVELS = tuple(case_name(c, (side, side), 100) for c, side in ((12, 16), (24, 8), (48, 4)))
+LARGE = tuple(case_name(c, (side, side), 100) for c, side in ((12, 32), (3, 32)))
+ONE, EIGHT = (case_name(12, (16, 16), batch) for batch in (1, 8))
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A limit of one ratio.
+
+    Attributes
+    ----------
+    group, what, over : str
+        Which rows, by group and name, and which of their ratios.
+    limit : float
+    dtype : str or None
+        Of the rows; None for any.
+    cases : tuple of str
+        Of the rows; empty for all.
+    at_least : bool
+        Whether the ratio must be at least the limit, instead of at most.
+    """
+
+    group: str
+    what: str
+    over: str
+    limit: float
+    dtype: str | None = None
+    cases: tuple[str, ...] = ()
+    at_least: bool = False
+
+    @property
+    def name(self):
+        """What is bounded, in words."""
+        cases = f" at {'; '.join(self.cases)}" if self.cases else ""
+        return f"{self.what} / {self.over}{f', {self.dtype}' if self.dtype else ''}{cases}"
+
+    def applies(self, row):
+        """Whether a row has this ratio."""
+        return (
+            row.what == self.what
+            and self.over in row.ratios
+            and self.dtype in (None, row.dtype)
+            and (not self.cases or row.case in self.cases)
+        )
+
+
+def _both(group, what, over, float32, float64, cases):
+    return (
+        Bound(group, what, over, float32, "float32", cases),
+        Bound(group, what, over, float64, "float64", cases),
+    )
+
+
+BOUNDS = (
+    *_both("kernels", "conv_inverse, batch-last", "PyTorch", 0.70, 0.40, LEVELS),
+    *_both("kernels", "conv_inverse, NCHW", "PyTorch", 0.75, 0.40, LEVELS),
+    *_both("kernels", "conv_inverse, batch-last", "PyTorch", 0.90, 0.45, LARGE),
+    *_both("kernels", "conv_inverse, NCHW", "PyTorch", 0.90, 0.45, LARGE),
+    *_both("kernels", "conv, batch-last", "PyTorch", 0.70, 0.40, LEVELS),
+    Bound("kernels", "weight gradient", "PyTorch", 0.90, cases=LEVELS),
+    Bound("kernels", "conv_inverse, kernel alone", "gemm peak", 0.75, cases=LEVELS, at_least=True),
+    Bound("kernels", "conv_inverse, batch-last", "PyTorch", 1.0, cases=(ONE,)),
+    Bound("kernels", "conv_inverse, batch-last", "PyTorch", 0.65, cases=(EIGHT,)),
+    Bound("kernels", "VJP of conv_inverse", "conv_inverse", 3.5, cases=LEVELS),
+    Bound("kernels", "conv_inverse, batch-last", "textbook", 1 / 12, "float64", LEVELS),
+    Bound("kernels", "process that compiles", "second", 40),
+    Bound("kernels", "process that finds all compiled", "second", 1.5),
+    Bound("scaling", "conv_inverse by batch", "least per image", 1.2),
+    Bound("scaling", "conv_inverse by size", "least per multiply-add", 1.5),
+    Bound("scaling", "memory of conv_inverse, batch-last", "input", 2.2),
+    Bound("scaling", "memory of conv_inverse, NCHW", "input", 2.2),
+    Bound("sampling", "sample", "encode", 1.15),
+    Bound("sampling", "sample", "PyTorch", 1.0),
+    Bound("sampling", "sample, width 512", "gemm peak", 0.70, at_least=True),
+    Bound("training", "training step, affine", "PyTorch", 1.1),
+    Bound("training", "training step, quad", "PyTorch", 1.1),
+    Bound("training", "memory of a step, constant memory", "depth 4", 1.3),
+)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a run did by one bound.
+
+    Attributes
+    ----------
+    bound : Bound
+    worst : float or None
+        The ratio that is nearest to missing it, or misses it most; None if none was measured.
+    case : str
+        Where that was.
+    """
+
+    bound: Bound
+    worst: float | None
+    case: str
+
+    @property
+    def missed(self):
+        """Whether a ratio lies beyond the limit."""
+        if self.worst is None:
+            return False
+        if self.bound.at_least:
+            return self.worst < self.bound.limit
+        return self.worst > self.bound.limit
+
+    def to_dict(self):
+        """As JSON values."""
+        return {
+            "bound": self.bound.name,
+            "limit": self.bound.limit,
+            "at_least": self.bound.at_least,
+            "worst": self.worst,
+            "case": self.case,
+            "missed": self.missed,
+        }
+
+
+def judge(rows_by_group, bounds=BOUNDS):
+    """A `Verdict` for every bound on one of these groups.
+
+    Parameters
+    ----------
+    rows_by_group : dict of str to list of Row
+    bounds : sequence of Bound
+
+    Returns
+    -------
+    list of Verdict
+
+    Examples
+    --------
+    >>> from cinc_ref.bench.rows import Row
+    >>> rows = {"sampling": [Row("sample", "a flow", ratios={"encode": 1.3})]}
+    >>> [verdict.missed for verdict in judge(rows) if verdict.worst]
+    [True]
+    """
+    return [
+        _judge(bound, rows_by_group[bound.group])
+        for bound in bounds
+        if bound.group in rows_by_group
+    ]
+
+
+def _judge(bound, rows):
+    found = [(row.ratios[bound.over], row.case, row.dtype) for row in rows if bound.applies(row)]
+    if not found:
+        return Verdict(bound, None, "")
+    worst, case, dtype = (min if bound.at_least else max)(found)
+    return Verdict(bound, worst, f"{case} {dtype}")

@@ -1,0 +1,40 @@
+"""How long the compiler takes for all kernels of a flow, and a process that finds them compiled."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+
+from cinc_ref.bench.rows import Row
+
+SCRIPT = """
+import numpy as np
+from cinc_ref.bench.flows import model, training_run
+from cinc_ref.training.run import advance
+shape = {{"levels": {levels}, "depth": 1, "width": 8}}
+flow, params = model(image_shape={image_shape}, **shape)
+flow.encode(params, flow.sample(params, np.random.default_rng(0), {batch}))
+advance(*training_run(batch={batch}, image_shape={image_shape}, constant_memory=True, **shape))
+"""
+"""Samples, encodes and trains one step."""
+
+
+def measure_compilation(image_shape=(3, 32, 32), levels=3, batch=100):
+    """Rows of two processes that use all kernels of a flow, the first without a cache.
+
+    Their whole time counts, from the start of Python to its end.
+    """
+    script = SCRIPT.format(image_shape=image_shape, levels=levels, batch=batch)
+    case = f"{'x'.join(map(str, image_shape))} levels={levels} depth=1 width=8 N={batch}"
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        environment = os.environ | {"NUMBA_CACHE_DIR": folder}
+        for what in ("process that compiles", "process that finds all compiled"):
+            began = time.perf_counter()
+            subprocess.run([sys.executable, "-c", script], env=environment, check=True)
+            seconds = time.perf_counter() - began
+            rows.append(
+                Row(what, case, median=seconds, minimum=seconds, ratios={"second": seconds})
+            )
+    return rows

@@ -1,0 +1,178 @@
+"""The convolution and its exact inverse against the textbook loops and against PyTorch.
+
+Ours is the public call, its checks included, from arrays that lie batch-last in memory, as they do
+throughout a flow, and from ordinary NCHW arrays. PyTorch's forward convolution is F.pad and conv2d
+in the faster of its two memory orders, and so is its weight gradient.
+"""
+
+import numpy as np
+
+import cinc_ref as cr
+from cinc_ref._checks import Geometry
+from cinc_ref.bench.machine import has_torch
+from cinc_ref.bench.rows import timed
+from cinc_ref.kernels import textbook
+from cinc_ref.primitives.arrays import batch_last
+from cinc_ref.primitives.causal import causal_conv_weight_grad, causal_solve
+from cinc_ref.timing import measure_in_turn
+
+K = 3
+ANCHOR = (K - 1, K - 1)
+GEOMETRY = Geometry(anchor=ANCHOR)
+
+SHAPES = ((12, 16), (24, 8), (48, 4), (12, 32), (3, 32))
+"""Channels and side: three levels of a flow on 32x32 images, two larger ones."""
+
+ROUNDS = 7
+TURN = 0.004
+
+
+def problem(channels, size, batch, dtype):
+    """Random images, and a kernel with a triangular corner block and a calm inverse."""
+    rng = np.random.default_rng(0)
+    kernel = 0.1 / np.sqrt(channels) * rng.normal(size=(channels, channels, K, K))
+    kernel[:, :, -1, -1] = np.tril(kernel[:, :, -1, -1], -1) + np.eye(channels)
+    images = rng.normal(size=(batch, channels, *size))
+    return images.astype(dtype), kernel.astype(dtype)
+
+
+def multiply_adds(channels, size, batch):
+    """Multiply-adds of a convolution with a triangular corner block, or of its inverse.
+
+    A tap u rows and l columns away from the anchor meets (H - u)(W - l) pixels of the image.
+    """
+    rows, columns = (sum(max(side - away, 0) for away in range(K)) for side in size)
+    pixels = size[0] * size[1]
+    triangle = channels * (channels + 1) // 2
+    return batch * (channels**2 * (rows * columns - pixels) + triangle * pixels)
+
+
+def case_name(channels, size, batch):
+    """How a size is called."""
+    return f"C={channels} {size[0]}x{size[1]} N={batch}"
+
+
+def measure_case(channels, size, batch=100, dtype="float32", rounds=ROUNDS, turn=TURN):
+    """The rows of all operations at one size, measured in turn.
+
+    Parameters
+    ----------
+    channels : int
+    size : (int, int)
+        Height and width.
+    batch : int
+    dtype : {"float32", "float64"}
+    rounds : int
+    turn : float
+        As in `measure_in_turn`.
+
+    Returns
+    -------
+    list of Row
+    """
+    images, kernel = problem(channels, size, batch, dtype)
+    functions = _ours(images, kernel) | _textbook(images, kernel)
+    if has_torch():
+        functions |= _pytorch(images, kernel)
+    timings = measure_in_turn(functions, repeat=rounds, turn=turn)
+    return _rows(timings, (channels, size, batch), dtype)
+
+
+def _ours(images, kernel):
+    ordered = {"batch-last": batch_last(images), "NCHW": images}
+    last = ordered["batch-last"]
+    functions = {}
+    for order, x in ordered.items():
+        functions[f"conv_inverse, {order}"] = lambda x=x: cr.conv_inverse(x, kernel)
+        functions[f"conv, {order}"] = lambda x=x: cr.conv(x, kernel)
+    return functions | {
+        "conv_inverse, kernel alone": lambda: causal_solve(last, kernel, GEOMETRY),
+        "VJP of conv_inverse": lambda: cr.conv_inverse_vjp(last, kernel, last),
+        "weight gradient": lambda: causal_conv_weight_grad(last, last, kernel.shape, GEOMETRY),
+    }
+
+
+def _textbook(images, kernel):
+    return {
+        "textbook conv": lambda: textbook.conv(images, kernel, 1, ANCHOR),
+        "textbook inverse": lambda: textbook.substitute(images, kernel, 1, ANCHOR),
+        "textbook weight gradient": lambda: textbook.conv_weight_grad(
+            images, images, kernel.shape, 1, ANCHOR
+        ),
+    }
+
+
+def _pytorch(images, kernel):
+    """Forward convolution and weight gradient, in both memory orders."""
+    import torch
+    from torch.nn import functional as F
+
+    torch.set_num_threads(1)
+    functions = {}
+    weight_gradient = torch.ops.aten.convolution_backward
+    settings = ([0], [1, 1], [0, 0], [1, 1], False, [0, 0], 1, (False, True, False))
+    orders = {"NCHW": torch.contiguous_format, "channels_last": torch.channels_last}
+    for name, order in orders.items():
+        x, weight = (torch.from_numpy(a).contiguous(memory_format=order) for a in (images, kernel))
+
+        def padded(x=x):
+            return F.pad(x, (K - 1, 0, K - 1, 0))
+
+        def forward(padded=padded, weight=weight):
+            with torch.inference_mode():
+                F.conv2d(padded(), weight)
+
+        def backward(padded=padded, weight=weight, g=x):
+            with torch.inference_mode():
+                weight_gradient(g, padded(), weight, *settings)
+
+        functions[f"PyTorch forward, {name}"] = forward
+        functions[f"PyTorch weight gradient, {name}"] = backward
+        functions[f"PyTorch nn.grad.conv2d_weight, {name}"] = (
+            lambda padded=padded, weight=weight, g=x: torch.nn.grad.conv2d_weight(
+                padded(), weight.shape, g
+            )
+        )
+    return functions
+
+
+def fastest(timings, *beginnings):
+    """The name of the least median among those that begin so; None if there is none."""
+    names = [name for name in timings if name.startswith(beginnings)]
+    return min(names, key=lambda name: timings[name].median, default=None)
+
+
+def _rows(timings, problem, dtype):
+    """Ours with their ratios; of the others what ours are divided by."""
+    case, work = case_name(*problem), multiply_adds(*problem)
+    forward = fastest(timings, "PyTorch forward")
+    gradient = fastest(timings, "PyTorch weight gradient", "PyTorch nn.grad")
+    textbook_of = _textbook_seconds(timings)
+    rows = []
+    for name, timing in timings.items():
+        what = name.partition(",")[0]
+        if what not in textbook_of:
+            continue
+        theirs = gradient if what == "weight gradient" else forward
+        ratios = {
+            "textbook": timing.median / textbook_of[what],
+            "PyTorch": theirs and timing.median / timings[theirs].median,
+        }
+        if what == "VJP of conv_inverse":
+            ratios["conv_inverse"] = timing.median / timings["conv_inverse, batch-last"].median
+        rows.append(timed(name, case, dtype, timing, work * (3 if "VJP" in what else 1), ratios))
+    others = ["textbook inverse", *(name for name in (forward, gradient) if name)]
+    return rows + [timed(name, case, dtype, timings[name], work) for name in others]
+
+
+def _textbook_seconds(timings):
+    """What each of our operations takes in the loops that specify it."""
+    inverse, gradient = (
+        timings[f"textbook {name}"].median for name in ("inverse", "weight gradient")
+    )
+    return {
+        "conv_inverse": inverse,
+        "conv": timings["textbook conv"].median,
+        "weight gradient": gradient,
+        "VJP of conv_inverse": 2 * inverse + gradient,
+    }

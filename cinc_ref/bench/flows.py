@@ -1,0 +1,238 @@
+"""A whole flow: sampling, training and memory, against a twin in PyTorch."""
+
+import time
+from collections import Counter
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+
+from cinc_ref._trees import named_leaves, rebuild
+from cinc_ref.bench import convolution
+from cinc_ref.bench.convolution import fastest
+from cinc_ref.bench.machine import has_torch
+from cinc_ref.bench.rows import Row, timed
+from cinc_ref.bench.scaling import peak_memory
+from cinc_ref.bench.twin import Twin
+from cinc_ref.bijections import Chain
+from cinc_ref.flows import COUPLINGS, build
+from cinc_ref.timing import measure_in_turn
+from cinc_ref.training.run import Run, advance, start
+from cinc_ref.training.settings import Settings
+
+IMAGE = (3, 32, 32)
+LEVELS = 3
+SAMPLING = {"levels": LEVELS, "depth": 32, "width": 64}
+WIDE = SAMPLING | {"width": 512}
+TRAINING = {"levels": LEVELS, "depth": 4, "width": 64}
+DEEP = TRAINING | {"depth": 32}
+
+SETTINGS = Settings(
+    minutes=None,
+    steps=10**6,
+    seed=0,
+    batch_size=64,
+    optimizer="adam",
+    learning_rate=1e-4,
+    warmup=0,
+    clip=None,
+    dropout=0.0,
+    polyak=0.998,
+    evaluate_every=100,
+    patience=None,
+    dtype="float32",
+)
+
+
+def model(coupling="affine", image_shape=IMAGE, noise=0.002, **shape):
+    """A flow, and float32 parameters a little away from their start."""
+    flow = build("cinc", coupling, image_shape, **shape)
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-0.5, 0.5, (4, *image_shape)).astype(np.float32)
+    params = flow.init(rng, x)
+    moved = (
+        leaf + noise * rng.standard_normal(leaf.shape, np.float32)
+        for leaf in named_leaves(params).values()
+    )
+    return flow, rebuild(params, (leaf.astype(np.float32) for leaf in moved))
+
+
+def case_name(flow, batch):
+    """How a flow and a number of images are called."""
+    side = "x".join(map(str, flow.image_shape))
+    return f"{side} levels={flow.levels} depth={flow.depth} width={flow.width} N={batch}"
+
+
+def multiply_adds(flow):
+    """Multiply-adds of the convolutions of a flow for one image, taps outside it not counted."""
+    total, (channels, height, width) = 0, flow.image_shape
+    for level in range(flow.levels):
+        channels, height, width = 4 * channels, height // 2, width // 2
+        pixels = height * width
+        near = (3 * height - 2) * (3 * width - 2)  # pairs of pixels that a centred 3x3 tap joins
+        step = convolution.multiply_adds(channels, (height, width), 1)
+        coupling = COUPLINGS[flow.coupling]
+        sizes = [len(part) for part in np.array_split(np.arange(channels), coupling.blocks)]
+        for k in range(len(sizes) - 1):
+            ends = sum(sizes[k + 1 :]) + sizes[k] * (1 + coupling.scaled)
+            step += flow.width * (ends * near + flow.width * pixels)
+        total += flow.depth * step
+        if level < flow.levels - 1:
+            kept = channels // 2
+            total += 2 * kept * (channels - kept) * near
+            channels = kept
+    return total
+
+
+def measure_sampling(batch=100, rounds=4, image_shape=IMAGE, shape=SAMPLING):
+    """Rows of sampling, of encoding, and of the twin's forward pass."""
+    flow, params = model(image_shape=image_shape, **shape)
+    x = flow.sample(params, np.random.default_rng(0), batch, temperature=0.7)
+    functions = {
+        "sample": lambda: flow.sample(params, np.random.default_rng(0), batch),
+        "encode": lambda: flow.encode(params, x),
+    }
+    if has_torch():
+        functions |= {
+            f"PyTorch twin forward, {name}": _twin_forward(flow, params, x, channels_last)
+            for name, channels_last in (("NCHW", False), ("channels_last", True))
+        }
+    timings = measure_in_turn(functions, repeat=rounds)
+    ratios = _over_twin(timings, "sample", "encode")
+    ratios["sample"]["encode"] = timings["sample"].median / timings["encode"].median
+    work, case = batch * multiply_adds(flow), case_name(flow, batch)
+    return [
+        timed(what, case, "float32", timing, work, ratios.get(what, {}))
+        for what, timing in timings.items()
+    ]
+
+
+def _over_twin(timings, *names):
+    """By name: the ratio to the faster twin; None without one."""
+    twin = fastest(timings, "PyTorch twin")
+    return {
+        name: {"PyTorch": twin and timings[name].median / timings[twin].median} for name in names
+    }
+
+
+def _twin_forward(flow, params, x, channels_last):
+    twin = Twin(flow, params, channels_last)
+    images = twin.images(x)
+
+    def forward():
+        with twin.torch.inference_mode():
+            twin.log_prob(images)
+
+    return forward
+
+
+def measure_wide(batch=100, rounds=3, image_shape=IMAGE, shape=WIDE):
+    """The row of sampling a wide flow, whose time is that of its matrix products."""
+    flow, params = model(image_shape=image_shape, **shape)
+    flow.sample(params, np.random.default_rng(0), 1)
+    timing = measure_in_turn(
+        {"": lambda: flow.sample(params, np.random.default_rng(0), batch)},
+        repeat=rounds,
+        warm_up=0,
+    )[""]
+    work = batch * multiply_adds(flow)
+    return [timed(f"sample, width {flow.width}", case_name(flow, batch), "float32", timing, work)]
+
+
+def layer_seconds(flow, params, batch, rounds=3):
+    """Seconds of sampling by the kind of layer: the least over several rounds.
+
+    Returns
+    -------
+    dict of str to float
+        The name of a class of layers, or "priors and noise" for what lies between the chains.
+    """
+    found = [_layer_seconds(flow, params, batch) for _ in range(rounds)]
+    return min(found, key=lambda seconds: sum(seconds.values()))
+
+
+def _layer_seconds(flow, params, batch):
+    seconds = Counter()
+
+    def inverse(chain, params, y, level):
+        for layer, own in zip(reversed(chain.layers), reversed(params), strict=True):
+            if isinstance(layer, Chain):
+                y = inverse(layer, own, y, level)
+                continue
+            began = time.perf_counter()
+            y, _ = layer.inverse(own, y)
+            seconds[type(layer).__name__] += time.perf_counter() - began
+        return y
+
+    began = time.perf_counter()
+    rng = np.random.default_rng(0)
+    latents = [rng.standard_normal((batch, *s), np.float32) for s in flow.latent_shapes]
+    flow._decode(params, latents, inverse)
+    whole = time.perf_counter() - began
+    seconds["priors and noise"] = whole - sum(seconds.values())
+    return dict(seconds)
+
+
+def measure_layers(batch=100, rounds=3, image_shape=IMAGE, shape=SAMPLING):
+    """One row a kind of layer: its part of the time of sampling."""
+    flow, params = model(image_shape=image_shape, **shape)
+    seconds = layer_seconds(flow, params, batch, rounds)
+    whole, case = sum(seconds.values()), case_name(flow, batch)
+    return [
+        Row(f"sample: {kind}", case, median=part, minimum=part, ratios={"sample": part / whole})
+        for kind, part in sorted(seconds.items(), key=lambda item: -item[1])
+    ]
+
+
+def training_run(coupling="affine", batch=64, image_shape=IMAGE, constant_memory=False, **shape):
+    """A run of training on noise, its layout and its state, ready for `advance`."""
+    images = np.random.default_rng(0).integers(0, 256, (batch, *image_shape))
+    flow = build("cinc", coupling, image_shape, **shape)
+    run = Run(flow, images, images[:1], replace(SETTINGS, batch_size=batch), constant_memory)
+    return run, *start(run)
+
+
+def measure_training(coupling, batch=64, rounds=7, image_shape=IMAGE, shape=TRAINING):
+    """Rows of one training step: ours, with constant memory, and the twin's.
+
+    Ours also dequantizes the batch and averages the parameters.
+    """
+    stored, rebuilt = f"training step, {coupling}", f"training step, {coupling}, constant memory"
+    run, layout, state = training_run(coupling, batch, image_shape, **shape)
+    lean = training_run(coupling, batch, image_shape, constant_memory=True, **shape)
+    functions = {stored: lambda: advance(run, layout, state), rebuilt: lambda: advance(*lean)}
+    if has_torch():
+        x = run.batch(0, np.random.default_rng(0))
+        for name, channels_last in (("NCHW", False), ("channels_last", True)):
+            twin = Twin(run.flow, layout.params(state.parameters), channels_last)
+            functions[f"PyTorch twin, {coupling}, {name}"] = partial(
+                twin.training_step(), twin.images(x)
+            )
+    timings = measure_in_turn(functions, repeat=rounds)
+    ratios = _over_twin(timings, stored, rebuilt)
+    ratios[rebuilt]["stored step"] = timings[rebuilt].median / timings[stored].median
+    case = case_name(run.flow, batch)
+    return [
+        timed(what, case, "float32", timing, ratios=ratios.get(what, {}))
+        for what, timing in timings.items()
+    ]
+
+
+def measure_step_memory(batch=64, image_shape=IMAGE, shallow=TRAINING, deep=DEEP):
+    """Rows of the memory of one step at two depths, beyond parameters, gradient and optimizer."""
+    rows = []
+    for what, constant_memory in (("stored", False), ("constant memory", True)):
+        needs = [
+            step_memory(batch, image_shape, constant_memory, shape) for shape in (shallow, deep)
+        ]
+        case = f"depth {deep['depth']}, width {deep['width']}, N={batch}"
+        ratios = {f"depth {shallow['depth']}": needs[1] / needs[0]}
+        rows.append(Row(f"memory of a step, {what}", case, ratios=ratios))
+    return rows
+
+
+def step_memory(batch, image_shape, constant_memory, shape):
+    """Most bytes that one training step, with dropout, holds beyond its state and the gradient."""
+    run, layout, state = training_run("affine", batch, image_shape, constant_memory, **shape)
+    run = replace(run, settings=replace(run.settings, dropout=0.2))
+    return peak_memory(lambda: advance(run, layout, state)) - state.parameters.nbytes

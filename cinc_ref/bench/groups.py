@@ -1,0 +1,141 @@
+"""The groups of measurements, in the order in which they run, and a whole run."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from functools import partial
+
+from tqdm import tqdm
+
+from cinc_ref.bench import compilation, convolution, flows, machine, scaling
+
+DTYPES = ("float32", "float64")
+
+
+@dataclass(frozen=True)
+class Group:
+    """Measurements that are printed as one table.
+
+    Attributes
+    ----------
+    title : str
+    note : str
+        What the columns of ratios are.
+    jobs : tuple of callables
+        Each returns rows.
+    """
+
+    title: str
+    note: str
+    jobs: tuple[Callable, ...]
+
+
+CONVOLUTION_NOTE = (
+    "Ours is the public call with its checks. PyTorch: forward convolution, F.pad included, or "
+    "weight gradient, in its faster memory order. GFLOP/s count taps inside the image alone."
+)
+
+GROUPS = {
+    "kernels": Group(
+        "The convolution and its exact inverse",
+        CONVOLUTION_NOTE,
+        (
+            *(
+                partial(convolution.measure_case, channels, (side, side), batch, dtype)
+                for dtype in DTYPES
+                for channels, side, batch in (
+                    *((channels, side, 100) for channels, side in convolution.SHAPES),
+                    (12, 16, 1),
+                    (12, 16, 8),
+                )
+            ),
+            compilation.measure_compilation,
+        ),
+    ),
+    "sampling": Group(
+        "Sampling from a flow",
+        "PyTorch: the forward pass of a twin, which has no inverse, in its faster memory order.",
+        (flows.measure_sampling, flows.measure_layers, flows.measure_wide),
+    ),
+    "training": Group(
+        "One step of training a flow",
+        "PyTorch: backward pass and Adam step of a twin, in its faster memory order. Memory: what "
+        "a step holds beyond parameters, gradient and optimizer state.",
+        (
+            partial(flows.measure_training, "affine"),
+            partial(flows.measure_training, "quad"),
+            flows.measure_step_memory,
+        ),
+    ),
+    "scaling": Group(
+        "The exact inverse by batch and image size, batch-last",
+        "Time per image over the least at any smaller batch; time per multiply-add inside the "
+        "image over the least of all; memory over that of the input.",
+        (
+            *(partial(scaling.measure_batches, dtype) for dtype in DTYPES),
+            *(partial(scaling.measure_sizes, dtype) for dtype in DTYPES),
+            scaling.measure_memory,
+        ),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a run found.
+
+    Attributes
+    ----------
+    machine : Machine
+    date : str
+    groups : dict of str to Group
+    rows : dict of str to list of Row
+        By the name of a group.
+    """
+
+    machine: machine.Machine
+    date: str
+    groups: dict
+    rows: dict
+
+    def to_dict(self):
+        """All of it as JSON values."""
+        return {
+            "date": self.date,
+            "machine": asdict(self.machine),
+            "rows": {name: [asdict(row) for row in rows] for name, rows in self.rows.items()},
+        }
+
+
+def run(groups, progress=False):
+    """Measure all jobs of these groups.
+
+    Parameters
+    ----------
+    groups : dict of str to Group
+    progress : bool
+        Show a bar.
+
+    Returns
+    -------
+    Report
+    """
+    here = machine.describe()
+    jobs = [(name, job) for name, group in groups.items() for job in group.jobs]
+    rows = {name: [] for name in groups}
+    for name, job in tqdm(jobs, disable=not progress, leave=False, dynamic_ncols=True):
+        rows[name] += [_with_share(row, here.peak) for row in job()]
+    return Report(here, datetime.now().astimezone().isoformat(timespec="minutes"), groups, rows)
+
+
+def _with_share(row, peak):
+    """The row with its share of what a matrix product gives."""
+    if row.gflops is None:
+        return row
+    return replace(row, ratios=row.ratios | {"gemm peak": row.gflops / peak[row.dtype]})
+
+
+def convolution_group(channels, size, batch, dtype):
+    """The group of one convolution of one's own."""
+    job = partial(convolution.measure_case, channels, size, batch, dtype)
+    return Group("A convolution and its exact inverse", CONVOLUTION_NOTE, (job,))

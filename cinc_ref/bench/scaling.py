@@ -1,0 +1,96 @@
+"""How the time of the exact inverse grows with batch and image, and how much memory it takes."""
+
+import tracemalloc
+from functools import partial
+
+import cinc_ref as cr
+from cinc_ref.bench.convolution import case_name, multiply_adds, problem
+from cinc_ref.bench.rows import Row, timed
+from cinc_ref.primitives.arrays import batch_last
+from cinc_ref.timing import measure_in_turn
+
+CHANNELS = 12
+
+BATCHES = (4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 48, 64, 65, 100, 128, 129, 256)
+"""Numbers of images, at and beside multiples of the SIMD lanes."""
+
+SIZES = (
+    *((8, batch) for batch in (16, 100, 1024)),
+    *((16, batch) for batch in (16, 100, 1024)),
+    *((32, batch) for batch in (16, 100, 1024)),
+    *((64, batch) for batch in (16, 100, 256)),
+    *((128, batch) for batch in (16, 64)),
+)
+"""Sides and numbers of images; the largest arrays have 50 million bytes in float32."""
+
+
+def _inverse_of(side, batch, dtype):
+    images, kernel = problem(CHANNELS, (side, side), batch, dtype)
+    return partial(cr.conv_inverse, batch_last(images), kernel)
+
+
+def measure_batches(dtype="float32", batches=BATCHES, side=16, rounds=15, turn=0.004):
+    """One row a number of images: time per image, over the least at any smaller number."""
+    functions = {}
+    for batch in batches:
+        functions[batch] = _inverse_of(side, batch, dtype)
+    timings = measure_in_turn(functions, repeat=rounds, turn=turn)
+    rows, least = [], None
+    for batch, timing in timings.items():
+        each = timing.median / batch
+        rows.append(
+            timed(
+                "conv_inverse by batch",
+                case_name(CHANNELS, (side, side), batch),
+                dtype,
+                timing,
+                multiply_adds(CHANNELS, (side, side), batch),
+                {"least per image": least and each / least},
+            )
+        )
+        least = min(each, least or each)
+    return rows
+
+
+def measure_sizes(dtype="float32", sizes=SIZES, rounds=7, turn=0.004):
+    """One row an image size and batch: time per multiply-add over the least; and memory."""
+    functions, work = {}, {}
+    for side, batch in sizes:
+        name = case_name(CHANNELS, (side, side), batch)
+        functions[name] = _inverse_of(side, batch, dtype)
+        work[name] = multiply_adds(CHANNELS, (side, side), batch)
+    timings = measure_in_turn(functions, repeat=rounds, turn=turn)
+    least = min(timing.median / work[name] for name, timing in timings.items())
+    return [
+        timed(
+            "conv_inverse by size",
+            name,
+            dtype,
+            timing,
+            work[name],
+            {"least per multiply-add": timing.median / work[name] / least},
+        )
+        for name, timing in timings.items()
+    ]
+
+
+def measure_memory(dtype="float32", side=64, batch=100):
+    """Rows of the memory that the exact inverse allocates, its result included, over its input."""
+    images, kernel = problem(CHANNELS, (side, side), batch, dtype)
+    rows = []
+    for order, y in (("batch-last", batch_last(images)), ("NCHW", images)):
+        peak = peak_memory(lambda y=y: cr.conv_inverse(y, kernel))
+        what, case = f"memory of conv_inverse, {order}", case_name(CHANNELS, (side, side), batch)
+        rows.append(Row(what, case, dtype, ratios={"input": peak / y.nbytes}))
+    return rows
+
+
+def peak_memory(function):
+    """Most bytes that NumPy and Python held during a call beyond those before it."""
+    function()  # compiles, and fills caches
+    tracemalloc.start()
+    try:
+        function()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
