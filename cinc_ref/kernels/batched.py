@@ -60,9 +60,13 @@ WAYS = 8
 """Of the first cache: more channels a power of two apart would drive one another out of it."""
 
 
-def conv(x, kernel, dilation, anchor, flips=(False, False)):
-    """y = M x; `flips` say whether rows and columns are walked backwards, from another corner."""
-    return _run(x, kernel, dilation, anchor, flips, solving=False)
+def conv(x, kernel, dilation, anchor, flips=(False, False), finite=None):
+    """y = M x; `flips` say whether rows and columns are walked backwards, from another corner.
+
+    `finite`, an array of one element that holds 0, keeps it if all of y is finite. It may become
+    NaN although it is.
+    """
+    return _run(x, kernel, dilation, anchor, flips, finite, solving=False)
 
 
 def conv_transpose(g, kernel, dilation, anchor, flips=(False, False)):
@@ -70,9 +74,9 @@ def conv_transpose(g, kernel, dilation, anchor, flips=(False, False)):
     return conv(g, *_transposed(kernel, dilation, anchor, flips))
 
 
-def substitute(y, kernel, dilation, anchor, flips=(False, False)):
-    """x = M^{-1} y."""
-    return _run(y, kernel, dilation, anchor, flips, solving=True)
+def substitute(y, kernel, dilation, anchor, flips=(False, False), finite=None):
+    """x = M^{-1} y; `finite` as in `conv`."""
+    return _run(y, kernel, dilation, anchor, flips, finite, solving=True)
 
 
 def substitute_transpose(g, kernel, dilation, anchor, flips=(False, False)):
@@ -142,7 +146,7 @@ class Weights(NamedTuple):
     upper_taps: np.ndarray
 
 
-def _run(images, kernel, dilation, anchor, flips, solving):
+def _run(images, kernel, dilation, anchor, flips, finite, solving):
     """Lay out tables and memory for each part of the batch, and run the compiled kernel on it."""
     count, channels, height, width = images.shape
     size = (height, width)
@@ -150,6 +154,7 @@ def _run(images, kernel, dilation, anchor, flips, solving):
     rows = -(-channels // -(-channels // ROWS))
     slots = -(-channels // rows) * rows
     weights = _weights(kernel, taps, anchor, rows, solving)
+    finite = np.zeros(1, images.dtype) if finite is None else finite
     source, strides = _flat(images)
     result = _aligned(np.empty, source.size, source.dtype)
     vector = VECTOR_BYTES // images.itemsize
@@ -175,7 +180,8 @@ def _run(images, kernel, dilation, anchor, flips, solving):
             scratch = _aligned(np.zeros, plan.scratch, images.dtype)
         run = _kernel(rows, lanes, square)
         options = strides, together, mode
-        run(source, result, memory, scratch, plan, weights, inward, outward, starts, options)
+        arrays = source, result, memory, scratch
+        run(arrays, plan, weights, inward, outward, starts, finite, options)
     if images.flags.c_contiguous:
         return result.reshape(images.shape)
     return result.reshape(channels, height, width, count).transpose(3, 0, 1, 2)
@@ -335,7 +341,9 @@ def _sum_taps(total, memory, place, plan, step, own, weights, w, rows):
 
 
 @_inlined
-def _substitute_back(memory, target, place, outer, plan, weights, outward, slots, rows, lanes):
+def _substitute_back(
+    seen, memory, target, place, outer, plan, weights, outward, slots, rows, lanes
+):
     """Solve with an upper triangle: as with a lower one, from the last slot to the first."""
     stride = plan.stride
     top = place + (slots - 1) * stride
@@ -349,13 +357,16 @@ def _substitute_back(memory, target, place, outer, plan, weights, outward, slots
     for start in range(0, slots, rows):
         x = blocks.load(memory, place + start * stride, stride, rows, lanes)
         blocks.scatter(target, outer, outward, start, x)
+        seen = blocks.watch(seen, x)
+    return seen
 
 
 @cache
 def _kernel(rows, lanes, square):
     """The compiled loops for one size of block; images are transposed in squares."""
 
-    def run(source, result, memory, scratch, plan, weights, inward, outward, starts, options):
+    def run(arrays, plan, weights, inward, outward, starts, finite, options):
+        source, result, memory, scratch = arrays
         strides, together, mode = options
         stride = plan.stride
         solving, twofold = len(weights.lower) > 0, len(weights.upper) > 0
@@ -363,6 +374,7 @@ def _kernel(rows, lanes, square):
         terms = plan.terms[-1] + slots
         direct = mode == DIRECT
         origin, target = (source, result) if direct else (scratch, scratch)
+        seen = blocks.zeros(memory, 1, lanes)
         for n in starts:
             for part in range(len(plan.strips)):
                 if not direct:
@@ -401,10 +413,12 @@ def _kernel(rows, lanes, square):
                             blocks.store(memory, place + start * stride, stride, x)
                         if not twofold:
                             blocks.scatter(target, outer, outward, start, x)
+                            seen = blocks.watch(seen, x)
                     if twofold:
-                        _substitute_back(
-                            memory, target, place, outer, plan, weights, outward, slots, rows, lanes
-                        )
+                        seen = _substitute_back(
+                            seen, memory, target, place, outer, plan, weights, outward, slots,
+                            rows, lanes,
+                        )  # fmt: skip
                 if not direct:
                     _copy_out(
                         scratch,
@@ -419,6 +433,8 @@ def _kernel(rows, lanes, square):
                         lanes,
                         square,
                     )
+
+        blocks.add_lane_sums(finite, 0, seen)
 
     return _jit(run)
 

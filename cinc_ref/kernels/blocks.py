@@ -155,6 +155,20 @@ def multiply_add(typingctx, block, array, index, weights, first):
 
 
 @intrinsic
+def watch(typingctx, seen, block):
+    """Add 0 times every row to the one row of `seen`: it stays 0 while all is finite, else NaN."""
+
+    def generate(context, builder, signature, arguments):
+        (total,) = _rows(builder, seen, arguments[0])
+        zero = ir.Constant(total.type, None)
+        for row in _rows(builder, block, arguments[1]):
+            total = _fused(builder, zero, row, total)
+        return _from_rows(context, builder, seen, [total])
+
+    return seen(seen, block), generate
+
+
+@intrinsic
 def substitute(typingctx, block, triangle, first):
     """Solve with a lower triangle, stored negated but for its diagonal, rows of length `rows`."""
 

@@ -7,7 +7,9 @@ checked functions for users are in `cinc_ref.primitives.convolution`.
 
 import numpy as np
 from autograd.extend import defjvp, defvjp, primitive
+from autograd.tracer import isbox
 
+from cinc_ref import _checks
 from cinc_ref.kernels import batched
 
 
@@ -24,11 +26,30 @@ def _plain(array):
     return np.ascontiguousarray(array, array.dtype.newbyteorder("="))
 
 
-def _apply(operation, images, kernel, geometry):
+def _apply(operation, images, kernel, geometry, *finite):
     """A kernel on images; the result lies in memory as the images do, batch last or batch first."""
     flips = _flips(geometry.corner)
     kernel = np.ascontiguousarray(kernel, kernel.dtype.newbyteorder("="))
-    return operation(_plain(images), kernel, geometry.dilation, geometry.anchor, flips)
+    return operation(_plain(images), kernel, geometry.dilation, geometry.anchor, flips, *finite)
+
+
+def conv_and_finite(x, kernel, geometry):
+    """M x of plain arrays or boxes, and whether it is known to be finite; the kernel saw to it."""
+    return _watched(causal_conv, batched.conv, x, kernel, geometry)
+
+
+def solve_and_finite(y, kernel, geometry):
+    """M^{-1} y of plain arrays or boxes, and whether it is known to be finite."""
+    return _watched(causal_solve, batched.substitute, y, kernel, geometry)
+
+
+def _watched(primitive, operation, images, kernel, geometry):
+    if isbox(images) or isbox(kernel):
+        result = primitive(images, kernel, geometry)
+        return result, _checks.all_finite(_checks.plain(result))
+    finite = np.zeros(1, images.dtype.newbyteorder("="))
+    result = _apply(operation, images, kernel, geometry, finite)
+    return result, finite[0] == 0
 
 
 @primitive

@@ -1,12 +1,14 @@
 """The causal convolution and its exact inverse as users call them, arguments checked."""
 
 from cinc_ref import _checks
+from cinc_ref.errors import SingularKernelError
 from cinc_ref.primitives.causal import (
-    causal_conv,
     causal_conv_transpose,
     causal_conv_weight_grad,
     causal_solve,
     causal_solve_transpose,
+    conv_and_finite,
+    solve_and_finite,
 )
 from cinc_ref.primitives.corner import check_corner_invertible
 from cinc_ref.primitives.trust import warn_unless_finite, warn_unless_trusted
@@ -65,7 +67,10 @@ def conv(x, kernel, *, corner="top-left", dilation=1, anchor=None):
              [ 7., 40.]]]])
     """
     x, kernel, geometry = _checked(x, "x", kernel, corner, dilation, anchor)
-    return causal_conv(x, kernel, geometry)
+    y, finite = conv_and_finite(x, kernel, geometry)
+    if not finite:  # every pixel of x is a term of y, so that one pass over y is enough
+        _checks.check_finite(_checks.plain(x), "x")
+    return y
 
 
 def conv_inverse(y, kernel, *, corner="top-left", dilation=1, anchor=None, check=False):
@@ -127,9 +132,12 @@ def conv_inverse(y, kernel, *, corner="top-left", dilation=1, anchor=None, check
              [3., 4.]]]])
     """
     y, kernel, geometry = _checked(y, "y", kernel, corner, dilation, anchor)
-    check_corner_invertible(kernel, geometry.anchor)
-    x = causal_solve(y, kernel, geometry)
+    _check_solvable(y, kernel, geometry)
+    x, finite = solve_and_finite(y, kernel, geometry)
+    if finite and not check:
+        return x
     x_value, y_value, kernel_value = map(_checks.plain, (x, y, kernel))
+    _checks.check_finite(y_value, "y")
     if check:
         warn_unless_trusted(x_value, y_value, kernel_value, geometry)
     else:
@@ -169,7 +177,7 @@ def conv_vjp(x, kernel, g, *, corner="top-left", dilation=1, anchor=None):
     True
     """
     x, kernel, geometry = _checked(x, "x", kernel, corner, dilation, anchor)
-    g = _checked_cotangent(g, x)
+    g = _checked_cotangent(g, x, "x")
     return causal_conv_transpose(g, kernel, geometry), causal_conv_weight_grad(
         x, g, kernel.shape, geometry
     )
@@ -212,7 +220,7 @@ def conv_inverse_vjp(y, kernel, g, *, corner="top-left", dilation=1, anchor=None
     True
     """
     y, kernel, geometry = _checked(y, "y", kernel, corner, dilation, anchor)
-    g = _checked_cotangent(g, y)
+    g = _checked_cotangent(g, y, "y")
     check_corner_invertible(kernel, geometry.anchor)
     y_bar = causal_solve_transpose(g, kernel, geometry)
     x = causal_solve(y, kernel, geometry)
@@ -233,15 +241,24 @@ def _checked(images, name, kernel, corner, dilation, anchor):
     _checks.check_same_dtype(images_value, name, kernel_value, "kernel")
     geometry = _checks.check_geometry(kernel_value, corner, dilation, anchor)
     _checks.check_finite(kernel_value, "kernel")
-    _checks.check_finite(images_value, name)
     return images, kernel, geometry
 
 
-def _checked_cotangent(g, images):
+def _check_solvable(y, kernel, geometry):
+    """Refuse a singular corner block; images that are not finite are named before it."""
+    try:
+        check_corner_invertible(kernel, geometry.anchor)
+    except SingularKernelError:
+        _checks.check_finite(_checks.plain(y), "y")
+        raise
+
+
+def _checked_cotangent(g, images, name):
     g = _checks.as_array(g)
     value, expected = _checks.plain(g), _checks.plain(images)
     _checks.check_float(value, "g")
     _checks.check_same_dtype(value, "g", expected, "the images")
     _checks.check_same_shape(value, "g", expected, "the images")
+    _checks.check_finite(expected, name)
     _checks.check_finite(value, "g")
     return g
