@@ -56,6 +56,8 @@ ENOUGH_PIXELS = 64
 """Over which a weight gradient is summed before the lanes are added up."""
 ONE_BY_ONE, BATCH_LAST, BATCH_FIRST, DIRECT = range(4)
 """How images come in and out: any way; as whole vectors; transposed; not copied at all."""
+SMALL_TILE = 2**18
+"""Bytes of a tile that stays in the second cache while its pixels are read out of order."""
 WAYS = 8
 """Of the first cache: more channels a power of two apart would drive one another out of it."""
 
@@ -102,12 +104,12 @@ def conv_weight_grad(x, g, kernel_shape, dilation, anchor, flips=(False, False))
     whole = count - count % lanes
     for starts in (np.arange(0, whole, lanes), np.arange(whole, count, lanes)):
         if len(starts):
-            together = min(count - starts[0], lanes)
-            mode = _mode(together < lanes, strides, height * width < lanes)
+            together = int(min(count - starts[0], lanes))
+            mode = _mode(together, strides, height * width, lanes)
             together_tiles = min(tiles, len(starts))
             memory = _aligned(np.zeros, together_tiles * plan.length, x.dtype)
             scratch = _aligned(np.zeros, together_tiles * plan.scratch, x.dtype)
-            options = strides, int(together), mode, together_tiles
+            options = strides, together, mode, together_tiles
             arrays = source, gradients, memory, scratch
             run(*arrays, plan, starts, sums.ravel(), channels, slots, options)
     gradient = np.zeros(kernel_shape, x.dtype)
@@ -159,14 +161,16 @@ def _run(images, kernel, dilation, anchor, flips, finite, solving):
     result = _aligned(np.empty, source.size, source.dtype)
     vector = VECTOR_BYTES // images.itemsize
     quadrant = all(tap[1] >= 0 for tap in taps)
-    for starts, lanes, together, wave in _parts(count, size, rows, vector, quadrant):
-        square = min(lanes, vector)
+    uses = (len(taps) + 1) * slots // rows  # of each number that is copied in
+    for starts, lanes, together, wave in _parts(count, size, rows, uses, vector, quadrant):
         if wave:
             plan = wave_plan(size, taps, flips, slots, lanes, together)
         else:
-            plan = ring_plan(size, taps, flips, slots, lanes, square)
-        mode = _mode(wave or count < lanes, strides, height * width < square)
-        if mode == BATCH_LAST and channels <= WAYS:
+            plan = ring_plan(size, taps, flips, slots, lanes, vector)
+        mode = _mode(together, strides, height * width, vector)
+        tile = images.itemsize * slots * height * width * lanes
+        fits = channels <= WAYS or tile <= SMALL_TILE
+        if mode == BATCH_LAST and together == lanes and not wave and fits:
             mode = DIRECT
         if mode == DIRECT:
             inward, outward = (
@@ -178,7 +182,7 @@ def _run(images, kernel, dilation, anchor, flips, finite, solving):
         scratch = memory  # each pixel is read before it is written, which is all that a wave needs
         if not (mode == DIRECT or (wave and solving)):
             scratch = _aligned(np.zeros, plan.scratch, images.dtype)
-        run = _kernel(rows, lanes, square)
+        run = _kernel(rows, lanes, vector)
         options = strides, together, mode
         arrays = source, result, memory, scratch
         run(arrays, plan, weights, inward, outward, starts, finite, options)
@@ -187,11 +191,13 @@ def _run(images, kernel, dilation, anchor, flips, finite, solving):
     return result.reshape(channels, height, width, count).transpose(3, 0, 1, 2)
 
 
-def _mode(few, strides, small):
-    """How images are copied in and out."""
-    if few or (strides[0] != 1 and small):
+def _mode(together, strides, pixels, vector):
+    """How so many images are copied in and out."""
+    batch_last = strides[0] == 1
+    side = vector if together >= vector else _quarter(vector)
+    if together < side or (pixels < side and not batch_last):
         return ONE_BY_ONE
-    return BATCH_LAST if strides[0] == 1 else BATCH_FIRST
+    return BATCH_LAST if batch_last else BATCH_FIRST
 
 
 @cache
@@ -221,7 +227,7 @@ def _aligned(make, length, dtype):
 
 
 @cache
-def _parts(count, size, rows, vector, quadrant):
+def _parts(count, size, rows, uses, vector, quadrant):
     """The batch in parts: (first images, lanes, images side by side, whether on a wave).
 
     As many tiles of the most lanes as fit, then what costs least. A last tile that would reach
@@ -230,7 +236,7 @@ def _parts(count, size, rows, vector, quadrant):
     lanes = _tile_sizes(rows, vector)[0]
     tiles, rest = divmod(count, lanes)
     parts = [(np.arange(tiles) * lanes, lanes, lanes, False)] if tiles else []
-    for images, lanes, wave in _cheapest(rest, size, rows, vector, quadrant)[1]:
+    for images, lanes, wave in _cheapest(rest, size, rows, uses, vector, quadrant)[1]:
         first, together = count - rest, images
         if not wave and lanes <= count:
             first, together = min(first, count - lanes), lanes
@@ -240,7 +246,7 @@ def _parts(count, size, rows, vector, quadrant):
 
 
 @cache
-def _cheapest(rest, size, rows, vector, quadrant):
+def _cheapest(rest, size, rows, uses, vector, quadrant):
     """Cost of a few images, about in cycles a term, and their parts (images, lanes, wave)."""
     if rest == 0:
         return 0, ()
@@ -248,21 +254,25 @@ def _cheapest(rest, size, rows, vector, quadrant):
     call = 25 * rows
     options = []
     if quadrant:
-        steps = len(wave_steps(size, vector // 2, rest)[0])
-        options.append((call + steps * max(rows / 2, LATENCY), ((rest, vector // 2, True),)))
+        steps = len(wave_steps(size, vector, rest)[0])
+        copies = rest * height * width * (8 if rest < _quarter(vector) else 2) / uses
+        options.append((call + copies + steps * max(rows, LATENCY), ((rest, vector, True),)))
     for lanes in _tile_sizes(rows, vector):
         images = min(rest, lanes)
-        cycles = rows * max(lanes / vector, 0.5)  # half a vector takes half the time, less does not
-        later, parts = _cheapest(rest - images, size, rows, vector, quadrant)
-        cost = call + height * width * max(cycles, LATENCY) + later
+        later, parts = _cheapest(rest - images, size, rows, uses, vector, quadrant)
+        cost = call + height * width * max(rows * lanes // vector, LATENCY) + later
         options.append((cost, ((images, lanes, False), *parts)))
     return min(options)
 
 
 def _tile_sizes(rows, vector):
-    """Lanes of a tile, descending: whole vectors while registers are free, then half one."""
-    lanes = [vectors * vector for vectors in (8, 4, 2) if vectors * rows <= ROWS]
-    return [*lanes, vector, vector // 2]
+    """Lanes of a tile, descending: as many vectors as registers are free for."""
+    return [vectors * vector for vectors in (8, 4, 2, 1) if vectors * rows <= ROWS or vectors == 1]
+
+
+def _quarter(vector):
+    """The side of the squares in which few images are copied."""
+    return max(vector // 4, 1)
 
 
 def _jit(function, **options):
@@ -278,24 +288,25 @@ def _inlined(function):
 
 
 @_inlined
-def _copy_in(
-    source, memory, places, plan, part, n, channels, strides, mode, together, lanes, square
-):
+def _copy_in(source, memory, places, strip, copy, side):
     """A strip of the images from n on to its places in memory; slot s receives channels[s]."""
-    image, channel, pixel = strides
-    first, last = plan.strips[part, 0], plan.strips[part, 1]
+    n, together, channels, stride, (image, channel, pixel), mode = copy
+    first, last = strip[0], strip[1]
     for s in range(len(channels)):
-        base, slot = n * image + channels[s] * channel, s * plan.stride
+        base, slot = n * image + channels[s] * channel, s * stride
         if mode == BATCH_FIRST:
-            for start in range(first, last, square):
-                p = min(start, last - square)
-                for k in range(0, lanes, square):
-                    tile = blocks.load(source, base + k * image + p, image, square, square)
+            for start in range(first, last, side):
+                p = min(start, last - side)
+                for images in range(0, together, side):
+                    k = min(images, together - side)
+                    tile = blocks.load(source, base + k * image + p, image, side, side)
                     blocks.scatter(memory, slot + k, places, p, blocks.transposed(tile))
         elif mode == BATCH_LAST:
             for p in range(first, last):
-                vector = blocks.load(source, base + p * pixel, 0, 1, lanes)
-                blocks.store(memory, places[p] + slot, 0, vector)
+                for images in range(0, together, side):
+                    k = min(images, together - side)
+                    vector = blocks.load(source, base + p * pixel + k, 0, 1, side)
+                    blocks.store(memory, places[p] + slot + k, 0, vector)
         else:
             for k in range(together):
                 for p in range(first, last):
@@ -303,26 +314,29 @@ def _copy_in(
 
 
 @_inlined
-def _copy_out(scratch, result, plan, part, n, channels, strides, mode, together, lanes, square):
+def _copy_out(memory, result, places, strip, copy, side):
     """The inverse of `_copy_in`; channels[s] receives slot s."""
-    image, channel, pixel = strides
-    first, last = plan.strips[part, 0], plan.strips[part, 1]
+    n, together, channels, stride, (image, channel, pixel), mode = copy
+    first, last = strip[0], strip[1]
     for s in range(len(channels)):
-        base, slot = n * image + channels[s] * channel, s * plan.stride
+        base, slot = n * image + channels[s] * channel, s * stride
         if mode == BATCH_FIRST:
-            for start in range(first, last, square):
-                p = min(start, last - square)
-                for k in range(0, lanes, square):
-                    tile = blocks.gather(scratch, slot + k, plan.places, p, square, square)
+            for start in range(first, last, side):
+                p = min(start, last - side)
+                for images in range(0, together, side):
+                    k = min(images, together - side)
+                    tile = blocks.gather(memory, slot + k, places, p, side, side)
                     blocks.store(result, base + k * image + p, image, blocks.transposed(tile))
         elif mode == BATCH_LAST:
             for p in range(first, last):
-                vector = blocks.load(scratch, plan.places[p] + slot, 0, 1, lanes)
-                blocks.store(result, base + p * pixel, 0, vector)
+                for images in range(0, together, side):
+                    k = min(images, together - side)
+                    vector = blocks.load(memory, places[p] + slot + k, 0, 1, side)
+                    blocks.store(result, base + p * pixel + k, 0, vector)
         else:
             for k in range(together):
                 for p in range(first, last):
-                    result[base + k * image + p * pixel] = scratch[plan.places[p] + slot + k]
+                    result[base + k * image + p * pixel] = memory[places[p] + slot + k]
 
 
 @_inlined
@@ -333,9 +347,10 @@ def _sum_taps(total, memory, place, plan, step, own, weights, w, rows):
     for k in range(begin, runs):
         at, weight = place + plan.offsets[phase, k], w + plan.terms[k] * rows
         first, last = plan.inside[column, k, 0], plan.inside[column, k, 1]
-        for t in range(first, last + (own if k == runs - 1 else 0)):
+        for t in range(first, last + (own if k == runs - 1 else 0), rows):
+            vectors = at + t * plan.stride
             total = blocks.multiply_add(
-                total, memory, at + t * plan.stride, weights, weight + t * rows
+                total, memory, vectors, plan.stride, weights, weight + t * rows
             )
     return total
 
@@ -349,9 +364,9 @@ def _substitute_back(
     top = place + (slots - 1) * stride
     for start in range(0, slots, rows):
         x = blocks.load(memory, top - start * stride, -stride, rows, lanes)
-        for t in range(start):
+        for t in range(0, start, rows):
             w = start * slots + t * rows
-            x = blocks.multiply_add(x, memory, top - t * stride, weights.upper_taps, w)
+            x = blocks.multiply_add(x, memory, top - t * stride, -stride, weights.upper_taps, w)
         x = blocks.substitute(x, weights.upper, start * rows)
         blocks.store(memory, top - start * stride, -stride, x)
     for start in range(0, slots, rows):
@@ -362,13 +377,14 @@ def _substitute_back(
 
 
 @cache
-def _kernel(rows, lanes, square):
-    """The compiled loops for one size of block; images are transposed in squares."""
+def _kernel(rows, lanes, vector):
+    """The compiled loops for one size of block; images are copied in squares of vectors."""
+    quarter = _quarter(vector)
 
     def run(arrays, plan, weights, inward, outward, starts, finite, options):
         source, result, memory, scratch = arrays
         strides, together, mode = options
-        stride = plan.stride
+        stride, places = plan.stride, plan.places
         solving, twofold = len(weights.lower) > 0, len(weights.upper) > 0
         slots = len(inward)
         terms = plan.terms[-1] + slots
@@ -377,22 +393,14 @@ def _kernel(rows, lanes, square):
         seen = blocks.zeros(memory, 1, lanes)
         for n in starts:
             for part in range(len(plan.strips)):
+                strip = plan.strips[part]
                 if not direct:
-                    _copy_in(
-                        source,
-                        scratch,
-                        plan.places,
-                        plan,
-                        part,
-                        n,
-                        weights.source,
-                        strides,
-                        mode,
-                        together,
-                        lanes,
-                        square,
-                    )
-                for step in range(plan.strips[part, 2], plan.strips[part, 3]):
+                    copy = n, together, weights.source, stride, strides, mode
+                    if together < vector:
+                        _copy_in(source, scratch, places, strip, copy, quarter)
+                    else:
+                        _copy_in(source, scratch, places, strip, copy, vector)
+                for step in range(strip[2], strip[3]):
                     place, outer = plan.walk[step, 0], plan.walk[step, 1]
                     if direct:
                         outer = n + plan.walk[step, 2] * strides[2]
@@ -420,20 +428,11 @@ def _kernel(rows, lanes, square):
                             rows, lanes,
                         )  # fmt: skip
                 if not direct:
-                    _copy_out(
-                        scratch,
-                        result,
-                        plan,
-                        part,
-                        n,
-                        weights.target,
-                        strides,
-                        mode,
-                        together,
-                        lanes,
-                        square,
-                    )
-
+                    copy = n, together, weights.target, stride, strides, mode
+                    if together < vector:
+                        _copy_out(scratch, result, places, strip, copy, quarter)
+                    else:
+                        _copy_out(scratch, result, places, strip, copy, vector)
         blocks.add_lane_sums(finite, 0, seen)
 
     return _jit(run)
@@ -442,7 +441,7 @@ def _kernel(rows, lanes, square):
 @cache
 def _weight_grad_kernel(left, right, lanes):
     """The compiled weight gradient for blocks of `left` output times `right` input channels."""
-    rows = left * right
+    rows, quarter = left * right, _quarter(lanes)
 
     def run(source, gradients, memory, scratch, plan, starts, sums, channels, slots, options):
         strides, together, mode, tiles = options
@@ -451,17 +450,18 @@ def _weight_grad_kernel(left, right, lanes):
         for tile in range(0, len(starts), tiles):
             present = min(tiles, len(starts) - tile)
             for part in range(len(plan.strips)):
+                strip = plan.strips[part]
                 for k in range(present):
                     n = starts[tile + k]
-                    _copy_in(
-                        source, memory[k * plan.length :], plan.homes, plan, part, n, ascending,
-                        strides, mode, together, lanes, lanes,
-                    )  # fmt: skip
-                    _copy_in(
-                        gradients, scratch[k * plan.scratch :], plan.places, plan, part, n,
-                        ascending, strides, mode, together, lanes, lanes,
-                    )  # fmt: skip
-                place = 0
+                    copy = n, together, ascending, plan.stride, strides, mode
+                    home, place = memory[k * plan.length :], scratch[k * plan.scratch :]
+                    if together < lanes:
+                        _copy_in(source, home, plan.homes, strip, copy, quarter)
+                        _copy_in(gradients, place, plan.places, strip, copy, quarter)
+                    else:
+                        _copy_in(source, home, plan.homes, strip, copy, lanes)
+                        _copy_in(gradients, place, plan.places, strip, copy, lanes)
+                at = 0
                 for run in range(runs):
                     own = slots if run == runs - 1 else 0
                     for t in range(0, plan.terms[run + 1] - plan.terms[run] + own, slots):
@@ -471,19 +471,19 @@ def _weight_grad_kernel(left, right, lanes):
                                 for k in range(present):
                                     total = _sum_outer(
                                         total, memory, k * plan.length, scratch, k * plan.scratch,
-                                        plan, part, run, t, own, o, c, lanes, right,
+                                        plan, strip, run, t, own, o, c, lanes, right,
                                     )  # fmt: skip
-                                blocks.add_lane_sums(sums, place, total)
-                                place += rows
+                                blocks.add_lane_sums(sums, at, total)
+                                at += rows
 
     return _jit(run)
 
 
 @_inlined
-def _sum_outer(total, memory, home, scratch, place, plan, part, run, t, own, o, c, lanes, right):
+def _sum_outer(total, memory, home, scratch, place, plan, strip, run, t, own, o, c, lanes, right):
     """Add g[o:] times x[c:] as vector t of a run reads it, over the pixels of a strip."""
     walk = plan.walk
-    for step in range(plan.strips[part, 2], plan.strips[part, 3]):
+    for step in range(strip[2], strip[3]):
         column, begin = walk[step, 4], walk[step, 5]
         first, last = plan.inside[column, run, 0], plan.inside[column, run, 1]
         if run >= begin and first <= t and t < last + own:

@@ -138,20 +138,26 @@ def transposed(typingctx, block):
 
 
 @intrinsic
-def multiply_add(typingctx, block, array, index, weights, first):
-    """Add ``weights[first + r] * array[index : index + lanes]`` to every row r, fused."""
+def multiply_add(typingctx, block, array, index, stride, weights, first):
+    """Add ``weights[first + t * rows + r] * vector t`` to row r, fused, for `rows` vectors t.
+
+    Vector t is ``array[index + t * stride :][:lanes]``. As many vectors as rows, because the
+    channels of a pixel come in such numbers: long straight code has few branches to mispredict.
+    """
 
     def generate(context, builder, signature, arguments):
-        value, array, index, weights, first = arguments
-        vector = _Memory(context, builder, signature.args[1], array).vector(index, block)
-        table = _Memory(context, builder, signature.args[3], weights)
-        rows = [
-            _fused(builder, _broadcast(builder, table.entry(first, r), block), vector, row)
-            for r, row in enumerate(_rows(builder, block, value))
-        ]
+        value, array, index, stride, weights, first = arguments
+        memory = _Memory(context, builder, signature.args[1], array)
+        table = _Memory(context, builder, signature.args[4], weights)
+        rows = _rows(builder, block, value)
+        for t in range(block.rows):
+            vector = memory.vector(_add_multiple(builder, index, stride, t), block)
+            for r in range(block.rows):
+                weight = _broadcast(builder, table.entry(first, t * block.rows + r), block)
+                rows[r] = _fused(builder, weight, vector, rows[r])
         return _from_rows(context, builder, block, rows)
 
-    return block(block, array, types.intp, weights, types.intp), generate
+    return block(block, array, types.intp, types.intp, weights, types.intp), generate
 
 
 @intrinsic

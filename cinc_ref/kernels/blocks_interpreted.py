@@ -38,10 +38,13 @@ def transposed(block):
     return block.T
 
 
-def multiply_add(block, array, index, weights, first):
-    """Add ``weights[first + r] * array[index : index + lanes]`` to every row r."""
+def multiply_add(block, array, index, stride, weights, first):
+    """Add ``weights[first + t * rows + r] * vector t`` to every row r, for `rows` vectors."""
     rows, lanes = block.shape
-    return block + weights[first : first + rows, None] * array[index : index + lanes]
+    for t in range(rows):
+        column = weights[first + t * rows :][:rows, None]
+        block = block + column * array[index + t * stride :][:lanes]
+    return block
 
 
 def watch(seen, block):
