@@ -19,14 +19,14 @@ An edit of `blocks` must be followed by one here, or the disk cache goes on serv
 """
 
 from functools import cache
-from typing import NamedTuple
 
 import numba
 import numpy as np
-from llvmlite import binding
 
-from cinc_ref.kernels.plan import reaching_taps, ring_plan, wave_plan, wave_steps
-from cinc_ref.kernels.textbook import factor_corner, filled_triangles
+from cinc_ref.kernels.compiling import compiled, inlined
+from cinc_ref.kernels.plan import reaching_taps, ring_plan, wave_plan
+from cinc_ref.kernels.tiling import ROWS, VECTOR_BYTES, parts, quarter_of
+from cinc_ref.kernels.weights import pack
 
 if numba.config.DISABLE_JIT:
     from cinc_ref.kernels import blocks_interpreted as blocks
@@ -34,20 +34,6 @@ else:
     from cinc_ref.kernels import blocks
 
 
-def _vector_bytes():
-    """The width of the registers; a wrong guess costs speed alone."""
-    try:
-        features = binding.get_host_cpu_features()
-    except RuntimeError:  # LLVM does not know this kind of machine
-        return 16
-    return 64 if features.get("avx512f") else 32 if features.get("avx2") else 16
-
-
-VECTOR_BYTES = _vector_bytes()
-ROWS = 12 if VECTOR_BYTES == 64 else 6
-"""The most channels in one block: 32 registers with AVX-512, else 16, hold it without spilling."""
-LATENCY = 4
-"""Cycles until a sum may be added to again: the fewest accumulators that keep the core busy."""
 OUTER = (4, 6) if VECTOR_BYTES == 64 else (2, 4)
 """Output times input channels whose weight gradients are summed in registers."""
 STRIP_BYTES = 2**17
@@ -106,12 +92,8 @@ def conv_weight_grad(x, g, kernel_shape, dilation, anchor, flips=(False, False))
         if len(starts):
             together = int(min(count - starts[0], lanes))
             mode = _mode(together, strides, height * width, lanes)
-            together_tiles = min(tiles, len(starts))
-            memory = _aligned(np.zeros, together_tiles * plan.length, x.dtype)
-            scratch = _aligned(np.zeros, together_tiles * plan.scratch, x.dtype)
-            options = strides, together, mode, together_tiles
-            arrays = source, gradients, memory, scratch
-            run(*arrays, plan, starts, sums.ravel(), channels, slots, options)
+            options = strides, together, mode, min(tiles, len(starts))
+            run(source, gradients, plan, starts, sums.ravel(), channels, slots, options)
     gradient = np.zeros(kernel_shape, x.dtype)
     by_tap = sums.swapaxes(2, 3).reshape(len(taps) + 1, shape[1] * left, -1)
     for tap, (_, _, a, b) in enumerate((*taps, (0, 0, *anchor))):
@@ -124,30 +106,6 @@ def _transposed(kernel, dilation, anchor, flips):
     return exchanged, dilation, anchor, (not flips[0], not flips[1])
 
 
-class Weights(NamedTuple):
-    """A kernel as the loops read it: in blocks of `rows` output channels, flat.
-
-    Attributes
-    ----------
-    source, target : ndarray, shape (C,)
-        Slot s takes channel source[s] in, and gives channel target[s].
-    taps : ndarray
-        [block][tap, slot][row], negated for substitution; last the pixel's own slots.
-    lower : ndarray
-        [block][row][column]: triangles for `blocks.substitute`; empty for the convolution.
-    upper, upper_taps : ndarray
-        The second factor of a corner block that is not triangular, slots and rows descending;
-        empty for any other.
-    """
-
-    source: np.ndarray
-    target: np.ndarray
-    taps: np.ndarray
-    lower: np.ndarray
-    upper: np.ndarray
-    upper_taps: np.ndarray
-
-
 def _run(images, kernel, dilation, anchor, flips, finite, solving):
     """Lay out tables and memory for each part of the batch, and run the compiled kernel on it."""
     count, channels, height, width = images.shape
@@ -155,14 +113,14 @@ def _run(images, kernel, dilation, anchor, flips, finite, solving):
     taps = reaching_taps(kernel.shape, size, dilation, anchor)
     rows = -(-channels // -(-channels // ROWS))
     slots = -(-channels // rows) * rows
-    weights = _weights(kernel, taps, anchor, rows, solving)
+    weights = pack(kernel, taps, anchor, rows, solving)
     finite = np.zeros(1, images.dtype) if finite is None else finite
     source, strides = _flat(images)
-    result = _aligned(np.empty, source.size, source.dtype)
+    result = _aligned(source)
     vector = VECTOR_BYTES // images.itemsize
     quadrant = all(tap[1] >= 0 for tap in taps)
     uses = (len(taps) + 1) * slots // rows  # of each number that is copied in
-    for starts, lanes, together, wave in _parts(count, size, rows, uses, vector, quadrant):
+    for starts, lanes, together, wave in parts(count, size, rows, uses, vector, quadrant):
         if wave:
             plan = wave_plan(size, taps, flips, slots, lanes, together)
         else:
@@ -178,14 +136,9 @@ def _run(images, kernel, dilation, anchor, flips, finite, solving):
             )
         else:
             inward = outward = _slot_places(plan.stride, slots)
-        memory = _aligned(np.zeros, plan.length, images.dtype)
-        scratch = memory  # each pixel is read before it is written, which is all that a wave needs
-        if not (mode == DIRECT or (wave and solving)):
-            scratch = _aligned(np.zeros, plan.scratch, images.dtype)
         run = _kernel(rows, lanes, vector)
-        options = strides, together, mode
-        arrays = source, result, memory, scratch
-        run(arrays, plan, weights, inward, outward, starts, finite, options)
+        options = strides, together, mode, wave
+        run(source, result, plan, weights, inward, outward, starts, finite, options)
     if images.flags.c_contiguous:
         return result.reshape(images.shape)
     return result.reshape(channels, height, width, count).transpose(3, 0, 1, 2)
@@ -194,7 +147,7 @@ def _run(images, kernel, dilation, anchor, flips, finite, solving):
 def _mode(together, strides, pixels, vector):
     """How so many images are copied in and out."""
     batch_last = strides[0] == 1
-    side = vector if together >= vector else _quarter(vector)
+    side = vector if together >= vector else quarter_of(vector)
     if together < side or (pixels < side and not batch_last):
         return ONE_BY_ONE
     return BATCH_LAST if batch_last else BATCH_FIRST
@@ -219,75 +172,23 @@ def _flat(images):
     return images.transpose(1, 2, 3, 0).reshape(-1), (1, height * width * count, count)
 
 
-def _aligned(make, length, dtype):
-    """Memory that starts on a cache line."""
-    memory = make(length + VECTOR_BYTES // dtype.itemsize, dtype)
-    start = -memory.ctypes.data % VECTOR_BYTES // dtype.itemsize
+def _aligned(like):
+    """A new array of the same length that starts on a cache line."""
+    memory = np.empty(len(like) + VECTOR_BYTES // like.itemsize, like.dtype)
+    start = -memory.ctypes.data % VECTOR_BYTES // like.itemsize
+    return memory[start : start + len(like)]
+
+
+@inlined
+def _zeros(length, like):
+    """Zeros that start on a cache line."""
+    memory = np.zeros(length + VECTOR_BYTES // like.itemsize, like.dtype)
+    past = memory.ctypes.data % VECTOR_BYTES // like.itemsize
+    start = VECTOR_BYTES // like.itemsize - past
     return memory[start : start + length]
 
 
-@cache
-def _parts(count, size, rows, uses, vector, quadrant):
-    """The batch in parts: (first images, lanes, images side by side, whether on a wave).
-
-    As many tiles of the most lanes as fit, then what costs least. A last tile that would reach
-    beyond the batch begins earlier and does some images again.
-    """
-    lanes = _tile_sizes(rows, vector)[0]
-    tiles, rest = divmod(count, lanes)
-    parts = [(np.arange(tiles) * lanes, lanes, lanes, False)] if tiles else []
-    for images, lanes, wave in _cheapest(rest, size, rows, uses, vector, quadrant)[1]:
-        first, together = count - rest, images
-        if not wave and lanes <= count:
-            first, together = min(first, count - lanes), lanes
-        parts.append((np.array([first]), lanes, together, wave))
-        rest -= images
-    return tuple(parts)
-
-
-@cache
-def _cheapest(rest, size, rows, uses, vector, quadrant):
-    """Cost of a few images, about in cycles a term, and their parts (images, lanes, wave)."""
-    if rest == 0:
-        return 0, ()
-    height, width = size
-    call = 25 * rows
-    options = []
-    if quadrant:
-        steps = len(wave_steps(size, vector, rest)[0])
-        copies = rest * height * width * (8 if rest < _quarter(vector) else 2) / uses
-        options.append((call + copies + steps * max(rows, LATENCY), ((rest, vector, True),)))
-    for lanes in _tile_sizes(rows, vector):
-        images = min(rest, lanes)
-        later, parts = _cheapest(rest - images, size, rows, uses, vector, quadrant)
-        cost = call + height * width * max(rows * lanes // vector, LATENCY) + later
-        options.append((cost, ((images, lanes, False), *parts)))
-    return min(options)
-
-
-def _tile_sizes(rows, vector):
-    """Lanes of a tile, descending: as many vectors as registers are free for."""
-    return [vectors * vector for vectors in (8, 4, 2, 1) if vectors * rows <= ROWS or vectors == 1]
-
-
-def _quarter(vector):
-    """The side of the squares in which few images are copied."""
-    return max(vector // 4, 1)
-
-
-def _jit(function, **options):
-    try:
-        return numba.njit(cache=True, error_model="numpy", **options)(function)
-    except RuntimeError:  # read-only installation and no writable cache folder
-        return numba.njit(error_model="numpy", **options)(function)
-
-
-def _inlined(function):
-    """Becomes part of the kernel that calls it, where the size of a block is a literal."""
-    return numba.njit(inline="always", error_model="numpy")(function)
-
-
-@_inlined
+@inlined
 def _copy_in(source, memory, places, strip, copy, side):
     """A strip of the images from n on to its places in memory; slot s receives channels[s]."""
     n, together, channels, stride, (image, channel, pixel), mode = copy
@@ -313,7 +214,7 @@ def _copy_in(source, memory, places, strip, copy, side):
                     memory[places[p] + slot + k] = source[base + k * image + p * pixel]
 
 
-@_inlined
+@inlined
 def _copy_out(memory, result, places, strip, copy, side):
     """The inverse of `_copy_in`; channels[s] receives slot s."""
     n, together, channels, stride, (image, channel, pixel), mode = copy
@@ -339,7 +240,7 @@ def _copy_out(memory, result, places, strip, copy, side):
                     result[base + k * image + p * pixel] = memory[places[p] + slot + k]
 
 
-@_inlined
+@inlined
 def _sum_taps(total, memory, place, plan, step, own, weights, w, rows):
     """Add what a pixel reads: runs of vectors inside the image, the last prolonged by `own`."""
     phase, column, begin = plan.walk[step, 3], plan.walk[step, 4], plan.walk[step, 5]
@@ -355,7 +256,7 @@ def _sum_taps(total, memory, place, plan, step, own, weights, w, rows):
     return total
 
 
-@_inlined
+@inlined
 def _substitute_back(
     seen, memory, target, place, outer, plan, weights, outward, slots, rows, lanes
 ):
@@ -379,16 +280,19 @@ def _substitute_back(
 @cache
 def _kernel(rows, lanes, vector):
     """The compiled loops for one size of block; images are copied in squares of vectors."""
-    quarter = _quarter(vector)
+    quarter = quarter_of(vector)
 
-    def run(arrays, plan, weights, inward, outward, starts, finite, options):
-        source, result, memory, scratch = arrays
-        strides, together, mode = options
+    def run(source, result, plan, weights, inward, outward, starts, finite, options):
+        strides, together, mode, wave = options
         stride, places = plan.stride, plan.places
         solving, twofold = len(weights.lower) > 0, len(weights.upper) > 0
         slots = len(inward)
         terms = plan.terms[-1] + slots
         direct = mode == DIRECT
+        memory = _zeros(plan.length, source)
+        scratch = memory  # a substitution along a wave reads each pixel before it writes it
+        if not (direct or (wave and solving)):
+            scratch = _zeros(plan.scratch, source)
         origin, target = (source, result) if direct else (scratch, scratch)
         seen = blocks.zeros(memory, 1, lanes)
         for n in starts:
@@ -435,16 +339,18 @@ def _kernel(rows, lanes, vector):
                         _copy_out(scratch, result, places, strip, copy, vector)
         blocks.add_lane_sums(finite, 0, seen)
 
-    return _jit(run)
+    return compiled(run)
 
 
 @cache
 def _weight_grad_kernel(left, right, lanes):
     """The compiled weight gradient for blocks of `left` output times `right` input channels."""
-    rows, quarter = left * right, _quarter(lanes)
+    rows, quarter = left * right, quarter_of(lanes)
 
-    def run(source, gradients, memory, scratch, plan, starts, sums, channels, slots, options):
+    def run(source, gradients, plan, starts, sums, channels, slots, options):
         strides, together, mode, tiles = options
+        memory = _zeros(tiles * plan.length, source)
+        scratch = _zeros(tiles * plan.scratch, source)
         ascending = np.arange(channels)
         runs = plan.offsets.shape[1]
         for tile in range(0, len(starts), tiles):
@@ -476,10 +382,10 @@ def _weight_grad_kernel(left, right, lanes):
                                 blocks.add_lane_sums(sums, at, total)
                                 at += rows
 
-    return _jit(run)
+    return compiled(run)
 
 
-@_inlined
+@inlined
 def _sum_outer(total, memory, home, scratch, place, plan, strip, run, t, own, o, c, lanes, right):
     """Add g[o:] times x[c:] as vector t of a run reads it, over the pixels of a strip."""
     walk = plan.walk
@@ -491,80 +397,3 @@ def _sum_outer(total, memory, home, scratch, place, plan, strip, run, t, own, o,
             pixel = place + walk[step, 1] + o * lanes
             total = blocks.add_outer(total, scratch, pixel, memory, at, lanes, right)
     return total
-
-
-def _weights(kernel, taps, anchor, rows, solving):
-    """The `Weights` of a kernel."""
-    corner = np.ascontiguousarray(kernel[:, :, anchor[0], anchor[1]])
-    ascending, slots = _ascending(len(corner)), -(-len(corner) // rows) * rows
-    nothing = corner.ravel()[:0]
-
-    def packed(own, source, target, sign):
-        table = _tap_table(taps, kernel.shape[3])
-        return _packed_taps(kernel.ravel(), table, own, source, target, rows, sign)
-
-    if not solving:
-        taps = packed(corner, ascending, ascending, 1)
-        return Weights(ascending, ascending, taps, nothing, nothing, nothing)
-    above, below = filled_triangles(corner)
-    if above and below:
-        order, lower, upper = factor_corner(corner)
-        backward = np.eye(slots, dtype=corner.dtype)
-        backward[: len(corner), : len(corner)] = upper
-        backward = np.ascontiguousarray(backward[::-1, ::-1])
-        all_slots = _ascending(slots)
-        upper_taps = _packed_taps(
-            nothing, _tap_table((), 0), backward, all_slots, all_slots, rows, -1
-        )
-        upper = _packed_triangles(backward, rows)
-        taps, lower = packed(lower, order, ascending, -1), _packed_triangles(lower, rows)
-        return Weights(order, ascending, taps, lower, upper, upper_taps)
-    order = ascending
-    if above:  # an upper triangle is a lower one with the channels in descending order
-        order, corner = ascending[::-1].copy(), np.ascontiguousarray(corner[::-1, ::-1])
-    taps = packed(corner, order, order, -1)
-    return Weights(order, order, taps, _packed_triangles(corner, rows), nothing, nothing)
-
-
-@cache
-def _ascending(count):
-    return np.arange(count)
-
-
-@cache
-def _tap_table(taps, width):
-    """Where the taps are in a flat kernel of one input and one output channel."""
-    return np.array([tap[2] * width + tap[3] for tap in taps], np.intp)
-
-
-@_jit
-def _packed_taps(kernel, taps, own, source, target, rows, sign):
-    """Weights [block][tap, slot][row], 0 where a slot has no channel, those of `own` last; flat."""
-    channels = len(own)
-    slots = -(-channels // rows) * rows
-    block = (len(taps) + 1) * slots * rows
-    area = len(kernel) // channels**2
-    weights = np.zeros(slots // rows * block, own.dtype)
-    sign = own.dtype.type(sign)
-    for s in range(channels):
-        first = s // rows * block + s % rows
-        for e in range(channels):
-            read = (source[s] * channels + target[e]) * area
-            for t in range(len(taps)):
-                weights[first + (t * slots + e) * rows] = sign * kernel[read + taps[t]]
-            weights[first + (len(taps) * slots + e) * rows] = sign * own[s, e]
-    return weights
-
-
-@_jit
-def _packed_triangles(triangle, rows):
-    """Triangles [block][row][column], negated but for the diagonal, which is 1 beyond the last."""
-    channels = len(triangle)
-    slots = -(-channels // rows) * rows
-    triangles = np.zeros(slots * rows, triangle.dtype)
-    for s in range(slots):
-        triangles[s * rows + s % rows] = triangle[s, s] if s < channels else 1
-        if s < channels:
-            for e in range(s // rows * rows, s):
-                triangles[s * rows + e % rows] = -triangle[s, e]
-    return triangles

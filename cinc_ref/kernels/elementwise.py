@@ -4,18 +4,12 @@ exp and log are NumPy's, whose loops are several times as fast: what they yield 
 Numbers beside the arrays must have their dtype, or the arithmetic is float64.
 """
 
-import numba
 import numpy as np
 
-
-def _jit(function):
-    try:
-        return numba.njit(cache=True, error_model="numpy")(function)
-    except RuntimeError:  # read-only installation and no writable cache folder
-        return numba.njit(error_model="numpy")(function)
+from cinc_ref.kernels.compiling import compiled
 
 
-@_jit
+@compiled
 def scale_channels(x, before, scale, after, y):
     """y = (x + before) * scale + after, by channel."""
     for c in range(len(x)):
@@ -25,7 +19,7 @@ def scale_channels(x, before, scale, after, y):
             target[n] = (source[n] + b) * s + a
 
 
-@_jit
+@compiled
 def log_decay(h):
     """-|h + 2|, whose exponential e gives s = sigmoid(h + 2) without overflow.
 
@@ -41,7 +35,7 @@ def log_decay(h):
     return result
 
 
-@_jit
+@compiled
 def log_scale_sum(h, log_one_plus_e):
     """The sum over all channels and pixels of log s = min(h + 2, 0) - log(1 + e), by image."""
     total = np.zeros(h.shape[2])
@@ -54,7 +48,7 @@ def log_scale_sum(h, log_one_plus_e):
     return total
 
 
-@_jit
+@compiled
 def log_scale_gradient(g, h, e):
     """Gradients of <g, log_scale_sum>, of t (none) and of h: d log s = (1 - s) dh."""
     channels, one, two = len(h), h.dtype.type(1), h.dtype.type(2)
@@ -67,7 +61,7 @@ def log_scale_gradient(g, h, e):
     return gradient
 
 
-@_jit
+@compiled
 def couple(x, t, h, e, inverse):
     """x = (x + t) s, or x / s - t, in place."""
     one, two = x.dtype.type(1), x.dtype.type(2)
@@ -84,7 +78,7 @@ def couple(x, t, h, e, inverse):
                     value[n] = (value[n] + shift[n]) * up / (one + decay[n])
 
 
-@_jit
+@compiled
 def couple_gradient(g, changed, t, h, e, inverse, t_bar, h_bar):
     """Gradients of `couple`: g becomes that of x, in place; `changed` is what x became.
 
@@ -112,7 +106,7 @@ def couple_gradient(g, changed, t, h, e, inverse, t_bar, h_bar):
                     change[n] = shift_bar[n]
 
 
-@_jit
+@compiled
 def adam(parameters, gradient, first, second, new1, new2, rate, unbiased, epsilon):
     """A step of Adam, in place.
 

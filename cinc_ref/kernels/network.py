@@ -15,21 +15,15 @@ Weights are matrices here: `first` (width, taps * inputs), `second` (width, widt
 (taps * outputs, width).
 """
 
-import numba
 import numpy as np
+
+from cinc_ref.kernels.compiling import compiled
 
 COLUMNS = 128
 """Pixels times images in a tile; the fastest of 100 to 800, at widths 64 and 512 alike."""
 
 
-def _jit(function):
-    try:
-        return numba.njit(cache=True, error_model="numpy")(function)
-    except RuntimeError:  # read-only installation and no writable cache folder
-        return numba.njit(error_model="numpy")(function)
-
-
-@_jit
+@compiled
 def network(x, size, weights, position, second_bias, last_bias):
     """The network on x: (outputs, P, N).
 
@@ -58,7 +52,7 @@ def network(x, size, weights, position, second_bias, last_bias):
     return y
 
 
-@_jit
+@compiled
 def network_gradient(x, size, weights, position, second_bias, g):
     """Gradients of <g, network(x)>: by x, by the weights, by both hidden biases at each pixel.
 
@@ -107,7 +101,7 @@ def network_gradient(x, size, weights, position, second_bias, g):
     return x_bar, (first_bar, second_bar, last_bar), position_bar, second_bias_bar
 
 
-@_jit
+@compiled
 def _tile(pixels, images):
     """(pixels, images) of a tile: several pixels of all images, or one of some of many images."""
     tiles = max(1, -(-images // COLUMNS))
@@ -115,19 +109,19 @@ def _tile(pixels, images):
     return max(1, min(pixels, COLUMNS // columns)), columns
 
 
-@_jit
+@compiled
 def _memory(heights, columns, like):
     """Room for a tile's matrices."""
     return [np.empty(height * columns, like.dtype) for height in heights]
 
 
-@_jit
+@compiled
 def _matrix(memory, rows, columns):
     """The beginning of some memory as a matrix; the last tiles are smaller."""
     return memory[: rows * columns].reshape(rows, columns)
 
 
-@_jit
+@compiled
 def _hidden_layers(stack, first, position, second, second_bias, start, pixels, h1, h2):
     """Both hidden layers of a tile, into h1 and h2."""
     width, columns = h1.shape
@@ -138,7 +132,7 @@ def _hidden_layers(stack, first, position, second, second_bias, start, pixels, h
     _add_bias_relu(h2.reshape(tile), second_bias, 0)
 
 
-@_jit
+@compiled
 def stack_taps(images, size, sign, start, first, stack):
     """stack[tap, c, p, n] = images[c, start + p moved by sign * tap, first + n], 0 outside.
 
@@ -167,7 +161,7 @@ def stack_taps(images, size, sign, start, first, stack):
                         target[n] = source[n]
 
 
-@_jit
+@compiled
 def add_taps(products, size, sign, start, first, total):
     """total[c, start + p moved by -sign * tap, first + n] += products[tap, c, p, n]."""
     taps, channels, pixels, tile = products.shape
@@ -187,7 +181,7 @@ def add_taps(products, size, sign, start, first, total):
                     target[n] += source[n]
 
 
-@_jit
+@compiled
 def _run(size, start, stop, row, down, right):
     """Of the pixels start..stop in a row: begin, and end of those that move inside, and end."""
     height, width = size
@@ -198,7 +192,7 @@ def _run(size, start, stop, row, down, right):
     return begin, inside, max(inside, min(end, (row + 1) * width - right)), end
 
 
-@_jit
+@compiled
 def _add_bias_relu(h, bias, start):
     """h = max(h + bias, 0) in place, the bias by pixel or for all pixels; NaN stays NaN."""
     rows, pixels, tile = h.shape
@@ -212,7 +206,7 @@ def _add_bias_relu(h, bias, start):
                 row[n] = zero if value < zero else value
 
 
-@_jit
+@compiled
 def _relu_gradient(d, h):
     """d = 0 where h is, in place."""
     zero = h.dtype.type(0)
@@ -222,7 +216,7 @@ def _relu_gradient(d, h):
             change[n] = change[n] if value[n] > zero else zero
 
 
-@_jit
+@compiled
 def _image_sums(d, pixels, ones):
     """The sums over the images of a tile, by row and pixel; a product is faster than a loop."""
     return np.dot(d.reshape(len(d) * pixels, len(ones)), ones).reshape(len(d), pixels)

@@ -14,7 +14,7 @@ fill it, and the kernels see no difference between them:
 Dilation, anchor, padded corner and half-planes are in these tables and nowhere else.
 """
 
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -75,7 +75,7 @@ def reaching_taps(kernel_shape, size, dilation, anchor):
     return tuple(tap for tap in taps if tap[0] < height and abs(tap[1]) < width)
 
 
-@cache
+@lru_cache(maxsize=64)
 def ring_plan(size, taps, flips, slots, lanes, group):
     """Lanes are images; strips hold at least `group` pixels, where the image has as many."""
     height, width = size
@@ -123,7 +123,7 @@ def ring_plan(size, taps, flips, slots, lanes, group):
     )
 
 
-@cache
+@lru_cache(maxsize=64)
 def wave_plan(size, taps, flips, slots, lanes, images):
     """Lanes are image rows, and within a row the images; steps go through the anti-diagonals.
 

@@ -15,22 +15,12 @@ Functions that call one another live in this one file: Numba's disk cache does n
 of a callee elsewhere.
 """
 
-import numba
 import numpy as np
 
-
-def _jit(function):
-    """Compile at the first call, cached on disk where a folder can be written.
-
-    ``error_model="numpy"``: a division by zero gives infinity, as in NumPy, and no branch.
-    """
-    try:
-        return numba.njit(cache=True, error_model="numpy")(function)
-    except RuntimeError:  # read-only installation and no writable cache folder
-        return numba.njit(error_model="numpy")(function)
+from cinc_ref.kernels.compiling import compiled
 
 
-@_jit
+@compiled
 def conv(x, kernel, dilation, anchor):
     """y = M x."""
     images, channels, height, width = x.shape
@@ -49,7 +39,7 @@ def conv(x, kernel, dilation, anchor):
     return y
 
 
-@_jit
+@compiled
 def conv_transpose(g, kernel, dilation, anchor):
     """M^T g.
 
@@ -59,7 +49,7 @@ def conv_transpose(g, kernel, dilation, anchor):
     return _reversed(conv(_reversed(g), _exchanged(kernel), dilation, anchor))
 
 
-@_jit
+@compiled
 def conv_weight_grad(x, g, kernel_shape, dilation, anchor):
     """The gradient of <g, conv(x, K)> with respect to K; 0 at taps after the anchor."""
     images, channels, height, width = x.shape
@@ -77,7 +67,7 @@ def conv_weight_grad(x, g, kernel_shape, dilation, anchor):
     return gradient
 
 
-@_jit
+@compiled
 def substitute(y, kernel, dilation, anchor):
     """x = M^{-1} y, exact substitution in raster order:
 
@@ -104,24 +94,30 @@ def substitute(y, kernel, dilation, anchor):
     return x
 
 
-@_jit
+@compiled
 def substitute_transpose(g, kernel, dilation, anchor):
     """M^{-T} g: substitution from the last pixel to the first, by the identity above."""
     return _reversed(substitute(_reversed(g), _exchanged(kernel), dilation, anchor))
 
 
-@_jit
-def filled_triangles(corner):
-    """Whether anything stands above the diagonal, and whether anything stands below it."""
+@compiled
+def corner_form(corner):
+    """Whether anything stands above the diagonal, whether below it, and the first zero on it.
+
+    That is a channel, or -1.
+    """
     above = below = False
-    for o in range(len(corner)):
+    zero = -1
+    for o in range(len(corner) - 1, -1, -1):
+        if corner[o, o] == 0:
+            zero = o
         for c in range(o):
             above |= corner[c, o] != 0
             below |= corner[o, c] != 0
-    return above, below
+    return above, below, zero
 
 
-@_jit
+@compiled
 def factor_corner(corner):
     """Order and triangles (order, L, U) with B[order] = L U.
 
@@ -131,7 +127,7 @@ def factor_corner(corner):
     channels = len(corner)
     order = np.arange(channels)
     identity = np.eye(channels, dtype=corner.dtype)
-    above, below = filled_triangles(corner)
+    above, below, _ = corner_form(corner)
     if not above:
         return order, corner.copy(), identity
     if not below:
@@ -153,7 +149,7 @@ def factor_corner(corner):
     return order, lower, upper
 
 
-@_jit
+@compiled
 def solve_corner(order, lower, upper, rest):
     """B^{-1} rest = U^{-1} L^{-1} rest[order], the sums in ascending order of the channels."""
     channels = len(rest)
@@ -169,17 +165,17 @@ def solve_corner(order, lower, upper, rest):
     return solution
 
 
-@_jit
+@compiled
 def _taps_in_row(row, width, anchor):
     """How many taps of a kernel row are not after the anchor."""
     return anchor[1] + 1 if row == anchor[0] else width
 
 
-@_jit
+@compiled
 def _reversed(images):
     return np.ascontiguousarray(images[:, :, ::-1, ::-1])
 
 
-@_jit
+@compiled
 def _exchanged(kernel):
     return np.ascontiguousarray(np.transpose(kernel, (1, 0, 2, 3)))

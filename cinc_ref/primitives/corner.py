@@ -68,10 +68,9 @@ def check_corner_invertible(kernel, anchor):
     """
     p, q = anchor
     corner = _native(_checks.plain(kernel)[:, :, p, q])
-    if not all(textbook.filled_triangles(corner)):
-        diagonal = np.diagonal(corner)
-        if not diagonal.all():
-            channel = int(np.argmin(np.abs(diagonal)))
+    above, below, channel = textbook.corner_form(corner)
+    if not (above and below):
+        if channel >= 0:
             raise SingularKernelError(
                 "the corner block must have no zero on its diagonal to be inverted; "
                 f"got K_nn = kernel[{channel}, {channel}, {p}, {q}] = 0"

@@ -1,0 +1,21 @@
+"""How the loops of this package are compiled: at the first call, cached on disk where it can be.
+
+``error_model="numpy"``: a division by zero gives infinity, as in NumPy, and no branch. Functions
+that call one another live in one file: Numba's disk cache does not notice an edit of a callee
+elsewhere.
+"""
+
+import numba
+
+
+def compiled(function):
+    """A loop that Python calls."""
+    try:
+        return numba.njit(cache=True, error_model="numpy")(function)
+    except RuntimeError:  # read-only installation and no writable cache folder
+        return numba.njit(error_model="numpy")(function)
+
+
+def inlined(function):
+    """A part of the loops that call it, where what they know as a literal stays one."""
+    return numba.njit(inline="always", error_model="numpy")(function)

@@ -1,0 +1,73 @@
+"""How a batch is cut into tiles for the fast loops, and what they must know of the processor."""
+
+from functools import cache
+
+import numpy as np
+from llvmlite import binding
+
+from cinc_ref.kernels.plan import wave_steps
+
+
+def _vector_bytes():
+    """The width of the registers; a wrong guess costs speed alone."""
+    try:
+        features = binding.get_host_cpu_features()
+    except RuntimeError:  # LLVM does not know this kind of machine
+        return 16
+    return 64 if features.get("avx512f") else 32 if features.get("avx2") else 16
+
+
+VECTOR_BYTES = _vector_bytes()
+ROWS = 12 if VECTOR_BYTES == 64 else 6
+"""The most channels in one block: 32 registers with AVX-512, else 16, hold it without spilling."""
+LATENCY = 4
+"""Cycles until a sum may be added to again: the fewest accumulators that keep the core busy."""
+
+
+@cache
+def parts(count, size, rows, uses, vector, quadrant):
+    """The batch in parts: (first images, lanes, images side by side, whether on a wave).
+
+    As many tiles of the most lanes as fit, then what costs least. A last tile that would reach
+    beyond the batch begins earlier and does some images again.
+    """
+    lanes = _tile_sizes(rows, vector)[0]
+    tiles, rest = divmod(count, lanes)
+    found = [(np.arange(tiles) * lanes, lanes, lanes, False)] if tiles else []
+    for images, lanes, wave in _cheapest(rest, size, rows, uses, vector, quadrant)[1]:
+        first, together = count - rest, images
+        if not wave and lanes <= count:
+            first, together = min(first, count - lanes), lanes
+        found.append((np.array([first]), lanes, together, wave))
+        rest -= images
+    return tuple(found)
+
+
+@cache
+def _cheapest(rest, size, rows, uses, vector, quadrant):
+    """Cost of a few images, about in cycles a term, and their parts (images, lanes, wave)."""
+    if rest == 0:
+        return 0, ()
+    height, width = size
+    call = 25 * rows
+    options = []
+    if quadrant:
+        steps = len(wave_steps(size, vector, rest)[0])
+        copies = rest * height * width * (8 if rest < quarter_of(vector) else 2) / uses
+        options.append((call + copies + steps * max(rows, LATENCY), ((rest, vector, True),)))
+    for lanes in _tile_sizes(rows, vector):
+        images = min(rest, lanes)
+        later, parts = _cheapest(rest - images, size, rows, uses, vector, quadrant)
+        cost = call + height * width * max(rows * lanes // vector, LATENCY) + later
+        options.append((cost, ((images, lanes, False), *parts)))
+    return min(options)
+
+
+def _tile_sizes(rows, vector):
+    """Lanes of a tile, descending: as many vectors as registers are free for."""
+    return [vectors * vector for vectors in (8, 4, 2, 1) if vectors * rows <= ROWS or vectors == 1]
+
+
+def quarter_of(vector):
+    """The side of the squares in which few images are copied."""
+    return max(vector // 4, 1)
