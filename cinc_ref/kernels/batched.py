@@ -241,6 +241,16 @@ def _copy_out(memory, result, places, strip, copy, side):
 
 
 @inlined
+def _prefetch(array, first, last, n, channels, channel, pixel, lanes):
+    """Ask for images n and later of one pixel, if there is one: a vector may lie in two lines."""
+    if first < last:
+        for c in range(channels):
+            base = n + c * channel + first * pixel
+            blocks.prefetch(array, base)
+            blocks.prefetch(array, base + lanes - 1)
+
+
+@inlined
 def _sum_taps(total, memory, place, plan, step, own, weights, w, rows):
     """Add what a pixel reads: runs of vectors inside the image, the last prolonged by `own`."""
     phase, column, begin = plan.walk[step, 3], plan.walk[step, 4], plan.walk[step, 5]
@@ -285,6 +295,7 @@ def _kernel(rows, lanes, vector):
     def run(source, result, plan, weights, inward, outward, starts, finite, options):
         strides, together, mode, wave = options
         stride, places = plan.stride, plan.places
+        channels, (_, channel, pixel) = len(weights.source), strides
         solving, twofold = len(weights.lower) > 0, len(weights.upper) > 0
         slots = len(inward)
         terms = plan.terms[-1] + slots
@@ -305,6 +316,10 @@ def _kernel(rows, lanes, vector):
                     else:
                         _copy_in(source, scratch, places, strip, copy, vector)
                 for step in range(strip[2], strip[3]):
+                    if mode == BATCH_LAST:  # too much for the second cache
+                        ahead = strip[1] + step - strip[2]
+                        _prefetch(source, ahead, len(places), n, channels, channel, pixel, vector)
+                        _prefetch(result, ahead, len(places), n, channels, channel, pixel, vector)
                     place, outer = plan.walk[step, 0], plan.walk[step, 1]
                     if direct:
                         outer = n + plan.walk[step, 2] * strides[2]
