@@ -24,7 +24,7 @@ SHAPES = ((12, 16), (24, 8), (48, 4), (12, 32), (3, 32))
 """Channels and side: three levels of a flow on 32x32 images, two larger ones."""
 
 ROUNDS = 7
-TURN = 0.004
+TURN = 0.02
 
 
 def problem(channels, size, batch, dtype):

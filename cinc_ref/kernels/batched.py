@@ -57,9 +57,9 @@ def conv(x, kernel, dilation, anchor, flips=(False, False), finite=None):
     return _run(x, kernel, dilation, anchor, flips, finite, solving=False)
 
 
-def conv_transpose(g, kernel, dilation, anchor, flips=(False, False)):
+def conv_transpose(g, kernel, dilation, anchor, flips=(False, False), finite=None):
     """M^T g: the convolution from the opposite corner with channels exchanged."""
-    return conv(g, *_transposed(kernel, dilation, anchor, flips))
+    return conv(g, *_transposed(kernel, dilation, anchor, flips), finite)
 
 
 def substitute(y, kernel, dilation, anchor, flips=(False, False), finite=None):
@@ -67,9 +67,9 @@ def substitute(y, kernel, dilation, anchor, flips=(False, False), finite=None):
     return _run(y, kernel, dilation, anchor, flips, finite, solving=True)
 
 
-def substitute_transpose(g, kernel, dilation, anchor, flips=(False, False)):
+def substitute_transpose(g, kernel, dilation, anchor, flips=(False, False), finite=None):
     """M^{-T} g."""
-    return substitute(g, *_transposed(kernel, dilation, anchor, flips))
+    return substitute(g, *_transposed(kernel, dilation, anchor, flips), finite)
 
 
 def conv_weight_grad(x, g, kernel_shape, dilation, anchor, flips=(False, False)):

@@ -33,25 +33,6 @@ def _apply(operation, images, kernel, geometry, *finite):
     return operation(_plain(images), kernel, geometry.dilation, geometry.anchor, flips, *finite)
 
 
-def conv_and_finite(x, kernel, geometry):
-    """M x of plain arrays or boxes, and whether it is known to be finite; the kernel saw to it."""
-    return _watched(causal_conv, batched.conv, x, kernel, geometry)
-
-
-def solve_and_finite(y, kernel, geometry):
-    """M^{-1} y of plain arrays or boxes, and whether it is known to be finite."""
-    return _watched(causal_solve, batched.substitute, y, kernel, geometry)
-
-
-def _watched(primitive, operation, images, kernel, geometry):
-    if isbox(images) or isbox(kernel):
-        result = primitive(images, kernel, geometry)
-        return result, _checks.all_finite(_checks.plain(result))
-    finite = np.zeros(1, images.dtype.newbyteorder("="))
-    result = _apply(operation, images, kernel, geometry, finite)
-    return result, finite[0] == 0
-
-
 @primitive
 def causal_conv(x, kernel, geometry):
     """M x."""
@@ -87,6 +68,27 @@ def causal_conv_weight_grad(x, g, shape, geometry):
         geometry.anchor,
         _flips(geometry.corner),
     )
+
+
+KERNELS = {
+    causal_conv: batched.conv,
+    causal_conv_transpose: batched.conv_transpose,
+    causal_solve: batched.substitute,
+    causal_solve_transpose: batched.substitute_transpose,
+}
+
+
+def with_finite(operation, images, kernel, geometry):
+    """One of these four operations, and whether its result is known to be finite.
+
+    Of plain arrays the kernel itself says it, without a further pass over the images.
+    """
+    if isbox(images) or isbox(kernel):
+        result = operation(images, kernel, geometry)
+        return result, _checks.all_finite(_checks.plain(result))
+    finite = np.zeros(1, images.dtype.newbyteorder("="))
+    result = _apply(KERNELS[operation], images, kernel, geometry, finite)
+    return result, finite[0] == 0
 
 
 # y = M x

@@ -3,12 +3,12 @@
 from cinc_ref import _checks
 from cinc_ref.errors import SingularKernelError
 from cinc_ref.primitives.causal import (
+    causal_conv,
     causal_conv_transpose,
     causal_conv_weight_grad,
     causal_solve,
     causal_solve_transpose,
-    conv_and_finite,
-    solve_and_finite,
+    with_finite,
 )
 from cinc_ref.primitives.corner import check_corner_invertible
 from cinc_ref.primitives.trust import warn_unless_finite, warn_unless_trusted
@@ -67,7 +67,7 @@ def conv(x, kernel, *, corner="top-left", dilation=1, anchor=None):
              [ 7., 40.]]]])
     """
     x, kernel, geometry = _checked(x, "x", kernel, corner, dilation, anchor)
-    y, finite = conv_and_finite(x, kernel, geometry)
+    y, finite = with_finite(causal_conv, x, kernel, geometry)
     if not finite:  # every pixel of x is a term of y, so that one pass over y is enough
         _checks.check_finite(_checks.plain(x), "x")
     return y
@@ -133,7 +133,7 @@ def conv_inverse(y, kernel, *, corner="top-left", dilation=1, anchor=None, check
     """
     y, kernel, geometry = _checked(y, "y", kernel, corner, dilation, anchor)
     _check_solvable(y, kernel, geometry)
-    x, finite = solve_and_finite(y, kernel, geometry)
+    x, finite = with_finite(causal_solve, y, kernel, geometry)
     if finite and not check:
         return x
     x_value, y_value, kernel_value = map(_checks.plain, (x, y, kernel))
@@ -177,10 +177,13 @@ def conv_vjp(x, kernel, g, *, corner="top-left", dilation=1, anchor=None):
     True
     """
     x, kernel, geometry = _checked(x, "x", kernel, corner, dilation, anchor)
-    g = _checked_cotangent(g, x, "x")
-    return causal_conv_transpose(g, kernel, geometry), causal_conv_weight_grad(
-        x, g, kernel.shape, geometry
-    )
+    g = _checked_cotangent(g, x)
+    x_bar, finite = with_finite(causal_conv_transpose, g, kernel, geometry)
+    kernel_bar = causal_conv_weight_grad(x, g, kernel.shape, geometry)
+    if not (finite and _checks.all_finite(_checks.plain(kernel_bar))):
+        _checks.check_finite(_checks.plain(x), "x")
+        _checks.check_finite(_checks.plain(g), "g")
+    return x_bar, kernel_bar
 
 
 def conv_inverse_vjp(y, kernel, g, *, corner="top-left", dilation=1, anchor=None):
@@ -220,13 +223,16 @@ def conv_inverse_vjp(y, kernel, g, *, corner="top-left", dilation=1, anchor=None
     True
     """
     y, kernel, geometry = _checked(y, "y", kernel, corner, dilation, anchor)
-    g = _checked_cotangent(g, y, "y")
-    check_corner_invertible(kernel, geometry.anchor)
-    y_bar = causal_solve_transpose(g, kernel, geometry)
-    x = causal_solve(y, kernel, geometry)
+    g = _checked_cotangent(g, y)
+    _check_solvable(y, kernel, geometry)
+    y_bar, finite = with_finite(causal_solve_transpose, g, kernel, geometry)
+    x, x_finite = with_finite(causal_solve, y, kernel, geometry)
     kernel_bar = -causal_conv_weight_grad(x, y_bar, kernel.shape, geometry)
     values = [_checks.plain(array) for array in (y_bar, kernel_bar, y, kernel)]
-    warn_unless_finite(tuple(values[:2]), *values[2:], geometry)
+    if not (finite and x_finite and _checks.all_finite(values[1])):
+        _checks.check_finite(values[2], "y")
+        _checks.check_finite(_checks.plain(g), "g")
+        warn_unless_finite(tuple(values[:2]), *values[2:], geometry)
     return y_bar, kernel_bar
 
 
@@ -253,12 +259,10 @@ def _check_solvable(y, kernel, geometry):
         raise
 
 
-def _checked_cotangent(g, images, name):
+def _checked_cotangent(g, images):
     g = _checks.as_array(g)
     value, expected = _checks.plain(g), _checks.plain(images)
     _checks.check_float(value, "g")
     _checks.check_same_dtype(value, "g", expected, "the images")
     _checks.check_same_shape(value, "g", expected, "the images")
-    _checks.check_finite(expected, name)
-    _checks.check_finite(value, "g")
     return g
