@@ -112,7 +112,7 @@ def test_the_backward_pass_starts_from_the_output_alone():
 
 def peak_memory(depth, constant_memory):
     """Of one gradient, beyond the gradient itself."""
-    flow, params, x = case(depth=depth, images=40, width=8, size=16)
+    flow, params, x = case(depth=depth, images=160, width=8, size=16)
     layout = Layout.of(params)
     vector = layout.vector(params)
     arguments = (flow, layout, vector, x, 0.2, np.random.default_rng(0), constant_memory)
@@ -126,7 +126,7 @@ def peak_memory(depth, constant_memory):
 
 def test_memory_does_not_grow_with_depth(interpreted):
     if interpreted:
-        pytest.skip("forty images through twelve steps take minutes without the compiler")
+        pytest.skip("so many images through twelve steps take minutes without the compiler")
     assert peak_memory(12, True) < 1.3 * peak_memory(2, True)
     assert peak_memory(12, False) > 3 * peak_memory(2, False)
 

@@ -101,6 +101,17 @@ _define_linear(
 
 
 @primitive
+def scale_sides(x, *factors):
+    """x times vectors along its first axes; the derivative keeps the vectors, no whole array."""
+    for axis, factor in enumerate(factors):
+        x = x * factor.reshape(-1, *(1,) * (x.ndim - axis - 1))
+    return x
+
+
+_define_linear(scale_sides, lambda g, x, *factors: scale_sides(g, *factors))
+
+
+@primitive
 def scatter(values, index, shape):
     """An array of zeros but for ``result.ravel()[index] = values``; no index occurs twice."""
     result = np.zeros(shape, values.dtype)

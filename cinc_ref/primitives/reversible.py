@@ -13,8 +13,16 @@ pass. The rebuilt input is as good as the inverse: see `cinc_ref.theory.stabilit
 from itertools import count
 
 from autograd import make_jvp, make_vjp
+from autograd.builtins import container_untake
 from autograd.builtins import tuple as traced_tuple
-from autograd.extend import defjvp_argnums, defvjp_argnums, primitive
+from autograd.extend import (
+    defjvp,
+    defjvp_argnums,
+    defvjp,
+    defvjp_argnums,
+    primitive,
+    vspace,
+)
 
 from cinc_ref._trees import named_leaves, rebuild
 
@@ -36,36 +44,39 @@ def compose(layers, params, x):
     log_det : ndarray, shape (N,)
         Their sum over the layers, in nats.
     """
-    result = _compose(x, layers, rebuild(params, count()), *named_leaves(params).values())
-    return result[0], result[1]
-
-
-def _step_by_step(x, layers, structure, *leaves):
-    total = 0
-    for layer, own in zip(layers, rebuild(structure, iter(leaves)), strict=True):
-        x, log_det = layer.forward(own, x)
+    rebuilt, total = {}, 0
+    for k, layer in enumerate(layers):
+        place = (rebuilt, k, k == len(layers) - 1)
+        own = named_leaves(params[k]).values()
+        pair = _step(x, layer, rebuild(params[k], count()), place, *own)
+        x, log_det = _part(pair, 0), _part(pair, 1)
         total = total + log_det
-    return traced_tuple([x, total])
+    return x, total
 
 
-_compose = primitive(_step_by_step)
+def _forward(x, layer, structure, place, *leaves):
+    return traced_tuple(layer.forward(rebuild(structure, iter(leaves)), x))
+
+
+_step = primitive(_forward)
 
 
 def _vjp(argnums, result, args, _):
-    layers, structure, leaves = args[1], args[2], args[3:]
-    y = result[0]
+    """Keeps the parameters, and the output of the last step alone.
+
+    Each step leaves its rebuilt input in `rebuilt`, as the output of the step before, whose turn
+    comes next. So gradients of parameters are passed on, and forgotten, step by step.
+    """
+    layer, structure, (rebuilt, k, is_last), leaves = args[1], args[2], args[3], args[4:]
+    output = result[0] if is_last else None
 
     def pull_back(g):
-        x, g_x, g_log_det = y, g[0], g[1]
-        gradients = []
-        for layer, own in zip(
-            reversed(layers), reversed(rebuild(structure, iter(leaves))), strict=True
-        ):
-            x, _ = layer.inverse(own, x)
-            g_x, *g_own = _pull_back_step(layer, own, x, (g_x, g_log_det))
-            gradients[:0] = g_own
-        by_argument = (g_x, None, None, *gradients)
-        return tuple(by_argument[k] for k in argnums)
+        y = output if is_last else rebuilt.pop(k)
+        params = rebuild(structure, iter(leaves))
+        x = rebuilt[k - 1] = layer.inverse(params, y)[0]
+        g_x, *g_own = _pull_back_step(layer, params, x, (g[0], g[1]))
+        by_argument = (g_x, None, None, None, *g_own)
+        return tuple(by_argument[n] for n in argnums)
 
     return pull_back
 
@@ -84,16 +95,30 @@ def _pull_back_step(layer, params, x, g):
 
 
 def _jvp(argnums, directions, result, args, _):
-    """Forward mode needs no memory: the steps, each with its direction."""
+    """Forward mode needs no memory: the step itself, in this direction."""
 
     def forward(moving):
         arguments = list(args)
         for place, argnum in enumerate(argnums):
             arguments[argnum] = moving[place]
-        return _step_by_step(*arguments)
+        return _forward(*arguments)
 
     return make_jvp(forward)(tuple(args[k] for k in argnums))(tuple(directions))[1]
 
 
-defvjp_argnums(_compose, _vjp)
-defjvp_argnums(_compose, _jvp)
+defvjp_argnums(_step, _vjp)
+defjvp_argnums(_step, _jvp)
+
+
+@primitive
+def _part(pair, k):
+    return pair[k]
+
+
+def _part_vjp(part, pair, k):
+    space = vspace(pair)  # the shapes: autograd's own indexing would keep the arrays
+    return lambda g: container_untake(g, k, space)
+
+
+defvjp(_part, _part_vjp)
+defjvp(_part, lambda g, part, pair, k: _part(g, k))

@@ -2,6 +2,8 @@
 
 from autograd.builtins import isinstance  # also knows the boxes of traced dicts and lists
 
+from cinc_ref.primitives.arrays import scale_sides
+
 
 def drop_units(params, rate, rng):
     r"""Silence hidden units of every coupling network at random.
@@ -56,5 +58,8 @@ def _drop_both_sides(layer, rate, rng):
         ((rng.random(units) >= rate) / (1 - rate)).astype(weight.dtype)
         for units in weight.shape[:2]
     )
-    factor = outputs[:, None, None, None] * inputs[:, None, None]
-    return {**layer, "weight": weight * factor, "bias": bias * outputs}
+    return {
+        **layer,
+        "weight": scale_sides(weight, outputs, inputs),
+        "bias": scale_sides(bias, outputs),
+    }
