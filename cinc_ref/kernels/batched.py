@@ -40,12 +40,10 @@ STRIP_BYTES = 2**17
 """Of each of the two strips that a weight gradient reads again and again, from the second cache."""
 ENOUGH_PIXELS = 64
 """Over which a weight gradient is summed before the lanes are added up."""
-ONE_BY_ONE, BATCH_LAST, BATCH_FIRST, DIRECT = range(4)
-"""How images come in and out: any way; as whole vectors; transposed; not copied at all."""
-SMALL_TILE = 2**18
-"""Bytes of a tile that stays in the second cache while its pixels are read out of order."""
-WAYS = 8
-"""Of the first cache: more channels a power of two apart would drive one another out of it."""
+ONE_BY_ONE, BATCH_LAST, BATCH_FIRST = range(3)
+"""How images are copied in and out: any way; as whole vectors; transposed in registers."""
+GROUP_BYTES = 2**19 + 2**17
+"""Of the working memory of tiles that are copied together: more would not stay in L2."""
 
 
 def conv(x, kernel, dilation, anchor, flips=(False, False), finite=None):
@@ -126,19 +124,13 @@ def _run(images, kernel, dilation, anchor, flips, finite, solving):
         else:
             plan = ring_plan(size, taps, flips, slots, lanes, vector)
         mode = _mode(together, strides, height * width, vector)
-        tile = images.itemsize * slots * height * width * lanes
-        fits = channels <= WAYS or tile <= SMALL_TILE
-        if mode == BATCH_LAST and together == lanes and not wave and fits:
-            mode = DIRECT
-        if mode == DIRECT:
-            inward, outward = (
-                _places(c, strides[1], rows) for c in (weights.source, weights.target)
-            )
-        else:
-            inward = outward = _slot_places(plan.stride, slots)
+        group = 1
+        if mode == BATCH_LAST:  # tiles are neighbours in memory: one pass copies several
+            tile = images.itemsize * (plan.length + (0 if solving else plan.scratch))
+            group = min(max(GROUP_BYTES // tile, 1), 4, len(starts))
         run = _kernel(rows, lanes, vector)
-        options = strides, together, mode, wave
-        run(source, result, plan, weights, inward, outward, starts, finite, options)
+        options = strides, together, mode, group
+        run(source, result, plan, weights, starts, finite, options)
     if images.flags.c_contiguous:
         return result.reshape(images.shape)
     return result.reshape(channels, height, width, count).transpose(3, 0, 1, 2)
@@ -151,17 +143,6 @@ def _mode(together, strides, pixels, vector):
     if together < side or (pixels < side and not batch_last):
         return ONE_BY_ONE
     return BATCH_LAST if batch_last else BATCH_FIRST
-
-
-@cache
-def _slot_places(stride, slots):
-    return np.arange(slots) * stride
-
-
-def _places(channels, stride, rows):
-    """Where the channels of the slots lie; slots beyond the last channel repeat it."""
-    slots = -(-len(channels) // rows) * rows
-    return np.concatenate([channels, np.repeat(channels[-1:], slots - len(channels))]) * stride
 
 
 def _flat(images):
@@ -191,7 +172,7 @@ def _zeros(length, like):
 @inlined
 def _copy_in(source, memory, places, strip, copy, side):
     """A strip of the images from n on to its places in memory; slot s receives channels[s]."""
-    n, together, channels, stride, (image, channel, pixel), mode = copy
+    n, together, channels, stride, (image, channel, pixel), mode, (lanes, gap) = copy
     first, last = strip[0], strip[1]
     for s in range(len(channels)):
         base, slot = n * image + channels[s] * channel, s * stride
@@ -207,7 +188,7 @@ def _copy_in(source, memory, places, strip, copy, side):
                 for images in range(0, together, side):
                     k = min(images, together - side)
                     vector = blocks.load(source, base + p * pixel + k, 0, 1, side)
-                    blocks.store(memory, places[p] + slot + k, 0, vector)
+                    blocks.store(memory, places[p] + slot + k + k // lanes * gap, 0, vector)
         else:
             for k in range(together):
                 for p in range(first, last):
@@ -217,7 +198,7 @@ def _copy_in(source, memory, places, strip, copy, side):
 @inlined
 def _copy_out(memory, result, places, strip, copy, side):
     """The inverse of `_copy_in`; channels[s] receives slot s."""
-    n, together, channels, stride, (image, channel, pixel), mode = copy
+    n, together, channels, stride, (image, channel, pixel), mode, (lanes, gap) = copy
     first, last = strip[0], strip[1]
     for s in range(len(channels)):
         base, slot = n * image + channels[s] * channel, s * stride
@@ -232,22 +213,14 @@ def _copy_out(memory, result, places, strip, copy, side):
             for p in range(first, last):
                 for images in range(0, together, side):
                     k = min(images, together - side)
-                    vector = blocks.load(memory, places[p] + slot + k, 0, 1, side)
+                    vector = blocks.load(
+                        memory, places[p] + slot + k + k // lanes * gap, 0, 1, side
+                    )
                     blocks.store(result, base + p * pixel + k, 0, vector)
         else:
             for k in range(together):
                 for p in range(first, last):
                     result[base + k * image + p * pixel] = memory[places[p] + slot + k]
-
-
-@inlined
-def _prefetch(array, first, last, n, channels, channel, pixel, lanes):
-    """Ask for images n and later of one pixel, if there is one: a vector may lie in two lines."""
-    if first < last:
-        for c in range(channels):
-            base = n + c * channel + first * pixel
-            blocks.prefetch(array, base)
-            blocks.prefetch(array, base + lanes - 1)
 
 
 @inlined
@@ -267,11 +240,8 @@ def _sum_taps(total, memory, place, plan, step, own, weights, w, rows):
 
 
 @inlined
-def _substitute_back(
-    seen, memory, target, place, outer, plan, weights, outward, slots, rows, lanes
-):
+def _substitute_back(seen, memory, place, stride, weights, slots, rows, lanes):
     """Solve with an upper triangle: as with a lower one, from the last slot to the first."""
-    stride = plan.stride
     top = place + (slots - 1) * stride
     for start in range(0, slots, rows):
         x = blocks.load(memory, top - start * stride, -stride, rows, lanes)
@@ -280,9 +250,6 @@ def _substitute_back(
             x = blocks.multiply_add(x, memory, top - t * stride, -stride, weights.upper_taps, w)
         x = blocks.substitute(x, weights.upper, start * rows)
         blocks.store(memory, top - start * stride, -stride, x)
-    for start in range(0, slots, rows):
-        x = blocks.load(memory, place + start * stride, stride, rows, lanes)
-        blocks.scatter(target, outer, outward, start, x)
         seen = blocks.watch(seen, x)
     return seen
 
@@ -292,66 +259,64 @@ def _kernel(rows, lanes, vector):
     """The compiled loops for one size of block; images are copied in squares of vectors."""
     quarter = quarter_of(vector)
 
-    def run(source, result, plan, weights, inward, outward, starts, finite, options):
-        strides, together, mode, wave = options
-        stride, places = plan.stride, plan.places
-        channels, (_, channel, pixel) = len(weights.source), strides
+    def run(source, result, plan, weights, starts, finite, options):
+        strides, together, mode, group = options
+        stride, walk = plan.stride, plan.walk
         solving, twofold = len(weights.lower) > 0, len(weights.upper) > 0
-        slots = len(inward)
+        slots = -(-len(weights.source) // rows) * rows
         terms = plan.terms[-1] + slots
-        direct = mode == DIRECT
-        memory = _zeros(plan.length, source)
-        scratch = memory  # a substitution along a wave reads each pixel before it writes it
-        if not (direct or (wave and solving)):
-            scratch = _zeros(plan.scratch, source)
-        origin, target = (source, result) if direct else (scratch, scratch)
+        memory = _zeros(group * plan.length, source)
+        # y in the place of x: substitution reads a pixel before it writes it, and needs no scratch
+        scratch, places, length = memory, plan.homes, plan.length
+        if not solving:
+            scratch, places, length = (
+                _zeros(group * plan.scratch, source),
+                plan.places,
+                plan.scratch,
+            )
+        spread = lanes, length - lanes
         seen = blocks.zeros(memory, 1, lanes)
-        for n in starts:
+        for tile in range(0, len(starts), group):
+            n, present = starts[tile], min(group, len(starts) - tile)
             for part in range(len(plan.strips)):
                 strip = plan.strips[part]
-                if not direct:
-                    copy = n, together, weights.source, stride, strides, mode
-                    if together < vector:
-                        _copy_in(source, scratch, places, strip, copy, quarter)
-                    else:
-                        _copy_in(source, scratch, places, strip, copy, vector)
-                for step in range(strip[2], strip[3]):
-                    if mode == BATCH_LAST:  # too much for the second cache
-                        ahead = strip[1] + step - strip[2]
-                        _prefetch(source, ahead, len(places), n, channels, channel, pixel, vector)
-                        _prefetch(result, ahead, len(places), n, channels, channel, pixel, vector)
-                    place, outer = plan.walk[step, 0], plan.walk[step, 1]
-                    if direct:
-                        outer = n + plan.walk[step, 2] * strides[2]
-                    if not solving:
+                copy = n, present * together, weights.source, stride, strides, mode, spread
+                if together < vector:
+                    _copy_in(source, scratch, places, strip, copy, quarter)
+                else:
+                    _copy_in(source, scratch, places, strip, copy, vector)
+                for k in range(present):
+                    for step in range(strip[2], strip[3]):
+                        place = walk[step, 0] + k * plan.length
+                        outer = walk[step, 1] + k * plan.scratch
+                        if not solving:
+                            for start in range(0, slots * stride, rows * stride):
+                                x = blocks.load(scratch, outer + start, stride, rows, lanes)
+                                blocks.store(memory, place + start, stride, x)
                         for start in range(0, slots, rows):
-                            x = blocks.gather(origin, outer, inward, start, rows, lanes)
-                            blocks.store(memory, place + start * stride, stride, x)
-                    for start in range(0, slots, rows):
-                        x = blocks.zeros(memory, rows, lanes)
-                        if solving:
-                            x = blocks.gather(origin, outer, inward, start, rows, lanes)
-                        own = start if solving else slots
-                        x = _sum_taps(
-                            x, memory, place, plan, step, own, weights.taps, start * terms, rows
-                        )
-                        if solving:
-                            x = blocks.substitute(x, weights.lower, start * rows)
-                            blocks.store(memory, place + start * stride, stride, x)
-                        if not twofold:
-                            blocks.scatter(target, outer, outward, start, x)
-                            seen = blocks.watch(seen, x)
-                    if twofold:
-                        seen = _substitute_back(
-                            seen, memory, target, place, outer, plan, weights, outward, slots,
-                            rows, lanes,
-                        )  # fmt: skip
-                if not direct:
-                    copy = n, together, weights.target, stride, strides, mode
-                    if together < vector:
-                        _copy_out(scratch, result, places, strip, copy, quarter)
-                    else:
-                        _copy_out(scratch, result, places, strip, copy, vector)
+                            y = blocks.zeros(memory, rows, lanes)
+                            own = slots
+                            if solving:
+                                y = blocks.load(memory, place + start * stride, stride, rows, lanes)
+                                own = start
+                            y = _sum_taps(
+                                y, memory, place, plan, step, own, weights.taps, start * terms, rows
+                            )
+                            if solving:
+                                y = blocks.substitute(y, weights.lower, start * rows)
+                                blocks.store(memory, place + start * stride, stride, y)
+                            else:
+                                blocks.store(scratch, outer + start * stride, stride, y)
+                            seen = blocks.watch(seen, y)
+                        if twofold:
+                            seen = _substitute_back(
+                                seen, memory, place, stride, weights, slots, rows, lanes
+                            )
+                copy = n, present * together, weights.target, stride, strides, mode, spread
+                if together < vector:
+                    _copy_out(scratch, result, places, strip, copy, quarter)
+                else:
+                    _copy_out(scratch, result, places, strip, copy, vector)
         blocks.add_lane_sums(finite, 0, seen)
 
     return compiled(run)
@@ -374,7 +339,7 @@ def _weight_grad_kernel(left, right, lanes):
                 strip = plan.strips[part]
                 for k in range(present):
                     n = starts[tile + k]
-                    copy = n, together, ascending, plan.stride, strides, mode
+                    copy = n, together, ascending, plan.stride, strides, mode, (lanes, 0)
                     home, place = memory[k * plan.length :], scratch[k * plan.scratch :]
                     if together < lanes:
                         _copy_in(source, home, plan.homes, strip, copy, quarter)

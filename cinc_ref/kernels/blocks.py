@@ -101,25 +101,6 @@ def scatter(typingctx, array, index, places, first, block):
 
 
 @intrinsic
-def prefetch(typingctx, array, index):
-    """Ask for the cache line of an element that will soon be read or written."""
-
-    def generate(context, builder, signature, arguments):
-        memory = _Memory(context, builder, signature.args[0], arguments[0])
-        pointer = builder.bitcast(builder.gep(memory.data, [arguments[1]]), cgutils.voidptr_t)
-        flag = cgutils.int32_t
-        function = cgutils.get_or_insert_function(
-            builder.module,
-            ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, flag, flag, flag]),
-            "llvm.prefetch.p0i8",
-        )
-        builder.call(function, [pointer, *(ir.Constant(flag, number) for number in (0, 3, 1))])
-        return context.get_dummy_value()
-
-    return types.void(array, types.intp), generate
-
-
-@intrinsic
 def transposed(typingctx, block):
     """Rows and lanes exchanged; the block must be square, its side a power of two.
 

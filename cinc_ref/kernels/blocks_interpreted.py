@@ -33,10 +33,6 @@ def scatter(array, index, places, first, block):
         array[index + places[first + r] :][: len(row)] = row
 
 
-def prefetch(array, index):
-    """Nothing to be done."""
-
-
 def transposed(block):
     """Rows and lanes exchanged."""
     return block.T
