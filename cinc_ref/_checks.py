@@ -84,7 +84,9 @@ def check_same_shape(array, name, other, other_name):
 def all_finite(array):
     """Whether no float is NaN or infinity: a finite sum of squares shows it in one quick pass."""
     numbers = array.ravel(order="K")
-    return bool(np.isfinite(np.dot(numbers, numbers)) or np.isfinite(array).all())
+    with np.errstate(over="ignore", invalid="ignore"):
+        squares = np.dot(numbers, numbers)
+    return bool(np.isfinite(squares) or np.isfinite(array).all())
 
 
 def check_finite(array, name):
