@@ -43,7 +43,7 @@ ENOUGH_PIXELS = 64
 ONE_BY_ONE, BATCH_LAST, BATCH_FIRST = range(3)
 """How images are copied in and out: any way; as whole vectors; transposed in registers."""
 GROUP_BYTES = 2**19 + 2**17
-"""Of the working memory of tiles that are copied together: more would not stay in L2."""
+"""Of the memory of tiles that are copied together: more would not stay in the second cache."""
 
 
 def conv(x, kernel, dilation, anchor, flips=(False, False), finite=None):
@@ -79,8 +79,8 @@ def conv_weight_grad(x, g, kernel_shape, dilation, anchor, flips=(False, False))
     lanes = VECTOR_BYTES // x.itemsize
     pixels = max(lanes, STRIP_BYTES // (slots * VECTOR_BYTES))
     plan = ring_plan((height, width), taps, flips, slots, lanes, pixels)
-    tiles = -(-ENOUGH_PIXELS // (height * width))
     source, strides = _flat(x)
+    tiles = max(-(-ENOUGH_PIXELS // (height * width)), _tiles_together(plan, strides, x.itemsize))
     gradients = np.ascontiguousarray(g if strides[2] == 1 else g.transpose(1, 2, 3, 0)).reshape(-1)
     shape = (len(taps) + 1, -(-channels // left), -(-channels // right), left, right)
     sums = np.zeros(shape, x.dtype)
@@ -124,16 +124,19 @@ def _run(images, kernel, dilation, anchor, flips, finite, solving):
         else:
             plan = ring_plan(size, taps, flips, slots, lanes, vector)
         mode = _mode(together, strides, height * width, vector)
-        group = 1
-        if mode == BATCH_LAST:  # tiles are neighbours in memory: one pass copies several
-            tile = images.itemsize * (plan.length + (0 if solving else plan.scratch))
-            group = min(max(GROUP_BYTES // tile, 1), 4, len(starts))
+        group = min(_tiles_together(plan, strides, images.itemsize), len(starts))
         run = _kernel(rows, lanes, vector)
         options = strides, together, mode, group
         run(source, result, plan, weights, starts, finite, options)
     if images.flags.c_contiguous:
         return result.reshape(images.shape)
     return result.reshape(channels, height, width, count).transpose(3, 0, 1, 2)
+
+
+def _tiles_together(plan, strides, itemsize):
+    """How many tiles one pass copies: several where they are neighbours in memory, batch-last."""
+    most = GROUP_BYTES // (itemsize * (plan.length + plan.scratch))
+    return min(max(most, 1), 4) if strides[0] == 1 else 1
 
 
 def _mode(together, strides, pixels, vector):
@@ -181,8 +184,9 @@ def _copy_in(source, memory, places, strip, copy, side):
                 p = min(start, last - side)
                 for images in range(0, together, side):
                     k = min(images, together - side)
+                    at = slot + k + k // lanes * gap
                     tile = blocks.load(source, base + k * image + p, image, side, side)
-                    blocks.scatter(memory, slot + k, places, p, blocks.transposed(tile))
+                    blocks.scatter(memory, at, places, p, blocks.transposed(tile))
         elif mode == BATCH_LAST:
             for p in range(first, last):
                 for images in range(0, together, side):
@@ -191,8 +195,9 @@ def _copy_in(source, memory, places, strip, copy, side):
                     blocks.store(memory, places[p] + slot + k + k // lanes * gap, 0, vector)
         else:
             for k in range(together):
+                at = slot + k + k // lanes * gap
                 for p in range(first, last):
-                    memory[places[p] + slot + k] = source[base + k * image + p * pixel]
+                    memory[places[p] + at] = source[base + k * image + p * pixel]
 
 
 @inlined
@@ -207,7 +212,8 @@ def _copy_out(memory, result, places, strip, copy, side):
                 p = min(start, last - side)
                 for images in range(0, together, side):
                     k = min(images, together - side)
-                    tile = blocks.gather(memory, slot + k, places, p, side, side)
+                    at = slot + k + k // lanes * gap
+                    tile = blocks.gather(memory, at, places, p, side, side)
                     blocks.store(result, base + k * image + p, image, blocks.transposed(tile))
         elif mode == BATCH_LAST:
             for p in range(first, last):
@@ -219,8 +225,9 @@ def _copy_out(memory, result, places, strip, copy, side):
                     blocks.store(result, base + p * pixel + k, 0, vector)
         else:
             for k in range(together):
+                at = slot + k + k // lanes * gap
                 for p in range(first, last):
-                    result[base + k * image + p * pixel] = memory[places[p] + slot + k]
+                    result[base + k * image + p * pixel] = memory[places[p] + at]
 
 
 @inlined
@@ -337,16 +344,14 @@ def _weight_grad_kernel(left, right, lanes):
             present = min(tiles, len(starts) - tile)
             for part in range(len(plan.strips)):
                 strip = plan.strips[part]
-                for k in range(present):
-                    n = starts[tile + k]
-                    copy = n, together, ascending, plan.stride, strides, mode, (lanes, 0)
-                    home, place = memory[k * plan.length :], scratch[k * plan.scratch :]
-                    if together < lanes:
-                        _copy_in(source, home, plan.homes, strip, copy, quarter)
-                        _copy_in(gradients, place, plan.places, strip, copy, quarter)
-                    else:
-                        _copy_in(source, home, plan.homes, strip, copy, lanes)
-                        _copy_in(gradients, place, plan.places, strip, copy, lanes)
+                copy = starts[tile], present * together, ascending, plan.stride, strides, mode
+                home, place = (lanes, plan.length - lanes), (lanes, plan.scratch - lanes)
+                if together < lanes:
+                    _copy_in(source, memory, plan.homes, strip, (*copy, home), quarter)
+                    _copy_in(gradients, scratch, plan.places, strip, (*copy, place), quarter)
+                else:
+                    _copy_in(source, memory, plan.homes, strip, (*copy, home), lanes)
+                    _copy_in(gradients, scratch, plan.places, strip, (*copy, place), lanes)
                 at = 0
                 for run in range(runs):
                     own = slots if run == runs - 1 else 0

@@ -119,3 +119,10 @@ def adam(parameters, gradient, first, second, new1, new2, rate, unbiased, epsilo
         v = second[n] + new2 * (g * g - second[n])
         first[n], second[n] = m, v
         parameters[n] -= rate * m / (np.sqrt(v * unbiased) + epsilon)
+
+
+@compiled
+def approach(average, values, weight):
+    """average += weight (values - average), in place."""
+    for n in range(len(average)):
+        average[n] += weight * (values[n] - average[n])

@@ -79,7 +79,11 @@ def clip(gradient, norm, limit):
 
 def norm(gradient):
     """Euclidean norm, summed in float64 so that no finite float32 gradient overflows."""
-    return float(np.linalg.norm(gradient.astype(np.float64)))
+    total = 0.0
+    for start in range(0, len(gradient), 2**16):  # no whole copy in float64
+        part = gradient[start : start + 2**16].astype(np.float64)
+        total += float(part @ part)
+    return math.sqrt(total)
 
 
 SCHEDULES = {
@@ -118,4 +122,4 @@ def update_average(average, parameters, decay, step):
     The decay starts at 2/11 and rises to its final value, so that the start is soon forgotten.
     """
     decay = min(decay, (1 + step) / (10 + step))
-    average += (1 - decay) * (parameters - average)
+    elementwise.approach(average, parameters, average.dtype.type(1 - decay))
