@@ -127,7 +127,9 @@ def peak_memory(depth, constant_memory):
 def test_memory_does_not_grow_with_depth(interpreted):
     if interpreted:
         pytest.skip("so many images through twelve steps take minutes without the compiler")
-    assert peak_memory(12, True) < 1.3 * peak_memory(2, True)
+    # autograd's nodes, Python objects, take 20 kB a step and level whatever the images; arrays
+    # beyond the gradient grow by 14 kB in all. So many images make the arrays count.
+    assert peak_memory(12, True) < 1.12 * peak_memory(2, True)
     assert peak_memory(12, False) > 3 * peak_memory(2, False)
 
 
