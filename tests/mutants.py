@@ -82,11 +82,6 @@ EQUIVALENT = {
         "2 to 3",
     ): "kernels are 3x3 here, and 3 // 3 is 3 // 2",
     (
-        "cinc_ref/theory/theorems.py",
-        '"transposition of theorem 4", _invertible_cases(rng, 25 * effort), wrong,',
-        "Mult to Div",
-    ): "with effort 1 the number of cases is the same",
-    (
         "cinc_ref/bijections/conv.py",
         "np.zeros((1, 1, height, width)), self.corner, self.dilation, self.anchor",
         "1 to 2",
