@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import autograd.numpy as anp
@@ -447,6 +448,18 @@ def test_stops_when_time_is_up():
     assert result.history[-1]["step"] == result.step
 
 
+def test_the_processors_clock_stands_still_while_the_process_waits():
+    def wait(state):
+        time.sleep(0.3)
+
+    fit(steps=3, patience=None)  # compiles
+    seconds = {
+        clock: fit(steps=3, patience=None, clock=clock, progress=wait).seconds
+        for clock in ("wall", "processor")
+    }
+    assert seconds["wall"] - seconds["processor"] > 0.5
+
+
 def test_progress_is_reported_after_every_step():
     reports = []
     fit(progress=reports.append)
@@ -662,6 +675,7 @@ def test_validation_that_is_not_finite_is_an_error(monkeypatch):
         ({"steps": 0}, "steps must be an integer >= 1; got 0"),
         ({"steps": 1.5}, "steps must be"),
         ({"minutes": 0}, "minutes must be a number > 0; got 0"),
+        ({"clock": "sun"}, "clock must be one of wall, processor; got 'sun'"),
         ({"minutes": np.nan}, "minutes must be"),
         ({"seed": -1}, "seed must be an integer >= 0; got -1"),
         ({"batch_size": 0}, "batch_size must be"),

@@ -59,7 +59,8 @@ def compare(
     minutes: Annotated[
         float | None,
         typer.Option(
-            help=f"Time each run trains; {MINUTES:g} if neither this nor --steps is given.",
+            help="Each run trains for so much of the processor's time; "
+            f"{MINUTES:g} if neither this nor --steps is given.",
             show_default=False,
         ),
     ] = None,

@@ -80,7 +80,8 @@ def compare(
     seeds : int
         Runs of each system and coupling, with the seeds 0, 1, ...
     minutes, steps : float or int
-        Budget of every run.
+        Budget of every run; the minutes are the processor's, so that no run loses by what else
+        the machine does.
     model : dict, optional
         "levels", "depth" and "width", where they are to differ from `MODEL`.
     training : dict, optional

@@ -112,6 +112,7 @@ def run_job(job, out, progress=False):
             out=folder,
             resume=(folder / LAST).exists(),
             progress=progress,
+            clock="processor",
             **job.training,
         )
     except NonFiniteError as error:

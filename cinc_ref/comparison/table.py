@@ -118,7 +118,7 @@ def explanation(comparison):
     settings = comparison.settings
     training, model = settings["training"], settings["model"]
     budget = (
-        f"{training['minutes']:g} minutes"
+        f"{training['minutes']:g} minutes of one core"
         if training["minutes"] is not None
         else f"{training['steps']:,} steps"
     )
