@@ -69,3 +69,16 @@ def test_rounding_does_not_hide_a_singular_corner():
         with pytest.raises(SingularKernelError):
             cr.log_abs_det(kernel, (2, 2))
     assert found > 10
+
+
+def test_a_condition_that_rounding_makes_look_small_does_not_hide_it_either():
+    """Large blocks whose last row is the sum of the others, not all beyond 32 / eps in floats."""
+    rng = np.random.default_rng(0)
+    conditions = []
+    for _ in range(12):
+        block = rng.integers(-9, 10, (32, 32)) * 1.0
+        block[-1] = block[:-1].sum(axis=0)
+        conditions.append(np.linalg.cond(block, 1))
+        with pytest.raises(SingularKernelError):
+            cr.log_abs_det(block[:, :, None, None], (2, 2))
+    assert min(conditions) < 32 / np.finfo(float).eps

@@ -1,6 +1,8 @@
 """How usable an inverse is: condition numbers against exact ones, predictions against errors."""
 
 import warnings
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from cinc_ref import theory
 from cinc_ref._checks import Geometry
 from cinc_ref.errors import DtypeError, IllConditionedWarning, ShapeError, SingularKernelError
 from cinc_ref.primitives import trust
-from cinc_ref.theory import conditioning, impulse, residual
+from cinc_ref.theory import conditioning, explanation, impulse, residual
 from cinc_ref.theory.exact import matrix_inverse
 from tests import accuracy_campaign as campaign
 from tests.conftest import INTERPRETED
@@ -101,6 +103,25 @@ def test_floats_and_integers_agree_where_floats_claim_to_be_accurate(size):
         assert floats == pytest.approx([float(number) for number in exact], rel=max(error, 1e-12))
 
 
+@pytest.mark.parametrize("anchor", [(1, 2), (1, 1), (1, 0)])
+def test_sums_of_columns_and_rows_from_the_first_pixels(anchor):
+    """The norms of M^-1 from a part of its columns: one pixel, or a row for half-plane taps."""
+    kernel = kernel_for(np.random.default_rng(0), (2, 2, 2, 3), anchor, "dense")
+    inverse = np.linalg.inv(cr.convolution_matrix(kernel, (3, 4), anchor=anchor))
+    quadrant = anchor == (1, 2)
+    columns = inverse.T[: 2 if quadrant else 8].reshape(-1, 3, 4, 2).transpose(0, 3, 1, 2)
+    assert impulse._column_norm(columns) == pytest.approx(np.linalg.norm(inverse, 1))
+    assert impulse._row_norm(columns, quadrant) == pytest.approx(np.linalg.norm(inverse, np.inf))
+
+
+@given(problems(dtypes=(np.float64,)))
+def test_floats_know_that_they_are_accurate_where_the_inverse_is_bounded(problem):
+    """||M^-1|| < 100 here: what rounding leaves of 1 - M G is a small multiple of eps."""
+    geometry = Geometry(anchor=problem.options["anchor"])
+    _, error = impulse._norms_in_floats(problem.kernel, problem.size, geometry)
+    assert 0 < error < 1e-10
+
+
 def test_condition_number_beyond_double_precision_and_beyond_doubles():
     known = 1001 * sum(1000**power for power in range(50))  # x_j = y_j - 1000 x_{j-1}
     found = theory.condition_number(np.array([[[[1000.0, 1.0]]]]), (3, 50))
@@ -151,6 +172,18 @@ def test_the_reported_kernel_is_predicted_useless_in_float32(side):
     assert cr.log_abs_det(kernel, (side, side), anchor=(1, 1)) == pytest.approx(
         side**2 * np.log(0.0462), rel=1e-5
     )
+
+
+def test_digits_are_those_that_the_error_leaves():
+    """None at an error of 1 and above, never fewer than none, and not more than the dtype has."""
+    found = theory.stability(REPORTED, (4, 4), anchor=(1, 1))
+    for dtype in (np.float32, np.float64):
+        eps = float(np.finfo(dtype).eps)
+        for error, digits in ((1.0, 0), (1.5, 0), (1e30, 0), (0.1, 1), (1e-4, 4), (eps**2, None)):
+            most = np.log10(1 / eps)
+            kept = replace(found, error_factor=error / eps).digits(dtype)
+            assert kept == pytest.approx(most if digits is None else digits, abs=1e-9)
+            assert kept >= 0
 
 
 def test_predictions_for_random_kernels():
@@ -337,6 +370,21 @@ def test_check_sees_a_wrong_inverse(monkeypatch):
         cr.conv_inverse(y, kernel, check=True)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("side, most", [(1, 10), (4, 10), (5, 12), (6, 18)])
+def test_check_allows_half_an_eps_for_every_term_and_ten_at_least(side, most, dtype):
+    """M is the identity whatever the size of its kernel: the residual is the error in eps."""
+    kernel, x = np.zeros((1, 1, side, side), dtype), np.ones((1, 1, 2, 2), dtype)
+    kernel[..., -1, -1] = 1
+    geometry = Geometry(anchor=(side - 1, side - 1))
+    for error, warned in ((most, False), (most + 1, True)):
+        y = x + dtype(error) * np.finfo(dtype).eps
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            trust.warn_unless_trusted(x, y, kernel, geometry)
+        assert bool(caught) == warned
+
+
 @given(problems(largest=4))
 def test_the_residual_in_wider_floats_is_the_exact_one(problem):
     geometry = Geometry(**problem.options)
@@ -366,6 +414,14 @@ def test_explain_counts_the_digits_of_each_dtype():
     for dtype in ("float32", "float64"):
         most = np.log10(1 / np.finfo(dtype).eps)
         assert f"{dtype}: usable" in text and f"of {most:.1f} digits." in text
+
+
+@pytest.mark.parametrize(
+    "digits, word", [(0.9, "useless"), (1, "poor"), (1.5, "poor"), (2.9, "poor"), (3, "usable")]
+)
+def test_explain_calls_one_digit_poor_and_three_usable(digits, word):
+    found = SimpleNamespace(digits=lambda dtype: digits)
+    assert explanation._usable(found, "float32").startswith(f"float32: {word}, ")
 
 
 def test_explain_a_poor_kernel_and_several_channels():

@@ -102,7 +102,7 @@ def test_cases_reach_every_shape():
 
 def test_float_cases_are_bounded_and_have_both_signs_on_the_diagonal():
     rng = np.random.default_rng(0)
-    diagonals = []
+    diagonals, others_in_b = [], []
     for case in (float_case(rng, np.float64) for _ in range(200)):
         others = np.einsum("oc,ciab->oiab", np.linalg.inv(case.corner_block), case.kernel)
         others[:, :, *case.anchor] = 0
@@ -111,20 +111,63 @@ def test_float_cases_are_bounded_and_have_both_signs_on_the_diagonal():
         diagonals += np.diagonal(case.corner_block).tolist()
         rest = case.corner_block - np.diag(np.diagonal(case.corner_block))
         assert np.abs(rest).max() <= 1 / len(rest)
+        others_in_b += (rest * len(rest)).ravel().tolist()
+    assert min(others_in_b) < -0.9 and max(others_in_b) > 0.9
     magnitudes = np.abs(diagonals)
     assert 1.5 <= magnitudes.min() < 1.6 and 2.9 < magnitudes.max() <= 3
     assert 0.4 < np.mean(np.sign(diagonals) == 1) < 0.6
 
 
 def test_systems_are_tried_on_images_from_one_pixel_to_four_by_four():
-    sizes = []
+    """And all on as many channels: four groups of one for FInC, the only one of four corners."""
+    sizes, channels = [], {corner: set() for corner in CORNERS}
 
-    def matrix(kernel, size, **options):
+    def matrix(kernel, size, *, corner, **options):
         sizes.append(size)
-        return cr.convolution_matrix(kernel, size, **options)
+        channels[corner].add(len(kernel))
+        return cr.convolution_matrix(kernel, size, corner=corner, **options)
 
     assert systems.systems_are_instances(np.random.default_rng(0), matrix=matrix).verdict == "holds"
     assert {side for size in sizes for side in size} == {1, 2, 3, 4}
+    group, whole = sorted(channels["top-left"])
+    assert channels["top-right"] == channels["bottom-left"] == {group} and 4 * group == whole
+
+
+@pytest.mark.parametrize("block", ["dense", "triangular", "unit"])
+def test_systems_are_drawn_with_ones_on_the_diagonal_where_it_is_fixed(block):
+    rng = np.random.default_rng(0)
+    factor = systems.Factor((2, 3), (1, 1), block=block)
+    kernels = np.array([factor.draw(rng, 4) for _ in range(50)])
+    blocks = kernels[:, :, :, 1, 1]
+    diagonals = set(np.diagonal(blocks, axis1=1, axis2=2).ravel().tolist())
+    assert diagonals == ({1} if block == "unit" else {-2, -1, 1, 2})
+    drawn = kernels.any(axis=0)
+    drawn[range(4), range(4), 1, 1] = block != "unit"
+    assert np.array_equal(drawn, factor.free(4))
+
+
+def test_a_correlation_with_taps_turned_over_is_the_convolution_from_any_corner():
+    """Kernels that are not square and any anchor, which the systems do not have."""
+    rng = np.random.default_rng(0)
+    for case in (integer_case(rng, ("corner", "anchor")) for _ in range(100)):
+        assert np.array_equal(systems._as_correlation(case), case.matrix())
+
+
+def test_errors_are_measured_in_skeels_number_of_the_whole_matrix():
+    rng = np.random.default_rng(0)
+    for case in (float_case(rng, np.float64) for _ in range(40)):
+        matrix = case.matrix()
+        skeel = (np.abs(np.linalg.inv(matrix)) @ np.abs(matrix)).sum(axis=1).max()
+        assert implementation._unit(case) == pytest.approx(skeel * 2.0**-52, rel=1e-6)
+
+
+def test_the_first_difference_is_named():
+    expected = np.arange(6).reshape(2, 3)
+    found = expected.copy()
+    assert implementation._first_difference(found, expected) == ""
+    found[0, 2], found[1, 1] = 7, 8
+    words = implementation._first_difference(found, expected)
+    assert words == "it is 7, not 2, at index (0, 2)"
 
 
 def test_ones_are_tried_on_square_images():
@@ -322,9 +365,17 @@ def test_evidence_keeps_the_worst_figure_and_the_largest_case():
 
 
 def test_nothing_tried_is_never_called_a_pass():
-    assert search("name", "statement", "source", [], lambda case: "").verdict == "skipped"
-    none = theorems.not_triangular_in_channel_major_order(np.random.default_rng(0), effort=0)
-    assert none.verdict == "skipped"
+    none = search("name", "statement", "source", [], lambda case: "")
+    assert (none.verdict, none.cases) == ("skipped", 0)
+
+
+DRAWN = [theorem for theorem in verification.THEOREMS if theorem.__module__ == theorems.__name__]
+
+
+@pytest.mark.parametrize("theorem", DRAWN, ids=lambda theorem: theorem.__name__)
+def test_without_effort_nothing_is_drawn(theorem):
+    none = theorem(np.random.default_rng(0), effort=0)
+    assert (none.verdict, none.cases) == ("skipped", 0)
 
 
 def test_parameter_counts_of_the_paper():

@@ -161,9 +161,10 @@ def test_exact_inverse_of_integers_beyond_floating_point():
     assert theory.exact_inverse(np.ones((1, 1, 1, 1), int), kernel).item() == Fraction(1, 10**400)
 
 
-def test_exact_inverse_of_a_singular_kernel():
+@pytest.mark.parametrize("entry", [1.0, 10**400])
+def test_exact_inverse_of_a_singular_kernel(entry):
     with pytest.raises(SingularKernelError, match="exactly 0"):
-        theory.exact_inverse(np.ones((1, 2, 2, 2)), np.ones((2, 2, 1, 1)))
+        theory.exact_inverse(np.ones((1, 2, 2, 2)), np.full((2, 2, 1, 1), entry))
 
 
 @given(problems(largest=3))

@@ -46,6 +46,13 @@ def test_stability_names_every_convolution_and_its_image_size():
         np.testing.assert_allclose(found.condition_number, expected, rtol=1e-9, err_msg=name)
 
 
+def test_parameters_of_a_layer_too_many_are_refused():
+    flow, params, _ = _flow()
+    params["levels"][0].append(params["levels"][0][-1])
+    with pytest.raises(ValueError, match="longer"):
+        flow.stability(params)
+
+
 def test_the_worst_layer_is_the_one_that_was_made_bad():
     flow, params, _ = _ill_conditioned(5.0)
     name, condition, digits = worst_conditioned(flow, params)
