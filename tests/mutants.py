@@ -66,16 +66,33 @@ EQUIVALENT = {
         "1 to 2",
     ): "only the first element is used",
     (
-        "cinc_ref/primitives/corner.py",
-        "if not pivots.all() or np.linalg.cond(corner, 1) * len(corner) "
-        "> 1 / np.finfo(corner.dtype).eps:",
-        "Gt to GtE",
-    ): "the threshold itself never comes",
-    (
         "cinc_ref/theory/growth.py",
         "if np.linalg.norm(inverse) > NOISE:",
         "Gt to GtE",
     ): "the threshold itself never comes",
+    (
+        "cinc_ref/theory/growth.py",
+        "phases = np.exp(1j * wave * (q - np.arange(kernel.shape[3])))",
+        "Sub to Add",
+    ): "every T_t(z) becomes z^2q times its conjugate: the factor cancels, the radius is the same",
+    (
+        "cinc_ref/theory/growth.py",
+        "rows = kernel[:, :, : p + 1] @ phases",
+        "1 to 2",
+    ): "a row below the anchor, which is never read",
+    (
+        "cinc_ref/theory/conditioning.py",
+        "return min(-log10(error), most) if error < 1 else 0.0",
+        "Lt to LtE",
+    ): "log10(1) is 0 as well",
+    **{
+        (
+            "cinc_ref/theory/substitution.py",
+            "return bool(len(block) * condition < 1e12)",
+            change,
+        ): "a block that is not cleared is decided exactly, and 1e12 is far below 1/eps"
+        for change in ("Lt to LtE", "1000000000000.0 to 1000000000001.0")
+    },
     (
         "cinc_ref/theory/padding.py",
         "return correlation_matrix(kernel, size, kh // 2, kw // 2, circular=circular)",
@@ -115,12 +132,27 @@ EQUIVALENT = {
     **{
         (
             "cinc_ref/primitives/corner.py",
-            "not pivots.all() or np.linalg.cond(corner, 1) * len(corner) "
-            "> 1 / np.finfo(corner.dtype).eps",
+            "if not pivots.all() or np.linalg.cond(corner, 1) * len(corner) "
+            "> 1 / np.finfo(corner.dtype).eps:",
             change,
-        ): "exact elimination decides the same where floating point would have"
-        for change in ("Div to Mult", "not dropped", "Gt to GtE", "1 to 2", "condition negated")
+        ): reason
+        for change, reason in (
+            ("Gt to GtE", "the threshold itself never comes"),
+            ("Div to Mult", "exact elimination decides the same where floating point would have"),
+            ("not dropped", "the same; and beside a zero pivot the condition is beyond 1/eps"),
+            ("1 to 2", "another norm, or twice the bound: the factor len(corner) is the margin"),
+        )
     },
+    (
+        "cinc_ref/primitives/trust.py",
+        "if digits < FEW_DIGITS or not residual <= max(10, kernel[0].size / 2):",
+        "Lt to LtE",
+    ): "the threshold itself never comes",
+    (
+        "cinc_ref/bijections/emerging.py",
+        "(k + 1) // 2,",
+        "1 to 2",
+    ): "k is odd, and then (k + 2) // 2 is (k + 1) // 2",
     **{
         ("cinc_ref/theory/growth.py", "return 0.0", "0.0 to 1.0"): (
             "T_0 is singular for a wave: the growth within a row is at least 1 then; "
