@@ -116,7 +116,7 @@ def test_sums_of_columns_and_rows_from_the_first_pixels(anchor):
 
 @given(problems(dtypes=(np.float64,)))
 def test_floats_know_that_they_are_accurate_where_the_inverse_is_bounded(problem):
-    """||M^-1|| < 100 here: what rounding leaves of 1 - M G is a small multiple of eps."""
+    """What rounding leaves of 1 - M G is a small multiple of eps there."""
     geometry = Geometry(anchor=problem.options["anchor"])
     _, error = impulse._norms_in_floats(problem.kernel, problem.size, geometry)
     assert 0 < error < 1e-10
