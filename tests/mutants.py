@@ -171,6 +171,16 @@ EQUIVALENT = {
     ): "both ways give the same slices at 0",
     (
         "cinc_ref/theory/impulse.py",
+        "return Norms(1.0, 1.0, 1.0, 1.0), np.inf",
+        "1.0 to 2.0",
+    ): "their error is infinite, so none of them is used",
+    (
+        "cinc_ref/theory/theorems.py",
+        "case = with_integer_images(rng, (unit_case if count % 2 else integer_case)(rng))",
+        "condition negated",
+    ): "in turn all the same",
+    (
+        "cinc_ref/theory/impulse.py",
         "accurate = error < ACCURACY and np.isfinite(found.squares)",
         "Lt to LtE",
     ): "the threshold itself never comes",

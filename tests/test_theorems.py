@@ -100,6 +100,14 @@ def test_cases_reach_every_shape():
     assert 0.02 < np.mean(singular) < 0.3
 
 
+def test_invertible_cases_are_unit_triangular_every_other_time():
+    """Of the other half nearly all have a determinant that is not 1 or -1."""
+    cases = theorems._invertible_cases(np.random.default_rng(0), 60)
+    determinants = [abs(matrix_determinant(case.corner_block)) for case in cases]
+    assert len(determinants) == 60 and min(determinants) == 1
+    assert 20 < sum(determinant > 1 for determinant in determinants) <= 30
+
+
 def test_float_cases_are_bounded_and_have_both_signs_on_the_diagonal():
     rng = np.random.default_rng(0)
     diagonals, others_in_b = [], []
