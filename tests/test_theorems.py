@@ -96,6 +96,7 @@ def test_cases_reach_every_shape():
     assert {case.anchor for case in cases} == set(np.ndindex(4, 4))
     assert {case.corner for case in cases} == set(CORNERS)
     assert {int(entry) for case in cases for entry in case.corner_block.ravel()} == {*range(-3, 4)}
+    assert all(case.unknowns == len(case.matrix()) for case in cases[:40])
     singular = [matrix_determinant(case.corner_block) == 0 for case in cases]
     assert 0.02 < np.mean(singular) < 0.3
 
