@@ -217,7 +217,8 @@ def train(
         bool,
         typer.Option(
             "--constant-memory/--no-constant-memory",
-            help="Let memory not grow with the depth; a step takes about twice as long.",
+            help="Let memory not grow with the depth; a step takes about twice as long. A preset "
+            "has it, unless it is switched off.",
             rich_help_panel=TRAINING,
         ),
     ] = False,
