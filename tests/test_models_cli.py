@@ -179,7 +179,7 @@ def test_a_preset_tells_what_the_whole_would_take(capsys, pictures, tmp_path):
 
 @pytest.mark.parametrize(
     ("switch", "wanted"),
-    [((), True), (("--constant-memory",), True), (("--no-constant-memory",), False)],
+    [((), False), (("--constant-memory",), True), (("--no-constant-memory",), False)],
 )
 def test_constant_memory_is_that_of_the_preset_unless_given(
     capsys, monkeypatch, pictures, tmp_path, switch, wanted

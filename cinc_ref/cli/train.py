@@ -217,8 +217,7 @@ def train(
         bool,
         typer.Option(
             "--constant-memory/--no-constant-memory",
-            help="Let memory not grow with the depth; a step takes about twice as long. A preset "
-            "has it, unless it is switched off.",
+            help="Let memory not grow with the depth; a step takes about twice as long.",
             rich_help_panel=TRAINING,
         ),
     ] = False,

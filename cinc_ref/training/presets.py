@@ -44,10 +44,7 @@ class Preset:
     data_options: dict = field(default_factory=dict)
 
     def training(self, images, batch_size=None):
-        """The options of `cinc_ref.train`, its steps included, for so many training images.
-
-        Among them is constant memory, so that depth costs no more than its parameters.
-        """
+        """The options of `cinc_ref.train`, its steps included, for so many training images."""
         batch_size = min(batch_size or self.batch_size, images)
         epoch = images // batch_size
         return {
@@ -64,7 +61,7 @@ class Preset:
             "flip": self.flip,
             "polyak": 1 - 1 / epoch,
             "patience": None,
-            "constant_memory": True,
+            "constant_memory": False,
         }
 
 
