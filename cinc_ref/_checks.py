@@ -4,6 +4,7 @@ Every check looks at plain values, so that it also works on the boxes with which
 a function, and touches nothing.
 """
 
+from math import isfinite
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ from autograd.tracer import getval, isbox
 from cinc_ref.errors import DtypeError, NonFiniteError, OptionError, ShapeError
 
 CORNERS = ("top-left", "top-right", "bottom-left", "bottom-right")
+INTEGERS = (int, np.integer)
 
 
 class Geometry(NamedTuple):
@@ -52,7 +54,7 @@ def in_chunks(images, rows=4096):
 
 def check_float(array, name):
     """Refuse anything but float32 and float64, in either byte order."""
-    if array.dtype.newbyteorder("=") not in (np.float32, np.float64):
+    if array.dtype.char not in "fd":
         raise DtypeError(
             f"{name} must be float32 or float64; got {array.dtype}: convert it with .astype(...)"
         )
@@ -66,7 +68,7 @@ def check_exact_or_float(array, name):
 
 def check_same_dtype(first, first_name, second, second_name):
     """Refuse float32 beside float64: which of the two is meant cannot be guessed."""
-    if first.dtype.newbyteorder("=") != second.dtype.newbyteorder("="):
+    if first.dtype != second.dtype.newbyteorder(first.dtype.byteorder):
         raise DtypeError(
             f"{first_name} and {second_name} must have the same dtype; "
             f"got {first.dtype} and {second.dtype}"
@@ -84,9 +86,8 @@ def check_same_shape(array, name, other, other_name):
 def all_finite(array):
     """Whether no float is NaN or infinity: a finite sum of squares shows it in one quick pass."""
     numbers = array.ravel(order="K")
-    with np.errstate(over="ignore", invalid="ignore"):
-        squares = np.dot(numbers, numbers)
-    return bool(np.isfinite(squares) or np.isfinite(array).all())
+    squares = np.vdot(numbers, numbers)  # np.dot would warn of overflow
+    return isfinite(squares) or bool(np.isfinite(array).all())
 
 
 def check_finite(array, name):
@@ -158,4 +159,4 @@ def _check_anchor(kernel, anchor):
 
 
 def _is_integer(value):
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+    return isinstance(value, INTEGERS) and not isinstance(value, bool)

@@ -12,6 +12,7 @@ from PIL import Image
 
 import cinc_ref as cr
 from cinc_ref.__main__ import main
+from cinc_ref.cli import train as cli_train
 from cinc_ref.data import IMAGE_SETS, ImageSet
 from cinc_ref.training import loop
 
@@ -121,11 +122,14 @@ def test_the_command_to_resume_repeats_flags(capsys, monkeypatch, tmp_path):
         return advance(run, layout, state)
 
     advance = loop.advance
-    options = (*OPTIONS, "--stable", "--flip", "--optimizer", "adamax", "--beta2", 0.99)
+    flags = ("--stable", "--flip", "--no-constant-memory")
+    options = (*OPTIONS, *flags, "--optimizer", "adamax", "--beta2", 0.99)
     with monkeypatch.context() as patch:
         patch.setattr(loop, "advance", advance_and_interrupt)
         _, out, _ = run(capsys, "train", "--out", tmp_path, *options)
-    code, out, _ = run(capsys, *shlex.split(out.splitlines()[-1])[3:])
+    command = shlex.split(out.splitlines()[-1])
+    assert {*flags, "--resume"} <= set(command)
+    code, out, _ = run(capsys, *command[3:])
     assert code == 0 and "Finished 4 steps." in out
     assert cr.load(tmp_path / "best.npz")[0].stable
 
@@ -171,6 +175,38 @@ def test_a_preset_tells_what_the_whole_would_take(capsys, pictures, tmp_path):
     expected = {"optimizer": "adamax", "beta1": 0.8, "beta2": 0.0, "learning_rate": 1e-3}
     expected |= {"schedule": "constant", "clip": None, "dropout": 0.0, "warmup": 10, "steps": 2}
     assert {name: saved[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("switch", "wanted"),
+    [((), False), (("--constant-memory",), True), (("--no-constant-memory",), False)],
+)
+def test_constant_memory_is_that_of_the_preset_unless_given(
+    capsys, monkeypatch, pictures, tmp_path, switch, wanted
+):
+    """Of the estimate and of the training."""
+    given = []
+
+    def spy(module_function):
+        def remember(*arguments, constant_memory, **options):
+            given.append(constant_memory)
+            return module_function(*arguments, constant_memory=constant_memory, **options)
+
+        return remember
+
+    for name in ("estimate", "train_flow"):
+        path = f"cinc_ref.cli.train.{name}"
+        monkeypatch.setattr(path, spy(getattr(cli_train, name)))
+    data = ("--preset", "paper-galaxy", "--path", pictures, "--size", 8)
+    options = ("--depth", 1, "--width", 4, "--levels", 2, "--steps", 1, "--out", tmp_path / "run")
+    assert run(capsys, "train", *data, *options, *switch)[0] == 0
+    assert given == [wanted, wanted]
+
+
+def test_the_help_says_how_to_switch_constant_memory_off(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    code, out, _ = run(capsys, "train", "--help")
+    assert code == 0 and "--no-constant-memory" in out
 
 
 def test_a_folder_that_holds_a_run_is_not_overwritten(capsys, model):

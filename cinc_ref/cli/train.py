@@ -216,7 +216,7 @@ def train(
     constant_memory: Annotated[
         bool,
         typer.Option(
-            "--constant-memory",
+            "--constant-memory/--no-constant-memory",
             help="Let memory not grow with the depth; a step takes about twice as long.",
             rich_help_panel=TRAINING,
         ),
@@ -313,6 +313,7 @@ def _command_to_resume(context):
     given = _given(context) - {"resume"}
     for parameter in context.command.params:
         if parameter.name in given:
-            words.append(parameter.opts[0])
-            words += [] if parameter.is_flag else [str(context.params[parameter.name])]
+            value = context.params[parameter.name]
+            words.append((parameter.secondary_opts if value is False else parameter.opts)[0])
+            words += [] if parameter.is_flag else [str(value)]
     return shlex.join([*words, "--resume"])

@@ -18,15 +18,16 @@ batch, however many lanes there are. Taps outside the image are skipped, or mult
 An edit of `blocks` must be followed by one here, or the disk cache goes on serving the old code.
 """
 
-from functools import cache
+from functools import cache, lru_cache
+from typing import NamedTuple
 
 import numba
 import numpy as np
 
 from cinc_ref.kernels.compiling import compiled, inlined
-from cinc_ref.kernels.plan import reaching_taps, ring_plan, wave_plan
-from cinc_ref.kernels.tiling import ROWS, VECTOR_BYTES, parts, quarter_of
-from cinc_ref.kernels.weights import pack
+from cinc_ref.kernels.plan import Plan, reaching_taps, ring_plan, wave_plan
+from cinc_ref.kernels.tiling import ROWS, VECTOR_BYTES, parts, sides
+from cinc_ref.kernels.weights import Weights, pack
 
 if numba.config.DISABLE_JIT:
     from cinc_ref.kernels import blocks_interpreted as blocks
@@ -41,7 +42,9 @@ STRIP_BYTES = 2**17
 ENOUGH_PIXELS = 64
 """Over which a weight gradient is summed before the lanes are added up."""
 ONE_BY_ONE, BATCH_LAST, BATCH_FIRST = range(3)
-"""How images are copied in and out: any way; as whole vectors; transposed in registers."""
+"""How images are copied in and out: any way; as vectors; as squares, transposed in registers."""
+PIXELS = 4
+"""Whose vectors are copied in one piece."""
 GROUP_BYTES = 2**19 + 2**17
 """Of the memory of tiles that are copied together: more would not stay in the second cache."""
 
@@ -105,32 +108,66 @@ def _transposed(kernel, dilation, anchor, flips):
 
 
 def _run(images, kernel, dilation, anchor, flips, finite, solving):
-    """Lay out tables and memory for each part of the batch, and run the compiled kernel on it."""
+    """Pack the kernel, and run the compiled loops on each part of the batch."""
+    source, strides = _flat(images)
+    found = _arrangement(
+        kernel.shape, images.shape, strides, images.itemsize, dilation, anchor, flips
+    )
+    weights = pack(kernel, found.taps, found.rows, solving)
+    finite = np.zeros(1, images.dtype) if finite is None else finite
+    result = _aligned(source) if found.whole_vectors else np.empty_like(source)
+    for run, plan, starts, options in found.parts:
+        run(source, result, plan, weights, starts, finite, options)
+    if images.flags.c_contiguous:
+        return result.reshape(images.shape)
     count, channels, height, width = images.shape
+    return result.reshape(channels, height, width, count).transpose(3, 0, 1, 2)
+
+
+class Arrangement(NamedTuple):
+    """What a call depends on but for the numbers.
+
+    Attributes
+    ----------
+    taps : ndarray
+        As `pack` wants them.
+    rows : int
+        Of a block.
+    whole_vectors : bool
+        Whether vectors of images are stored, which is faster on cache lines.
+    parts : list of tuples
+        Of the batch: the compiled loops, their plan, the first images of tiles, and options.
+    """
+
+    taps: np.ndarray
+    rows: int
+    whole_vectors: bool
+    parts: list
+
+
+@lru_cache(maxsize=64)
+def _arrangement(kernel_shape, shape, strides, itemsize, dilation, anchor, flips):
+    """The `Arrangement` of a call; looked up, for with few images it would outlast the loops."""
+    count, channels, height, width = shape
     size = (height, width)
-    taps = reaching_taps(kernel.shape, size, dilation, anchor)
+    taps = reaching_taps(kernel_shape, size, dilation, anchor)
+    places = [a * kernel_shape[3] + b for _, _, a, b in (*taps, (0, 0, *anchor))]
     rows = -(-channels // -(-channels // ROWS))
     slots = -(-channels // rows) * rows
-    weights = pack(kernel, taps, anchor, rows, solving)
-    finite = np.zeros(1, images.dtype) if finite is None else finite
-    source, strides = _flat(images)
-    result = _aligned(source)
-    vector = VECTOR_BYTES // images.itemsize
+    vector = VECTOR_BYTES // itemsize
     quadrant = all(tap[1] >= 0 for tap in taps)
     uses = (len(taps) + 1) * slots // rows  # of each number that is copied in
+    found = []
     for starts, lanes, together, wave in parts(count, size, rows, uses, vector, quadrant):
         if wave:
             plan = wave_plan(size, taps, flips, slots, lanes, together)
         else:
             plan = ring_plan(size, taps, flips, slots, lanes, vector)
         mode = _mode(together, strides, height * width, vector)
-        group = min(_tiles_together(plan, strides, images.itemsize), len(starts))
-        run = _kernel(rows, lanes, vector)
+        group = min(_tiles_together(plan, strides, itemsize), len(starts))
         options = strides, together, mode, group
-        run(source, result, plan, weights, starts, finite, options)
-    if images.flags.c_contiguous:
-        return result.reshape(images.shape)
-    return result.reshape(channels, height, width, count).transpose(3, 0, 1, 2)
+        found.append((_kernel(rows, lanes, vector), tuple(plan), starts, options))
+    return Arrangement(np.array(places), rows, count >= vector, found)
 
 
 def _tiles_together(plan, strides, itemsize):
@@ -141,9 +178,9 @@ def _tiles_together(plan, strides, itemsize):
 
 def _mode(together, strides, pixels, vector):
     """How so many images are copied in and out."""
+    side = max((side for side in sides(vector) if side <= together), default=0)
     batch_last = strides[0] == 1
-    side = vector if together >= vector else quarter_of(vector)
-    if together < side or (pixels < side and not batch_last):
+    if side == 0 or pixels < (PIXELS if batch_last else side):
         return ONE_BY_ONE
     return BATCH_LAST if batch_last else BATCH_FIRST
 
@@ -188,16 +225,17 @@ def _copy_in(source, memory, places, strip, copy, side):
                     tile = blocks.load(source, base + k * image + p, image, side, side)
                     blocks.scatter(memory, at, places, p, blocks.transposed(tile))
         elif mode == BATCH_LAST:
-            for p in range(first, last):
+            for start in range(first, last, PIXELS):
+                p = min(start, last - PIXELS)
                 for images in range(0, together, side):
                     k = min(images, together - side)
-                    vector = blocks.load(source, base + p * pixel + k, 0, 1, side)
-                    blocks.store(memory, places[p] + slot + k + k // lanes * gap, 0, vector)
+                    tile = blocks.load(source, base + p * pixel + k, pixel, PIXELS, side)
+                    blocks.scatter(memory, slot + k + k // lanes * gap, places, p, tile)
         else:
             for k in range(together):
-                at = slot + k + k // lanes * gap
-                for p in range(first, last):
-                    memory[places[p] + at] = source[base + k * image + p * pixel]
+                at, start = slot + k + k // lanes * gap, base + k * image
+                for p in range(first, last):  # unsigned: no negative indices to look for
+                    memory[np.uintp(places[p] + at)] = source[np.uintp(start + p * pixel)]
 
 
 @inlined
@@ -216,18 +254,18 @@ def _copy_out(memory, result, places, strip, copy, side):
                     tile = blocks.gather(memory, at, places, p, side, side)
                     blocks.store(result, base + k * image + p, image, blocks.transposed(tile))
         elif mode == BATCH_LAST:
-            for p in range(first, last):
+            for start in range(first, last, PIXELS):
+                p = min(start, last - PIXELS)
                 for images in range(0, together, side):
                     k = min(images, together - side)
-                    vector = blocks.load(
-                        memory, places[p] + slot + k + k // lanes * gap, 0, 1, side
-                    )
-                    blocks.store(result, base + p * pixel + k, 0, vector)
+                    at = slot + k + k // lanes * gap
+                    tile = blocks.gather(memory, at, places, p, PIXELS, side)
+                    blocks.store(result, base + p * pixel + k, pixel, tile)
         else:
             for k in range(together):
-                at = slot + k + k // lanes * gap
+                at, start = slot + k + k // lanes * gap, base + k * image
                 for p in range(first, last):
-                    result[base + k * image + p * pixel] = memory[places[p] + at]
+                    result[np.uintp(start + p * pixel)] = memory[np.uintp(places[p] + at)]
 
 
 @inlined
@@ -247,15 +285,16 @@ def _sum_taps(total, memory, place, plan, step, own, weights, w, rows):
 
 
 @inlined
-def _substitute_back(seen, memory, place, stride, weights, slots, rows, lanes):
+def _substitute_back(seen, memory, place, stride, numbers, triangle, slots, rows, lanes):
     """Solve with an upper triangle: as with a lower one, from the last slot to the first."""
     top = place + (slots - 1) * stride
+    taps = triangle + slots * rows
     for start in range(0, slots, rows):
         x = blocks.load(memory, top - start * stride, -stride, rows, lanes)
         for t in range(0, start, rows):
-            w = start * slots + t * rows
-            x = blocks.multiply_add(x, memory, top - t * stride, -stride, weights.upper_taps, w)
-        x = blocks.substitute(x, weights.upper, start * rows)
+            w = taps + start * slots + t * rows
+            x = blocks.multiply_add(x, memory, top - t * stride, -stride, numbers, w)
+        x = blocks.substitute(x, numbers, triangle + start * rows)
         blocks.store(memory, top - start * stride, -stride, x)
         seen = blocks.watch(seen, x)
     return seen
@@ -264,14 +303,17 @@ def _substitute_back(seen, memory, place, stride, weights, slots, rows, lanes):
 @cache
 def _kernel(rows, lanes, vector):
     """The compiled loops for one size of block; images are copied in squares of vectors."""
-    quarter = quarter_of(vector)
+    half, quarter = sides(vector)[1:]
 
     def run(source, result, plan, weights, starts, finite, options):
+        plan, weights = Plan(*plan), Weights(*weights)
         strides, together, mode, group = options
         stride, walk = plan.stride, plan.walk
-        solving, twofold = len(weights.lower) > 0, len(weights.upper) > 0
-        slots = -(-len(weights.source) // rows) * rows
+        numbers = weights.numbers
+        solving, twofold = weights.triangles > 0, weights.triangles > 1
+        slots = -(-weights.order.shape[1] // rows) * rows
         terms = plan.terms[-1] + slots
+        triangle = terms * slots  # where it begins
         memory = _zeros(group * plan.length, source)
         # y in the place of x: substitution reads a pixel before it writes it, and needs no scratch
         scratch, places, length = memory, plan.homes, plan.length
@@ -287,11 +329,13 @@ def _kernel(rows, lanes, vector):
             n, present = starts[tile], min(group, len(starts) - tile)
             for part in range(len(plan.strips)):
                 strip = plan.strips[part]
-                copy = n, present * together, weights.source, stride, strides, mode, spread
-                if together < vector:
-                    _copy_in(source, scratch, places, strip, copy, quarter)
-                else:
+                copy = n, present * together, weights.order[0], stride, strides, mode, spread
+                if together >= vector:
                     _copy_in(source, scratch, places, strip, copy, vector)
+                elif together >= half:
+                    _copy_in(source, scratch, places, strip, copy, half)
+                else:
+                    _copy_in(source, scratch, places, strip, copy, quarter)
                 for k in range(present):
                     for step in range(strip[2], strip[3]):
                         place = walk[step, 0] + k * plan.length
@@ -307,23 +351,26 @@ def _kernel(rows, lanes, vector):
                                 y = blocks.load(memory, place + start * stride, stride, rows, lanes)
                                 own = start
                             y = _sum_taps(
-                                y, memory, place, plan, step, own, weights.taps, start * terms, rows
+                                y, memory, place, plan, step, own, numbers, start * terms, rows
                             )
                             if solving:
-                                y = blocks.substitute(y, weights.lower, start * rows)
+                                y = blocks.substitute(y, numbers, triangle + start * rows)
                                 blocks.store(memory, place + start * stride, stride, y)
                             else:
                                 blocks.store(scratch, outer + start * stride, stride, y)
                             seen = blocks.watch(seen, y)
                         if twofold:
+                            second = triangle + slots * rows
                             seen = _substitute_back(
-                                seen, memory, place, stride, weights, slots, rows, lanes
+                                seen, memory, place, stride, numbers, second, slots, rows, lanes
                             )
-                copy = n, present * together, weights.target, stride, strides, mode, spread
-                if together < vector:
-                    _copy_out(scratch, result, places, strip, copy, quarter)
-                else:
+                copy = n, present * together, weights.order[1], stride, strides, mode, spread
+                if together >= vector:
                     _copy_out(scratch, result, places, strip, copy, vector)
+                elif together >= half:
+                    _copy_out(scratch, result, places, strip, copy, half)
+                else:
+                    _copy_out(scratch, result, places, strip, copy, quarter)
         blocks.add_lane_sums(finite, 0, seen)
 
     return compiled(run)
@@ -332,7 +379,7 @@ def _kernel(rows, lanes, vector):
 @cache
 def _weight_grad_kernel(left, right, lanes):
     """The compiled weight gradient for blocks of `left` output times `right` input channels."""
-    rows, quarter = left * right, quarter_of(lanes)
+    rows, quarter = left * right, sides(lanes)[-1]
 
     def run(source, gradients, plan, starts, sums, channels, slots, options):
         strides, together, mode, tiles = options

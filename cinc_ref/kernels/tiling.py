@@ -53,7 +53,7 @@ def _cheapest(rest, size, rows, uses, vector, quadrant):
     options = []
     if quadrant:
         steps = len(wave_steps(size, vector, rest)[0])
-        copies = rest * height * width * (8 if rest < quarter_of(vector) else 2) / uses
+        copies = rest * height * width * (8 if rest < sides(vector)[-1] else 2) / uses
         options.append((call + copies + steps * max(rows, LATENCY), ((rest, vector, True),)))
     for lanes in _tile_sizes(rows, vector):
         images = min(rest, lanes)
@@ -68,6 +68,6 @@ def _tile_sizes(rows, vector):
     return [vectors * vector for vectors in (8, 4, 2, 1) if vectors * rows <= ROWS or vectors == 1]
 
 
-def quarter_of(vector):
-    """The side of the squares in which few images are copied."""
-    return max(vector // 4, 1)
+def sides(vector):
+    """The sides of the squares in which images are copied: the first that so many images fill."""
+    return vector, max(vector // 2, 1), max(vector // 4, 1)

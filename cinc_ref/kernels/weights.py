@@ -1,110 +1,101 @@
-"""A kernel as the fast loops read it: packed in the order in which they need its numbers."""
+"""A kernel as the fast loops read it: packed in the order in which they need its numbers.
 
-from functools import cache
+An edit of `textbook` must be followed by one here, or the disk cache goes on serving the old code.
+"""
+
 from typing import NamedTuple
 
 import numpy as np
 
-from cinc_ref.kernels.compiling import compiled
+from cinc_ref.kernels.compiling import compiled, inlined
 from cinc_ref.kernels.textbook import corner_form, factor_corner
 
 
 class Weights(NamedTuple):
-    """A kernel as the loops read it: in blocks of `rows` output channels, flat.
+    """A kernel as the loops read it: in blocks of `rows` output channels.
 
     Attributes
     ----------
-    source, target : ndarray, shape (C,)
-        Slot s takes channel source[s] in, and gives channel target[s].
-    taps : ndarray
-        [block][tap, slot][row], negated for substitution; last the pixel's own slots.
-    lower : ndarray
-        [block][row][column]: triangles for `blocks.substitute`; empty for the convolution.
-    upper, upper_taps : ndarray
-        The second factor of a corner block that is not triangular, slots and rows descending;
-        empty for any other.
+    order : ndarray, shape (2, C)
+        Slot s takes channel order[0, s] in, and gives channel order[1, s].
+    numbers : ndarray
+        Flat, one after the other: the taps [block][tap, slot][row], negated for substitution, the
+        pixel's own slots last; a triangle [block][row][column] for `blocks.substitute`; of a
+        corner block that is not triangular the second one, slots and rows descending, and what
+        stands before its blocks, again as taps.
+    triangles : int
+        0 for the convolution, otherwise 1 or 2.
     """
 
-    source: np.ndarray
-    target: np.ndarray
-    taps: np.ndarray
-    lower: np.ndarray
-    upper: np.ndarray
-    upper_taps: np.ndarray
-
-
-def pack(kernel, taps, anchor, rows, solving):
-    """The `Weights` of a kernel."""
-    corner = np.ascontiguousarray(kernel[:, :, anchor[0], anchor[1]])
-    ascending, slots = _ascending(len(corner)), -(-len(corner) // rows) * rows
-    nothing = corner.ravel()[:0]
-
-    def packed(own, source, target, sign):
-        table = _tap_table(taps, kernel.shape[3])
-        return _packed_taps(kernel.ravel(), table, own, source, target, rows, sign)
-
-    if not solving:
-        taps = packed(corner, ascending, ascending, 1)
-        return Weights(ascending, ascending, taps, nothing, nothing, nothing)
-    above, below, _ = corner_form(corner)
-    if above and below:
-        order, lower, upper = factor_corner(corner)
-        backward = np.eye(slots, dtype=corner.dtype)
-        backward[: len(corner), : len(corner)] = upper
-        backward = np.ascontiguousarray(backward[::-1, ::-1])
-        all_slots = _ascending(slots)
-        upper_taps = _packed_taps(
-            nothing, _tap_table((), 0), backward, all_slots, all_slots, rows, -1
-        )
-        upper = _packed_triangles(backward, rows)
-        taps, lower = packed(lower, order, ascending, -1), _packed_triangles(lower, rows)
-        return Weights(order, ascending, taps, lower, upper, upper_taps)
-    order = ascending
-    if above:  # an upper triangle is a lower one with the channels in descending order
-        order, corner = ascending[::-1].copy(), np.ascontiguousarray(corner[::-1, ::-1])
-    taps = packed(corner, order, order, -1)
-    return Weights(order, order, taps, _packed_triangles(corner, rows), nothing, nothing)
-
-
-@cache
-def _ascending(count):
-    return np.arange(count)
-
-
-@cache
-def _tap_table(taps, width):
-    """Where the taps are in a flat kernel of one input and one output channel."""
-    return np.array([tap[2] * width + tap[3] for tap in taps], np.intp)
+    order: np.ndarray
+    numbers: np.ndarray
+    triangles: int
 
 
 @compiled
-def _packed_taps(kernel, taps, own, source, target, rows, sign):
-    """Weights [block][tap, slot][row], 0 where a slot has no channel, those of `own` last; flat."""
-    channels = len(own)
+def pack(kernel, taps, rows, solving):
+    """The entries of the `Weights` of a kernel, in a plain tuple: Numba takes it in less time.
+
+    `taps` number what is read of a flat kernel of one input and one output channel; the last of
+    them is the anchor.
+    """
+    channels = len(kernel)
+    area = kernel.shape[2] * kernel.shape[3]
     slots = -(-channels // rows) * rows
-    block = (len(taps) + 1) * slots * rows
-    area = len(kernel) // channels**2
-    weights = np.zeros(slots // rows * block, own.dtype)
-    sign = own.dtype.type(sign)
+    corner = kernel.reshape(channels, channels, area)[:, :, taps[-1]].copy()
+    upper = corner
+    order = np.empty((2, channels), np.intp)
     for s in range(channels):
-        first = s // rows * block + s % rows
+        order[:, s] = s
+    triangles = 0
+    if solving:
+        above, below, _ = corner_form(corner)
+        triangles = 1
+        if above and below:
+            triangles = 2
+            order[0], corner, upper = factor_corner(corner)
+        elif above:  # an upper triangle is a lower one with the channels in descending order
+            order[:] = order[:, ::-1].copy()
+            corner = corner[::-1, ::-1].copy()
+    first = len(taps) * slots**2
+    second = first + slots * rows
+    third = second + slots * rows
+    numbers = np.zeros((first, second, third + slots**2)[triangles], kernel.dtype)
+    flat = kernel.reshape(-1)
+    stride = slots * rows
+    for s in range(channels):
+        block, row = divmod(s, rows)
         for e in range(channels):
-            read = (source[s] * channels + target[e]) * area
-            for t in range(len(taps)):
-                weights[first + (t * slots + e) * rows] = sign * kernel[read + taps[t]]
-            weights[first + (len(taps) * slots + e) * rows] = sign * own[s, e]
-    return weights
+            read = (order[0, s] * channels + order[1, e]) * area
+            at = (block * len(taps) * slots + e) * rows + row
+            for tap in range(len(taps) - 1):  # unsigned, so that no negative index is looked for
+                weight = flat[np.uintp(read + taps[tap])]
+                numbers[np.uintp(at + tap * stride)] = -weight if solving else weight
+            own = corner[s, e]
+            numbers[at + (len(taps) - 1) * stride] = -own if solving else own
+    if triangles > 0:
+        _put_triangles(numbers[first:], corner, slots, rows)
+    if triangles > 1:
+        backward = np.eye(slots, dtype=kernel.dtype)
+        backward[slots - channels :, slots - channels :] = upper[::-1, ::-1]
+        _put_triangles(numbers[second:], backward, slots, rows)
+        at = third
+        for start in range(0, slots, rows):
+            for e in range(slots):
+                for s in range(start, start + rows):
+                    numbers[at] = -backward[s, e]
+                    at += 1
+    return order, numbers, triangles
 
 
-@compiled
-def _packed_triangles(triangle, rows):
-    """Triangles [block][row][column], negated but for the diagonal, which is 1 beyond the last."""
-    channels = len(triangle)
-    slots = -(-channels // rows) * rows
-    triangles = np.zeros(slots * rows, triangle.dtype)
-    for s in range(slots):
-        triangles[s * rows + s % rows] = triangle[s, s] if s < channels else 1
-        if s < channels:
-            for e in range(s // rows * rows, s):
-                triangles[s * rows + e % rows] = -triangle[s, e]
-    return triangles
+@inlined
+def _put_triangles(numbers, matrix, slots, rows):
+    """Put [block][row][column], all but the diagonal negated; beyond the last channel it is 1."""
+    at = 0
+    for start in range(0, slots, rows):
+        for s in range(start, start + rows):
+            if s < len(matrix):
+                for e in range(start, s):
+                    numbers[at + e - start] = -matrix[s, e]
+            numbers[at + s - start] = matrix[s, s] if s < len(matrix) else 1
+            at += rows

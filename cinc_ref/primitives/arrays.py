@@ -17,8 +17,13 @@ def _define_linear(operation, transpose):
 
 
 def native(array, dtype):
-    """The array as kernels take any: of this dtype, contiguous, in the machine's byte order."""
-    return np.require(array, dtype.newbyteorder("="), "CAW")
+    """The array as kernels take any: of this dtype, contiguous, in the machine's byte order.
+
+    And writeable, since kernels would be compiled once more for what is not.
+    """
+    if array.flags.carray and array.dtype == dtype and dtype.isnative:
+        return array
+    return np.array(array, dtype.newbyteorder("="), order="C")
 
 
 def as_pixels(images):

@@ -11,6 +11,7 @@ from autograd.tracer import isbox
 
 from cinc_ref import _checks
 from cinc_ref.kernels import batched
+from cinc_ref.primitives.arrays import native
 
 
 def _flips(corner):
@@ -18,18 +19,17 @@ def _flips(corner):
     return "bottom" in corner, "right" in corner
 
 
-def _plain(array):
-    """Contiguous (N, C, H, W) or (C, H, W, N) in memory, native byte order, as the kernels want."""
-    if array.dtype.isnative:
-        if array.flags.c_contiguous or array.transpose(1, 2, 3, 0).flags.c_contiguous:
-            return array
-    return np.ascontiguousarray(array, array.dtype.newbyteorder("="))
+def _plain(images):
+    """Contiguous (N, C, H, W) or (C, H, W, N) in memory, and `native`, as the kernels want them."""
+    if images.dtype.isnative and images.transpose(1, 2, 3, 0).flags.carray:
+        return images
+    return native(images, images.dtype)
 
 
 def _apply(operation, images, kernel, geometry, *finite):
     """A kernel on images; the result lies in memory as the images do, batch last or batch first."""
     flips = _flips(geometry.corner)
-    kernel = np.ascontiguousarray(kernel, kernel.dtype.newbyteorder("="))
+    kernel = native(kernel, kernel.dtype)
     return operation(_plain(images), kernel, geometry.dilation, geometry.anchor, flips, *finite)
 
 

@@ -7,6 +7,7 @@ from autograd.extend import defjvp, defvjp, primitive
 from cinc_ref import _checks
 from cinc_ref.errors import SingularKernelError
 from cinc_ref.kernels import textbook
+from cinc_ref.primitives.arrays import native
 from cinc_ref.theory.exact import matrix_determinant
 
 
@@ -67,7 +68,9 @@ def check_corner_invertible(kernel, anchor):
     clear cases, and the others are decided by exact elimination.
     """
     p, q = anchor
-    corner = _native(_checks.plain(kernel)[:, :, p, q])
+    corner = _checks.plain(kernel)[:, :, p, q]
+    if not corner.dtype.isnative:
+        corner = native(corner, corner.dtype)
     above, below, channel = textbook.corner_form(corner)
     if not (above and below):
         if channel >= 0:
@@ -76,6 +79,7 @@ def check_corner_invertible(kernel, anchor):
                 f"got K_nn = kernel[{channel}, {channel}, {p}, {q}] = 0"
             )
         return
+    corner = native(corner, corner.dtype)
     pivots = np.diagonal(textbook.factor_corner(corner)[2])
     if not pivots.all() or np.linalg.cond(corner, 1) * len(corner) > 1 / np.finfo(corner.dtype).eps:
         if matrix_determinant(corner) == 0:
@@ -90,14 +94,10 @@ def check_corner_invertible(kernel, anchor):
             )
 
 
-def _native(array):
-    return np.require(array, array.dtype.newbyteorder("="), "CAW")
-
-
 @primitive
 def _log_abs_det_corner(corner, pixels):
     """pixels * log|det B|, summed in float64, in the dtype of B."""
-    corner = _native(corner)
+    corner = native(corner, corner.dtype)
     _, lower, upper = textbook.factor_corner(corner)
     log_pivots = [np.log(np.abs(np.diagonal(t).astype(np.float64))).sum() for t in (lower, upper)]
     return corner.dtype.type(pixels * sum(log_pivots))
@@ -106,7 +106,7 @@ def _log_abs_det_corner(corner, pixels):
 @primitive
 def _inverse_transpose(corner):
     """B^{-T}, in the dtype of B."""
-    corner = _native(corner)
+    corner = native(corner, corner.dtype)
     factors = textbook.factor_corner(np.ascontiguousarray(corner.T))
     columns = [
         textbook.solve_corner(*factors, row) for row in np.eye(len(corner), dtype=corner.dtype)

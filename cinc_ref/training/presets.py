@@ -61,6 +61,7 @@ class Preset:
             "flip": self.flip,
             "polyak": 1 - 1 / epoch,
             "patience": None,
+            "constant_memory": False,
         }
 
 
@@ -173,7 +174,7 @@ DEFAULTS = {
 } | {"steps": 1}
 
 
-def step_seconds(flow, images, *, repeat, **options):
+def step_seconds(flow, images, *, repeat, constant_memory=False, **options):
     """Seconds of each of several steps of training, and the bits per dimension of the one before.
 
     Parameters
@@ -182,15 +183,16 @@ def step_seconds(flow, images, *, repeat, **options):
     images : array_like of integers, shape (N, C, H, W)
     repeat : int
         How many steps are timed; the one before them compiles.
+    constant_memory : bool
     **options
-        Of `cinc_ref.train`.
+        Of `cinc_ref.train`, too.
 
     Returns
     -------
     seconds : list of float
     bits : float
     """
-    run = Run(flow, images, images, Settings(**DEFAULTS | options))
+    run = Run(flow, images, images, Settings(**DEFAULTS | options), constant_memory)
     with one_blas_thread():
         params = flow.init(run.rng(0), run.batch(0, run.rng(0))[:FEW])
         layout = Layout.of(params)
