@@ -217,7 +217,7 @@ def train(
         bool,
         typer.Option(
             "--constant-memory/--no-constant-memory",
-            help="Let memory not grow with the depth; a step takes about twice as long.",
+            help="Let memory not grow with the depth; a step takes about 1.6 times as long.",
             rich_help_panel=TRAINING,
         ),
     ] = False,

@@ -114,7 +114,7 @@ def train(
     constant_memory : bool
         Let the memory of a step not grow with the depth of the flow: the backward pass rebuilds
         the input of each flow step by its inverse, to rounding the same gradient, and takes about
-        twice as long. It may differ when a run is resumed.
+        1.6 times as long. It may differ when a run is resumed.
     clock : {"wall", "processor"}
         What `minutes` and the seconds of the result are counted on. The processor's time of this
         process leaves out what a busy machine did for others meanwhile, so that runs that were not
