@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 import cinc_ref as cr
 from cinc_ref._checks import CORNERS
 from cinc_ref.errors import SingularKernelError
+from cinc_ref.kernels.weights import pack
 from tests.oracles import DTYPES, causal_mask, flat, kernel_for, problems, residual
 
 
@@ -146,6 +147,19 @@ def test_any_memory_layout_and_no_change_of_the_input(operation):
         before = kernel_layout.copy()
         assert np.array_equal(operation(x, kernel_layout), expected)
         assert np.array_equal(kernel_layout, before)
+
+
+@pytest.mark.parametrize("operation", [cr.conv, cr.conv_inverse])
+def test_nothing_is_compiled_once_more_for_read_only_arrays(operation, interpreted):
+    if interpreted:
+        pytest.skip("nothing is compiled")
+    kernel = kernel_for(np.random.default_rng(1), (3, 3, 2, 2), (1, 1), "lower")
+    x = np.ones((2, 3, 4, 5))
+    expected, compiled = operation(x, kernel), set(pack.signatures)
+    for array in (x, kernel):
+        array.flags.writeable = False
+    assert np.array_equal(operation(x, kernel), expected)
+    assert set(pack.signatures) == compiled
 
 
 def test_results_lie_in_memory_as_the_images_do():

@@ -44,7 +44,7 @@ ENOUGH_PIXELS = 64
 ONE_BY_ONE, BATCH_LAST, BATCH_FIRST = range(3)
 """How images are copied in and out: any way; as vectors; as squares, transposed in registers."""
 PIXELS = 4
-"""Whose vectors are copied in one piece."""
+"""How many pixels of batch-last images are copied in one piece."""
 GROUP_BYTES = 2**19 + 2**17
 """Of the memory of tiles that are copied together: more would not stay in the second cache."""
 
@@ -210,8 +210,20 @@ def _zeros(length, like):
 
 
 @inlined
-def _copy_in(source, memory, places, strip, copy, side):
+def _copy_in(source, memory, places, strip, copy, vector, half, quarter):
     """A strip of the images from n on to its places in memory; slot s receives channels[s]."""
+    together = copy[1]
+    if together >= vector:
+        _copy_in_by(source, memory, places, strip, copy, vector)
+    elif together >= half:
+        _copy_in_by(source, memory, places, strip, copy, half)
+    else:
+        _copy_in_by(source, memory, places, strip, copy, quarter)
+
+
+@inlined
+def _copy_in_by(source, memory, places, strip, copy, side):
+    """As `_copy_in`, in squares of this side."""
     n, together, channels, stride, (image, channel, pixel), mode, (lanes, gap) = copy
     first, last = strip[0], strip[1]
     for s in range(len(channels)):
@@ -239,8 +251,20 @@ def _copy_in(source, memory, places, strip, copy, side):
 
 
 @inlined
-def _copy_out(memory, result, places, strip, copy, side):
+def _copy_out(memory, result, places, strip, copy, vector, half, quarter):
     """The inverse of `_copy_in`; channels[s] receives slot s."""
+    together = copy[1]
+    if together >= vector:
+        _copy_out_by(memory, result, places, strip, copy, vector)
+    elif together >= half:
+        _copy_out_by(memory, result, places, strip, copy, half)
+    else:
+        _copy_out_by(memory, result, places, strip, copy, quarter)
+
+
+@inlined
+def _copy_out_by(memory, result, places, strip, copy, side):
+    """As `_copy_out`, in squares of this side."""
     n, together, channels, stride, (image, channel, pixel), mode, (lanes, gap) = copy
     first, last = strip[0], strip[1]
     for s in range(len(channels)):
@@ -303,7 +327,7 @@ def _substitute_back(seen, memory, place, stride, numbers, triangle, slots, rows
 @cache
 def _kernel(rows, lanes, vector):
     """The compiled loops for one size of block; images are copied in squares of vectors."""
-    half, quarter = sides(vector)[1:]
+    _, half, quarter = sides(vector)
 
     def run(source, result, plan, weights, starts, finite, options):
         plan, weights = Plan(*plan), Weights(*weights)
@@ -330,12 +354,7 @@ def _kernel(rows, lanes, vector):
             for part in range(len(plan.strips)):
                 strip = plan.strips[part]
                 copy = n, present * together, weights.order[0], stride, strides, mode, spread
-                if together >= vector:
-                    _copy_in(source, scratch, places, strip, copy, vector)
-                elif together >= half:
-                    _copy_in(source, scratch, places, strip, copy, half)
-                else:
-                    _copy_in(source, scratch, places, strip, copy, quarter)
+                _copy_in(source, scratch, places, strip, copy, vector, half, quarter)
                 for k in range(present):
                     for step in range(strip[2], strip[3]):
                         place = walk[step, 0] + k * plan.length
@@ -365,12 +384,7 @@ def _kernel(rows, lanes, vector):
                                 seen, memory, place, stride, numbers, second, slots, rows, lanes
                             )
                 copy = n, present * together, weights.order[1], stride, strides, mode, spread
-                if together >= vector:
-                    _copy_out(scratch, result, places, strip, copy, vector)
-                elif together >= half:
-                    _copy_out(scratch, result, places, strip, copy, half)
-                else:
-                    _copy_out(scratch, result, places, strip, copy, quarter)
+                _copy_out(scratch, result, places, strip, copy, vector, half, quarter)
         blocks.add_lane_sums(finite, 0, seen)
 
     return compiled(run)
@@ -379,7 +393,7 @@ def _kernel(rows, lanes, vector):
 @cache
 def _weight_grad_kernel(left, right, lanes):
     """The compiled weight gradient for blocks of `left` output times `right` input channels."""
-    rows, quarter = left * right, sides(lanes)[-1]
+    rows, (_, half, quarter) = left * right, sides(lanes)
 
     def run(source, gradients, plan, starts, sums, channels, slots, options):
         strides, together, mode, tiles = options
@@ -392,13 +406,10 @@ def _weight_grad_kernel(left, right, lanes):
             for part in range(len(plan.strips)):
                 strip = plan.strips[part]
                 copy = starts[tile], present * together, ascending, plan.stride, strides, mode
-                home, place = (lanes, plan.length - lanes), (lanes, plan.scratch - lanes)
-                if together < lanes:
-                    _copy_in(source, memory, plan.homes, strip, (*copy, home), quarter)
-                    _copy_in(gradients, scratch, plan.places, strip, (*copy, place), quarter)
-                else:
-                    _copy_in(source, memory, plan.homes, strip, (*copy, home), lanes)
-                    _copy_in(gradients, scratch, plan.places, strip, (*copy, place), lanes)
+                xs = (*copy, (lanes, plan.length - lanes))
+                gs = (*copy, (lanes, plan.scratch - lanes))
+                _copy_in(source, memory, plan.homes, strip, xs, lanes, half, quarter)
+                _copy_in(gradients, scratch, plan.places, strip, gs, lanes, half, quarter)
                 at = 0
                 for run in range(runs):
                     own = slots if run == runs - 1 else 0

@@ -69,5 +69,5 @@ def _tile_sizes(rows, vector):
 
 
 def sides(vector):
-    """The sides of the squares in which images are copied: the first that so many images fill."""
+    """How many images may be copied at once, descending; as many pixels make it a square."""
     return vector, max(vector // 2, 1), max(vector // 4, 1)

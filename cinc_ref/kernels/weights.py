@@ -61,18 +61,7 @@ def pack(kernel, taps, rows, solving):
     second = first + slots * rows
     third = second + slots * rows
     numbers = np.zeros((first, second, third + slots**2)[triangles], kernel.dtype)
-    flat = kernel.reshape(-1)
-    stride = slots * rows
-    for s in range(channels):
-        block, row = divmod(s, rows)
-        for e in range(channels):
-            read = (order[0, s] * channels + order[1, e]) * area
-            at = (block * len(taps) * slots + e) * rows + row
-            for tap in range(len(taps) - 1):  # unsigned, so that no negative index is looked for
-                weight = flat[np.uintp(read + taps[tap])]
-                numbers[np.uintp(at + tap * stride)] = -weight if solving else weight
-            own = corner[s, e]
-            numbers[at + (len(taps) - 1) * stride] = -own if solving else own
+    _put_taps(numbers, kernel.reshape(-1), area, taps, corner, order, slots, rows, solving)
     if triangles > 0:
         _put_triangles(numbers[first:], corner, slots, rows)
     if triangles > 1:
@@ -86,6 +75,22 @@ def pack(kernel, taps, rows, solving):
                     numbers[at] = -backward[s, e]
                     at += 1
     return order, numbers, triangles
+
+
+@inlined
+def _put_taps(numbers, flat, area, taps, corner, order, slots, rows, negative):
+    """Put [block][tap, slot][row], perhaps negated; `corner`, already in order, as the last tap."""
+    channels, stride = len(corner), slots * rows
+    for s in range(channels):
+        block, row = divmod(s, rows)
+        for e in range(channels):
+            read = (order[0, s] * channels + order[1, e]) * area
+            at = (block * len(taps) * slots + e) * rows + row
+            for tap in range(len(taps) - 1):  # unsigned, so that no negative index is looked for
+                weight = flat[np.uintp(read + taps[tap])]
+                numbers[np.uintp(at + tap * stride)] = -weight if negative else weight
+            own = corner[s, e]
+            numbers[at + (len(taps) - 1) * stride] = -own if negative else own
 
 
 @inlined
