@@ -9,6 +9,7 @@ import cinc_ref as cr
 from cinc_ref._checks import CORNERS
 from cinc_ref.errors import SingularKernelError
 from cinc_ref.kernels.weights import pack
+from cinc_ref.primitives.arrays import native
 from tests.oracles import DTYPES, causal_mask, flat, kernel_for, problems, residual
 
 
@@ -160,6 +161,15 @@ def test_nothing_is_compiled_once_more_for_read_only_arrays(operation, interpret
         array.flags.writeable = False
     assert np.array_equal(operation(x, kernel), expected)
     assert set(pack.signatures) == compiled
+
+
+def test_only_what_kernels_cannot_take_is_copied():
+    x = np.ones((2, 3))
+    assert native(x, x.dtype) is x
+    for other in (x.astype(">f8"), x.astype(np.float32), np.asfortranarray(x)):
+        taken = native(other, x.dtype)
+        assert np.array_equal(taken, x) and taken.dtype == x.dtype
+        assert taken.flags.carray and taken.dtype.isnative
 
 
 def test_results_lie_in_memory_as_the_images_do():
