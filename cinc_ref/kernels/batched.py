@@ -25,9 +25,9 @@ import numba
 import numpy as np
 
 from cinc_ref.kernels.compiling import compiled, inlined
-from cinc_ref.kernels.plan import Plan, reaching_taps, ring_plan, wave_plan
+from cinc_ref.kernels.plan import Plan, meetings, reaching_taps, ring_plan, wave_plan, wave_steps
 from cinc_ref.kernels.tiling import ROWS, VECTOR_BYTES, parts, sides
-from cinc_ref.kernels.weights import Weights, pack
+from cinc_ref.kernels.weights import Weights, pack, unpack_gradient
 
 if numba.config.DISABLE_JIT:
     from cinc_ref.kernels import blocks_interpreted as blocks
@@ -75,31 +75,15 @@ def substitute_transpose(g, kernel, dilation, anchor, flips=(False, False), fini
 
 def conv_weight_grad(x, g, kernel_shape, dilation, anchor, flips=(False, False)):
     """The gradient of <g, conv(x, K)> with respect to K; 0 at taps after the anchor."""
-    count, channels, height, width = x.shape
-    taps = reaching_taps(kernel_shape, (height, width), dilation, anchor)
-    left, right = (-(-channels // -(-channels // most)) for most in OUTER)
-    slots = max(-(-channels // side) * side for side in (left, right))
-    lanes = VECTOR_BYTES // x.itemsize
-    pixels = max(lanes, STRIP_BYTES // (slots * VECTOR_BYTES))
-    plan = ring_plan((height, width), taps, flips, slots, lanes, pixels)
     source, strides = _flat(x)
-    tiles = max(-(-ENOUGH_PIXELS // (height * width)), _tiles_together(plan, strides, x.itemsize))
+    found = _gradient_arrangement(
+        kernel_shape, x.shape, strides, x.itemsize, dilation, anchor, flips
+    )
     gradients = np.ascontiguousarray(g if strides[2] == 1 else g.transpose(1, 2, 3, 0)).reshape(-1)
-    shape = (len(taps) + 1, -(-channels // left), -(-channels // right), left, right)
-    sums = np.zeros(shape, x.dtype)
-    run = _weight_grad_kernel(left, right, lanes)
-    whole = count - count % lanes
-    for starts in (np.arange(0, whole, lanes), np.arange(whole, count, lanes)):
-        if len(starts):
-            together = int(min(count - starts[0], lanes))
-            mode = _mode(together, strides, height * width, lanes)
-            options = strides, together, mode, min(tiles, len(starts))
-            run(source, gradients, plan, starts, sums.ravel(), channels, slots, options)
-    gradient = np.zeros(kernel_shape, x.dtype)
-    by_tap = sums.swapaxes(2, 3).reshape(len(taps) + 1, shape[1] * left, -1)
-    for tap, (_, _, a, b) in enumerate((*taps, (0, 0, *anchor))):
-        gradient[:, :, a, b] = by_tap[tap, :channels, :channels]
-    return gradient
+    sums = np.zeros(found.sums, x.dtype)
+    for run, plan, pairs, starts, options in found.parts:
+        run(source, gradients, plan, pairs, starts, sums.reshape(-1), options)
+    return unpack_gradient(sums, found.taps, found.block, kernel_shape)
 
 
 def _transposed(kernel, dilation, anchor, flips):
@@ -168,6 +152,58 @@ def _arrangement(kernel_shape, shape, strides, itemsize, dilation, anchor, flips
         options = strides, together, mode, group
         found.append((_kernel(rows, lanes, vector), tuple(plan), starts, options))
     return Arrangement(np.array(places), rows, count >= vector, found)
+
+
+class GradientArrangement(NamedTuple):
+    """What a weight gradient depends on but for the numbers.
+
+    Attributes
+    ----------
+    taps : ndarray
+        As `unpack_gradient` wants them.
+    block : (int, int)
+        Output and input channels of a block.
+    sums : tuple of int
+        Taps, blocks of output and of input channels, and numbers of a block.
+    parts : list of tuples
+        Of the batch: the compiled loops, their plan, the first images of tiles, and options.
+    """
+
+    taps: np.ndarray
+    block: tuple
+    sums: tuple
+    parts: list
+
+
+@lru_cache(maxsize=64)
+def _gradient_arrangement(kernel_shape, shape, strides, itemsize, dilation, anchor, flips):
+    """The `GradientArrangement` of a call, looked up."""
+    count, channels, height, width = shape
+    size = (height, width)
+    taps = reaching_taps(kernel_shape, size, dilation, anchor)
+    places = [a * kernel_shape[3] + b for _, _, a, b in (*taps, (0, 0, *anchor))]
+    counts = tuple(-(-channels // most) for most in OUTER)
+    block = tuple(-(-channels // blocks) for blocks in counts)
+    slots = max(blocks * side for blocks, side in zip(counts, block, strict=True))
+    lanes = VECTOR_BYTES // itemsize
+    pixels = max(lanes, STRIP_BYTES // (slots * VECTOR_BYTES))
+    ring = ring_plan(size, taps, flips, slots, lanes, pixels)
+    tiles = max(-(-ENOUGH_PIXELS // (height * width)), _tiles_together(ring, strides, itemsize))
+    whole, rest = np.arange(0, count - count % lanes, lanes), count % lanes
+    parts = [(ring, whole, lanes)] if len(whole) else []
+    if rest:
+        quadrant = all(tap[1] >= 0 for tap in taps)
+        on_wave = quadrant and len(wave_steps(size, lanes, rest)[0]) < height * width
+        plan = wave_plan(size, taps, flips, slots, lanes, rest) if on_wave else ring
+        parts.append((plan, np.array([count - rest]), rest))
+    run = _weight_grad_kernel(*block, lanes)
+    found = []
+    for plan, starts, together in parts:
+        mode = _mode(together, strides, height * width, lanes)
+        options = strides, together, mode, channels, min(tiles, len(starts))
+        found.append((run, tuple(plan), meetings(plan, slots), starts, options))
+    sums = (len(places), *counts, block[0] * block[1])
+    return GradientArrangement(np.array(places), block, sums, found)
 
 
 def _tiles_together(plan, strides, itemsize):
@@ -395,48 +431,38 @@ def _weight_grad_kernel(left, right, lanes):
     """The compiled weight gradient for blocks of `left` output times `right` input channels."""
     rows, (_, half, quarter) = left * right, sides(lanes)
 
-    def run(source, gradients, plan, starts, sums, channels, slots, options):
-        strides, together, mode, tiles = options
+    def run(source, gradients, plan, pairs, starts, sums, options):
+        plan = Plan(*plan)
+        stride, (begins, places) = plan.stride, pairs
+        strides, together, mode, channels, tiles = options
         memory = _zeros(tiles * plan.length, source)
         scratch = _zeros(tiles * plan.scratch, source)
         ascending = np.arange(channels)
-        runs = plan.offsets.shape[1]
         for tile in range(0, len(starts), tiles):
             present = min(tiles, len(starts) - tile)
             for part in range(len(plan.strips)):
                 strip = plan.strips[part]
-                copy = starts[tile], present * together, ascending, plan.stride, strides, mode
+                copy = starts[tile], present * together, ascending, stride, strides, mode
                 xs = (*copy, (lanes, plan.length - lanes))
                 gs = (*copy, (lanes, plan.scratch - lanes))
                 _copy_in(source, memory, plan.homes, strip, xs, lanes, half, quarter)
                 _copy_in(gradients, scratch, plan.places, strip, gs, lanes, half, quarter)
                 at = 0
-                for run in range(runs):
-                    own = slots if run == runs - 1 else 0
-                    for t in range(0, plan.terms[run + 1] - plan.terms[run] + own, slots):
-                        for o in range(0, channels, left):
-                            for c in range(0, channels, right):
-                                total = blocks.zeros(memory, rows, lanes)
-                                for k in range(present):
-                                    total = _sum_outer(
-                                        total, memory, k * plan.length, scratch, k * plan.scratch,
-                                        plan, strip, run, t, own, o, c, lanes, right,
+                for tap in range(begins.shape[1]):
+                    for o in range(0, channels, left):
+                        for c in range(0, channels, right):
+                            total = blocks.zeros(memory, rows, lanes)
+                            for k in range(present):
+                                home = k * plan.length + c * stride
+                                place = k * plan.scratch + o * stride
+                                p = np.uintp(begins[part, tap])
+                                while places[p] >= 0:  # LLVM unrolls what it can count, and spills
+                                    total = blocks.add_outer(
+                                        total, scratch, place + places[p + np.uintp(1)],
+                                        memory, home + places[p], stride, right,
                                     )  # fmt: skip
-                                blocks.add_lane_sums(sums, at, total)
-                                at += rows
+                                    p += np.uintp(2)
+                            blocks.add_lane_sums(sums, at, total)
+                            at += rows
 
     return compiled(run)
-
-
-@inlined
-def _sum_outer(total, memory, home, scratch, place, plan, strip, run, t, own, o, c, lanes, right):
-    """Add g[o:] times x[c:] as vector t of a run reads it, over the pixels of a strip."""
-    walk = plan.walk
-    for step in range(strip[2], strip[3]):
-        column, begin = walk[step, 4], walk[step, 5]
-        first, last = plan.inside[column, run, 0], plan.inside[column, run, 1]
-        if run >= begin and first <= t and t < last + own:
-            at = home + walk[step, 0] + plan.offsets[walk[step, 3], run] + (t + c) * lanes
-            pixel = place + walk[step, 1] + o * lanes
-            total = blocks.add_outer(total, scratch, pixel, memory, at, lanes, right)
-    return total

@@ -48,7 +48,7 @@ def load(typingctx, array, index, stride, rows, lanes):
         memory = _Memory(context, builder, signature.args[0], arguments[0])
         index, stride = arguments[1:3]
         places = [_add_multiple(builder, index, stride, r) for r in range(block.rows)]
-        return _from_rows(context, builder, block, [memory.vector(p, block) for p in places])
+        return _from_rows(context, builder, block, [memory.vector(p, block.lanes) for p in places])
 
     return block(array, types.intp, types.intp, rows, lanes), generate
 
@@ -61,7 +61,7 @@ def store(typingctx, array, index, stride, block):
         memory = _Memory(context, builder, signature.args[0], arguments[0])
         index, stride, value = arguments[1:]
         for r, row in enumerate(_rows(builder, block, value)):
-            memory.set_vector(_add_multiple(builder, index, stride, r), row, block)
+            memory.set_vector(_add_multiple(builder, index, stride, r), row)
         return context.get_dummy_value()
 
     return types.void(array, types.intp, types.intp, block), generate
@@ -77,7 +77,7 @@ def gather(typingctx, array, index, places, first, rows, lanes):
         table = _Memory(context, builder, signature.args[2], arguments[2])
         index, first = arguments[1], arguments[3]
         starts = [builder.add(index, table.entry(first, r)) for r in range(block.rows)]
-        return _from_rows(context, builder, block, [memory.vector(p, block) for p in starts])
+        return _from_rows(context, builder, block, [memory.vector(p, block.lanes) for p in starts])
 
     return block(array, types.intp, places, types.intp, rows, lanes), generate
 
@@ -94,7 +94,7 @@ def scatter(typingctx, array, index, places, first, block):
         table = _Memory(context, builder, signature.args[2], arguments[2])
         index, first, value = arguments[1], arguments[3], arguments[4]
         for r, row in reversed(list(enumerate(_rows(builder, block, value)))):
-            memory.set_vector(builder.add(index, table.entry(first, r)), row, block)
+            memory.set_vector(builder.add(index, table.entry(first, r)), row)
         return context.get_dummy_value()
 
     return types.void(array, types.intp, places, types.intp, block), generate
@@ -132,7 +132,7 @@ def multiply_add(typingctx, block, array, index, stride, weights, first):
         table = _Memory(context, builder, signature.args[4], weights)
         rows = _rows(builder, block, value)
         for t in range(block.rows):
-            vector = memory.vector(_add_multiple(builder, index, stride, t), block)
+            vector = memory.vector(_add_multiple(builder, index, stride, t), block.lanes)
             for r in range(block.rows):
                 weight = _broadcast(builder, table.entry(first, t * block.rows + r), block)
                 rows[r] = _fused(builder, weight, vector, rows[r])
@@ -187,11 +187,11 @@ def add_outer(typingctx, block, left, index, right, start, stride, columns):
         right = _Memory(context, builder, signature.args[3], right)
         rows = _rows(builder, block, value)
         factors = [
-            left.vector(_add_multiple(builder, index, stride, r), block)
+            left.vector(_add_multiple(builder, index, stride, r), block.lanes)
             for r in range(block.rows // width)
         ]
         for c in range(width):
-            vector = right.vector(_add_multiple(builder, start, stride, c), block)
+            vector = right.vector(_add_multiple(builder, start, stride, c), block.lanes)
             for r, factor in enumerate(factors):
                 rows[r * width + c] = _fused(builder, factor, vector, rows[r * width + c])
         return _from_rows(context, builder, block, rows)
@@ -207,15 +207,12 @@ def add_lane_sums(typingctx, array, index, block):
     def generate(context, builder, signature, arguments):
         memory = _Memory(context, builder, signature.args[0], arguments[0])
         index, value = arguments[1:]
-        for r, row in enumerate(_rows(builder, block, value)):
-            while row.type.count > 1:
-                half = row.type.count // 2
-                halves = ([*range(half)], [*range(half, 2 * half)])
-                row = builder.fadd(
-                    *(builder.shuffle_vector(row, row, _lane_mask(part)) for part in halves)
-                )
-            total = builder.extract_element(row, ir.Constant(cgutils.int32_t, 0))
-            memory.set_entry(index, r, builder.fadd(memory.entry(index, r), total))
+        rows = _rows(builder, block, value)
+        for first in range(0, block.rows, block.lanes):
+            sums = _lane_sums(builder, rows[first : first + block.lanes])
+            place = builder.add(index, ir.Constant(index.type, first))
+            earlier = memory.vector(place, sums.type.count)
+            memory.set_vector(place, builder.fadd(earlier, sums))
         return context.get_dummy_value()
 
     return types.void(array, types.intp, block), generate
@@ -227,27 +224,23 @@ class _Memory:
     def __init__(self, context, builder, array_type, array):
         self.builder = builder
         self.data = context.make_array(array_type)(context, builder, value=array).data
+        self.align = array_type.dtype.bitwidth // 8
 
     def entry(self, first, offset):
         """array[first + offset], the offset a Python integer."""
         place = self.builder.add(first, ir.Constant(first.type, offset))
         return self.builder.load(self.builder.gep(self.data, [place]))
 
-    def set_entry(self, first, offset, number):
-        """array[first + offset] = number."""
-        place = self.builder.add(first, ir.Constant(first.type, offset))
-        self.builder.store(number, self.builder.gep(self.data, [place]))
-
-    def vector(self, place, block):
+    def vector(self, place, lanes):
         """The vector array[place : place + lanes]."""
-        return self.builder.load(self._pointer(place, block), align=block.dtype.bitwidth // 8)
+        return self.builder.load(self._pointer(place, lanes), align=self.align)
 
-    def set_vector(self, place, vector, block):
+    def set_vector(self, place, vector):
         """array[place : place + lanes] = vector."""
-        self.builder.store(vector, self._pointer(place, block), align=block.dtype.bitwidth // 8)
+        self.builder.store(vector, self._pointer(place, vector.type.count), align=self.align)
 
-    def _pointer(self, place, block):
-        vector = ir.VectorType(self.data.type.pointee, block.lanes)
+    def _pointer(self, place, lanes):
+        vector = ir.VectorType(self.data.type.pointee, lanes)
         return self.builder.bitcast(self.builder.gep(self.data, [place]), vector.as_pointer())
 
 
@@ -283,8 +276,21 @@ def _interleaved(builder, a, b):
     )
 
 
+def _lane_sums(builder, rows):
+    """The vector of the sums of some rows, at most as many as there are lanes.
+
+    Rows and lanes are exchanged as by `transposed`, and pairs added up at once.
+    """
+    count, lanes = len(rows), rows[0].type.count
+    rows = rows + (lanes - count) * [ir.Constant(rows[0].type, None)]
+    while len(rows) > 1:
+        half = len(rows) // 2
+        rows = [builder.fadd(*_interleaved(builder, rows[r], rows[r + half])) for r in range(half)]
+    return builder.shuffle_vector(rows[0], rows[0], _lane_mask(range(count)))
+
+
 def _lane_mask(lanes):
-    return ir.Constant(ir.VectorType(cgutils.int32_t, len(lanes)), lanes)
+    return ir.Constant(ir.VectorType(cgutils.int32_t, len(lanes)), list(lanes))
 
 
 def _fused(builder, a, b, c):

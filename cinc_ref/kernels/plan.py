@@ -168,6 +168,29 @@ def wave_steps(size, lanes, images):
     return t[meets], vector[meets]
 
 
+def meetings(plan, slots):
+    """Where taps meet pixels, for weight gradients: (begins, places).
+
+    For each strip and tap `begins` says where its list begins in `places`: two numbers a pixel,
+    where the tap's first channel lies in working memory and where the pixel's lies in scratch
+    memory, and at the end -1.
+    """
+    begins, lists = [], []
+    length = 0
+    for first, stop in plan.strips[:, 2:]:
+        place, pixel, _, phase, column, begin = plan.walk[first:stop].T
+        for run, term in enumerate(plan.terms[:-1]):
+            own = slots if run == len(plan.terms) - 2 else 0
+            low, high = plan.inside[column, run].T
+            for t in range(0, plan.terms[run + 1] - term + own, slots):
+                read = place + plan.offsets[phase, run] + t * plan.stride
+                inside = (run >= begin) & (low <= t) & (t < high + own)
+                begins.append(length)
+                lists += [np.stack([read, pixel], axis=1)[inside].ravel(), [-1]]
+                length += 2 * np.count_nonzero(inside) + 1
+    return np.array(begins).reshape(len(plan.strips), -1), np.concatenate(lists).astype(np.intp)
+
+
 def _runs(taps):
     """Lists of taps side by side; the last list, maybe empty, ends at the pixel itself."""
     runs = []
