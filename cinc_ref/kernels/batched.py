@@ -361,23 +361,59 @@ def _substitute_back(seen, memory, place, stride, numbers, triangle, slots, rows
 
 
 @cache
+def _walk(rows, lanes):
+    """The loop over some pixels of a tile, with blocks of so many channels and lanes."""
+
+    @inlined
+    def walk(seen, memory, home, scratch, place, plan, first, last, weights, slots):
+        solving, twofold = weights.triangles > 0, weights.triangles > 1
+        stride, numbers = plan.stride, weights.numbers
+        terms = plan.terms[-1] + slots
+        triangle = terms * slots  # where it begins
+        for step in range(first, last):
+            pixel, outer = home + plan.walk[step, 0], place + plan.walk[step, 1]
+            if not solving:
+                for start in range(0, slots * stride, rows * stride):
+                    x = blocks.load(scratch, outer + start, stride, rows, lanes)
+                    blocks.store(memory, pixel + start, stride, x)
+            for start in range(0, slots, rows):
+                y = blocks.zeros(memory, rows, lanes)
+                own = slots
+                if solving:
+                    y = blocks.load(memory, pixel + start * stride, stride, rows, lanes)
+                    own = start
+                y = _sum_taps(y, memory, pixel, plan, step, own, numbers, start * terms, rows)
+                if solving:
+                    y = blocks.substitute(y, numbers, triangle + start * rows)
+                    blocks.store(memory, pixel + start * stride, stride, y)
+                else:
+                    blocks.store(scratch, outer + start * stride, stride, y)
+                seen = blocks.watch(seen, y)
+            if twofold:
+                second = triangle + slots * rows
+                seen = _substitute_back(
+                    seen, memory, pixel, stride, numbers, second, slots, rows, lanes
+                )
+        return seen
+
+    return walk
+
+
+@cache
 def _kernel(rows, lanes, vector):
     """The compiled loops for one size of block; images are copied in squares of vectors."""
     _, half, quarter = sides(vector)
+    walk = _walk(rows, lanes)
 
     def run(source, result, plan, weights, starts, finite, options):
         plan, weights = Plan(*plan), Weights(*weights)
         strides, together, mode, group = options
-        stride, walk = plan.stride, plan.walk
-        numbers = weights.numbers
-        solving, twofold = weights.triangles > 0, weights.triangles > 1
+        stride = plan.stride
         slots = -(-weights.order.shape[1] // rows) * rows
-        terms = plan.terms[-1] + slots
-        triangle = terms * slots  # where it begins
         memory = _zeros(group * plan.length, source)
         # y in the place of x: substitution reads a pixel before it writes it, and needs no scratch
         scratch, places, length = memory, plan.homes, plan.length
-        if not solving:
+        if weights.triangles == 0:
             scratch, places, length = (
                 _zeros(group * plan.scratch, source),
                 plan.places,
@@ -392,33 +428,10 @@ def _kernel(rows, lanes, vector):
                 copy = n, present * together, weights.order[0], stride, strides, mode, spread
                 _copy_in(source, scratch, places, strip, copy, vector, half, quarter)
                 for k in range(present):
-                    for step in range(strip[2], strip[3]):
-                        place = walk[step, 0] + k * plan.length
-                        outer = walk[step, 1] + k * plan.scratch
-                        if not solving:
-                            for start in range(0, slots * stride, rows * stride):
-                                x = blocks.load(scratch, outer + start, stride, rows, lanes)
-                                blocks.store(memory, place + start, stride, x)
-                        for start in range(0, slots, rows):
-                            y = blocks.zeros(memory, rows, lanes)
-                            own = slots
-                            if solving:
-                                y = blocks.load(memory, place + start * stride, stride, rows, lanes)
-                                own = start
-                            y = _sum_taps(
-                                y, memory, place, plan, step, own, numbers, start * terms, rows
-                            )
-                            if solving:
-                                y = blocks.substitute(y, numbers, triangle + start * rows)
-                                blocks.store(memory, place + start * stride, stride, y)
-                            else:
-                                blocks.store(scratch, outer + start * stride, stride, y)
-                            seen = blocks.watch(seen, y)
-                        if twofold:
-                            second = triangle + slots * rows
-                            seen = _substitute_back(
-                                seen, memory, place, stride, numbers, second, slots, rows, lanes
-                            )
+                    home, place = k * plan.length, k * plan.scratch
+                    seen = walk(
+                        seen, memory, home, scratch, place, plan, strip[2], strip[3], weights, slots
+                    )
                 copy = n, present * together, weights.order[1], stride, strides, mode, spread
                 _copy_out(scratch, result, places, strip, copy, vector, half, quarter)
         blocks.add_lane_sums(finite, 0, seen)
