@@ -68,7 +68,7 @@ def check_exact_or_float(array, name):
 
 def check_same_dtype(first, first_name, second, second_name):
     """Refuse float32 beside float64: which of the two is meant cannot be guessed."""
-    if first.dtype != second.dtype.newbyteorder(first.dtype.byteorder):
+    if first.dtype.char != second.dtype.char:  # which says nothing of the byte order
         raise DtypeError(
             f"{first_name} and {second_name} must have the same dtype; "
             f"got {first.dtype} and {second.dtype}"

@@ -331,7 +331,7 @@ def _copy_out_by(memory, result, places, strip, copy, side):
 @inlined
 def _sum_taps(total, memory, place, plan, step, own, weights, w, rows):
     """Add what a pixel reads: runs of vectors inside the image, the last prolonged by `own`."""
-    phase, column, begin = plan.walk[step, 3], plan.walk[step, 4], plan.walk[step, 5]
+    phase, column, begin = plan.walk[step, 2], plan.walk[step, 3], plan.walk[step, 4]
     runs = plan.offsets.shape[1]
     for k in range(begin, runs):
         at, weight = place + plan.offsets[phase, k], w + plan.terms[k] * rows
@@ -365,13 +365,13 @@ def _walk(rows, lanes):
     """The loop over some pixels of a tile, with blocks of so many channels and lanes."""
 
     @inlined
-    def walk(seen, memory, home, scratch, place, plan, first, last, weights, slots):
+    def walk(seen, memory, scratch, at, plan, stretch, weights, slots):
         solving, twofold = weights.triangles > 0, weights.triangles > 1
         stride, numbers = plan.stride, weights.numbers
         terms = plan.terms[-1] + slots
         triangle = terms * slots  # where it begins
-        for step in range(first, last):
-            pixel, outer = home + plan.walk[step, 0], place + plan.walk[step, 1]
+        for step in range(stretch[0], stretch[1]):
+            pixel, outer = at[0] + plan.walk[step, 0], at[1] + plan.walk[step, 1]
             if not solving:
                 for start in range(0, slots * stride, rows * stride):
                     x = blocks.load(scratch, outer + start, stride, rows, lanes)
@@ -403,7 +403,8 @@ def _walk(rows, lanes):
 def _kernel(rows, lanes, vector):
     """The compiled loops for one size of block; images are copied in squares of vectors."""
     _, half, quarter = sides(vector)
-    walk = _walk(rows, lanes)
+    narrow = lanes // 2
+    walk, walk_narrow = _walk(rows, lanes), _walk(rows, narrow)
 
     def run(source, result, plan, weights, starts, finite, options):
         plan, weights = Plan(*plan), Weights(*weights)
@@ -420,7 +421,7 @@ def _kernel(rows, lanes, vector):
                 plan.scratch,
             )
         spread = lanes, length - lanes
-        seen = blocks.zeros(memory, 1, lanes)
+        seen, seen_narrow = blocks.zeros(memory, 1, lanes), blocks.zeros(memory, 1, narrow)
         for tile in range(0, len(starts), group):
             n, present = starts[tile], min(group, len(starts) - tile)
             for part in range(len(plan.strips)):
@@ -428,13 +429,19 @@ def _kernel(rows, lanes, vector):
                 copy = n, present * together, weights.order[0], stride, strides, mode, spread
                 _copy_in(source, scratch, places, strip, copy, vector, half, quarter)
                 for k in range(present):
-                    home, place = k * plan.length, k * plan.scratch
-                    seen = walk(
-                        seen, memory, home, scratch, place, plan, strip[2], strip[3], weights, slots
-                    )
+                    for s in range(strip[2], strip[3]):
+                        stretch = plan.stretches[s]
+                        at = k * plan.length + stretch[3], k * plan.scratch + stretch[3]
+                        if stretch[2]:
+                            seen_narrow = walk_narrow(
+                                seen_narrow, memory, scratch, at, plan, stretch, weights, slots
+                            )
+                        else:
+                            seen = walk(seen, memory, scratch, at, plan, stretch, weights, slots)
                 copy = n, present * together, weights.order[1], stride, strides, mode, spread
                 _copy_out(scratch, result, places, strip, copy, vector, half, quarter)
         blocks.add_lane_sums(finite, 0, seen)
+        blocks.add_lane_sums(finite, 0, seen_narrow)
 
     return compiled(run)
 

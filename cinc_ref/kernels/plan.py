@@ -34,11 +34,13 @@ class Plan(NamedTuple):
         Where pixel i * W + j of the first image lies in working and in scratch memory.
     strips : ndarray, shape (S, 4)
         Parts that are copied in, walked and copied out one after the other: the first and the last
-        pixel in `places`, the first and the last step of `walk`.
-    walk : ndarray, shape (steps, 6)
-        Of each step: where its pixel lies in working memory, where in scratch memory, its number
-        i * W + j, the rows of `offsets` and `inside` that hold for it, and the first run that is
-        not above the image.
+        pixel in `places`, the first and the last of `stretches`.
+    stretches : ndarray, shape (stretches, 4)
+        Parts of the walk: the first and the last step, whether half the lanes are enough, and the
+        first of these.
+    walk : ndarray, shape (steps, 5)
+        Of each step: where its pixel lies in working memory, where in scratch memory, the rows of
+        `offsets` and `inside` that hold for it, and the first run that is not above the image.
     offsets : ndarray, shape (phases, runs)
         Where a run of consecutive vectors begins, relative to the pixel.
     terms : ndarray, shape (runs + 1,)
@@ -54,6 +56,7 @@ class Plan(NamedTuple):
     homes: np.ndarray
     places: np.ndarray
     strips: np.ndarray
+    stretches: np.ndarray
     walk: np.ndarray
     offsets: np.ndarray
     terms: np.ndarray
@@ -98,14 +101,15 @@ def ring_plan(size, taps, flips, slots, lanes, group):
     numbers = _flipped(np.arange(height * width), size, flips)  # by step; also steps by number
     strips = np.array(
         [
-            (*_pixel_range(start, stop, size, flips[0]), start * width, stop * width)
-            for start, stop in pairwise(cuts)
+            (*_pixel_range(start, stop, size, flips[0]), strip, strip + 1)
+            for strip, (start, stop) in enumerate(pairwise(cuts))
         ]
     )
+    stretches = [(start * width, stop * width, 0, 0) for start, stop in pairwise(cuts)]
     firsts = np.repeat(strips[:, 0], strips[:, 1] - strips[:, 0])  # of the strip of each step
     scratch = (numbers - firsts) * pixel
     begins = np.sum(ups > i[:, np.newaxis], axis=1)
-    walk = np.stack([walked, scratch, numbers, i % ring, j, begins], axis=1)
+    walk = np.stack([walked, scratch, i % ring, j, begins], axis=1)
     wave = j + i * (1 + max(0, *(-tap[1] for tap in taps), 0))
     strip_of = np.repeat(np.arange(len(strips)), strips[:, 1] - strips[:, 0])
     walk = walk[np.lexsort((i, wave, strip_of))]
@@ -116,6 +120,7 @@ def ring_plan(size, taps, flips, slots, lanes, group):
         walked[numbers],
         scratch[numbers],
         strips.astype(np.intp),
+        np.array(stretches, np.intp),
         walk.astype(np.intp),
         offsets.astype(np.intp),
         np.cumsum([0, *lengths]) * slots,
@@ -141,7 +146,12 @@ def wave_plan(size, taps, flips, slots, lanes, images):
     t, vector = wave_steps(size, lanes, images)
     steps = (back + t) * slots * stride + margin + vector * lanes
     offsets = [-(tap[0] + tap[1]) * slots * stride - tap[0] * images for tap in taps]
+    stretches = _stretches(size, lanes, images, t, vector)
+    walk = np.stack([steps, steps, 0 * t, np.minimum(t, back), 0 * t], axis=1)
     length = (back + height + width - 1) * slots * stride
+    reaches = np.array([*(tap[0] + tap[1] for tap in taps), back + 1])  # no run of the pixel's own
+    first_diagonals = np.arange(back + 1)[:, np.newaxis]
+    lasts = np.where(reaches <= first_diagonals, slots, 0)  # before diagonal 0 all is 0
     places = _flipped(walked, size, flips)
     return Plan(
         length,
@@ -149,11 +159,12 @@ def wave_plan(size, taps, flips, slots, lanes, images):
         stride,
         places,
         places,
-        np.array([(0, height * width, 0, len(steps))], np.intp),
-        np.stack([steps, steps, *(4 * [0 * steps])], axis=1).astype(np.intp),
+        np.array([(0, height * width, 0, len(stretches))], np.intp),
+        stretches,
+        walk.astype(np.intp),
         np.array([[*offsets, 0]], np.intp),
         np.minimum(np.arange(len(taps) + 2), len(taps)) * slots,
-        np.array([[*((0, slots) for _ in taps), (0, 0)]], np.intp),
+        np.stack([0 * lasts, lasts], axis=-1),
     )
 
 
@@ -168,6 +179,19 @@ def wave_steps(size, lanes, images):
     return t[meets], vector[meets]
 
 
+def _stretches(size, lanes, images, t, vector):
+    """The `stretches` of a wave: where a diagonal begins and ends, half a vector may be enough."""
+    height, width = size
+    half = lanes // 2
+    first = np.maximum(t - width + 1, 0) * images - vector * lanes
+    last = (np.minimum(t, height - 1) + 1) * images - vector * lanes
+    kinds = np.where(last <= half, 1, np.where(first >= half, 2, 0))  # lower half, upper half, both
+    starts = np.flatnonzero(np.diff(kinds, prepend=-1))
+    stops = np.append(starts[1:], len(kinds))
+    narrow, shift = kinds[starts] > 0, half * (kinds[starts] == 2)
+    return np.stack([starts, stops, narrow, shift], axis=1).astype(np.intp)
+
+
 def meetings(plan, slots):
     """Where taps meet pixels, for weight gradients: (begins, places).
 
@@ -177,14 +201,15 @@ def meetings(plan, slots):
     """
     begins, lists = [], []
     length = 0
-    for first, stop in plan.strips[:, 2:]:
-        place, pixel, _, phase, column, begin = plan.walk[first:stop].T
+    for begin, end in plan.strips[:, 2:]:
+        steps = slice(plan.stretches[begin, 0], plan.stretches[end - 1, 1])
+        place, pixel, phase, column, above = plan.walk[steps].T
         for run, term in enumerate(plan.terms[:-1]):
             own = slots if run == len(plan.terms) - 2 else 0
             low, high = plan.inside[column, run].T
             for t in range(0, plan.terms[run + 1] - term + own, slots):
                 read = place + plan.offsets[phase, run] + t * plan.stride
-                inside = (run >= begin) & (low <= t) & (t < high + own)
+                inside = (run >= above) & (low <= t) & (t < high + own)
                 begins.append(length)
                 lists += [np.stack([read, pixel], axis=1)[inside].ravel(), [-1]]
                 length += 2 * np.count_nonzero(inside) + 1

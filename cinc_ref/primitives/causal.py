@@ -86,7 +86,7 @@ def with_finite(operation, images, kernel, geometry):
     if isbox(images) or isbox(kernel):
         result = operation(images, kernel, geometry)
         return result, _checks.all_finite(_checks.plain(result))
-    finite = np.zeros(1, images.dtype.newbyteorder("="))
+    finite = np.zeros(1, images.dtype.char)
     result = _apply(KERNELS[operation], images, kernel, geometry, finite)
     return result, finite[0] == 0
 
