@@ -98,6 +98,30 @@ def test_weight_gradient_of_several_strips_and_tiles(images):
         np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-13 * x.size)
 
 
+@pytest.fixture
+def every_image_is_far(monkeypatch):
+    """As if no images fitted the last cache, so that they are copied in the order of memory."""
+    monkeypatch.setattr(batched, "FAR_BYTES", 0)
+    found = (batched._arrangement, batched._gradient_arrangement)
+    for arrangement in found:
+        arrangement.cache_clear()
+    yield
+    for arrangement in found:
+        arrangement.cache_clear()
+
+
+@pytest.mark.parametrize("channels", [3, 12])
+def test_images_copied_in_the_order_of_memory(channels, every_image_is_far):
+    for seed, images in ((0, 33), (1, 100)):
+        x, kernel, dilation, anchor = _case(seed, channels, images, np.float32, sides=(4, 12))
+        _equals_textbook(x, kernel, dilation, anchor)
+        g = np.random.default_rng(seed).normal(size=x.shape).astype(x.dtype)
+        by_order = [_laid_out(images, "batch last") for images in (x, g)]
+        ours = batched.conv_weight_grad(*by_order, kernel.shape, dilation, anchor)
+        expected = textbook.conv_weight_grad(x, g, kernel.shape, dilation, anchor)
+        np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-6 * x.size)
+
+
 @given(st.integers(0, 2**32), st.tuples(st.booleans(), st.booleans()), st.sampled_from([1, 9]))
 def test_flips_are_those_of_the_images(seed, flips, images):
     """Walking backwards is the same as reversing the images before and after, to the last bit."""

@@ -18,6 +18,7 @@ batch, however many lanes there are. Taps outside the image are skipped, or mult
 An edit of `blocks` must be followed by one here, or the disk cache goes on serving the old code.
 """
 
+import math
 from functools import cache, lru_cache
 from typing import NamedTuple
 
@@ -41,12 +42,19 @@ STRIP_BYTES = 2**17
 """Of each of the two strips that a weight gradient reads again and again, from the second cache."""
 ENOUGH_PIXELS = 64
 """Over which a weight gradient is summed before the lanes are added up."""
-ONE_BY_ONE, BATCH_LAST, BATCH_FIRST = range(3)
-"""How images are copied in and out: any way; as vectors; as squares, transposed in registers."""
+ONE_BY_ONE, BATCH_FIRST, BATCH_LAST, IN_ORDER = range(4)
+"""How images are copied in and out: any way; as squares, transposed in registers; as vectors, of
+some pixels at a time; as vectors, in the order of memory."""
 PIXELS = 4
 """How many pixels of batch-last images are copied in one piece."""
-GROUP_BYTES = 2**19 + 2**17
+NEAR_BYTES = 2**19 + 2**17
 """Of the memory of tiles that are copied together: more would not stay in the second cache."""
+FAR_BYTES = 2**23
+"""Of images from which on they are read and written in the order of memory, all tiles together."""
+LAST_CACHE_BYTES = 2**24
+"""Of the memory of tiles, if it is to stay in the last cache."""
+ALIGNED_BYTES = 2**16
+"""From which on a result had better start on a cache line; it takes time to see to it."""
 
 
 def conv(x, kernel, dilation, anchor, flips=(False, False), finite=None):
@@ -99,7 +107,7 @@ def _run(images, kernel, dilation, anchor, flips, finite, solving):
     )
     weights = pack(kernel, found.taps, found.rows, solving)
     finite = np.zeros(1, images.dtype) if finite is None else finite
-    result = _aligned(source) if found.whole_vectors else np.empty_like(source)
+    result = _aligned(source) if found.align else np.empty_like(source)
     for run, plan, starts, options in found.parts:
         run(source, result, plan, weights, starts, finite, options)
     if images.flags.c_contiguous:
@@ -117,15 +125,15 @@ class Arrangement(NamedTuple):
         As `pack` wants them.
     rows : int
         Of a block.
-    whole_vectors : bool
-        Whether vectors of images are stored, which is faster on cache lines.
+    align : bool
+        Whether the result should start on a cache line.
     parts : list of tuples
         Of the batch: the compiled loops, their plan, the first images of tiles, and options.
     """
 
     taps: np.ndarray
     rows: int
-    whole_vectors: bool
+    align: bool
     parts: list
 
 
@@ -147,11 +155,10 @@ def _arrangement(kernel_shape, shape, strides, itemsize, dilation, anchor, flips
             plan = wave_plan(size, taps, flips, slots, lanes, together)
         else:
             plan = ring_plan(size, taps, flips, slots, lanes, vector)
-        mode = _mode(together, strides, height * width, vector)
-        group = min(_tiles_together(plan, strides, itemsize), len(starts))
-        options = strides, together, mode, group
+        options = strides, together, *_copying(plan, len(starts), together, shape, strides, vector)
         found.append((_kernel(rows, lanes, vector), tuple(plan), starts, options))
-    return Arrangement(np.array(places), rows, count >= vector, found)
+    align = count >= vector and itemsize * math.prod(shape) >= ALIGNED_BYTES
+    return Arrangement(np.array(places), rows, align, found)
 
 
 class GradientArrangement(NamedTuple):
@@ -188,7 +195,7 @@ def _gradient_arrangement(kernel_shape, shape, strides, itemsize, dilation, anch
     lanes = VECTOR_BYTES // itemsize
     pixels = max(lanes, STRIP_BYTES // (slots * VECTOR_BYTES))
     ring = ring_plan(size, taps, flips, slots, lanes, pixels)
-    tiles = max(-(-ENOUGH_PIXELS // (height * width)), _tiles_together(ring, strides, itemsize))
+    tiles = -(-ENOUGH_PIXELS // (height * width))
     whole, rest = np.arange(0, count - count % lanes, lanes), count % lanes
     parts = [(ring, whole, lanes)] if len(whole) else []
     if rest:
@@ -199,26 +206,27 @@ def _gradient_arrangement(kernel_shape, shape, strides, itemsize, dilation, anch
     run = _weight_grad_kernel(*block, lanes)
     found = []
     for plan, starts, together in parts:
-        mode = _mode(together, strides, height * width, lanes)
-        options = strides, together, mode, channels, min(tiles, len(starts))
+        mode, group = _copying(plan, len(starts), together, shape, strides, lanes)
+        options = strides, together, mode, min(max(tiles, group), len(starts)), channels
         found.append((run, tuple(plan), meetings(plan, slots), starts, options))
     sums = (len(places), *counts, block[0] * block[1])
     return GradientArrangement(np.array(places), block, sums, found)
 
 
-def _tiles_together(plan, strides, itemsize):
-    """How many tiles one pass copies: several where they are neighbours in memory, batch-last."""
-    most = GROUP_BYTES // (itemsize * (plan.length + plan.scratch))
-    return min(max(most, 1), 4) if strides[0] == 1 else 1
-
-
-def _mode(together, strides, pixels, vector):
-    """How so many images are copied in and out."""
+def _copying(plan, tiles, together, shape, strides, vector):
+    """How images are copied in and out, and how many tiles at a time."""
+    itemsize, pixels = VECTOR_BYTES // vector, shape[2] * shape[3]
     side = max((side for side in sides(vector) if side <= together), default=0)
     batch_last = strides[0] == 1
     if side == 0 or pixels < (PIXELS if batch_last else side):
-        return ONE_BY_ONE
-    return BATCH_LAST if batch_last else BATCH_FIRST
+        return ONE_BY_ONE, 1
+    if not batch_last:
+        return BATCH_FIRST, 1
+    memory = itemsize * (plan.length + plan.scratch)
+    far = itemsize * math.prod(shape) > FAR_BYTES
+    if far and together % vector == 0 and tiles * memory <= LAST_CACHE_BYTES:
+        return IN_ORDER, tiles
+    return BATCH_LAST, min(max(NEAR_BYTES // memory, 1), 4, tiles)
 
 
 def _flat(images):
@@ -248,13 +256,28 @@ def _zeros(length, like):
 @inlined
 def _copy_in(source, memory, places, strip, copy, vector, half, quarter):
     """A strip of the images from n on to its places in memory; slot s receives channels[s]."""
-    together = copy[1]
-    if together >= vector:
+    together, mode = copy[1], copy[5]
+    if mode == IN_ORDER:
+        _copy_in_order(source, memory, places, strip, copy, vector)
+    elif together >= vector:
         _copy_in_by(source, memory, places, strip, copy, vector)
     elif together >= half:
         _copy_in_by(source, memory, places, strip, copy, half)
     else:
         _copy_in_by(source, memory, places, strip, copy, quarter)
+
+
+@inlined
+def _copy_in_order(source, memory, places, strip, copy, vector):
+    """As `_copy_in`, in the order of memory, as the processor reads ahead."""
+    n, together, channels, stride, (_, channel, pixel), _, (lanes, gap) = copy
+    for s in range(len(channels)):
+        base = n + channels[s] * channel
+        for p in range(strip[0], strip[1]):
+            place = s * stride + places[p]
+            for k in range(0, together, vector):
+                x = blocks.load(source, base + p * pixel + k, 0, 1, vector)
+                blocks.store(memory, place + k + k // lanes * gap, 0, x)
 
 
 @inlined
@@ -289,13 +312,28 @@ def _copy_in_by(source, memory, places, strip, copy, side):
 @inlined
 def _copy_out(memory, result, places, strip, copy, vector, half, quarter):
     """The inverse of `_copy_in`; channels[s] receives slot s."""
-    together = copy[1]
-    if together >= vector:
+    together, mode = copy[1], copy[5]
+    if mode == IN_ORDER:
+        _copy_out_in_order(memory, result, places, strip, copy, vector)
+    elif together >= vector:
         _copy_out_by(memory, result, places, strip, copy, vector)
     elif together >= half:
         _copy_out_by(memory, result, places, strip, copy, half)
     else:
         _copy_out_by(memory, result, places, strip, copy, quarter)
+
+
+@inlined
+def _copy_out_in_order(memory, result, places, strip, copy, vector):
+    """The inverse of `_copy_in_order`."""
+    n, together, channels, stride, (_, channel, pixel), _, (lanes, gap) = copy
+    for s in range(len(channels)):
+        base = n + channels[s] * channel
+        for p in range(strip[0], strip[1]):
+            place = s * stride + places[p]
+            for k in range(0, together, vector):
+                x = blocks.load(memory, place + k + k // lanes * gap, 0, 1, vector)
+                blocks.store(result, base + p * pixel + k, 0, x)
 
 
 @inlined
@@ -454,7 +492,7 @@ def _weight_grad_kernel(left, right, lanes):
     def run(source, gradients, plan, pairs, starts, sums, options):
         plan = Plan(*plan)
         stride, (begins, places) = plan.stride, pairs
-        strides, together, mode, channels, tiles = options
+        strides, together, mode, tiles, channels = options
         memory = _zeros(tiles * plan.length, source)
         scratch = _zeros(tiles * plan.scratch, source)
         ascending = np.arange(channels)

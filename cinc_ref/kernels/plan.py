@@ -113,9 +113,9 @@ def ring_plan(size, taps, flips, slots, lanes, group):
     wave = j + i * (1 + max(0, *(-tap[1] for tap in taps), 0))
     strip_of = np.repeat(np.arange(len(strips)), strips[:, 1] - strips[:, 0])
     walk = walk[np.lexsort((i, wave, strip_of))]
-    return Plan(
-        ring * line,
-        int(np.max(strips[:, 1] - strips[:, 0])) * pixel,
+    return Plan(  # a vector more, so that neighbouring tiles do not share the sets of a cache
+        ring * line + lanes,
+        int(np.max(strips[:, 1] - strips[:, 0])) * pixel + lanes,
         lanes,
         walked[numbers],
         scratch[numbers],

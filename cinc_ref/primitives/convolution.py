@@ -133,16 +133,14 @@ def conv_inverse(y, kernel, *, corner="top-left", dilation=1, anchor=None, check
     """
     y, kernel, geometry = _checked(y, "y", kernel, corner, dilation, anchor)
     _check_solvable(y, kernel, geometry)
-    y_value, kernel_value = _checks.plain(y), _checks.plain(kernel)
-    if check:
-        _checks.check_finite(y_value, "y")
-        x = causal_solve(y, kernel, geometry)
-        warn_unless_trusted(_checks.plain(x), y_value, kernel_value, geometry)
-        return x
     x, finite = with_finite(causal_solve, y, kernel, geometry)
-    if not finite:
+    if check or not finite:
+        x_value, y_value, kernel_value = (_checks.plain(array) for array in (x, y, kernel))
         _checks.check_finite(y_value, "y")
-        warn_unless_finite((_checks.plain(x),), y_value, kernel_value, geometry)
+        if check:
+            warn_unless_trusted(x_value, y_value, kernel_value, geometry)
+        else:
+            warn_unless_finite((x_value,), y_value, kernel_value, geometry)
     return x
 
 
