@@ -398,43 +398,38 @@ def _substitute_back(seen, memory, place, stride, numbers, triangle, slots, rows
     return seen
 
 
-@cache
-def _walk(rows, lanes):
-    """The loop over some pixels of a tile, with blocks of so many channels and lanes."""
-
-    @inlined
-    def walk(seen, memory, scratch, at, plan, stretch, weights, slots):
-        solving, twofold = weights.triangles > 0, weights.triangles > 1
-        stride, numbers = plan.stride, weights.numbers
-        terms = plan.terms[-1] + slots
-        triangle = terms * slots  # where it begins
-        for step in range(stretch[0], stretch[1]):
-            pixel, outer = at[0] + plan.walk[step, 0], at[1] + plan.walk[step, 1]
-            if not solving:
-                for start in range(0, slots * stride, rows * stride):
-                    x = blocks.load(scratch, outer + start, stride, rows, lanes)
-                    blocks.store(memory, pixel + start, stride, x)
-            for start in range(0, slots, rows):
-                y = blocks.zeros(memory, rows, lanes)
-                own = slots
-                if solving:
-                    y = blocks.load(memory, pixel + start * stride, stride, rows, lanes)
-                    own = start
-                y = _sum_taps(y, memory, pixel, plan, step, own, numbers, start * terms, rows)
-                if solving:
-                    y = blocks.substitute(y, numbers, triangle + start * rows)
-                    blocks.store(memory, pixel + start * stride, stride, y)
-                else:
-                    blocks.store(scratch, outer + start * stride, stride, y)
-                seen = blocks.watch(seen, y)
-            if twofold:
-                second = triangle + slots * rows
-                seen = _substitute_back(
-                    seen, memory, pixel, stride, numbers, second, slots, rows, lanes
-                )
-        return seen
-
-    return walk
+@inlined
+def _walk(seen, memory, scratch, at, plan, stretch, weights, slots, rows, lanes):
+    """Go through a stretch of the pixels of a tile, with blocks of so many channels and lanes."""
+    solving, twofold = weights.triangles > 0, weights.triangles > 1
+    stride, numbers = plan.stride, weights.numbers
+    terms = plan.terms[-1] + slots
+    triangle = terms * slots  # where it begins
+    for step in range(stretch[0], stretch[1]):
+        pixel, outer = at[0] + plan.walk[step, 0], at[1] + plan.walk[step, 1]
+        if not solving:
+            for start in range(0, slots * stride, rows * stride):
+                x = blocks.load(scratch, outer + start, stride, rows, lanes)
+                blocks.store(memory, pixel + start, stride, x)
+        for start in range(0, slots, rows):
+            y = blocks.zeros(memory, rows, lanes)
+            own = slots
+            if solving:
+                y = blocks.load(memory, pixel + start * stride, stride, rows, lanes)
+                own = start
+            y = _sum_taps(y, memory, pixel, plan, step, own, numbers, start * terms, rows)
+            if solving:
+                y = blocks.substitute(y, numbers, triangle + start * rows)
+                blocks.store(memory, pixel + start * stride, stride, y)
+            else:
+                blocks.store(scratch, outer + start * stride, stride, y)
+            seen = blocks.watch(seen, y)
+        if twofold:
+            second = triangle + slots * rows
+            seen = _substitute_back(
+                seen, memory, pixel, stride, numbers, second, slots, rows, lanes
+            )
+    return seen
 
 
 @cache
@@ -442,7 +437,6 @@ def _kernel(rows, lanes, vector):
     """The compiled loops for one size of block; images are copied in squares of vectors."""
     _, half, quarter = sides(vector)
     narrow = lanes // 2
-    walk, walk_narrow = _walk(rows, lanes), _walk(rows, narrow)
 
     def run(source, result, plan, weights, starts, finite, options):
         plan, weights = Plan(*plan), Weights(*weights)
@@ -471,11 +465,15 @@ def _kernel(rows, lanes, vector):
                         stretch = plan.stretches[s]
                         at = k * plan.length + stretch[3], k * plan.scratch + stretch[3]
                         if stretch[2]:
-                            seen_narrow = walk_narrow(
-                                seen_narrow, memory, scratch, at, plan, stretch, weights, slots
-                            )
+                            seen_narrow = _walk(
+                                seen_narrow, memory, scratch, at, plan, stretch, weights, slots,
+                                rows, narrow,
+                            )  # fmt: skip
                         else:
-                            seen = walk(seen, memory, scratch, at, plan, stretch, weights, slots)
+                            seen = _walk(
+                                seen, memory, scratch, at, plan, stretch, weights, slots,
+                                rows, lanes,
+                            )  # fmt: skip
                 copy = n, present * together, weights.order[1], stride, strides, mode, spread
                 _copy_out(scratch, result, places, strip, copy, vector, half, quarter)
         blocks.add_lane_sums(finite, 0, seen)
