@@ -133,14 +133,17 @@ def conv_inverse(y, kernel, *, corner="top-left", dilation=1, anchor=None, check
     """
     y, kernel, geometry = _checked(y, "y", kernel, corner, dilation, anchor)
     _check_solvable(y, kernel, geometry)
+    if check:
+        y_value = _checks.plain(y)
+        _checks.check_finite(y_value, "y")
+        x = causal_solve(y, kernel, geometry)
+        warn_unless_trusted(_checks.plain(x), y_value, _checks.plain(kernel), geometry)
+        return x
     x, finite = with_finite(causal_solve, y, kernel, geometry)
-    if check or not finite:
+    if not finite:
         x_value, y_value, kernel_value = (_checks.plain(array) for array in (x, y, kernel))
         _checks.check_finite(y_value, "y")
-        if check:
-            warn_unless_trusted(x_value, y_value, kernel_value, geometry)
-        else:
-            warn_unless_finite((x_value,), y_value, kernel_value, geometry)
+        warn_unless_finite((x_value,), y_value, kernel_value, geometry)
     return x
 
 
