@@ -106,9 +106,9 @@ def test_kernels_close_over_integers_alone():
 
 
 @pytest.fixture
-def every_image_is_far(monkeypatch):
-    """As if no images fitted the last cache, so that they are copied in the order of memory."""
-    monkeypatch.setattr(batched, "FAR_BYTES", 0)
+def few_tiles_together(monkeypatch):
+    """As if the memory of all tiles did not fit the last cache, and that of three the second."""
+    monkeypatch.setattr(batched, "LAST_CACHE_BYTES", 0)
     found = (batched._arrangement, batched._gradient_arrangement)
     for arrangement in found:
         arrangement.cache_clear()
@@ -118,7 +118,7 @@ def every_image_is_far(monkeypatch):
 
 
 @pytest.mark.parametrize("channels", [3, 12])
-def test_images_copied_in_the_order_of_memory(channels, every_image_is_far):
+def test_tiles_that_do_not_fit_the_cache_together(channels, few_tiles_together):
     for seed, images in ((0, 33), (1, 100)):
         x, kernel, dilation, anchor = _case(seed, channels, images, np.float32, sides=(4, 12))
         _equals_textbook(x, kernel, dilation, anchor)

@@ -47,12 +47,10 @@ ONE_BY_ONE, BATCH_FIRST, BATCH_LAST, IN_ORDER = range(4)
 some pixels at a time; as vectors, in the order of memory."""
 PIXELS = 4
 """How many pixels of batch-last images are copied in one piece."""
-NEAR_BYTES = 2**19 + 2**17
-"""Of the memory of tiles that are copied together: more would not stay in the second cache."""
-FAR_BYTES = 2**23
-"""Of images from which on they are read and written in the order of memory, all tiles together."""
 LAST_CACHE_BYTES = 2**24
-"""Of the memory of tiles, if it is to stay in the last cache."""
+"""Of the memory of all tiles, if it is to stay in the last cache, where each is walked once."""
+SECOND_CACHE_BYTES = 2**19 + 2**17
+"""The same of the second cache, and of tiles that are copied together where all are too many."""
 ALIGNED_BYTES = 2**16
 """From which on a result had better start on a cache line; it takes time to see to it."""
 
@@ -149,13 +147,15 @@ def _arrangement(kernel_shape, shape, strides, itemsize, dilation, anchor, flips
     vector = VECTOR_BYTES // itemsize
     quadrant = all(tap[1] >= 0 for tap in taps)
     uses = (len(taps) + 1) * slots // rows  # of each number that is copied in
+    cache = min(LAST_CACHE_BYTES, itemsize * math.prod(shape))  # no more than the images take
     found = []
     for starts, lanes, together, wave in parts(count, size, rows, uses, vector, quadrant):
         if wave:
             plan = wave_plan(size, taps, flips, slots, lanes, together)
         else:
             plan = ring_plan(size, taps, flips, slots, lanes, vector)
-        options = strides, together, *_copying(plan, len(starts), together, shape, strides, vector)
+        copying = _copying(plan, len(starts), together, shape, strides, vector, cache)
+        options = strides, together, *copying
         found.append((_kernel(rows, lanes, vector), tuple(plan), starts, options))
     align = count >= vector and itemsize * math.prod(shape) >= ALIGNED_BYTES
     return Arrangement(np.array(places), rows, align, found)
@@ -206,15 +206,20 @@ def _gradient_arrangement(kernel_shape, shape, strides, itemsize, dilation, anch
     run = _weight_grad_kernel(*block, lanes)
     found = []
     for plan, starts, together in parts:
-        mode, group = _copying(plan, len(starts), together, shape, strides, lanes)
+        cache = SECOND_CACHE_BYTES  # where each tile is read for every tap and block
+        mode, group = _copying(plan, len(starts), together, shape, strides, lanes, cache)
         options = strides, together, mode, min(max(tiles, group), len(starts)), channels
         found.append((run, tuple(plan), meetings(plan, slots), starts, options))
     sums = (len(places), *counts, block[0] * block[1])
     return GradientArrangement(np.array(places), block, sums, found)
 
 
-def _copying(plan, tiles, together, shape, strides, vector):
-    """How images are copied in and out, and how many tiles at a time."""
+def _copying(plan, tiles, together, shape, strides, vector, cache):
+    """How images are copied in and out, and how many tiles at a time.
+
+    In the order of memory, which the processor reads ahead, if the memory of all tiles fits a cache
+    of so many bytes.
+    """
     itemsize, pixels = VECTOR_BYTES // vector, shape[2] * shape[3]
     side = max((side for side in sides(vector) if side <= together), default=0)
     batch_last = strides[0] == 1
@@ -223,10 +228,9 @@ def _copying(plan, tiles, together, shape, strides, vector):
     if not batch_last:
         return BATCH_FIRST, 1
     memory = itemsize * (plan.length + plan.scratch)
-    far = itemsize * math.prod(shape) > FAR_BYTES
-    if far and together % vector == 0 and tiles * memory <= LAST_CACHE_BYTES:
+    if together % vector == 0 and tiles * memory <= cache:
         return IN_ORDER, tiles
-    return BATCH_LAST, min(max(NEAR_BYTES // memory, 1), 4, tiles)
+    return BATCH_LAST, min(max(SECOND_CACHE_BYTES // memory, 1), 4, tiles)
 
 
 def _flat(images):
