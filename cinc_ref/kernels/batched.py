@@ -197,15 +197,15 @@ def _gradient_arrangement(kernel_shape, shape, strides, itemsize, dilation, anch
     ring = ring_plan(size, taps, flips, slots, lanes, pixels)
     tiles = -(-ENOUGH_PIXELS // (height * width))
     whole, rest = np.arange(0, count - count % lanes, lanes), count % lanes
-    parts = [(ring, whole, lanes)] if len(whole) else []
+    pieces = [(ring, whole, lanes)] if len(whole) else []
     if rest:
         quadrant = all(tap[1] >= 0 for tap in taps)
         on_wave = quadrant and len(wave_steps(size, lanes, rest)[0]) < height * width
         plan = wave_plan(size, taps, flips, slots, lanes, rest) if on_wave else ring
-        parts.append((plan, np.array([count - rest]), rest))
+        pieces.append((plan, np.array([count - rest]), rest))
     run = _weight_grad_kernel(*block, lanes)
     found = []
-    for plan, starts, together in parts:
+    for plan, starts, together in pieces:
         cache = SECOND_CACHE_BYTES  # where each tile is read for every tap and block
         mode, group = _copying(plan, len(starts), together, shape, strides, lanes, cache)
         options = strides, together, mode, min(max(tiles, group), len(starts)), channels
