@@ -107,7 +107,7 @@ def test_kernels_close_over_integers_alone():
 
 @pytest.fixture
 def few_tiles_together(monkeypatch):
-    """As if the memory of all tiles did not fit the last cache, and that of three the second."""
+    """As if the memory of all tiles never fitted the last cache."""
     monkeypatch.setattr(batched, "LAST_CACHE_BYTES", 0)
     found = (batched._arrangement, batched._gradient_arrangement)
     for arrangement in found:
