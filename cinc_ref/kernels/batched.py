@@ -50,7 +50,7 @@ PIXELS = 4
 LAST_CACHE_BYTES = 2**24
 """Of the memory of all tiles, if it is to stay in the last cache, where each is walked once."""
 SECOND_CACHE_BYTES = 2**19 + 2**17
-"""The same of the second cache, and of tiles that are copied together where all are too many."""
+"""The same of the second cache."""
 ALIGNED_BYTES = 2**16
 """From which on a result had better start on a cache line; it takes time to see to it."""
 
@@ -230,7 +230,7 @@ def _copying(plan, tiles, together, shape, strides, vector, cache):
     memory = itemsize * (plan.length + plan.scratch)
     if together % vector == 0 and tiles * memory <= cache:
         return IN_ORDER, tiles
-    return BATCH_LAST, min(max(SECOND_CACHE_BYTES // memory, 1), 4, tiles)
+    return BATCH_LAST, min(max(cache // 2 // memory, 1), tiles)  # half: the images go through it too
 
 
 def _flat(images):
