@@ -28,7 +28,7 @@ import numpy as np
 from cinc_ref.kernels.compiling import compiled, inlined
 from cinc_ref.kernels.plan import Plan, meetings, reaching_taps, ring_plan, wave_plan, wave_steps
 from cinc_ref.kernels.tiling import ROWS, VECTOR_BYTES, parts, sides
-from cinc_ref.kernels.weights import Weights, pack, unpack_gradient
+from cinc_ref.kernels.weights import Weights, numbers_length, pack, unpack_gradient
 
 if numba.config.DISABLE_JIT:
     from cinc_ref.kernels import blocks_interpreted as blocks
@@ -55,28 +55,29 @@ ALIGNED_BYTES = 2**16
 """From which on a result had better start on a cache line; it takes time to see to it."""
 
 
-def conv(x, kernel, dilation, anchor, flips=(False, False), finite=None):
+def conv(x, kernel, dilation, anchor, flips=(False, False), doubts=None):
     """y = M x; `flips` say whether rows and columns are walked backwards, from another corner.
 
-    `finite`, an array of one element that holds 0, keeps it if all of y is finite. It may become
-    NaN although it is.
+    `doubts` are two zeros that stay 0 if all is well: the first with the result, which is finite;
+    the second with the kernel, which is finite too and, where it is to be inverted, has a
+    triangular corner block without a zero on the diagonal. They may change although all is well.
     """
-    return _run(x, kernel, dilation, anchor, flips, finite, solving=False)
+    return _run(x, kernel, dilation, anchor, flips, doubts, solving=False)
 
 
-def conv_transpose(g, kernel, dilation, anchor, flips=(False, False), finite=None):
+def conv_transpose(g, kernel, dilation, anchor, flips=(False, False), doubts=None):
     """M^T g: the convolution from the opposite corner with channels exchanged."""
-    return conv(g, *_transposed(kernel, dilation, anchor, flips), finite)
+    return conv(g, *_transposed(kernel, dilation, anchor, flips), doubts)
 
 
-def substitute(y, kernel, dilation, anchor, flips=(False, False), finite=None):
-    """x = M^{-1} y; `finite` as in `conv`."""
-    return _run(y, kernel, dilation, anchor, flips, finite, solving=True)
+def substitute(y, kernel, dilation, anchor, flips=(False, False), doubts=None):
+    """x = M^{-1} y; `doubts` as in `conv`."""
+    return _run(y, kernel, dilation, anchor, flips, doubts, solving=True)
 
 
-def substitute_transpose(g, kernel, dilation, anchor, flips=(False, False), finite=None):
+def substitute_transpose(g, kernel, dilation, anchor, flips=(False, False), doubts=None):
     """M^{-T} g."""
-    return substitute(g, *_transposed(kernel, dilation, anchor, flips), finite)
+    return substitute(g, *_transposed(kernel, dilation, anchor, flips), doubts)
 
 
 def conv_weight_grad(x, g, kernel_shape, dilation, anchor, flips=(False, False)):
@@ -97,18 +98,21 @@ def _transposed(kernel, dilation, anchor, flips):
     return exchanged, dilation, anchor, (not flips[0], not flips[1])
 
 
-def _run(images, kernel, dilation, anchor, flips, finite, solving):
+def _run(images, kernel, dilation, anchor, flips, doubts, solving):
     """Pack the kernel, and run the compiled loops on each part of the batch."""
     source, strides = _flat(images)
     found = _arrangement(
         kernel.shape, images.shape, strides, images.itemsize, dilation, anchor, flips
     )
-    weights = pack(kernel, found.taps, found.rows, solving)
-    finite = np.zeros(1, images.dtype) if finite is None else finite
+    doubts = np.zeros(2, images.dtype) if doubts is None else doubts
+    order = np.empty((2, len(kernel)), np.intp)
+    numbers = np.zeros(found.numbers, images.dtype)
+    triangles = pack(kernel, found.taps, found.rows, solving, order, numbers, doubts)
+    weights = order, numbers, triangles  # no `Weights`: Numba takes a plain tuple in less time
     result = _aligned(source) if found.align else np.empty_like(source)
     for run, plan, starts, options in found.parts:
-        run(source, result, plan, weights, starts, finite, options)
-    if images.flags.c_contiguous:
+        run(source, result, plan, weights, starts, doubts, options)
+    if strides[2] == 1:
         return result.reshape(images.shape)
     count, channels, height, width = images.shape
     return result.reshape(channels, height, width, count).transpose(3, 0, 1, 2)
@@ -123,6 +127,8 @@ class Arrangement(NamedTuple):
         As `pack` wants them.
     rows : int
         Of a block.
+    numbers : int
+        As many as `pack` may need.
     align : bool
         Whether the result should start on a cache line.
     parts : list of tuples
@@ -131,6 +137,7 @@ class Arrangement(NamedTuple):
 
     taps: np.ndarray
     rows: int
+    numbers: int
     align: bool
     parts: list
 
@@ -158,7 +165,8 @@ def _arrangement(kernel_shape, shape, strides, itemsize, dilation, anchor, flips
         options = strides, together, *copying
         found.append((_kernel(rows, lanes, vector), tuple(plan), starts, options))
     align = count >= vector and itemsize * math.prod(shape) >= ALIGNED_BYTES
-    return Arrangement(np.array(places), rows, align, found)
+    numbers = numbers_length(places, channels, rows)
+    return Arrangement(np.array(places), rows, numbers, align, found)
 
 
 class GradientArrangement(NamedTuple):
@@ -442,7 +450,7 @@ def _kernel(rows, lanes, vector):
     _, half, quarter = sides(vector)
     narrow = lanes // 2
 
-    def run(source, result, plan, weights, starts, finite, options):
+    def run(source, result, plan, weights, starts, doubts, options):
         plan, weights = Plan(*plan), Weights(*weights)
         strides, together, mode, group = options
         stride = plan.stride
@@ -480,8 +488,8 @@ def _kernel(rows, lanes, vector):
                             )  # fmt: skip
                 copy = n, present * together, weights.order[1], stride, strides, mode, spread
                 _copy_out(scratch, result, places, strip, copy, vector, half, quarter)
-        blocks.add_lane_sums(finite, 0, seen)
-        blocks.add_lane_sums(finite, 0, seen_narrow)
+        blocks.add_lane_sums(doubts, 0, seen)
+        blocks.add_lane_sums(doubts, 0, seen_narrow)
 
     return compiled(run)
 

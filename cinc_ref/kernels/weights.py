@@ -19,7 +19,7 @@ class Weights(NamedTuple):
     order : ndarray, shape (2, C)
         Slot s takes channel order[0, s] in, and gives channel order[1, s].
     numbers : ndarray
-        Flat, one after the other: the taps [block][tap, slot][row], negated for substitution, the
+        Flat, and longer than need be, one after the other: the taps [block][tap, slot][row], negated for substitution, the
         pixel's own slots last; a triangle [block][row][column] for `blocks.substitute`; of a
         corner block that is not triangular the second one, slots and rows descending, and what
         stands before its blocks, again as taps.
@@ -32,24 +32,34 @@ class Weights(NamedTuple):
     triangles: int
 
 
+def numbers_length(taps, channels, rows):
+    """How long `numbers` may become."""
+    slots = -(-channels // rows) * rows
+    return (len(taps) + 1) * slots**2 + 2 * slots * rows
+
+
 @compiled
-def pack(kernel, taps, rows, solving):
-    """The entries of the `Weights` of a kernel, in a plain tuple: Numba takes it in less time.
+def pack(kernel, taps, rows, solving, order, numbers, doubts):
+    """Fill `order` and `numbers`, which is zero, of the `Weights` of a kernel; give `triangles`.
 
     `taps` number what is read of a flat kernel of one input and one output channel; the last of
-    them is the anchor.
+    them is the anchor. `doubts` as of `batched.conv`. Arrays are passed in, since one that Numba
+    makes and hands out takes more time.
     """
     channels = len(kernel)
     area = kernel.shape[2] * kernel.shape[3]
     slots = -(-channels // rows) * rows
+    flat = kernel.reshape(-1)
+    doubt = False
+    for k in range(len(flat)):
+        doubt |= flat[k] - flat[k] != 0  # NaN where it is not finite
     corner = kernel.reshape(channels, channels, area)[:, :, taps[-1]].copy()
     upper = corner
-    order = np.empty((2, channels), np.intp)
     for s in range(channels):
         order[:, s] = s
     triangles = 0
     if solving:
-        above, below, _ = corner_form(corner)
+        above, below, zero = corner_form(corner)
         triangles = 1
         if above and below:
             triangles = 2
@@ -57,11 +67,13 @@ def pack(kernel, taps, rows, solving):
         elif above:  # an upper triangle is a lower one with the channels in descending order
             order[:] = order[:, ::-1].copy()
             corner = corner[::-1, ::-1].copy()
+        doubt |= triangles > 1 or zero >= 0
+    if doubt:
+        doubts[1] = 1
     first = len(taps) * slots**2
     second = first + slots * rows
     third = second + slots * rows
-    numbers = np.zeros((first, second, third + slots**2)[triangles], kernel.dtype)
-    _put_taps(numbers, kernel.reshape(-1), area, taps, corner, order, slots, rows, solving)
+    _put_taps(numbers, flat, area, taps, corner, order, slots, rows, solving)
     if triangles > 0:
         _put_triangles(numbers[first:], corner, slots, rows)
     if triangles > 1:
@@ -74,7 +86,7 @@ def pack(kernel, taps, rows, solving):
                 for s in range(start, start + rows):
                     numbers[at] = -backward[s, e]
                     at += 1
-    return order, numbers, triangles
+    return triangles
 
 
 @compiled

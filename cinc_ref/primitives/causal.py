@@ -26,11 +26,11 @@ def _plain(images):
     return native(images, images.dtype)
 
 
-def _apply(operation, images, kernel, geometry, *finite):
+def _apply(operation, images, kernel, geometry, doubts=None):
     """A kernel on images; the result lies in memory as the images do, batch last or batch first."""
     flips = _flips(geometry.corner)
     kernel = native(kernel, kernel.dtype)
-    return operation(_plain(images), kernel, geometry.dilation, geometry.anchor, flips, *finite)
+    return operation(_plain(images), kernel, geometry.dilation, geometry.anchor, flips, doubts)
 
 
 @primitive
@@ -78,17 +78,19 @@ KERNELS = {
 }
 
 
-def with_finite(operation, images, kernel, geometry):
-    """One of these four operations, and whether its result is known to be finite.
+def with_doubts(operation, images, kernel, geometry):
+    """One of these four operations, and whether its result, and whether the kernel, must be looked at.
 
-    Of plain arrays the kernel itself says it, without a further pass over the images.
+    They need not if the result is finite, and the kernel finite and, where it is inverted, of a
+    triangular corner block without a zero on its diagonal. Of plain arrays the loops say it, without
+    a further pass over them.
     """
     if isbox(images) or isbox(kernel):
         result = operation(images, kernel, geometry)
-        return result, _checks.all_finite(_checks.plain(result))
-    finite = np.zeros(1, images.dtype.char)
-    result = _apply(KERNELS[operation], images, kernel, geometry, finite)
-    return result, finite[0] == 0
+        return result, not _checks.all_finite(_checks.plain(result)), True
+    doubts = np.zeros(2, images.dtype.char)
+    result = _apply(KERNELS[operation], images, kernel, geometry, doubts)
+    return result, doubts[0] != 0, doubts[1] != 0
 
 
 # y = M x

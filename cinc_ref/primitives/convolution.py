@@ -8,7 +8,7 @@ from cinc_ref.primitives.causal import (
     causal_conv_weight_grad,
     causal_solve,
     causal_solve_transpose,
-    with_finite,
+    with_doubts,
 )
 from cinc_ref.primitives.corner import check_corner_invertible
 from cinc_ref.primitives.trust import warn_unless_finite, warn_unless_trusted
@@ -67,8 +67,10 @@ def conv(x, kernel, *, corner="top-left", dilation=1, anchor=None):
              [ 7., 40.]]]])
     """
     x, kernel, geometry = _checked(x, "x", kernel, corner, dilation, anchor)
-    y, finite = with_finite(causal_conv, x, kernel, geometry)
-    if not finite:  # every pixel of x is a term of y, so that one pass over y is enough
+    y, doubtful, kernel_doubtful = with_doubts(causal_conv, x, kernel, geometry)
+    if kernel_doubtful:
+        _checks.check_finite(_checks.plain(kernel), "kernel")
+    if doubtful:  # every pixel of x is a term of y, so that one pass over y is enough
         _checks.check_finite(_checks.plain(x), "x")
     return y
 
@@ -132,15 +134,17 @@ def conv_inverse(y, kernel, *, corner="top-left", dilation=1, anchor=None, check
              [3., 4.]]]])
     """
     y, kernel, geometry = _checked(y, "y", kernel, corner, dilation, anchor)
-    _check_solvable(y, kernel, geometry)
     if check:
+        _check_solvable(y, kernel, geometry)
         y_value = _checks.plain(y)
         _checks.check_finite(y_value, "y")
         x = causal_solve(y, kernel, geometry)
         warn_unless_trusted(_checks.plain(x), y_value, _checks.plain(kernel), geometry)
         return x
-    x, finite = with_finite(causal_solve, y, kernel, geometry)
-    if not finite:
+    x, doubtful, kernel_doubtful = with_doubts(causal_solve, y, kernel, geometry)
+    if kernel_doubtful:
+        _check_solvable(y, kernel, geometry)
+    if doubtful:
         x_value, y_value, kernel_value = (_checks.plain(array) for array in (x, y, kernel))
         _checks.check_finite(y_value, "y")
         warn_unless_finite((x_value,), y_value, kernel_value, geometry)
@@ -180,9 +184,11 @@ def conv_vjp(x, kernel, g, *, corner="top-left", dilation=1, anchor=None):
     """
     x, kernel, geometry = _checked(x, "x", kernel, corner, dilation, anchor)
     g = _checked_cotangent(g, x)
-    x_bar, finite = with_finite(causal_conv_transpose, g, kernel, geometry)
+    x_bar, doubtful, kernel_doubtful = with_doubts(causal_conv_transpose, g, kernel, geometry)
+    if kernel_doubtful:
+        _checks.check_finite(_checks.plain(kernel), "kernel")
     kernel_bar = causal_conv_weight_grad(x, g, kernel.shape, geometry)
-    if not (finite and _checks.all_finite(_checks.plain(kernel_bar))):
+    if doubtful or not _checks.all_finite(_checks.plain(kernel_bar)):
         _checks.check_finite(_checks.plain(x), "x")
         _checks.check_finite(_checks.plain(g), "g")
     return x_bar, kernel_bar
@@ -226,12 +232,13 @@ def conv_inverse_vjp(y, kernel, g, *, corner="top-left", dilation=1, anchor=None
     """
     y, kernel, geometry = _checked(y, "y", kernel, corner, dilation, anchor)
     g = _checked_cotangent(g, y)
-    _check_solvable(y, kernel, geometry)
-    y_bar, finite = with_finite(causal_solve_transpose, g, kernel, geometry)
-    x, x_finite = with_finite(causal_solve, y, kernel, geometry)
+    y_bar, doubtful, kernel_doubtful = with_doubts(causal_solve_transpose, g, kernel, geometry)
+    if kernel_doubtful:
+        _check_solvable(y, kernel, geometry)
+    x, x_doubtful, _ = with_doubts(causal_solve, y, kernel, geometry)
     kernel_bar = -causal_conv_weight_grad(x, y_bar, kernel.shape, geometry)
     values = [_checks.plain(array) for array in (y_bar, kernel_bar, y, kernel)]
-    if not (finite and x_finite and _checks.all_finite(values[1])):
+    if doubtful or x_doubtful or not _checks.all_finite(values[1]):
         _checks.check_finite(values[2], "y")
         _checks.check_finite(_checks.plain(g), "g")
         warn_unless_finite(tuple(values[:2]), *values[2:], geometry)
@@ -239,7 +246,7 @@ def conv_inverse_vjp(y, kernel, g, *, corner="top-left", dilation=1, anchor=None
 
 
 def _checked(images, name, kernel, corner, dilation, anchor):
-    """Images and kernel as arrays (or boxes) and the geometry, or an error."""
+    """Images and kernel as arrays (or boxes) and the geometry, or an error; numbers come later."""
     images, kernel = _checks.as_array(images), _checks.as_array(kernel)
     images_value, kernel_value = _checks.plain(images), _checks.plain(kernel)
     _checks.check_kernel_shape(kernel_value)
@@ -248,12 +255,12 @@ def _checked(images, name, kernel, corner, dilation, anchor):
     _checks.check_float(images_value, name)
     _checks.check_same_dtype(images_value, name, kernel_value, "kernel")
     geometry = _checks.check_geometry(kernel_value, corner, dilation, anchor)
-    _checks.check_finite(kernel_value, "kernel")
     return images, kernel, geometry
 
 
 def _check_solvable(y, kernel, geometry):
-    """Refuse a singular corner block; images that are not finite are named before it."""
+    """Refuse a kernel that is not finite, and a singular corner block; before it, such images."""
+    _checks.check_finite(_checks.plain(kernel), "kernel")
     try:
         check_corner_invertible(kernel, geometry.anchor)
     except SingularKernelError:
