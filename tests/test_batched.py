@@ -69,6 +69,16 @@ def test_images_of_several_strips_and_waves_of_several_vectors(images):
         _equals_textbook(*_case(seed, 2, images, np.float32, sides=(4, 23)))
 
 
+@pytest.mark.parametrize("images", [9, 20, 50])
+def test_more_images_on_a_wave_than_lanes(images):
+    """As large kernels on small images have them: more diagonals would cost more than vectors."""
+    for dtype, side in product(DTYPES, (2, 4)):
+        x, kernel, *_ = _case(images, 3, images, dtype, sides=(side, side + 1))
+        rng = np.random.default_rng(images)
+        kernel = kernel_for(rng, (3, 3, 5, 5), (4, 4), "lower").astype(dtype)
+        _equals_textbook(x, kernel, 1, (4, 4))
+
+
 @given(
     st.integers(0, 2**32),
     st.sampled_from([1, 2, 3, 5, 7]),

@@ -464,7 +464,8 @@ def _kernel(rows, lanes, vector):
                 plan.places,
                 plan.scratch,
             )
-        spread = lanes, length - lanes
+        # tiles lie side by side, but on a wave, which is one tile, all images do
+        spread = lanes, length - lanes if together <= lanes else 0
         seen, seen_narrow = blocks.zeros(memory, 1, lanes), blocks.zeros(memory, 1, narrow)
         for tile in range(0, len(starts), group):
             n, present = starts[tile], min(group, len(starts) - tile)
