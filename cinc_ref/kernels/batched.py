@@ -238,7 +238,7 @@ def _copying(plan, tiles, together, shape, strides, vector, cache):
     memory = itemsize * (plan.length + plan.scratch)
     if together % vector == 0 and tiles * memory <= cache:
         return IN_ORDER, tiles
-    return BATCH_LAST, min(max(cache // 2 // memory, 1), tiles)  # half: the images go through it too
+    return BATCH_LAST, min(max(cache // 2 // memory, 1), tiles)  # the images go through it too
 
 
 def _flat(images):

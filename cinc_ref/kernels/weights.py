@@ -19,10 +19,10 @@ class Weights(NamedTuple):
     order : ndarray, shape (2, C)
         Slot s takes channel order[0, s] in, and gives channel order[1, s].
     numbers : ndarray
-        Flat, and longer than need be, one after the other: the taps [block][tap, slot][row], negated for substitution, the
-        pixel's own slots last; a triangle [block][row][column] for `blocks.substitute`; of a
-        corner block that is not triangular the second one, slots and rows descending, and what
-        stands before its blocks, again as taps.
+        Flat, one after the other, and longer than need be: the taps [block][tap, slot][row],
+        negated for substitution, the pixel's own slots last; a triangle [block][row][column] for
+        `blocks.substitute`; of a corner block that is not triangular the second one, slots and
+        rows descending, and what stands before its blocks, again as taps.
     triangles : int
         0 for the convolution, otherwise 1 or 2.
     """

@@ -79,11 +79,11 @@ KERNELS = {
 
 
 def with_doubts(operation, images, kernel, geometry):
-    """One of these four operations, and whether its result, and whether the kernel, must be looked at.
+    """One of these four operations, and whether its result and the kernel are yet to be checked.
 
-    They need not if the result is finite, and the kernel finite and, where it is inverted, of a
-    triangular corner block without a zero on its diagonal. Of plain arrays the loops say it, without
-    a further pass over them.
+    They need not be if the result is finite, and the kernel too and, where it is inverted, has a
+    triangular corner block without a zero on its diagonal. Of plain arrays the loops say so,
+    without a further pass over them.
     """
     if isbox(images) or isbox(kernel):
         result = operation(images, kernel, geometry)
