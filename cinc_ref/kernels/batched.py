@@ -38,6 +38,8 @@ else:
 
 OUTER = (4, 6) if VECTOR_BYTES == 64 else (2, 4)
 """Output times input channels whose weight gradients are summed in registers."""
+WALKED_BYTES = 3 * 2**13
+"""Of a strip that is copied in, walked and copied out, all within the first cache."""
 STRIP_BYTES = 2**17
 """Of each of the two strips that a weight gradient reads again and again, from the second cache."""
 ENOUGH_PIXELS = 64
@@ -154,17 +156,19 @@ def _arrangement(kernel_shape, shape, strides, itemsize, dilation, anchor, flips
     vector = VECTOR_BYTES // itemsize
     quadrant = all(tap[1] >= 0 for tap in taps)
     uses = (len(taps) + 1) * slots // rows  # of each number that is copied in
-    cache = min(LAST_CACHE_BYTES, itemsize * math.prod(shape))  # no more than the images take
+    image_bytes = itemsize * math.prod(shape)
+    cache = min(LAST_CACHE_BYTES, 3 * image_bytes // 2)  # little more than the images take
     found = []
     for starts, lanes, together, wave in parts(count, size, rows, uses, vector, quadrant):
         if wave:
             plan = wave_plan(size, taps, flips, slots, lanes, together)
         else:
-            plan = ring_plan(size, taps, flips, slots, lanes, vector)
+            pixels = max(vector, WALKED_BYTES // (slots * lanes * itemsize))
+            plan = ring_plan(size, taps, flips, slots, lanes, pixels)
         copying = _copying(plan, len(starts), together, shape, strides, vector, cache)
         options = strides, together, *copying
         found.append((_kernel(rows, lanes, vector), tuple(plan), starts, options))
-    align = count >= vector and itemsize * math.prod(shape) >= ALIGNED_BYTES
+    align = count >= vector and image_bytes >= ALIGNED_BYTES
     numbers = numbers_length(places, channels, rows)
     return Arrangement(np.array(places), rows, numbers, align, found)
 
@@ -244,9 +248,10 @@ def _copying(plan, tiles, together, shape, strides, vector, cache):
 def _flat(images):
     """The memory of contiguous or batch-last images, and the strides of image, channel, pixel."""
     count, channels, height, width = images.shape
-    if images.flags.c_contiguous:
-        return images.reshape(-1), (channels * height * width, height * width, 1)
-    return images.transpose(1, 2, 3, 0).reshape(-1), (1, height * width * count, count)
+    pixels = height * width
+    batch_first = images.flags.c_contiguous
+    strides = (channels * pixels, pixels, 1) if batch_first else (1, pixels * count, count)
+    return images.ravel(order="K"), strides
 
 
 def _aligned(like):
@@ -269,8 +274,10 @@ def _zeros(length, like):
 def _copy_in(source, memory, places, strip, copy, vector, half, quarter):
     """A strip of the images from n on to its places in memory; slot s receives channels[s]."""
     together, mode = copy[1], copy[5]
-    if mode == IN_ORDER:
-        _copy_in_order(source, memory, places, strip, copy, vector)
+    if mode == IN_ORDER and together == vector:  # a loop less
+        _copy_in_order(source, memory, places, strip, copy, vector, vector)
+    elif mode == IN_ORDER:
+        _copy_in_order(source, memory, places, strip, copy, together, vector)
     elif together >= vector:
         _copy_in_by(source, memory, places, strip, copy, vector)
     elif together >= half:
@@ -280,9 +287,9 @@ def _copy_in(source, memory, places, strip, copy, vector, half, quarter):
 
 
 @inlined
-def _copy_in_order(source, memory, places, strip, copy, vector):
+def _copy_in_order(source, memory, places, strip, copy, together, vector):
     """As `_copy_in`, in the order of memory, as the processor reads ahead."""
-    n, together, channels, stride, (_, channel, pixel), _, (lanes, gap) = copy
+    n, _, channels, stride, (_, channel, pixel), _, (lanes, gap) = copy
     for s in range(len(channels)):
         base = n + channels[s] * channel
         for p in range(strip[0], strip[1]):
@@ -325,8 +332,10 @@ def _copy_in_by(source, memory, places, strip, copy, side):
 def _copy_out(memory, result, places, strip, copy, vector, half, quarter):
     """The inverse of `_copy_in`; channels[s] receives slot s."""
     together, mode = copy[1], copy[5]
-    if mode == IN_ORDER:
-        _copy_out_in_order(memory, result, places, strip, copy, vector)
+    if mode == IN_ORDER and together == vector:
+        _copy_out_in_order(memory, result, places, strip, copy, vector, vector)
+    elif mode == IN_ORDER:
+        _copy_out_in_order(memory, result, places, strip, copy, together, vector)
     elif together >= vector:
         _copy_out_by(memory, result, places, strip, copy, vector)
     elif together >= half:
@@ -336,9 +345,9 @@ def _copy_out(memory, result, places, strip, copy, vector, half, quarter):
 
 
 @inlined
-def _copy_out_in_order(memory, result, places, strip, copy, vector):
+def _copy_out_in_order(memory, result, places, strip, copy, together, vector):
     """The inverse of `_copy_in_order`."""
-    n, together, channels, stride, (_, channel, pixel), _, (lanes, gap) = copy
+    n, _, channels, stride, (_, channel, pixel), _, (lanes, gap) = copy
     for s in range(len(channels)):
         base = n + channels[s] * channel
         for p in range(strip[0], strip[1]):

@@ -90,7 +90,7 @@ def with_doubts(operation, images, kernel, geometry):
         return result, not _checks.all_finite(_checks.plain(result)), True
     doubts = np.zeros(2, images.dtype.char)
     result = _apply(KERNELS[operation], images, kernel, geometry, doubts)
-    return result, doubts[0] != 0, doubts[1] != 0
+    return result, *doubts.tolist()
 
 
 # y = M x
