@@ -30,6 +30,8 @@ class Geometry(NamedTuple):
 
 def plain(value):
     """The NumPy value inside however many autograd boxes."""
+    if type(value) is np.ndarray:
+        return value
     while isbox(value):
         value = getval(value)
     return np.asarray(value)
@@ -67,8 +69,9 @@ def check_exact_or_float(array, name):
 
 
 def check_same_dtype(first, first_name, second, second_name):
-    """Refuse float32 beside float64: which of the two is meant cannot be guessed."""
+    """Refuse anything but the dtype of a float array: which of the two is meant cannot be guessed."""
     if first.dtype.char != second.dtype.char:  # which says nothing of the byte order
+        check_float(first, first_name)
         raise DtypeError(
             f"{first_name} and {second_name} must have the same dtype; "
             f"got {first.dtype} and {second.dtype}"

@@ -111,7 +111,7 @@ def _run(images, kernel, dilation, anchor, flips, doubts, solving):
     numbers = np.zeros(found.numbers, images.dtype)
     triangles = pack(kernel, found.taps, found.rows, solving, order, numbers, doubts)
     weights = order, numbers, triangles  # no `Weights`: Numba takes a plain tuple in less time
-    result = _aligned(source) if found.align else np.empty_like(source)
+    result = _aligned(source) if found.align else np.empty(len(source), source.dtype)
     for run, plan, starts, options in found.parts:
         run(source, result, plan, weights, starts, doubts, options)
     if strides[2] == 1:
@@ -166,7 +166,8 @@ def _arrangement(kernel_shape, shape, strides, itemsize, dilation, anchor, flips
             pixels = max(vector, WALKED_BYTES // (slots * lanes * itemsize))
             plan = ring_plan(size, taps, flips, slots, lanes, pixels)
         copying = _copying(plan, len(starts), together, shape, strides, vector, cache)
-        options = strides, together, *copying
+        filled = not wave and slots == channels and together == lanes  # with what is copied in
+        options = strides, together, *copying, filled
         found.append((_kernel(rows, lanes, vector), tuple(plan), starts, options))
     align = count >= vector and image_bytes >= ALIGNED_BYTES
     numbers = numbers_length(places, channels, rows)
@@ -220,7 +221,8 @@ def _gradient_arrangement(kernel_shape, shape, strides, itemsize, dilation, anch
     for plan, starts, together in pieces:
         cache = SECOND_CACHE_BYTES  # where each tile is read for every tap and block
         mode, group = _copying(plan, len(starts), together, shape, strides, lanes, cache)
-        options = strides, together, mode, min(max(tiles, group), len(starts)), channels
+        filled = plan is ring and slots == channels and together == lanes
+        options = strides, together, mode, min(max(tiles, group), len(starts)), channels, filled
         found.append((run, tuple(plan), meetings(plan, slots), starts, options))
     sums = (len(places), *counts, block[0] * block[1])
     return GradientArrangement(np.array(places), block, sums, found)
@@ -262,9 +264,11 @@ def _aligned(like):
 
 
 @inlined
-def _zeros(length, like):
-    """Zeros that start on a cache line."""
-    memory = np.zeros(length + VECTOR_BYTES // like.itemsize, like.dtype)
+def _memory(length, like, filled):
+    """Numbers that start on a cache line; they are 0, unless all will be filled anyway."""
+    memory = np.empty(length + VECTOR_BYTES // like.itemsize, like.dtype)
+    if not filled:
+        memory[:] = 0
     past = memory.ctypes.data % VECTOR_BYTES // like.itemsize
     start = VECTOR_BYTES // like.itemsize - past
     return memory[start : start + length]
@@ -461,15 +465,15 @@ def _kernel(rows, lanes, vector):
 
     def run(source, result, plan, weights, starts, doubts, options):
         plan, weights = Plan(*plan), Weights(*weights)
-        strides, together, mode, group = options
+        strides, together, mode, group, filled = options
         stride = plan.stride
         slots = -(-weights.order.shape[1] // rows) * rows
-        memory = _zeros(group * plan.length, source)
+        memory = _memory(group * plan.length, source, filled)
         # y in the place of x: substitution reads a pixel before it writes it, and needs no scratch
         scratch, places, length = memory, plan.homes, plan.length
         if weights.triangles == 0:
             scratch, places, length = (
-                _zeros(group * plan.scratch, source),
+                _memory(group * plan.scratch, source, filled),
                 plan.places,
                 plan.scratch,
             )
@@ -512,9 +516,9 @@ def _weight_grad_kernel(left, right, lanes):
     def run(source, gradients, plan, pairs, starts, sums, options):
         plan = Plan(*plan)
         stride, (begins, places) = plan.stride, pairs
-        strides, together, mode, tiles, channels = options
-        memory = _zeros(tiles * plan.length, source)
-        scratch = _zeros(tiles * plan.scratch, source)
+        strides, together, mode, tiles, channels, filled = options
+        memory = _memory(tiles * plan.length, source, filled)
+        scratch = _memory(tiles * plan.scratch, source, filled)
         ascending = np.arange(channels)
         for tile in range(0, len(starts), tiles):
             present = min(tiles, len(starts) - tile)

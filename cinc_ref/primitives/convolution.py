@@ -252,7 +252,6 @@ def _checked(images, name, kernel, corner, dilation, anchor):
     _checks.check_kernel_shape(kernel_value)
     _checks.check_images_shape(images_value, len(kernel_value), name)
     _checks.check_float(kernel_value, "kernel")
-    _checks.check_float(images_value, name)
     _checks.check_same_dtype(images_value, name, kernel_value, "kernel")
     geometry = _checks.check_geometry(kernel_value, corner, dilation, anchor)
     return images, kernel, geometry
@@ -271,7 +270,6 @@ def _check_solvable(y, kernel, geometry):
 def _checked_cotangent(g, images):
     g = _checks.as_array(g)
     value, expected = _checks.plain(g), _checks.plain(images)
-    _checks.check_float(value, "g")
     _checks.check_same_dtype(value, "g", expected, "the images")
     _checks.check_same_shape(value, "g", expected, "the images")
     return g
