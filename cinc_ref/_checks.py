@@ -69,7 +69,7 @@ def check_exact_or_float(array, name):
 
 
 def check_same_dtype(first, first_name, second, second_name):
-    """Refuse anything but the dtype of a float array: which of the two is meant cannot be guessed."""
+    """Refuse all but two float arrays of one dtype: which of two is meant cannot be guessed."""
     if first.dtype.char != second.dtype.char:  # which says nothing of the byte order
         check_float(first, first_name)
         raise DtypeError(
