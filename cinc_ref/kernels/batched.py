@@ -109,10 +109,11 @@ def _run(images, kernel, dilation, anchor, flips, doubts, solving):
     doubts = np.zeros(2, images.dtype) if doubts is None else doubts
     order = np.empty((2, len(kernel)), np.intp)
     numbers = np.zeros(found.numbers, images.dtype)
-    triangles = pack(kernel, found.taps, found.rows, solving, order, numbers, doubts)
+    triangles, extreme = pack(kernel, found.taps, found.rows, solving, order, numbers, doubts)
     weights = order, numbers, triangles  # no `Weights`: Numba takes a plain tuple in less time
     result = _aligned(source) if found.align else np.empty(len(source), source.dtype)
-    for run, plan, starts, options in found.parts:
+    for size, plan, starts, options in found.parts:
+        run = _kernel(*size, int(extreme))
         run(source, result, plan, weights, starts, doubts, options)
     if strides[2] == 1:
         return result.reshape(images.shape)
@@ -134,7 +135,8 @@ class Arrangement(NamedTuple):
     align : bool
         Whether the result should start on a cache line.
     parts : list of tuples
-        Of the batch: the compiled loops, their plan, the first images of tiles, and options.
+        Of the batch: the size of a block and of a vector, which chooses the compiled loops, their
+        plan, the first images of tiles, and options.
     """
 
     taps: np.ndarray
@@ -168,7 +170,7 @@ def _arrangement(kernel_shape, shape, strides, itemsize, dilation, anchor, flips
         copying = _copying(plan, len(starts), together, shape, strides, vector, cache)
         filled = not wave and slots == channels and together == lanes  # with what is copied in
         options = strides, together, *copying, filled
-        found.append((_kernel(rows, lanes, vector), tuple(plan), starts, options))
+        found.append(((rows, lanes, vector), tuple(plan), starts, options))
     align = count >= vector and image_bytes >= ALIGNED_BYTES
     numbers = numbers_length(places, channels, rows)
     return Arrangement(np.array(places), rows, numbers, align, found)
@@ -408,23 +410,25 @@ def _sum_taps(total, memory, place, plan, step, own, weights, w, rows):
 
 
 @inlined
-def _substitute_back(seen, memory, place, stride, numbers, triangle, slots, rows, lanes):
+def _substitute_back(
+    seen, memory, place, stride, numbers, triangle, slots, rows, lanes, divide
+):  # fmt: skip
     """Solve with an upper triangle: as with a lower one, from the last slot to the first."""
     top = place + (slots - 1) * stride
-    taps = triangle + slots * rows
+    taps = triangle + slots * (rows + 1)
     for start in range(0, slots, rows):
         x = blocks.load(memory, top - start * stride, -stride, rows, lanes)
         for t in range(0, start, rows):
             w = taps + start * slots + t * rows
             x = blocks.multiply_add(x, memory, top - t * stride, -stride, numbers, w)
-        x = blocks.substitute(x, numbers, triangle + start * rows)
+        x = blocks.substitute(x, numbers, triangle + start * (rows + 1), divide)
         blocks.store(memory, top - start * stride, -stride, x)
         seen = blocks.watch(seen, x)
     return seen
 
 
 @inlined
-def _walk(seen, memory, scratch, at, plan, stretch, weights, slots, rows, lanes):
+def _walk(seen, memory, scratch, at, plan, stretch, weights, slots, rows, lanes, divide):
     """Go through a stretch of the pixels of a tile, with blocks of so many channels and lanes."""
     solving, twofold = weights.triangles > 0, weights.triangles > 1
     stride, numbers = plan.stride, weights.numbers
@@ -444,24 +448,30 @@ def _walk(seen, memory, scratch, at, plan, stretch, weights, slots, rows, lanes)
                 own = start
             y = _sum_taps(y, memory, pixel, plan, step, own, numbers, start * terms, rows)
             if solving:
-                y = blocks.substitute(y, numbers, triangle + start * rows)
+                y = blocks.substitute(y, numbers, triangle + start * (rows + 1), divide)
                 blocks.store(memory, pixel + start * stride, stride, y)
             else:
                 blocks.store(scratch, outer + start * stride, stride, y)
             seen = blocks.watch(seen, y)
         if twofold:
-            second = triangle + slots * rows
+            second = triangle + slots * (rows + 1)
             seen = _substitute_back(
-                seen, memory, pixel, stride, numbers, second, slots, rows, lanes
+                seen, memory, pixel, stride, numbers, second, slots, rows, lanes, divide
             )
     return seen
 
 
 @cache
-def _kernel(rows, lanes, vector):
-    """The compiled loops for one size of block; images are copied in squares of vectors."""
+def _kernel(rows, lanes, vector, divide):
+    """The compiled loops for one size of block; images are copied in squares of vectors.
+
+    `divide` is 1 where the reciprocals of `blocks.substitute` do not serve.
+    """
     _, half, quarter = sides(vector)
-    narrow = lanes // 2
+    narrow, on_waves = (
+        lanes // 2,
+        lanes == vector,
+    )  # a literal: else Numba leaves out what it guards
 
     def run(source, result, plan, weights, starts, doubts, options):
         plan, weights = Plan(*plan), Weights(*weights)
@@ -490,15 +500,15 @@ def _kernel(rows, lanes, vector):
                     for s in range(strip[2], strip[3]):
                         stretch = plan.stretches[s]
                         at = k * plan.length + stretch[3], k * plan.scratch + stretch[3]
-                        if stretch[2]:
+                        if on_waves and stretch[2]:
                             seen_narrow = _walk(
                                 seen_narrow, memory, scratch, at, plan, stretch, weights, slots,
-                                rows, narrow,
+                                rows, narrow, divide,
                             )  # fmt: skip
                         else:
                             seen = _walk(
                                 seen, memory, scratch, at, plan, stretch, weights, slots,
-                                rows, lanes,
+                                rows, lanes, divide,
                             )  # fmt: skip
                 copy = n, present * together, weights.order[1], stride, strides, mode, spread
                 _copy_out(scratch, result, places, strip, copy, vector, half, quarter)

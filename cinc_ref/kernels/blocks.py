@@ -155,25 +155,37 @@ def watch(typingctx, seen, block):
     return seen(seen, block), generate
 
 
-@intrinsic
-def substitute(typingctx, block, triangle, first):
-    """Solve with a lower triangle, stored negated but for its diagonal, rows of length `rows`."""
+@intrinsic(prefer_literal=True)
+def substitute(typingctx, block, triangle, first, divide):
+    """Solve with a lower triangle, stored negated, 1 / d behind every row of diagonal entry d.
+
+    The solution waits for one quotient after the other, and division is slow. Unless `divide` is 1,
+    q = y (1 / d) is corrected by its exact remainder, q + (y - d q) (1 / d), which rounds as
+    division does, but for ties that can hardly be told (Markstein 1990); 1 / d must be a normal
+    number.
+    """
 
     def generate(context, builder, signature, arguments):
-        value, triangle, first = arguments
+        value, triangle, first, _ = arguments
         table = _Memory(context, builder, signature.args[1], triangle)
         rows = _rows(builder, block, value)
 
         def entry(r, c):
-            return _broadcast(builder, table.entry(first, r * block.rows + c), block)
+            return _broadcast(builder, table.entry(first, r * (block.rows + 1) + c), block)
 
         for c in range(block.rows):
-            rows[c] = builder.fdiv(rows[c], entry(c, c))
+            negated, inverse = entry(c, c), entry(c, block.rows)
+            if divide.literal_value:
+                rows[c] = builder.fdiv(rows[c], builder.fneg(negated))
+            else:
+                quotient = builder.fmul(rows[c], inverse)
+                remainder = _fused(builder, negated, quotient, rows[c])
+                rows[c] = _fused(builder, remainder, inverse, quotient)
             for r in range(c + 1, block.rows):
                 rows[r] = _fused(builder, entry(r, c), rows[c], rows[r])
         return _from_rows(context, builder, block, rows)
 
-    return block(block, triangle, types.intp), generate
+    return block(block, triangle, types.intp, divide), generate
 
 
 @intrinsic(prefer_literal=True)

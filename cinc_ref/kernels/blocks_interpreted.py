@@ -53,12 +53,12 @@ def watch(seen, block):
         return seen + np.sum(0 * block, axis=0)
 
 
-def substitute(block, triangle, first):
-    """Solve with a lower triangle, stored negated but for its diagonal."""
+def substitute(block, triangle, first, divide):
+    """Solve with a lower triangle, stored negated, one number behind every row; always divides."""
     rows = len(block)
-    entries = triangle[first : first + rows * rows].reshape(rows, rows)
+    entries = triangle[first : first + rows * (rows + 1)].reshape(rows, rows + 1)
     for c in range(rows):
-        block[c] /= entries[c, c]
+        block[c] /= -entries[c, c]
         block[c + 1 :] += entries[c + 1 :, c, None] * block[c]
     return block
 

@@ -18,8 +18,13 @@ def _vector_bytes():
 
 
 VECTOR_BYTES = _vector_bytes()
+REGISTERS = 32 if VECTOR_BYTES == 64 else 16
 ROWS = 12 if VECTOR_BYTES == 64 else 6
-"""The most channels in one block: 32 registers with AVX-512, else 16, hold it without spilling."""
+"""The most channels in one block."""
+SUMS = ROWS if binding.get_host_cpu_name() == "znver4" else REGISTERS
+"""The most vectors in one block. Two of each channel share the load of a weight, and two
+substitutions run side by side; Zen 4, with one multiply-add of 64 bytes a cycle, does not need it,
+and its first cache is small."""
 LATENCY = 4
 """Cycles until a sum may be added to again: the fewest accumulators that keep the core busy."""
 
@@ -64,8 +69,12 @@ def _cheapest(rest, size, rows, uses, vector, quadrant):
 
 
 def _tile_sizes(rows, vector):
-    """Lanes of a tile, descending: as many vectors as registers are free for."""
-    return [vectors * vector for vectors in (8, 4, 2, 1) if vectors * rows <= ROWS or vectors == 1]
+    """Lanes of a tile, descending: registers hold the sums, what is read, and a weight."""
+
+    def fits(vectors):
+        return vectors * rows <= SUMS and vectors * (rows + 1) + 1 <= REGISTERS
+
+    return [vectors * vector for vectors in (8, 4, 2, 1) if fits(vectors) or vectors == 1]
 
 
 def sides(vector):

@@ -20,9 +20,9 @@ class Weights(NamedTuple):
         Slot s takes channel order[0, s] in, and gives channel order[1, s].
     numbers : ndarray
         Flat, one after the other, and longer than need be: the taps [block][tap, slot][row],
-        negated for substitution, the pixel's own slots last; a triangle [block][row][column] for
-        `blocks.substitute`; of a corner block that is not triangular the second one, slots and
-        rows descending, and what stands before its blocks, again as taps.
+        negated for substitution, the pixel's own slots last; a triangle for `blocks.substitute`,
+        [block][row][column and 1 / diagonal]; of a corner block that is not triangular the second
+        one, slots and rows descending, and what stands before its blocks, again as taps.
     triangles : int
         0 for the convolution, otherwise 1 or 2.
     """
@@ -35,12 +35,14 @@ class Weights(NamedTuple):
 def numbers_length(taps, channels, rows):
     """How long `numbers` may become."""
     slots = -(-channels // rows) * rows
-    return (len(taps) + 1) * slots**2 + 2 * slots * rows
+    return (len(taps) + 1) * slots**2 + 2 * slots * (rows + 1)
 
 
 @compiled
 def pack(kernel, taps, rows, solving, order, numbers, doubts):
-    """Fill `order` and `numbers`, which is zero, of the `Weights` of a kernel; give `triangles`.
+    """Fill `order` and `numbers`, which is zero, of the `Weights` of a kernel.
+
+    Return `triangles`, and whether their diagonals must be divided by (`blocks.substitute`).
 
     `taps` number what is read of a flat kernel of one input and one output channel; the last of
     them is the anchor. `doubts` as of `batched.conv`. Arrays are passed in, since one that Numba
@@ -55,38 +57,45 @@ def pack(kernel, taps, rows, solving, order, numbers, doubts):
         doubt |= flat[k] - flat[k] != 0  # NaN where it is not finite
     corner = kernel.reshape(channels, channels, area)[:, :, taps[-1]].copy()
     upper = corner
-    for s in range(channels):
-        order[:, s] = s
-    triangles = 0
+    for s in range(
+        channels
+    ):  # no slices are set here: Numba would compile their errors for seconds
+        order[0, s] = order[1, s] = s
+    triangles, extreme = 0, False
     if solving:
         above, below, zero = corner_form(corner)
         triangles = 1
         if above and below:
             triangles = 2
-            order[0], corner, upper = factor_corner(corner)
+            rows_taken, corner, upper = factor_corner(corner)
+            for s in range(channels):
+                order[0, s] = rows_taken[s]
         elif above:  # an upper triangle is a lower one with the channels in descending order
-            order[:] = order[:, ::-1].copy()
+            for s in range(channels):
+                order[0, s] = order[1, s] = channels - 1 - s
             corner = corner[::-1, ::-1].copy()
         doubt |= triangles > 1 or zero >= 0
     if doubt:
         doubts[1] = 1
     first = len(taps) * slots**2
-    second = first + slots * rows
-    third = second + slots * rows
+    second = first + slots * (rows + 1)
+    third = second + slots * (rows + 1)
     _put_taps(numbers, flat, area, taps, corner, order, slots, rows, solving)
     if triangles > 0:
-        _put_triangles(numbers[first:], corner, slots, rows)
+        extreme |= _put_triangles(numbers[first:], corner, slots, rows)
     if triangles > 1:
         backward = np.eye(slots, dtype=kernel.dtype)
-        backward[slots - channels :, slots - channels :] = upper[::-1, ::-1]
-        _put_triangles(numbers[second:], backward, slots, rows)
+        for s in range(channels):
+            for e in range(channels):
+                backward[slots - 1 - s, slots - 1 - e] = upper[s, e]
+        extreme |= _put_triangles(numbers[second:], backward, slots, rows)
         at = third
         for start in range(0, slots, rows):
             for e in range(slots):
                 for s in range(start, start + rows):
                     numbers[at] = -backward[s, e]
                     at += 1
-    return triangles
+    return triangles, extreme
 
 
 @compiled
@@ -130,12 +139,20 @@ def _put_taps(numbers, flat, area, taps, corner, order, slots, rows, negative):
 
 @inlined
 def _put_triangles(numbers, matrix, slots, rows):
-    """Put [block][row][column], all but the diagonal negated; beyond the last channel it is 1."""
+    """Put [block][row][column and 1 / diagonal], negated; beyond the last channel it is identity.
+
+    Return whether some 1 / diagonal is not a normal number, and cannot replace the division.
+    """
     at = 0
+    extreme = False
     for start in range(0, slots, rows):
         for s in range(start, start + rows):
+            numbers[at + s - start] = -1
             if s < len(matrix):
-                for e in range(start, s):
+                for e in range(start, s + 1):
                     numbers[at + e - start] = -matrix[s, e]
-            numbers[at + s - start] = matrix[s, s] if s < len(matrix) else 1
-            at += rows
+            inverse = -1 / numbers[at + s - start]
+            extreme |= not np.finfo(numbers.dtype).tiny <= abs(inverse) < np.inf
+            numbers[at + rows] = inverse
+            at += rows + 1
+    return extreme
