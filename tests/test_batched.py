@@ -63,6 +63,39 @@ def test_channel_tails(channels):
             _equals_textbook(*_case(seed, channels, images, dtype))
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_quotients_are_those_of_division(dtype):
+    """With one channel and one pixel the inverse is y / d: every bit of it."""
+    rng = np.random.default_rng(7)
+    for divisor in rng.uniform(1, 2, 50) * 2.0 ** rng.integers(-20, 20, 50):
+        y = (rng.normal(size=300) * 2.0 ** rng.integers(-20, 20, 300)).astype(dtype)
+        kernel = np.full((1, 1, 1, 1), divisor, dtype)
+        x = batched.substitute(y.reshape(-1, 1, 1, 1), kernel, 1, (0, 0))
+        assert np.array_equal(x.ravel(), y / kernel.ravel())
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("kind", ["lower", "dense"])
+@pytest.mark.parametrize("place", ["least", "below normal", "just normal", "most"])
+def test_corners_whose_reciprocals_are_no_normal_numbers(dtype, kind, place):
+    rng, limits = np.random.default_rng(3), np.finfo(dtype)
+    scale = {
+        "least": 2**16 * limits.smallest_subnormal,  # 1 / it is infinite
+        "below normal": limits.tiny / 2,
+        "just normal": limits.tiny,
+        "most": limits.max / 3,  # 1 / it is not normal
+    }[place]
+    kernel = kernel_for(rng, (3, 3, 2, 2), (1, 1), kind)
+    kernel = (kernel / (8 * np.max(np.abs(kernel))) * scale).astype(dtype)
+    kernel[range(3), range(3), 1, 1] = scale
+    y = (scale * rng.uniform(-1, 1, (20, 3, 3, 3))).astype(dtype)
+    expected = textbook.substitute(y, kernel, 1, (1, 1))
+    assert np.all(np.isfinite(expected))
+    x = batched.substitute(y, kernel, 1, (1, 1))
+    unit = max(limits.eps, limits.smallest_subnormal / scale)  # to which products are rounded
+    assert np.max(np.abs(x - expected)) <= 20 * unit * np.max(np.abs(expected))
+
+
 @pytest.mark.parametrize("images", [1, 2, 3, 9, 20])
 def test_images_of_several_strips_and_waves_of_several_vectors(images):
     for seed in range(4):
@@ -110,7 +143,7 @@ def test_weight_gradient_of_several_strips_and_tiles(images):
 
 def test_kernels_close_over_integers_alone():
     """What else they close over differs in every process, and the disk cache would never be hit."""
-    for kernel in (batched._kernel(2, 4, 4), batched._weight_grad_kernel(2, 2, 4)):
+    for kernel in (batched._kernel(2, 4, 4, 0), batched._weight_grad_kernel(2, 2, 4)):
         function = getattr(kernel, "py_func", kernel)
         assert all(type(cell.cell_contents) is int for cell in function.__closure__)
 

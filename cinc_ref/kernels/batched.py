@@ -169,7 +169,7 @@ def _arrangement(kernel_shape, shape, strides, itemsize, dilation, anchor, flips
             plan = ring_plan(size, taps, flips, slots, lanes, pixels)
         copying = _copying(plan, len(starts), together, shape, strides, vector, cache)
         filled = not wave and slots == channels and together == lanes  # with what is copied in
-        options = strides, together, *copying, filled
+        options = strides, together, *copying, filled, lanes.bit_length() - 1
         found.append(((rows, lanes, vector), tuple(plan), starts, options))
     align = count >= vector and image_bytes >= ALIGNED_BYTES
     numbers = numbers_length(places, channels, rows)
@@ -224,7 +224,9 @@ def _gradient_arrangement(kernel_shape, shape, strides, itemsize, dilation, anch
         cache = SECOND_CACHE_BYTES  # where each tile is read for every tap and block
         mode, group = _copying(plan, len(starts), together, shape, strides, lanes, cache)
         filled = plan is ring and slots == channels and together == lanes
-        options = strides, together, mode, min(max(tiles, group), len(starts)), channels, filled
+        group = min(max(tiles, group), len(starts))
+        shift = lanes.bit_length() - 1
+        options = strides, together, mode, group, channels, filled, shift
         found.append((run, tuple(plan), meetings(plan, slots), starts, options))
     sums = (len(places), *counts, block[0] * block[1])
     return GradientArrangement(np.array(places), block, sums, found)
@@ -276,9 +278,13 @@ def _memory(length, like, filled):
     return memory[start : start + length]
 
 
-@inlined
+@compiled
 def _copy_in(source, memory, places, strip, copy, vector, half, quarter):
-    """A strip of the images from n on to its places in memory; slot s receives channels[s]."""
+    """A strip of the images from n on to its places in memory; slot s receives channels[s].
+
+    Image k lies (k >> shift) * gap further than images side by side would.
+    """
+    numba.literally(vector), numba.literally(half), numba.literally(quarter)
     together, mode = copy[1], copy[5]
     if mode == IN_ORDER and together == vector:  # a loop less
         _copy_in_order(source, memory, places, strip, copy, vector, vector)
@@ -295,20 +301,20 @@ def _copy_in(source, memory, places, strip, copy, vector, half, quarter):
 @inlined
 def _copy_in_order(source, memory, places, strip, copy, together, vector):
     """As `_copy_in`, in the order of memory, as the processor reads ahead."""
-    n, _, channels, stride, (_, channel, pixel), _, (lanes, gap) = copy
+    n, _, channels, stride, (_, channel, pixel), _, (shift, gap) = copy
     for s in range(len(channels)):
         base = n + channels[s] * channel
         for p in range(strip[0], strip[1]):
             place = s * stride + places[p]
             for k in range(0, together, vector):
                 x = blocks.load(source, base + p * pixel + k, 0, 1, vector)
-                blocks.store(memory, place + k + k // lanes * gap, 0, x)
+                blocks.store(memory, place + k + (k >> shift) * gap, 0, x)
 
 
 @inlined
 def _copy_in_by(source, memory, places, strip, copy, side):
     """As `_copy_in`, in squares of this side."""
-    n, together, channels, stride, (image, channel, pixel), mode, (lanes, gap) = copy
+    n, together, channels, stride, (image, channel, pixel), mode, (shift, gap) = copy
     first, last = strip[0], strip[1]
     for s in range(len(channels)):
         base, slot = n * image + channels[s] * channel, s * stride
@@ -317,7 +323,7 @@ def _copy_in_by(source, memory, places, strip, copy, side):
                 p = min(start, last - side)
                 for images in range(0, together, side):
                     k = min(images, together - side)
-                    at = slot + k + k // lanes * gap
+                    at = slot + k + (k >> shift) * gap
                     tile = blocks.load(source, base + k * image + p, image, side, side)
                     blocks.scatter(memory, at, places, p, blocks.transposed(tile))
         elif mode == BATCH_LAST:
@@ -326,17 +332,18 @@ def _copy_in_by(source, memory, places, strip, copy, side):
                 for images in range(0, together, side):
                     k = min(images, together - side)
                     tile = blocks.load(source, base + p * pixel + k, pixel, PIXELS, side)
-                    blocks.scatter(memory, slot + k + k // lanes * gap, places, p, tile)
+                    blocks.scatter(memory, slot + k + (k >> shift) * gap, places, p, tile)
         else:
             for k in range(together):
-                at, start = slot + k + k // lanes * gap, base + k * image
+                at, start = slot + k + (k >> shift) * gap, base + k * image
                 for p in range(first, last):  # unsigned: no negative indices to look for
                     memory[np.uintp(places[p] + at)] = source[np.uintp(start + p * pixel)]
 
 
-@inlined
+@compiled
 def _copy_out(memory, result, places, strip, copy, vector, half, quarter):
     """The inverse of `_copy_in`; channels[s] receives slot s."""
+    numba.literally(vector), numba.literally(half), numba.literally(quarter)
     together, mode = copy[1], copy[5]
     if mode == IN_ORDER and together == vector:
         _copy_out_in_order(memory, result, places, strip, copy, vector, vector)
@@ -353,20 +360,20 @@ def _copy_out(memory, result, places, strip, copy, vector, half, quarter):
 @inlined
 def _copy_out_in_order(memory, result, places, strip, copy, together, vector):
     """The inverse of `_copy_in_order`."""
-    n, _, channels, stride, (_, channel, pixel), _, (lanes, gap) = copy
+    n, _, channels, stride, (_, channel, pixel), _, (shift, gap) = copy
     for s in range(len(channels)):
         base = n + channels[s] * channel
         for p in range(strip[0], strip[1]):
             place = s * stride + places[p]
             for k in range(0, together, vector):
-                x = blocks.load(memory, place + k + k // lanes * gap, 0, 1, vector)
+                x = blocks.load(memory, place + k + (k >> shift) * gap, 0, 1, vector)
                 blocks.store(result, base + p * pixel + k, 0, x)
 
 
 @inlined
 def _copy_out_by(memory, result, places, strip, copy, side):
     """As `_copy_out`, in squares of this side."""
-    n, together, channels, stride, (image, channel, pixel), mode, (lanes, gap) = copy
+    n, together, channels, stride, (image, channel, pixel), mode, (shift, gap) = copy
     first, last = strip[0], strip[1]
     for s in range(len(channels)):
         base, slot = n * image + channels[s] * channel, s * stride
@@ -375,7 +382,7 @@ def _copy_out_by(memory, result, places, strip, copy, side):
                 p = min(start, last - side)
                 for images in range(0, together, side):
                     k = min(images, together - side)
-                    at = slot + k + k // lanes * gap
+                    at = slot + k + (k >> shift) * gap
                     tile = blocks.gather(memory, at, places, p, side, side)
                     blocks.store(result, base + k * image + p, image, blocks.transposed(tile))
         elif mode == BATCH_LAST:
@@ -383,12 +390,12 @@ def _copy_out_by(memory, result, places, strip, copy, side):
                 p = min(start, last - PIXELS)
                 for images in range(0, together, side):
                     k = min(images, together - side)
-                    at = slot + k + k // lanes * gap
+                    at = slot + k + (k >> shift) * gap
                     tile = blocks.gather(memory, at, places, p, PIXELS, side)
                     blocks.store(result, base + p * pixel + k, pixel, tile)
         else:
             for k in range(together):
-                at, start = slot + k + k // lanes * gap, base + k * image
+                at, start = slot + k + (k >> shift) * gap, base + k * image
                 for p in range(first, last):
                     result[np.uintp(start + p * pixel)] = memory[np.uintp(places[p] + at)]
 
@@ -475,7 +482,7 @@ def _kernel(rows, lanes, vector, divide):
 
     def run(source, result, plan, weights, starts, doubts, options):
         plan, weights = Plan(*plan), Weights(*weights)
-        strides, together, mode, group, filled = options
+        strides, together, mode, group, filled, shift = options
         stride = plan.stride
         slots = -(-weights.order.shape[1] // rows) * rows
         memory = _memory(group * plan.length, source, filled)
@@ -488,7 +495,7 @@ def _kernel(rows, lanes, vector, divide):
                 plan.scratch,
             )
         # tiles lie side by side, but on a wave, which is one tile, all images do
-        spread = lanes, length - lanes if together <= lanes else 0
+        spread = shift, length - lanes if together <= lanes else 0
         seen, seen_narrow = blocks.zeros(memory, 1, lanes), blocks.zeros(memory, 1, narrow)
         for tile in range(0, len(starts), group):
             n, present = starts[tile], min(group, len(starts) - tile)
@@ -526,7 +533,7 @@ def _weight_grad_kernel(left, right, lanes):
     def run(source, gradients, plan, pairs, starts, sums, options):
         plan = Plan(*plan)
         stride, (begins, places) = plan.stride, pairs
-        strides, together, mode, tiles, channels, filled = options
+        strides, together, mode, tiles, channels, filled, shift = options
         memory = _memory(tiles * plan.length, source, filled)
         scratch = _memory(tiles * plan.scratch, source, filled)
         ascending = np.arange(channels)
@@ -535,8 +542,8 @@ def _weight_grad_kernel(left, right, lanes):
             for part in range(len(plan.strips)):
                 strip = plan.strips[part]
                 copy = starts[tile], present * together, ascending, stride, strides, mode
-                xs = (*copy, (lanes, plan.length - lanes))
-                gs = (*copy, (lanes, plan.scratch - lanes))
+                xs = (*copy, (shift, plan.length - lanes))
+                gs = (*copy, (shift, plan.scratch - lanes))
                 _copy_in(source, memory, plan.homes, strip, xs, lanes, half, quarter)
                 _copy_in(gradients, scratch, plan.places, strip, gs, lanes, half, quarter)
                 at = 0

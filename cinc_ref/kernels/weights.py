@@ -151,8 +151,7 @@ def _put_triangles(numbers, matrix, slots, rows):
             if s < len(matrix):
                 for e in range(start, s + 1):
                     numbers[at + e - start] = -matrix[s, e]
-            inverse = -1 / numbers[at + s - start]
-            extreme |= not np.finfo(numbers.dtype).tiny <= abs(inverse) < np.inf
-            numbers[at + rows] = inverse
+            numbers[at + rows] = -1 / numbers[at + s - start]
+            extreme |= not np.finfo(numbers.dtype).tiny <= abs(numbers[at + rows]) < np.inf
             at += rows + 1
     return extreme
