@@ -145,7 +145,7 @@ def test_kernels_close_over_integers_alone():
     """What else they close over differs in every process, and the disk cache would never be hit."""
     for kernel in (batched._kernel(2, 4, 4, 0), batched._weight_grad_kernel(2, 2, 4)):
         function = getattr(kernel, "py_func", kernel)
-        assert all(type(cell.cell_contents) is int for cell in function.__closure__)
+        assert all(isinstance(cell.cell_contents, int) for cell in function.__closure__)
 
 
 @pytest.fixture

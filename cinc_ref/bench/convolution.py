@@ -9,8 +9,8 @@ import numpy as np
 
 import cinc_ref as cr
 from cinc_ref._checks import Geometry
-from cinc_ref.bench.machine import has_torch
-from cinc_ref.bench.rows import timed
+from cinc_ref.bench.machine import has_torch, matrix_product
+from cinc_ref.bench.rows import timed, with_share
 from cinc_ref.kernels import textbook
 from cinc_ref.primitives.arrays import batch_last
 from cinc_ref.primitives.causal import causal_conv_weight_grad, causal_solve
@@ -74,8 +74,10 @@ def measure_case(channels, size, batch=100, dtype="float32", rounds=ROUNDS, turn
     functions = _ours(images, kernel) | _textbook(images, kernel)
     if has_torch():
         functions |= _pytorch(images, kernel)
-    timings = measure_in_turn(functions, repeat=rounds, turn=turn)
-    return _rows(timings, (channels, size, batch), dtype)
+    multiply, products = matrix_product(dtype)
+    timings = measure_in_turn(functions | {"matrix product": multiply}, repeat=rounds, turn=turn)
+    peak = 2 * products / timings.pop("matrix product").median / 1e9
+    return with_share(_rows(timings, (channels, size, batch), dtype), peak)
 
 
 def _ours(images, kernel):

@@ -1,13 +1,14 @@
 """The groups of measurements, in the order in which they run, and a whole run."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import partial
 
 from tqdm import tqdm
 
 from cinc_ref.bench import compilation, convolution, flows, machine, scaling
+from cinc_ref.bench.rows import with_share
 
 DTYPES = ("float32", "float64")
 
@@ -32,7 +33,8 @@ class Group:
 
 CONVOLUTION_NOTE = (
     "Ours is the public call with its checks. PyTorch: forward convolution, F.pad included, or "
-    "weight gradient, in its faster memory order. GFLOP/s count taps inside the image alone."
+    "weight gradient, in its faster memory order. GFLOP/s count taps inside the image alone. The "
+    "gemm peak is that of a product of matrices measured in turn with them."
 )
 
 GROUPS = {
@@ -129,10 +131,8 @@ def run(groups, progress=False):
 
 
 def _with_share(row, peak):
-    """The row with its share of what a matrix product gives."""
-    if row.gflops is None:
-        return row
-    return replace(row, ratios=row.ratios | {"gemm peak": row.gflops / peak[row.dtype]})
+    """The row with its share of the peak, unless that was measured in turn with it."""
+    return row if "gemm peak" in row.ratios else with_share([row], peak[row.dtype])[0]
 
 
 def convolution_group(channels, size, batch, dtype):

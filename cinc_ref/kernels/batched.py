@@ -279,41 +279,45 @@ def _memory(length, like, filled):
 
 
 @compiled
-def _copy_in(source, memory, places, strip, copy, vector, half, quarter):
-    """A strip of the images from n on to its places in memory; slot s receives channels[s].
+def _copy(images, memory, places, strip, copy, inward, vector, half, quarter):
+    """A strip of the images from n on, to (`inward`) or from its places in memory.
 
-    Image k lies (k >> shift) * gap further than images side by side would.
+    Channel channels[s] is slot s. Image k lies (k >> shift) * gap further in memory than images
+    side by side would.
     """
     numba.literally(vector), numba.literally(half), numba.literally(quarter)
     together, mode = copy[1], copy[5]
     if mode == IN_ORDER and together == vector:  # a loop less
-        _copy_in_order(source, memory, places, strip, copy, vector, vector)
+        _copy_in_order(images, memory, places, strip, copy, inward, vector, vector)
     elif mode == IN_ORDER:
-        _copy_in_order(source, memory, places, strip, copy, together, vector)
+        _copy_in_order(images, memory, places, strip, copy, inward, together, vector)
     elif together >= vector:
-        _copy_in_by(source, memory, places, strip, copy, vector)
+        _copy_by(images, memory, places, strip, copy, inward, vector)
     elif together >= half:
-        _copy_in_by(source, memory, places, strip, copy, half)
+        _copy_by(images, memory, places, strip, copy, inward, half)
     else:
-        _copy_in_by(source, memory, places, strip, copy, quarter)
+        _copy_by(images, memory, places, strip, copy, inward, quarter)
 
 
 @inlined
-def _copy_in_order(source, memory, places, strip, copy, together, vector):
-    """As `_copy_in`, in the order of memory, as the processor reads ahead."""
+def _copy_in_order(images, memory, places, strip, copy, inward, together, vector):
+    """As `_copy`, in the order of the images' memory, as the processor reads ahead."""
     n, _, channels, stride, (_, channel, pixel), _, (shift, gap) = copy
     for s in range(len(channels)):
         base = n + channels[s] * channel
         for p in range(strip[0], strip[1]):
-            place = s * stride + places[p]
+            slot = s * stride + places[p]
             for k in range(0, together, vector):
-                x = blocks.load(source, base + p * pixel + k, 0, 1, vector)
-                blocks.store(memory, place + k + (k >> shift) * gap, 0, x)
+                place, at = base + p * pixel + k, slot + k + (k >> shift) * gap
+                if inward:
+                    blocks.store(memory, at, 0, blocks.load(images, place, 0, 1, vector))
+                else:
+                    blocks.store(images, place, 0, blocks.load(memory, at, 0, 1, vector))
 
 
 @inlined
-def _copy_in_by(source, memory, places, strip, copy, side):
-    """As `_copy_in`, in squares of this side."""
+def _copy_by(images, memory, places, strip, copy, inward, side):
+    """As `_copy`, in squares of this side; the last ones begin earlier, and copy some again."""
     n, together, channels, stride, (image, channel, pixel), mode, (shift, gap) = copy
     first, last = strip[0], strip[1]
     for s in range(len(channels)):
@@ -321,83 +325,36 @@ def _copy_in_by(source, memory, places, strip, copy, side):
         if mode == BATCH_FIRST:
             for start in range(first, last, side):
                 p = min(start, last - side)
-                for images in range(0, together, side):
-                    k = min(images, together - side)
-                    at = slot + k + (k >> shift) * gap
-                    tile = blocks.load(source, base + k * image + p, image, side, side)
-                    blocks.scatter(memory, at, places, p, blocks.transposed(tile))
+                for images_before in range(0, together, side):
+                    k = min(images_before, together - side)
+                    place, at = base + k * image + p, slot + k + (k >> shift) * gap
+                    if inward:
+                        tile = blocks.transposed(blocks.load(images, place, image, side, side))
+                        blocks.scatter(memory, at, places, p, tile)
+                    else:
+                        tile = blocks.transposed(blocks.gather(memory, at, places, p, side, side))
+                        blocks.store(images, place, image, tile)
         elif mode == BATCH_LAST:
             for start in range(first, last, PIXELS):
                 p = min(start, last - PIXELS)
-                for images in range(0, together, side):
-                    k = min(images, together - side)
-                    tile = blocks.load(source, base + p * pixel + k, pixel, PIXELS, side)
-                    blocks.scatter(memory, slot + k + (k >> shift) * gap, places, p, tile)
+                for images_before in range(0, together, side):
+                    k = min(images_before, together - side)
+                    place, at = base + p * pixel + k, slot + k + (k >> shift) * gap
+                    if inward:
+                        tile = blocks.load(images, place, pixel, PIXELS, side)
+                        blocks.scatter(memory, at, places, p, tile)
+                    else:
+                        tile = blocks.gather(memory, at, places, p, PIXELS, side)
+                        blocks.store(images, place, pixel, tile)
         else:
             for k in range(together):
-                at, start = slot + k + (k >> shift) * gap, base + k * image
+                place, at = base + k * image, slot + k + (k >> shift) * gap
                 for p in range(first, last):  # unsigned: no negative indices to look for
-                    memory[np.uintp(places[p] + at)] = source[np.uintp(start + p * pixel)]
-
-
-@compiled
-def _copy_out(memory, result, places, strip, copy, vector, half, quarter):
-    """The inverse of `_copy_in`; channels[s] receives slot s."""
-    numba.literally(vector), numba.literally(half), numba.literally(quarter)
-    together, mode = copy[1], copy[5]
-    if mode == IN_ORDER and together == vector:
-        _copy_out_in_order(memory, result, places, strip, copy, vector, vector)
-    elif mode == IN_ORDER:
-        _copy_out_in_order(memory, result, places, strip, copy, together, vector)
-    elif together >= vector:
-        _copy_out_by(memory, result, places, strip, copy, vector)
-    elif together >= half:
-        _copy_out_by(memory, result, places, strip, copy, half)
-    else:
-        _copy_out_by(memory, result, places, strip, copy, quarter)
-
-
-@inlined
-def _copy_out_in_order(memory, result, places, strip, copy, together, vector):
-    """The inverse of `_copy_in_order`."""
-    n, _, channels, stride, (_, channel, pixel), _, (shift, gap) = copy
-    for s in range(len(channels)):
-        base = n + channels[s] * channel
-        for p in range(strip[0], strip[1]):
-            place = s * stride + places[p]
-            for k in range(0, together, vector):
-                x = blocks.load(memory, place + k + (k >> shift) * gap, 0, 1, vector)
-                blocks.store(result, base + p * pixel + k, 0, x)
-
-
-@inlined
-def _copy_out_by(memory, result, places, strip, copy, side):
-    """As `_copy_out`, in squares of this side."""
-    n, together, channels, stride, (image, channel, pixel), mode, (shift, gap) = copy
-    first, last = strip[0], strip[1]
-    for s in range(len(channels)):
-        base, slot = n * image + channels[s] * channel, s * stride
-        if mode == BATCH_FIRST:
-            for start in range(first, last, side):
-                p = min(start, last - side)
-                for images in range(0, together, side):
-                    k = min(images, together - side)
-                    at = slot + k + (k >> shift) * gap
-                    tile = blocks.gather(memory, at, places, p, side, side)
-                    blocks.store(result, base + k * image + p, image, blocks.transposed(tile))
-        elif mode == BATCH_LAST:
-            for start in range(first, last, PIXELS):
-                p = min(start, last - PIXELS)
-                for images in range(0, together, side):
-                    k = min(images, together - side)
-                    at = slot + k + (k >> shift) * gap
-                    tile = blocks.gather(memory, at, places, p, PIXELS, side)
-                    blocks.store(result, base + p * pixel + k, pixel, tile)
-        else:
-            for k in range(together):
-                at, start = slot + k + (k >> shift) * gap, base + k * image
-                for p in range(first, last):
-                    result[np.uintp(start + p * pixel)] = memory[np.uintp(places[p] + at)]
+                    here, there = np.uintp(place + p * pixel), np.uintp(places[p] + at)
+                    if inward:
+                        memory[there] = images[here]
+                    else:
+                        images[here] = memory[there]
 
 
 @inlined
@@ -443,10 +400,6 @@ def _walk(seen, memory, scratch, at, plan, stretch, weights, slots, rows, lanes,
     triangle = terms * slots  # where it begins
     for step in range(stretch[0], stretch[1]):
         pixel, outer = at[0] + plan.walk[step, 0], at[1] + plan.walk[step, 1]
-        if not solving:
-            for start in range(0, slots * stride, rows * stride):
-                x = blocks.load(scratch, outer + start, stride, rows, lanes)
-                blocks.store(memory, pixel + start, stride, x)
         for start in range(0, slots, rows):
             y = blocks.zeros(memory, rows, lanes)
             own = slots
@@ -486,23 +439,22 @@ def _kernel(rows, lanes, vector, divide):
         stride = plan.stride
         slots = -(-weights.order.shape[1] // rows) * rows
         memory = _memory(group * plan.length, source, filled)
-        # y in the place of x: substitution reads a pixel before it writes it, and needs no scratch
+        # x in the place of y: substitution reads a pixel before it writes it, and needs no scratch
         scratch, places, length = memory, plan.homes, plan.length
         if weights.triangles == 0:
-            scratch, places, length = (
-                _memory(group * plan.scratch, source, filled),
-                plan.places,
-                plan.scratch,
-            )
+            scratch = _memory(group * plan.scratch, source, True)
+            places, length = plan.places, plan.scratch
         # tiles lie side by side, but on a wave, which is one tile, all images do
-        spread = shift, length - lanes if together <= lanes else 0
+        apart = together <= lanes
+        spread = shift, plan.length - lanes if apart else 0
+        spread_out = shift, length - lanes if apart else 0
         seen, seen_narrow = blocks.zeros(memory, 1, lanes), blocks.zeros(memory, 1, narrow)
         for tile in range(0, len(starts), group):
             n, present = starts[tile], min(group, len(starts) - tile)
             for part in range(len(plan.strips)):
                 strip = plan.strips[part]
                 copy = n, present * together, weights.order[0], stride, strides, mode, spread
-                _copy_in(source, scratch, places, strip, copy, vector, half, quarter)
+                _copy(source, memory, plan.homes, strip, copy, True, vector, half, quarter)
                 for k in range(present):
                     for s in range(strip[2], strip[3]):
                         stretch = plan.stretches[s]
@@ -517,8 +469,8 @@ def _kernel(rows, lanes, vector, divide):
                                 seen, memory, scratch, at, plan, stretch, weights, slots,
                                 rows, lanes, divide,
                             )  # fmt: skip
-                copy = n, present * together, weights.order[1], stride, strides, mode, spread
-                _copy_out(scratch, result, places, strip, copy, vector, half, quarter)
+                copy = n, present * together, weights.order[1], stride, strides, mode, spread_out
+                _copy(result, scratch, places, strip, copy, False, vector, half, quarter)
         blocks.add_lane_sums(doubts, 0, seen)
         blocks.add_lane_sums(doubts, 0, seen_narrow)
 
@@ -544,8 +496,8 @@ def _weight_grad_kernel(left, right, lanes):
                 copy = starts[tile], present * together, ascending, stride, strides, mode
                 xs = (*copy, (shift, plan.length - lanes))
                 gs = (*copy, (shift, plan.scratch - lanes))
-                _copy_in(source, memory, plan.homes, strip, xs, lanes, half, quarter)
-                _copy_in(gradients, scratch, plan.places, strip, gs, lanes, half, quarter)
+                _copy(source, memory, plan.homes, strip, xs, True, lanes, half, quarter)
+                _copy(gradients, scratch, plan.places, strip, gs, True, lanes, half, quarter)
                 at = 0
                 for tap in range(begins.shape[1]):
                     for o in range(0, channels, left):

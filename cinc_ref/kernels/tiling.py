@@ -59,7 +59,9 @@ def _cheapest(rest, size, rows, uses, vector, quadrant):
     if quadrant:
         steps = len(wave_steps(size, vector, rest)[0])
         copies = rest * height * width * (8 if rest < sides(vector)[-1] else 2) / uses
-        options.append((call + copies + steps * max(rows, LATENCY), ((rest, vector, True),)))
+        waits = 5 / 4  # for the diagonal before
+        cost = call + copies + waits * steps * max(rows, LATENCY)
+        options.append((cost, ((rest, vector, True),)))
     for lanes in _tile_sizes(rows, vector):
         images = min(rest, lanes)
         later, parts = _cheapest(rest - images, size, rows, uses, vector, quadrant)
