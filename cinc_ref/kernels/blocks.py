@@ -160,9 +160,9 @@ def substitute(typingctx, block, triangle, first, divide):
     """Solve with a lower triangle, stored negated, 1 / d behind every row of diagonal entry d.
 
     The solution waits for one quotient after the other, and division is slow. Unless `divide` is 1,
-    q = y (1 / d) is corrected by its exact remainder, q + (y - d q) (1 / d), which rounds as
-    division does, but for ties that can hardly be told (Markstein 1990); 1 / d must be a normal
-    number.
+    q = y (1 / d) is corrected by its exact remainder, q + (y - d q) (1 / d): the quotient as
+    division rounds it (Markstein 1990), an exact one exactly. It needs 1 / d to be a normal number,
+    and where a quotient overflows it gives NaN for infinity.
     """
 
     def generate(context, builder, signature, arguments):
