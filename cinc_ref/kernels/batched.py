@@ -428,10 +428,8 @@ def _kernel(rows, lanes, vector, divide):
     `divide` is 1 where the reciprocals of `blocks.substitute` do not serve.
     """
     _, half, quarter = sides(vector)
-    narrow, on_waves = (
-        lanes // 2,
-        lanes == vector,
-    )  # a literal: else Numba leaves out what it guards
+    narrow = lanes // 2
+    on_waves = lanes == vector  # known before compiling, so that what it guards is left out
 
     def run(source, result, plan, weights, starts, doubts, options):
         plan, weights = Plan(*plan), Weights(*weights)
