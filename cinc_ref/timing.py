@@ -41,10 +41,13 @@ class Timing:
     seconds : tuple of float
         One a repetition, in order.
     conditions : OneCore
+    turns : tuple of float
+        The median of each turn, in order.
     """
 
     seconds: tuple[float, ...]
     conditions: OneCore
+    turns: tuple[float, ...] = ()
 
     @property
     def median(self):
@@ -55,6 +58,31 @@ class Timing:
     def minimum(self):
         """Seconds; what other processes disturbed least."""
         return min(self.seconds)
+
+    def over(self, other):
+        """How many times as long as `other`, with which it was measured in turn.
+
+        The median over the turns: a shared machine is now fast and now slow, for seconds, and one
+        median may fall in the slow ones and the other in the fast ones.
+
+        Parameters
+        ----------
+        other : Timing
+
+        Returns
+        -------
+        float
+
+        Examples
+        --------
+        >>> from cinc_ref.timing import measure_in_turn
+        >>> found = measure_in_turn({"a": lambda: sum(range(9)), "b": lambda: sum(range(9999))})
+        >>> found["b"].over(found["a"]) > 1
+        True
+        """
+        return statistics.median(
+            own / others for own, others in zip(self.turns, other.turns, strict=True)
+        )
 
 
 @contextmanager
@@ -168,12 +196,19 @@ def measure_in_turn(functions, *, repeat=7, warm_up=1, turn=0.0):
     for function in functions.values():  # may load a BLAS library, which one_core must find
         for _ in range(warm_up):
             function()
-    seconds = {name: [] for name in functions}
+    turns = {name: [] for name in functions}
     with one_core() as conditions:
         for _ in range(repeat):
             for name, function in functions.items():
-                seconds[name] += _turn(function, turn)
-    return {name: Timing(tuple(found), conditions) for name, found in seconds.items()}
+                turns[name].append(_turn(function, turn))
+    return {
+        name: Timing(
+            tuple(seconds for turn in found for seconds in turn),
+            conditions,
+            tuple(statistics.median(turn) for turn in found),
+        )
+        for name, found in turns.items()
+    }
 
 
 def _turn(function, duration):

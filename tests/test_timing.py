@@ -24,6 +24,20 @@ def test_median_and_minimum():
     assert timing.minimum == 1.0
 
 
+def test_a_ratio_compares_within_turns():
+    """The machine is slow in two turns of three; the short function is called more often in one."""
+    short = Timing((1.0,) * 20 + (10.0,) * 4, OneCore(0, ()), (1.0, 10.0, 10.0))
+    long = Timing((100.0, 1000.0, 1000.0), OneCore(0, ()), (100.0, 1000.0, 1000.0))
+    assert long.over(short) == 100
+    assert long.median / short.median == 1000
+
+
+def test_turns_are_the_medians_of_what_was_called_in_them():
+    timing = measure_in_turn({"": lambda: None}, repeat=3, turn=0.001)[""]
+    assert len(timing.turns) == 3 < len(timing.seconds)
+    assert timing.minimum <= min(timing.turns) and max(timing.turns) <= max(timing.seconds)
+
+
 def test_warm_up_calls_are_not_timed():
     calls = []
     timing = measure(lambda: calls.append(1), repeat=3, warm_up=2)

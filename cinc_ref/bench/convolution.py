@@ -10,7 +10,7 @@ import numpy as np
 import cinc_ref as cr
 from cinc_ref._checks import Geometry
 from cinc_ref.bench.machine import has_torch, matrix_product
-from cinc_ref.bench.rows import timed, with_share
+from cinc_ref.bench.rows import timed
 from cinc_ref.kernels import textbook
 from cinc_ref.primitives.arrays import batch_last
 from cinc_ref.primitives.causal import causal_conv_weight_grad, causal_solve
@@ -23,7 +23,15 @@ GEOMETRY = Geometry(anchor=ANCHOR)
 SHAPES = ((12, 16), (24, 8), (48, 4), (12, 32), (3, 32))
 """Channels and side: three levels of a flow on 32x32 images, two larger ones."""
 
-ROUNDS = 7
+SPECIFIED_BY = {
+    "conv_inverse": ["textbook inverse"],
+    "conv": ["textbook conv"],
+    "weight gradient": ["textbook weight gradient"],
+    "VJP of conv_inverse": 2 * ["textbook inverse"] + ["textbook weight gradient"],
+}
+"""The textbook loops that do what each of our operations does."""
+
+ROUNDS = 11
 TURN = 0.02
 
 
@@ -76,8 +84,7 @@ def measure_case(channels, size, batch=100, dtype="float32", rounds=ROUNDS, turn
         functions |= _pytorch(images, kernel)
     multiply, products = matrix_product(dtype)
     timings = measure_in_turn(functions | {"matrix product": multiply}, repeat=rounds, turn=turn)
-    peak = 2 * products / timings.pop("matrix product").median / 1e9
-    return with_share(_rows(timings, (channels, size, batch), dtype), peak)
+    return _rows(timings, (channels, size, batch), dtype, products)
 
 
 def _ours(images, kernel):
@@ -144,37 +151,33 @@ def fastest(timings, *beginnings):
     return min(names, key=lambda name: timings[name].median, default=None)
 
 
-def _rows(timings, problem, dtype):
-    """Ours with their ratios; of the others what ours are divided by."""
+def _rows(timings, problem, dtype, products):
+    """Ours with their ratios; of the others what ours are divided by.
+
+    `products` are the multiply-adds of the matrix product.
+    """
     case, work = case_name(*problem), multiply_adds(*problem)
     forward = fastest(timings, "PyTorch forward")
     gradient = fastest(timings, "PyTorch weight gradient", "PyTorch nn.grad")
-    textbook_of = _textbook_seconds(timings)
+
+    def row(name, work, ratios=()):
+        timing = timings[name]
+        share = {"gemm peak": work / products * timings["matrix product"].over(timing)}
+        return timed(name, case, dtype, timing, work, dict(ratios) | share)
+
     rows = []
     for name, timing in timings.items():
         what = name.partition(",")[0]
-        if what not in textbook_of:
+        if what not in SPECIFIED_BY:
             continue
         theirs = gradient if what == "weight gradient" else forward
+        specification = sum(timings[loops].over(timing) for loops in SPECIFIED_BY[what])
         ratios = {
-            "textbook": timing.median / textbook_of[what],
-            "PyTorch": theirs and timing.median / timings[theirs].median,
+            "textbook": 1 / specification,
+            "PyTorch": theirs and timing.over(timings[theirs]),
         }
         if what == "VJP of conv_inverse":
-            ratios["conv_inverse"] = timing.median / timings["conv_inverse, batch-last"].median
-        rows.append(timed(name, case, dtype, timing, work * (3 if "VJP" in what else 1), ratios))
+            ratios["conv_inverse"] = timing.over(timings["conv_inverse, batch-last"])
+        rows.append(row(name, work * len(SPECIFIED_BY[what]), ratios))
     others = ["textbook inverse", *(name for name in (forward, gradient) if name)]
-    return rows + [timed(name, case, dtype, timings[name], work) for name in others]
-
-
-def _textbook_seconds(timings):
-    """What each of our operations takes in the loops that specify it."""
-    inverse, gradient = (
-        timings[f"textbook {name}"].median for name in ("inverse", "weight gradient")
-    )
-    return {
-        "conv_inverse": inverse,
-        "conv": timings["textbook conv"].median,
-        "weight gradient": gradient,
-        "VJP of conv_inverse": 2 * inverse + gradient,
-    }
+    return rows + [row(name, work) for name in others]

@@ -11,7 +11,7 @@ from cinc_ref._trees import named_leaves, rebuild
 from cinc_ref.bench import convolution
 from cinc_ref.bench.convolution import fastest
 from cinc_ref.bench.machine import has_torch, matrix_product
-from cinc_ref.bench.rows import Row, timed, with_share
+from cinc_ref.bench.rows import Row, timed
 from cinc_ref.bench.scaling import peak_memory
 from cinc_ref.bench.twin import Twin
 from cinc_ref.bijections import Chain
@@ -99,7 +99,7 @@ def measure_sampling(batch=100, rounds=4, image_shape=IMAGE, shape=SAMPLING):
         }
     timings = measure_in_turn(functions, repeat=rounds)
     ratios = _over_twin(timings, "sample", "encode")
-    ratios["sample"]["encode"] = timings["sample"].median / timings["encode"].median
+    ratios["sample"]["encode"] = timings["sample"].over(timings["encode"])
     work, case = batch * multiply_adds(flow), case_name(flow, batch)
     return [
         timed(what, case, "float32", timing, work, ratios.get(what, {}))
@@ -110,9 +110,7 @@ def measure_sampling(batch=100, rounds=4, image_shape=IMAGE, shape=SAMPLING):
 def _over_twin(timings, *names):
     """By name: the ratio to the faster twin; None without one."""
     twin = fastest(timings, "PyTorch twin")
-    return {
-        name: {"PyTorch": twin and timings[name].median / timings[twin].median} for name in names
-    }
+    return {name: {"PyTorch": twin and timings[name].over(timings[twin])} for name in names}
 
 
 def _twin_forward(flow, params, x, channels_last):
@@ -140,8 +138,9 @@ def measure_wide(batch=100, rounds=3, image_shape=IMAGE, shape=WIDE):
         repeat=rounds,
         warm_up=0,
     )
-    row = timed(sample, case_name(flow, batch), "float32", timings[sample], work)
-    return with_share([row], 2 * products / timings["matrix products"].median / 1e9)
+    share = work / products * timings["matrix products"].over(timings[sample])
+    ratios = {"gemm peak": share}
+    return [timed(sample, case_name(flow, batch), "float32", timings[sample], work, ratios)]
 
 
 def layer_seconds(flow, params, batch, rounds=3):
@@ -215,7 +214,7 @@ def measure_training(coupling, batch=64, rounds=7, image_shape=IMAGE, shape=TRAI
             )
     timings = measure_in_turn(functions, repeat=rounds)
     ratios = _over_twin(timings, stored, rebuilt)
-    ratios[rebuilt]["stored step"] = timings[rebuilt].median / timings[stored].median
+    ratios[rebuilt]["stored step"] = timings[rebuilt].over(timings[stored])
     case = case_name(run.flow, batch)
     return [
         timed(what, case, "float32", timing, ratios=ratios.get(what, {}))

@@ -1,14 +1,13 @@
 """The groups of measurements, in the order in which they run, and a whole run."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import partial
 
 from tqdm import tqdm
 
 from cinc_ref.bench import compilation, convolution, flows, machine, scaling
-from cinc_ref.bench.rows import with_share
 
 DTYPES = ("float32", "float64")
 
@@ -132,7 +131,9 @@ def run(groups, progress=False):
 
 def _with_share(row, peak):
     """The row with its share of the peak, unless that was measured in turn with it."""
-    return row if "gemm peak" in row.ratios else with_share([row], peak[row.dtype])[0]
+    if row.gflops is None or "gemm peak" in row.ratios:
+        return row
+    return replace(row, ratios=row.ratios | {"gemm peak": row.gflops / peak[row.dtype]})
 
 
 def convolution_group(channels, size, batch, dtype):

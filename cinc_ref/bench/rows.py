@@ -1,6 +1,6 @@
 """What a benchmark finds: rows, one a figure, each with its ratios to other figures."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,3 @@ def timed(what, case, dtype, timing, multiply_adds=None, ratios=()):
         multiply_adds and 2 * multiply_adds / timing.median / 1e9,
         {name: ratio for name, ratio in dict(ratios).items() if ratio is not None},
     )
-
-
-def with_share(rows, peak):
-    """The rows with their shares of what a matrix product gives, in GFLOP/s."""
-    return [
-        replace(row, ratios=row.ratios | {"gemm peak": row.gflops / peak}) if row.gflops else row
-        for row in rows
-    ]

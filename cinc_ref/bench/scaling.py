@@ -35,24 +35,25 @@ def measure_batches(dtype="float32", batches=BATCHES, side=16, rounds=15, turn=0
     for batch in batches:
         functions[batch] = _inverse_of(side, batch, dtype)
     timings = measure_in_turn(functions, repeat=rounds, turn=turn)
-    rows, least = [], None
-    for batch, timing in timings.items():
-        each = timing.median / batch
-        rows.append(
-            timed(
-                "conv_inverse by batch",
-                case_name(CHANNELS, (side, side), batch),
-                dtype,
-                timing,
-                multiply_adds(CHANNELS, (side, side), batch),
-                {"least per image": least and each / least},
-            )
+    return [
+        timed(
+            "conv_inverse by batch",
+            case_name(CHANNELS, (side, side), batch),
+            dtype,
+            timing,
+            multiply_adds(CHANNELS, (side, side), batch),
+            {
+                "least per image": max(
+                    (timing.over(timings[n]) * n / batch for n in batches if n < batch),
+                    default=None,
+                )
+            },
         )
-        least = min(each, least or each)
-    return rows
+        for batch, timing in timings.items()
+    ]
 
 
-def measure_sizes(dtype="float32", sizes=SIZES, rounds=7, turn=0.004):
+def measure_sizes(dtype="float32", sizes=SIZES, rounds=11, turn=0.004):
     """One row an image size and batch: time per multiply-add over the least; and memory."""
     functions, work = {}, {}
     for side, batch in sizes:
@@ -60,7 +61,6 @@ def measure_sizes(dtype="float32", sizes=SIZES, rounds=7, turn=0.004):
         functions[name] = _inverse_of(side, batch, dtype)
         work[name] = multiply_adds(CHANNELS, (side, side), batch)
     timings = measure_in_turn(functions, repeat=rounds, turn=turn)
-    least = min(timing.median / work[name] for name, timing in timings.items())
     return [
         timed(
             "conv_inverse by size",
@@ -68,7 +68,11 @@ def measure_sizes(dtype="float32", sizes=SIZES, rounds=7, turn=0.004):
             dtype,
             timing,
             work[name],
-            {"least per multiply-add": timing.median / work[name] / least},
+            {
+                "least per multiply-add": max(
+                    timing.over(other) * work[size] / work[name] for size, other in timings.items()
+                )
+            },
         )
         for name, timing in timings.items()
     ]
