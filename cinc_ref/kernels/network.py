@@ -96,8 +96,8 @@ def network_gradient(x, size, weights, position, second_bias, g):
             first_bar += first_part
             second_bar += second_part
             last_bar += last_part
-            position_bar[:, p : p + s] += _image_sums(d1, s, ones[:t])
-            second_bias_bar[:, p : p + s] += _image_sums(d2, s, ones[:t])
+            _add_image_sums(position_bar, p, s, d1, ones[:t])
+            _add_image_sums(second_bias_bar, p, s, d2, ones[:t])
     return x_bar, (first_bar, second_bar, last_bar), position_bar, second_bias_bar
 
 
@@ -217,6 +217,9 @@ def _relu_gradient(d, h):
 
 
 @compiled
-def _image_sums(d, pixels, ones):
-    """The sums over the images of a tile, by row and pixel; a product is faster than a loop."""
-    return np.dot(d.reshape(len(d) * pixels, len(ones)), ones).reshape(len(d), pixels)
+def _add_image_sums(total, start, pixels, d, ones):
+    """Add the sums over the images of a tile, by row and pixel; a product is faster than a loop."""
+    sums = np.dot(d.reshape(len(d) * pixels, len(ones)), ones)
+    for r in range(len(d)):
+        for p in range(pixels):  # one by one: a slice would be compiled for seconds
+            total[r, start + p] += sums[r * pixels + p]
