@@ -21,10 +21,21 @@ VECTOR_BYTES = _vector_bytes()
 REGISTERS = 32 if VECTOR_BYTES == 64 else 16
 ROWS = 12 if VECTOR_BYTES == 64 else 6
 """The most channels in one block."""
-SUMS = ROWS if binding.get_host_cpu_name() == "znver4" else REGISTERS
-"""The most vectors in one block. Two of each channel share the load of a weight, and two
-substitutions run side by side; Zen 4, with one multiply-add of 64 bytes a cycle, does not need it,
-and its first cache is small."""
+
+
+def _most_sums():
+    """The most vectors in one block.
+
+    Two of each channel share the load of a weight, and two substitutions run side by side. AMD's
+    cores up to Zen 4, which start one multiply-add of 64 bytes a cycle, do not need it, and their
+    first caches are small.
+    """
+    name = binding.get_host_cpu_name()
+    one_a_cycle = VECTOR_BYTES == 64 and name.startswith("znver") and name <= "znver4"
+    return ROWS if one_a_cycle else REGISTERS
+
+
+SUMS = _most_sums()
 LATENCY = 4
 """Cycles until a sum may be added to again: the fewest accumulators that keep the core busy."""
 

@@ -57,9 +57,8 @@ def pack(kernel, taps, rows, solving, order, numbers, doubts):
         doubt |= flat[k] - flat[k] != 0  # NaN where it is not finite
     corner = kernel.reshape(channels, channels, area)[:, :, taps[-1]].copy()
     upper = corner
-    for s in range(
-        channels
-    ):  # no slices are set here: Numba would compile their errors for seconds
+    # no slices are set in this function: Numba would compile their errors for seconds
+    for s in range(channels):
         order[0, s] = order[1, s] = s
     triangles, extreme = 0, False
     if solving:
