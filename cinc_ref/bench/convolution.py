@@ -9,7 +9,7 @@ import numpy as np
 
 import cinc_ref as cr
 from cinc_ref._checks import Geometry
-from cinc_ref.bench.machine import has_torch, matrix_product
+from cinc_ref.bench.machine import has_torch
 from cinc_ref.bench.rows import timed
 from cinc_ref.kernels import textbook
 from cinc_ref.primitives.arrays import batch_last
@@ -82,9 +82,8 @@ def measure_case(channels, size, batch=100, dtype="float32", rounds=ROUNDS, turn
     functions = _ours(images, kernel) | _textbook(images, kernel)
     if has_torch():
         functions |= _pytorch(images, kernel)
-    multiply, products = matrix_product(dtype)
-    timings = measure_in_turn(functions | {"matrix product": multiply}, repeat=rounds, turn=turn)
-    return _rows(timings, (channels, size, batch), dtype, products)
+    timings = measure_in_turn(functions, repeat=rounds, turn=turn)
+    return _rows(timings, (channels, size, batch), dtype)
 
 
 def _ours(images, kernel):
@@ -151,20 +150,11 @@ def fastest(timings, *beginnings):
     return min(names, key=lambda name: timings[name].median, default=None)
 
 
-def _rows(timings, problem, dtype, products):
-    """Ours with their ratios; of the others what ours are divided by.
-
-    `products` are the multiply-adds of the matrix product.
-    """
+def _rows(timings, problem, dtype):
+    """Ours with their ratios; of the others what ours are divided by."""
     case, work = case_name(*problem), multiply_adds(*problem)
     forward = fastest(timings, "PyTorch forward")
     gradient = fastest(timings, "PyTorch weight gradient", "PyTorch nn.grad")
-
-    def row(name, work, ratios=()):
-        timing = timings[name]
-        share = {"gemm peak": work / products * timings["matrix product"].over(timing)}
-        return timed(name, case, dtype, timing, work, dict(ratios) | share)
-
     rows = []
     for name, timing in timings.items():
         what = name.partition(",")[0]
@@ -178,6 +168,6 @@ def _rows(timings, problem, dtype, products):
         }
         if what == "VJP of conv_inverse":
             ratios["conv_inverse"] = timing.over(timings["conv_inverse, batch-last"])
-        rows.append(row(name, work * len(SPECIFIED_BY[what]), ratios))
+        rows.append(timed(name, case, dtype, timing, work * len(SPECIFIED_BY[what]), ratios))
     others = ["textbook inverse", *(name for name in (forward, gradient) if name)]
-    return rows + [row(name, work) for name in others]
+    return rows + [timed(name, case, dtype, timings[name], work) for name in others]

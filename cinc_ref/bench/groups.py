@@ -32,8 +32,7 @@ class Group:
 
 CONVOLUTION_NOTE = (
     "Ours is the public call with its checks. PyTorch: forward convolution, F.pad included, or "
-    "weight gradient, in its faster memory order. GFLOP/s count taps inside the image alone. The "
-    "gemm peak is that of a product of matrices measured in turn with them."
+    "weight gradient, in its faster memory order. GFLOP/s count taps inside the image alone."
 )
 
 GROUPS = {
@@ -130,8 +129,8 @@ def run(groups, progress=False):
 
 
 def _with_share(row, peak):
-    """The row with its share of the peak, unless that was measured in turn with it."""
-    if row.gflops is None or "gemm peak" in row.ratios:
+    """The row with its share of what a matrix product gives."""
+    if row.gflops is None:
         return row
     return replace(row, ratios=row.ratios | {"gemm peak": row.gflops / peak[row.dtype]})
 

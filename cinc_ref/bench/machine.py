@@ -67,21 +67,16 @@ def has_torch():
     return find_spec("torch") is not None
 
 
-def matrix_product(dtype, side=1024, times=1):
-    """A function that multiplies two square matrices so many times, and its multiply-adds."""
-    a, b, c = np.random.default_rng(0).normal(size=(3, side, side)).astype(dtype)
-
-    def multiply():
-        for _ in range(times):
-            np.matmul(a, b, out=c)
-
-    return multiply, times * side**3
-
-
 def gemm_peak(side=1024, repeat=9):
     """GFLOP/s of square matrix products by dtype, the best of several."""
-    products = {dtype: matrix_product(dtype, side)[0] for dtype in ("float32", "float64")}
-    timings = measure_in_turn(products, repeat=repeat)
+    matrices = {
+        dtype: np.random.default_rng(0).normal(size=(3, side, side)).astype(dtype)
+        for dtype in ("float32", "float64")
+    }
+    timings = measure_in_turn(
+        {dtype: lambda m=m: np.matmul(m[0], m[1], out=m[2]) for dtype, m in matrices.items()},
+        repeat=repeat,
+    )
     return {dtype: 2 * side**3 / timing.minimum / 1e9 for dtype, timing in timings.items()}
 
 
