@@ -148,10 +148,14 @@ def test_kernels_close_over_integers_alone():
         assert all(isinstance(cell.cell_contents, int) for cell in function.__closure__)
 
 
-@pytest.fixture
-def few_tiles_together(monkeypatch):
-    """As if the memory of all tiles never fitted the last cache."""
-    monkeypatch.setattr(batched, "LAST_CACHE_BYTES", 0)
+LIMITS = ("LAST_CACHE_BYTES", "WALKED_IMAGES_BYTES")
+
+
+@pytest.fixture(params=[LIMITS[:1], LIMITS[1:], LIMITS], ids=" and ".join)
+def exceeded(request, monkeypatch):
+    """As if all images exceeded a limit: tiles are walked one by one, vectors are copied before."""
+    for limit in request.param:
+        monkeypatch.setattr(batched, limit, 0)
     found = (batched._arrangement, batched._gradient_arrangement)
     for arrangement in found:
         arrangement.cache_clear()
@@ -161,9 +165,9 @@ def few_tiles_together(monkeypatch):
 
 
 @pytest.mark.parametrize("channels", [3, 12])
-def test_tiles_that_do_not_fit_the_cache_together(channels, few_tiles_together):
+def test_images_that_are_large(channels, exceeded):
     for seed, images in ((0, 33), (1, 100)):
-        x, kernel, dilation, anchor = _case(seed, channels, images, np.float32, sides=(4, 12))
+        x, kernel, dilation, anchor = _case(seed, channels, images, np.float32, sides=(3, 7))
         _equals_textbook(x, kernel, dilation, anchor)
         g = np.random.default_rng(seed).normal(size=x.shape).astype(x.dtype)
         by_order = [_laid_out(images, "batch last") for images in (x, g)]

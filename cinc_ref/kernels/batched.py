@@ -1,15 +1,17 @@
 """The operations of `textbook`, fast: many images at once, each SIMD lane an image.
 
 Substitution is sequential over pixels but not over images, so `lanes` images go through it side by
-side (for few images: the pixels of a diagonal; see `plan`). They are copied to a small working
-memory, strip by strip, where a pixel's channels are vectors that lie side by side. A register block
-(`blocks`) holds `rows` channels of one pixel; it starts as y, loses what the pixels before
-contribute, and is solved with the triangle of the corner block:
+side (for few images: the pixels of a diagonal; see `plan`). What is read again lies in a small
+working memory, where a pixel's channels are vectors side by side. A register block (`blocks`) holds
+`rows` channels of one pixel; it starts as y, loses what the pixels before contribute, and is solved
+with the triangle of the corner block:
 
     load y; for each earlier pixel and channel: multiply and add; substitute; store x.
 
 Images are (N, C, H, W) and may lie batch-last in memory, as contiguous (C, H, W, N); results lie as
-they do. Batch-first images are transposed in registers on their way in and out.
+they do. Vectors of batch-last images are read and written on the walk, where that costs no time of
+its own; others are copied to working memory and back, strip by strip, batch-first ones transposed
+in registers.
 
 One order of summation, taps in raster order and channels ascending (descending where the corner
 block is an upper triangle), with fused multiply-adds throughout: an image has the same bits in any
@@ -44,15 +46,17 @@ STRIP_BYTES = 2**17
 """Of each of the two strips that a weight gradient reads again and again, from the second cache."""
 ENOUGH_PIXELS = 64
 """Over which a weight gradient is summed before the lanes are added up."""
-ONE_BY_ONE, BATCH_FIRST, BATCH_LAST, IN_ORDER = range(4)
+ONE_BY_ONE, BATCH_FIRST, BATCH_LAST, IN_ORDER, ON_THE_WALK = range(5)
 """How images are copied in and out: any way; as squares, transposed in registers; as vectors, of
-some pixels at a time; as vectors, in the order of memory."""
+some pixels at a time; as vectors, in the order of memory; each pixel as the walk comes to it."""
 PIXELS = 4
 """How many pixels of batch-last images are copied in one piece."""
 LAST_CACHE_BYTES = 2**24
 """Of the memory of all tiles, if it is to stay in the last cache, where each is walked once."""
 SECOND_CACHE_BYTES = 2**19 + 2**17
 """The same of the second cache."""
+WALKED_IMAGES_BYTES = 2**25
+"""Of images that are read on the walk; larger ones come from memory, which has an order."""
 ALIGNED_BYTES = 2**16
 """From which on a result had better start on a cache line; it takes time to see to it."""
 
@@ -158,7 +162,7 @@ def _arrangement(kernel_shape, shape, strides, itemsize, dilation, anchor, flips
     vector = VECTOR_BYTES // itemsize
     quadrant = all(tap[1] >= 0 for tap in taps)
     uses = (len(taps) + 1) * slots // rows  # of each number that is copied in
-    image_bytes = itemsize * math.prod(shape)
+    batch_last, image_bytes = strides[0] == 1, itemsize * math.prod(shape)
     cache = min(LAST_CACHE_BYTES, 3 * image_bytes // 2)  # little more than the images take
     found = []
     for starts, lanes, together, wave in parts(count, size, rows, uses, vector, quadrant):
@@ -167,9 +171,11 @@ def _arrangement(kernel_shape, shape, strides, itemsize, dilation, anchor, flips
         else:
             pixels = max(vector, WALKED_BYTES // (slots * lanes * itemsize))
             plan = ring_plan(size, taps, flips, slots, lanes, pixels)
-        copying = _copying(plan, len(starts), together, shape, strides, vector, cache)
+        mode, group = _copying(plan, len(starts), together, shape, strides, vector, cache)
         filled = not wave and slots == channels and together == lanes  # with what is copied in
-        options = strides, together, *copying, filled, lanes.bit_length() - 1
+        if filled and batch_last and image_bytes <= WALKED_IMAGES_BYTES:
+            mode, group = ON_THE_WALK, min(max(cache // (itemsize * plan.length), 1), len(starts))
+        options = strides, together, mode, group, filled, lanes.bit_length() - 1
         found.append(((rows, lanes, vector), tuple(plan), starts, options))
     align = count >= vector and image_bytes >= ALIGNED_BYTES
     numbers = numbers_length(places, channels, rows)
@@ -282,8 +288,8 @@ def _memory(length, like, filled):
 def _copy(images, memory, places, strip, copy, inward, vector, half, quarter):
     """A strip of the images from n on, to (`inward`) or from its places in memory.
 
-    Channel channels[s] is slot s. Image k lies (k >> shift) * gap further in memory than images
-    side by side would.
+    The channel that begins at channels[s] is slot s. Image k lies (k >> shift) * gap further in
+    memory than images side by side would.
     """
     numba.literally(vector), numba.literally(half), numba.literally(quarter)
     together, mode = copy[1], copy[5]
@@ -302,9 +308,9 @@ def _copy(images, memory, places, strip, copy, inward, vector, half, quarter):
 @inlined
 def _copy_in_order(images, memory, places, strip, copy, inward, together, vector):
     """As `_copy`, in the order of the images' memory, as the processor reads ahead."""
-    n, _, channels, stride, (_, channel, pixel), _, (shift, gap) = copy
+    n, _, channels, stride, (_, _, pixel), _, (shift, gap) = copy
     for s in range(len(channels)):
-        base = n + channels[s] * channel
+        base = n + channels[s]
         for p in range(strip[0], strip[1]):
             slot = s * stride + places[p]
             for k in range(0, together, vector):
@@ -318,10 +324,10 @@ def _copy_in_order(images, memory, places, strip, copy, inward, together, vector
 @inlined
 def _copy_by(images, memory, places, strip, copy, inward, side):
     """As `_copy`, in squares of this side; the last ones begin earlier, and copy some again."""
-    n, together, channels, stride, (image, channel, pixel), mode, (shift, gap) = copy
+    n, together, channels, stride, (image, _, pixel), mode, (shift, gap) = copy
     first, last = strip[0], strip[1]
     for s in range(len(channels)):
-        base, slot = n * image + channels[s] * channel, s * stride
+        base, slot = n * image + channels[s], s * stride
         if mode == BATCH_FIRST:
             for start in range(first, last, side):
                 p = min(start, last - side)
@@ -392,32 +398,47 @@ def _substitute_back(
 
 
 @inlined
-def _walk(seen, memory, scratch, at, plan, stretch, weights, slots, rows, lanes, divide):
+def _walk(seen, memory, scratch, images, at, plan, stretch, weights, slots, rows, lanes, divide):
     """Go through a stretch of the pixels of a tile, with blocks of so many channels and lanes."""
+    source, result, (taken, given), apart, direct = images
     solving, twofold = weights.triangles > 0, weights.triangles > 1
     stride, numbers = plan.stride, weights.numbers
     terms = plan.terms[-1] + slots
     triangle = terms * slots  # where it begins
     for step in range(stretch[0], stretch[1]):
         pixel, outer = at[0] + plan.walk[step, 0], at[1] + plan.walk[step, 1]
+        place = at[2] + plan.walk[step, 5] * apart
+        if direct and not solving:
+            for start in range(0, slots, rows):
+                x = blocks.gather(source, place, taken, start, rows, lanes)
+                blocks.store(memory, pixel + start * stride, stride, x)
         for start in range(0, slots, rows):
             y = blocks.zeros(memory, rows, lanes)
             own = slots
             if solving:
-                y = blocks.load(memory, pixel + start * stride, stride, rows, lanes)
                 own = start
+                if direct:
+                    y = blocks.gather(source, place, taken, start, rows, lanes)
+                else:
+                    y = blocks.load(memory, pixel + start * stride, stride, rows, lanes)
             y = _sum_taps(y, memory, pixel, plan, step, own, numbers, start * terms, rows)
             if solving:
                 y = blocks.substitute(y, numbers, triangle + start * (rows + 1), divide)
                 blocks.store(memory, pixel + start * stride, stride, y)
-            else:
+            elif not direct:
                 blocks.store(scratch, outer + start * stride, stride, y)
+            if direct and not twofold:
+                blocks.scatter(result, place, given, start, y)
             seen = blocks.watch(seen, y)
         if twofold:
             second = triangle + slots * (rows + 1)
             seen = _substitute_back(
                 seen, memory, pixel, stride, numbers, second, slots, rows, lanes, divide
             )
+        if direct and twofold:
+            for start in range(0, slots, rows):
+                x = blocks.load(memory, pixel + start * stride, stride, rows, lanes)
+                blocks.scatter(result, place, given, start, x)
     return seen
 
 
@@ -434,12 +455,14 @@ def _kernel(rows, lanes, vector, divide):
     def run(source, result, plan, weights, starts, doubts, options):
         plan, weights = Plan(*plan), Weights(*weights)
         strides, together, mode, group, filled, shift = options
-        stride = plan.stride
-        slots = -(-weights.order.shape[1] // rows) * rows
+        stride, direct = plan.stride, mode == ON_THE_WALK
+        channels = weights.order * strides[1]  # where they begin in an image
+        slots = -(-channels.shape[1] // rows) * rows
+        images = source, result, (channels[0], channels[1]), strides[2], direct
         memory = _memory(group * plan.length, source, filled)
         # x in the place of y: substitution reads a pixel before it writes it, and needs no scratch
         scratch, places, length = memory, plan.homes, plan.length
-        if weights.triangles == 0:
+        if weights.triangles == 0 and not direct:
             scratch = _memory(group * plan.scratch, source, True)
             places, length = plan.places, plan.scratch
         # tiles lie side by side, but on a wave, which is one tile, all images do
@@ -451,24 +474,30 @@ def _kernel(rows, lanes, vector, divide):
             n, present = starts[tile], min(group, len(starts) - tile)
             for part in range(len(plan.strips)):
                 strip = plan.strips[part]
-                copy = n, present * together, weights.order[0], stride, strides, mode, spread
-                _copy(source, memory, plan.homes, strip, copy, True, vector, half, quarter)
+                if not direct:
+                    copy = n, present * together, channels[0], stride, strides, mode, spread
+                    _copy(source, memory, plan.homes, strip, copy, True, vector, half, quarter)
                 for k in range(present):
                     for s in range(strip[2], strip[3]):
                         stretch = plan.stretches[s]
-                        at = k * plan.length + stretch[3], k * plan.scratch + stretch[3]
+                        at = (
+                            k * plan.length + stretch[3],
+                            k * plan.scratch + stretch[3],
+                            starts[tile + k],
+                        )
                         if on_waves and stretch[2]:
                             seen_narrow = _walk(
-                                seen_narrow, memory, scratch, at, plan, stretch, weights, slots,
-                                rows, narrow, divide,
+                                seen_narrow, memory, scratch, images, at, plan, stretch, weights,
+                                slots, rows, narrow, divide,
                             )  # fmt: skip
                         else:
                             seen = _walk(
-                                seen, memory, scratch, at, plan, stretch, weights, slots,
-                                rows, lanes, divide,
+                                seen, memory, scratch, images, at, plan, stretch, weights,
+                                slots, rows, lanes, divide,
                             )  # fmt: skip
-                copy = n, present * together, weights.order[1], stride, strides, mode, spread_out
-                _copy(result, scratch, places, strip, copy, False, vector, half, quarter)
+                if not direct:
+                    copy = n, present * together, channels[1], stride, strides, mode, spread_out
+                    _copy(result, scratch, places, strip, copy, False, vector, half, quarter)
         blocks.add_lane_sums(doubts, 0, seen)
         blocks.add_lane_sums(doubts, 0, seen_narrow)
 
@@ -486,7 +515,7 @@ def _weight_grad_kernel(left, right, lanes):
         strides, together, mode, tiles, channels, filled, shift = options
         memory = _memory(tiles * plan.length, source, filled)
         scratch = _memory(tiles * plan.scratch, source, filled)
-        ascending = np.arange(channels)
+        ascending = np.arange(channels) * strides[1]
         for tile in range(0, len(starts), tiles):
             present = min(tiles, len(starts) - tile)
             for part in range(len(plan.strips)):

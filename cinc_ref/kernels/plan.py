@@ -38,9 +38,10 @@ class Plan(NamedTuple):
     stretches : ndarray, shape (stretches, 4)
         Parts of the walk: the first and the last step, whether half the lanes are enough, and the
         first of these.
-    walk : ndarray, shape (steps, 5)
+    walk : ndarray, shape (steps, 6)
         Of each step: where its pixel lies in working memory, where in scratch memory, the rows of
-        `offsets` and `inside` that hold for it, and the first run that is not above the image.
+        `offsets` and `inside` that hold for it, the first run that is not above the image, and
+        which pixel i * W + j of the image it is (of a ring alone).
     offsets : ndarray, shape (phases, runs)
         Where a run of consecutive vectors begins, relative to the pixel.
     terms : ndarray, shape (runs + 1,)
@@ -109,7 +110,7 @@ def ring_plan(size, taps, flips, slots, lanes, group):
     firsts = np.repeat(strips[:, 0], strips[:, 1] - strips[:, 0])  # of the strip of each step
     scratch = (numbers - firsts) * pixel
     begins = np.sum(ups > i[:, np.newaxis], axis=1)
-    walk = np.stack([walked, scratch, i % ring, j, begins], axis=1)
+    walk = np.stack([walked, scratch, i % ring, j, begins, numbers], axis=1)
     wave = j + i * (1 + max(0, *(-tap[1] for tap in taps), 0))
     strip_of = np.repeat(np.arange(len(strips)), strips[:, 1] - strips[:, 0])
     walk = walk[np.lexsort((i, wave, strip_of))]
@@ -147,7 +148,7 @@ def wave_plan(size, taps, flips, slots, lanes, images):
     steps = (back + t) * slots * stride + margin + vector * lanes
     offsets = [-(tap[0] + tap[1]) * slots * stride - tap[0] * images for tap in taps]
     stretches = _stretches(size, lanes, images, t, vector)
-    walk = np.stack([steps, steps, 0 * t, np.minimum(t, back), 0 * t], axis=1)
+    walk = np.stack([steps, steps, 0 * t, np.minimum(t, back), 0 * t, 0 * t], axis=1)
     length = (back + height + width - 1) * slots * stride
     reaches = np.array([*(tap[0] + tap[1] for tap in taps), back + 1])  # no run of the pixel's own
     first_diagonals = np.arange(back + 1)[:, np.newaxis]
@@ -203,7 +204,7 @@ def meetings(plan, slots):
     length = 0
     for begin, end in plan.strips[:, 2:]:
         steps = slice(plan.stretches[begin, 0], plan.stretches[end - 1, 1])
-        place, pixel, phase, column, above = plan.walk[steps].T
+        place, pixel, phase, column, above, _ = plan.walk[steps].T
         for run, term in enumerate(plan.terms[:-1]):
             own = slots if run == len(plan.terms) - 2 else 0
             low, high = plan.inside[column, run].T
