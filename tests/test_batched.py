@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cinc_ref.kernels import batched, textbook
+from cinc_ref.kernels import batched, textbook, weight_gradient
 from tests.oracles import DTYPES, kernel_for
 
 OPERATIONS = ("conv", "conv_transpose", "substitute", "substitute_transpose")
@@ -112,38 +112,58 @@ def test_more_images_on_a_wave_than_lanes(images):
         _equals_textbook(x, kernel, 1, (4, 4))
 
 
+def _check_weight_gradient(x, g, kernel, dilation, anchor, flips=(False, False)):
+    rows, columns = (-1 if flip else 1 for flip in flips)
+    x_flipped, g_flipped = (np.ascontiguousarray(a[:, :, ::rows, ::columns]) for a in (x, g))
+    ours = batched.conv_weight_grad(x, g, kernel.shape, dilation, anchor, flips)
+    expected = textbook.conv_weight_grad(x_flipped, g_flipped, kernel.shape, dilation, anchor)
+    assert ours.dtype == x.dtype
+    scale = np.finfo(x.dtype).eps * x.size
+    np.testing.assert_allclose(ours, expected, rtol=0, atol=100 * scale)
+
+
 @given(
     st.integers(0, 2**32),
     st.sampled_from([1, 2, 3, 5, 7]),
     st.sampled_from([0, 1, 5, 19]),
     st.sampled_from(DTYPES),
-    st.sampled_from(ORDERS),
-    st.sampled_from(ORDERS),
+    st.tuples(st.sampled_from(ORDERS), st.sampled_from(ORDERS)),
+    st.tuples(st.booleans(), st.booleans()),
 )
-def test_weight_gradient(seed, channels, images, dtype, order, other_order):
-    x, kernel, dilation, anchor = _case(seed, channels, images, dtype)
+def test_weight_gradient(seed, channels, images, dtype, orders, flips):
+    x, *arguments = _case(seed, channels, images, dtype)
     g = np.random.default_rng(seed + 1).normal(size=x.shape).astype(dtype)
-    ours = batched.conv_weight_grad(
-        _laid_out(x, order), _laid_out(g, other_order), kernel.shape, dilation, anchor
-    )
-    expected = textbook.conv_weight_grad(x, g, kernel.shape, dilation, anchor)
-    assert ours.dtype == dtype
-    np.testing.assert_allclose(ours, expected, rtol=0, atol=100 * np.finfo(dtype).eps * x.size)
+    x, g = map(_laid_out, (x, g), orders)
+    _check_weight_gradient(x, g, *arguments, flips)
 
 
+@pytest.mark.parametrize("flips", product([False, True], [False, True]))
+@pytest.mark.parametrize("channels", [7, 13])
+def test_weight_gradient_of_channel_tails_and_flips(channels, flips):
+    for dtype in DTYPES:
+        x, *arguments = _case(channels, channels, 5, dtype)
+        _check_weight_gradient(x, x[::-1].copy(), *arguments, flips)
+
+
+@pytest.mark.parametrize("limit", [None, "SUMMED_BYTES", "SECOND_CACHE_BYTES"])
+@pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("images", [4, 40])
-def test_weight_gradient_of_several_strips_and_tiles(images):
+def test_weight_gradient_in_pieces(images, order, limit, monkeypatch):
+    """Of rows and columns, at the least of one pixel; of images, at the least of half a vector."""
+    if limit:
+        monkeypatch.setattr(weight_gradient, limit, 0)
+    weight_gradient._arrangement.cache_clear()
     for seed in range(3):
-        x, kernel, dilation, anchor = _case(seed, 3, images, np.float64, sides=(9, 40))
+        x, kernel, dilation, anchor = _case(seed, 3, images, np.float64, sides=(9, 20))
         g = np.random.default_rng(seed).normal(size=x.shape)
-        ours = batched.conv_weight_grad(x, g, kernel.shape, dilation, anchor)
-        expected = textbook.conv_weight_grad(x, g, kernel.shape, dilation, anchor)
-        np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-13 * x.size)
+        x, g = (_laid_out(array, order) for array in (x, g))
+        _check_weight_gradient(x, g, kernel, dilation, anchor)
+    weight_gradient._arrangement.cache_clear()
 
 
 def test_kernels_close_over_integers_alone():
     """What else they close over differs in every process, and the disk cache would never be hit."""
-    for kernel in (batched._kernel(2, 4, 4, 0), batched._weight_grad_kernel(2, 2, 4)):
+    for kernel in (batched._kernel(2, 4, 4, 0), weight_gradient._kernel(2, 2, 4)):
         function = getattr(kernel, "py_func", kernel)
         assert all(isinstance(cell.cell_contents, int) for cell in function.__closure__)
 
@@ -156,12 +176,9 @@ def exceeded(request, monkeypatch):
     """As if all images exceeded a limit: tiles are walked one by one, vectors are copied before."""
     for limit in request.param:
         monkeypatch.setattr(batched, limit, 0)
-    found = (batched._arrangement, batched._gradient_arrangement)
-    for arrangement in found:
-        arrangement.cache_clear()
+    batched._arrangement.cache_clear()
     yield
-    for arrangement in found:
-        arrangement.cache_clear()
+    batched._arrangement.cache_clear()
 
 
 @pytest.mark.parametrize("channels", [3, 12])
@@ -169,11 +186,6 @@ def test_images_that_are_large(channels, exceeded):
     for seed, images in ((0, 33), (1, 100)):
         x, kernel, dilation, anchor = _case(seed, channels, images, np.float32, sides=(3, 7))
         _equals_textbook(x, kernel, dilation, anchor)
-        g = np.random.default_rng(seed).normal(size=x.shape).astype(x.dtype)
-        by_order = [_laid_out(images, "batch last") for images in (x, g)]
-        ours = batched.conv_weight_grad(*by_order, kernel.shape, dilation, anchor)
-        expected = textbook.conv_weight_grad(x, g, kernel.shape, dilation, anchor)
-        np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-6 * x.size)
 
 
 @given(st.integers(0, 2**32), st.tuples(st.booleans(), st.booleans()), st.sampled_from([1, 9]))

@@ -17,44 +17,38 @@ One order of summation, taps in raster order and channels ascending (descending 
 block is an upper triangle), with fused multiply-adds throughout: an image has the same bits in any
 batch, however many lanes there are. Taps outside the image are skipped, or multiply zeros.
 
-An edit of `blocks` must be followed by one here, or the disk cache goes on serving the old code.
+An edit of `blocks` or `copying` must be followed by one here, or the disk cache goes on serving the
+old code.
 """
 
 import math
 from functools import cache, lru_cache
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
-from cinc_ref.kernels.compiling import compiled, inlined
-from cinc_ref.kernels.plan import Plan, meetings, reaching_taps, ring_plan, wave_plan, wave_steps
+from cinc_ref.kernels.compiling import blocks, compiled, inlined
+from cinc_ref.kernels.copying import (
+    BATCH_FIRST,
+    BATCH_LAST,
+    IN_ORDER,
+    ON_THE_WALK,
+    ONE_BY_ONE,
+    PIXELS,
+    copy_strip,
+    flat,
+)
+from cinc_ref.kernels.plan import Plan, reaching_taps, ring_plan, wave_plan
 from cinc_ref.kernels.tiling import ROWS, VECTOR_BYTES, parts, sides
-from cinc_ref.kernels.weights import Weights, numbers_length, pack, unpack_gradient
+from cinc_ref.kernels.weight_gradient import conv_weight_grad
+from cinc_ref.kernels.weights import Weights, numbers_length, pack
 
-if numba.config.DISABLE_JIT:
-    from cinc_ref.kernels import blocks_interpreted as blocks
-else:
-    from cinc_ref.kernels import blocks
+__all__ = ["conv", "conv_transpose", "conv_weight_grad", "substitute", "substitute_transpose"]
 
-
-OUTER = (4, 6) if VECTOR_BYTES == 64 else (2, 4)
-"""Output times input channels whose weight gradients are summed in registers."""
 WALKED_BYTES = 3 * 2**13
 """Of a strip that is copied in, walked and copied out, all within the first cache."""
-STRIP_BYTES = 2**17
-"""Of each of the two strips that a weight gradient reads again and again, from the second cache."""
-ENOUGH_PIXELS = 64
-"""Over which a weight gradient is summed before the lanes are added up."""
-ONE_BY_ONE, BATCH_FIRST, BATCH_LAST, IN_ORDER, ON_THE_WALK = range(5)
-"""How images are copied in and out: any way; as squares, transposed in registers; as vectors, of
-some pixels at a time; as vectors, in the order of memory; each pixel as the walk comes to it."""
-PIXELS = 4
-"""How many pixels of batch-last images are copied in one piece."""
 LAST_CACHE_BYTES = 2**24
 """Of the memory of all tiles, if it is to stay in the last cache, where each is walked once."""
-SECOND_CACHE_BYTES = 2**19 + 2**17
-"""The same of the second cache."""
 WALKED_IMAGES_BYTES = 2**25
 """Of images that are read on the walk; larger ones come from memory, which has an order."""
 ALIGNED_BYTES = 2**16
@@ -86,19 +80,6 @@ def substitute_transpose(g, kernel, dilation, anchor, flips=(False, False), doub
     return substitute(g, *_transposed(kernel, dilation, anchor, flips), doubts)
 
 
-def conv_weight_grad(x, g, kernel_shape, dilation, anchor, flips=(False, False)):
-    """The gradient of <g, conv(x, K)> with respect to K; 0 at taps after the anchor."""
-    source, strides = _flat(x)
-    found = _gradient_arrangement(
-        kernel_shape, x.shape, strides, x.itemsize, dilation, anchor, flips
-    )
-    gradients = np.ascontiguousarray(g if strides[2] == 1 else g.transpose(1, 2, 3, 0)).reshape(-1)
-    sums = np.zeros(found.sums, x.dtype)
-    for run, plan, pairs, starts, options in found.parts:
-        run(source, gradients, plan, pairs, starts, sums.reshape(-1), options)
-    return unpack_gradient(sums, found.taps, found.block, kernel_shape)
-
-
 def _transposed(kernel, dilation, anchor, flips):
     exchanged = np.ascontiguousarray(kernel.transpose(1, 0, 2, 3))
     return exchanged, dilation, anchor, (not flips[0], not flips[1])
@@ -106,7 +87,7 @@ def _transposed(kernel, dilation, anchor, flips):
 
 def _run(images, kernel, dilation, anchor, flips, doubts, solving):
     """Pack the kernel, and run the compiled loops on each part of the batch."""
-    source, strides = _flat(images)
+    source, strides = flat(images)
     found = _arrangement(
         kernel.shape, images.shape, strides, images.itemsize, dilation, anchor, flips
     )
@@ -182,62 +163,6 @@ def _arrangement(kernel_shape, shape, strides, itemsize, dilation, anchor, flips
     return Arrangement(np.array(places), rows, numbers, align, found)
 
 
-class GradientArrangement(NamedTuple):
-    """What a weight gradient depends on but for the numbers.
-
-    Attributes
-    ----------
-    taps : ndarray
-        As `unpack_gradient` wants them.
-    block : (int, int)
-        Output and input channels of a block.
-    sums : tuple of int
-        Taps, blocks of output and of input channels, and numbers of a block.
-    parts : list of tuples
-        Of the batch: the compiled loops, their plan, the first images of tiles, and options.
-    """
-
-    taps: np.ndarray
-    block: tuple
-    sums: tuple
-    parts: list
-
-
-@lru_cache(maxsize=64)
-def _gradient_arrangement(kernel_shape, shape, strides, itemsize, dilation, anchor, flips):
-    """The `GradientArrangement` of a call, looked up."""
-    count, channels, height, width = shape
-    size = (height, width)
-    taps = reaching_taps(kernel_shape, size, dilation, anchor)
-    places = [a * kernel_shape[3] + b for _, _, a, b in (*taps, (0, 0, *anchor))]
-    counts = tuple(-(-channels // most) for most in OUTER)
-    block = tuple(-(-channels // blocks) for blocks in counts)
-    slots = max(blocks * side for blocks, side in zip(counts, block, strict=True))
-    lanes = VECTOR_BYTES // itemsize
-    pixels = max(lanes, STRIP_BYTES // (slots * VECTOR_BYTES))
-    ring = ring_plan(size, taps, flips, slots, lanes, pixels)
-    tiles = -(-ENOUGH_PIXELS // (height * width))
-    whole, rest = np.arange(0, count - count % lanes, lanes), count % lanes
-    pieces = [(ring, whole, lanes)] if len(whole) else []
-    if rest:
-        quadrant = all(tap[1] >= 0 for tap in taps)
-        on_wave = quadrant and len(wave_steps(size, lanes, rest)[0]) < height * width
-        plan = wave_plan(size, taps, flips, slots, lanes, rest) if on_wave else ring
-        pieces.append((plan, np.array([count - rest]), rest))
-    run = _weight_grad_kernel(*block, lanes)
-    found = []
-    for plan, starts, together in pieces:
-        cache = SECOND_CACHE_BYTES  # where each tile is read for every tap and block
-        mode, group = _copying(plan, len(starts), together, shape, strides, lanes, cache)
-        filled = plan is ring and slots == channels and together == lanes
-        group = min(max(tiles, group), len(starts))
-        shift = lanes.bit_length() - 1
-        options = strides, together, mode, group, channels, filled, shift
-        found.append((run, tuple(plan), meetings(plan, slots), starts, options))
-    sums = (len(places), *counts, block[0] * block[1])
-    return GradientArrangement(np.array(places), block, sums, found)
-
-
 def _copying(plan, tiles, together, shape, strides, vector, cache):
     """How images are copied in and out, and how many tiles at a time.
 
@@ -257,15 +182,6 @@ def _copying(plan, tiles, together, shape, strides, vector, cache):
     return BATCH_LAST, min(max(cache // 2 // memory, 1), tiles)  # the images go through it too
 
 
-def _flat(images):
-    """The memory of contiguous or batch-last images, and the strides of image, channel, pixel."""
-    count, channels, height, width = images.shape
-    pixels = height * width
-    batch_first = images.flags.c_contiguous
-    strides = (channels * pixels, pixels, 1) if batch_first else (1, pixels * count, count)
-    return images.ravel(order="K"), strides
-
-
 def _aligned(like):
     """A new array of the same length that starts on a cache line."""
     memory = np.empty(len(like) + VECTOR_BYTES // like.itemsize, like.dtype)
@@ -282,85 +198,6 @@ def _memory(length, like, filled):
     past = memory.ctypes.data % VECTOR_BYTES // like.itemsize
     start = VECTOR_BYTES // like.itemsize - past
     return memory[start : start + length]
-
-
-@compiled
-def _copy(images, memory, places, strip, copy, inward, vector, half, quarter):
-    """A strip of the images from n on, to (`inward`) or from its places in memory.
-
-    The channel that begins at channels[s] is slot s. Image k lies (k >> shift) * gap further in
-    memory than images side by side would.
-    """
-    numba.literally(vector), numba.literally(half), numba.literally(quarter)
-    together, mode = copy[1], copy[5]
-    if mode == IN_ORDER and together == vector:  # a loop less
-        _copy_in_order(images, memory, places, strip, copy, inward, vector, vector)
-    elif mode == IN_ORDER:
-        _copy_in_order(images, memory, places, strip, copy, inward, together, vector)
-    elif together >= vector:
-        _copy_by(images, memory, places, strip, copy, inward, vector)
-    elif together >= half:
-        _copy_by(images, memory, places, strip, copy, inward, half)
-    else:
-        _copy_by(images, memory, places, strip, copy, inward, quarter)
-
-
-@inlined
-def _copy_in_order(images, memory, places, strip, copy, inward, together, vector):
-    """As `_copy`, in the order of the images' memory, as the processor reads ahead."""
-    n, _, channels, stride, (_, _, pixel), _, (shift, gap) = copy
-    for s in range(len(channels)):
-        base = n + channels[s]
-        for p in range(strip[0], strip[1]):
-            slot = s * stride + places[p]
-            for k in range(0, together, vector):
-                place, at = base + p * pixel + k, slot + k + (k >> shift) * gap
-                if inward:
-                    blocks.store(memory, at, 0, blocks.load(images, place, 0, 1, vector))
-                else:
-                    blocks.store(images, place, 0, blocks.load(memory, at, 0, 1, vector))
-
-
-@inlined
-def _copy_by(images, memory, places, strip, copy, inward, side):
-    """As `_copy`, in squares of this side; the last ones begin earlier, and copy some again."""
-    n, together, channels, stride, (image, _, pixel), mode, (shift, gap) = copy
-    first, last = strip[0], strip[1]
-    for s in range(len(channels)):
-        base, slot = n * image + channels[s], s * stride
-        if mode == BATCH_FIRST:
-            for start in range(first, last, side):
-                p = min(start, last - side)
-                for images_before in range(0, together, side):
-                    k = min(images_before, together - side)
-                    place, at = base + k * image + p, slot + k + (k >> shift) * gap
-                    if inward:
-                        tile = blocks.transposed(blocks.load(images, place, image, side, side))
-                        blocks.scatter(memory, at, places, p, tile)
-                    else:
-                        tile = blocks.transposed(blocks.gather(memory, at, places, p, side, side))
-                        blocks.store(images, place, image, tile)
-        elif mode == BATCH_LAST:
-            for start in range(first, last, PIXELS):
-                p = min(start, last - PIXELS)
-                for images_before in range(0, together, side):
-                    k = min(images_before, together - side)
-                    place, at = base + p * pixel + k, slot + k + (k >> shift) * gap
-                    if inward:
-                        tile = blocks.load(images, place, pixel, PIXELS, side)
-                        blocks.scatter(memory, at, places, p, tile)
-                    else:
-                        tile = blocks.gather(memory, at, places, p, PIXELS, side)
-                        blocks.store(images, place, pixel, tile)
-        else:
-            for k in range(together):
-                place, at = base + k * image, slot + k + (k >> shift) * gap
-                for p in range(first, last):  # unsigned: no negative indices to look for
-                    here, there = np.uintp(place + p * pixel), np.uintp(places[p] + at)
-                    if inward:
-                        memory[there] = images[here]
-                    else:
-                        images[here] = memory[there]
 
 
 @inlined
@@ -476,7 +313,7 @@ def _kernel(rows, lanes, vector, divide):
                 strip = plan.strips[part]
                 if not direct:
                     copy = n, present * together, channels[0], stride, strides, mode, spread
-                    _copy(source, memory, plan.homes, strip, copy, True, vector, half, quarter)
+                    copy_strip(source, memory, plan.homes, strip, copy, True, vector, half, quarter)
                 for k in range(present):
                     for s in range(strip[2], strip[3]):
                         stretch = plan.stretches[s]
@@ -497,50 +334,8 @@ def _kernel(rows, lanes, vector, divide):
                             )  # fmt: skip
                 if not direct:
                     copy = n, present * together, channels[1], stride, strides, mode, spread_out
-                    _copy(result, scratch, places, strip, copy, False, vector, half, quarter)
+                    copy_strip(result, scratch, places, strip, copy, False, vector, half, quarter)
         blocks.add_lane_sums(doubts, 0, seen)
         blocks.add_lane_sums(doubts, 0, seen_narrow)
-
-    return compiled(run)
-
-
-@cache
-def _weight_grad_kernel(left, right, lanes):
-    """The compiled weight gradient for blocks of `left` output times `right` input channels."""
-    rows, (_, half, quarter) = left * right, sides(lanes)
-
-    def run(source, gradients, plan, pairs, starts, sums, options):
-        plan = Plan(*plan)
-        stride, (begins, places) = plan.stride, pairs
-        strides, together, mode, tiles, channels, filled, shift = options
-        memory = _memory(tiles * plan.length, source, filled)
-        scratch = _memory(tiles * plan.scratch, source, filled)
-        ascending = np.arange(channels) * strides[1]
-        for tile in range(0, len(starts), tiles):
-            present = min(tiles, len(starts) - tile)
-            for part in range(len(plan.strips)):
-                strip = plan.strips[part]
-                copy = starts[tile], present * together, ascending, stride, strides, mode
-                xs = (*copy, (shift, plan.length - lanes))
-                gs = (*copy, (shift, plan.scratch - lanes))
-                _copy(source, memory, plan.homes, strip, xs, True, lanes, half, quarter)
-                _copy(gradients, scratch, plan.places, strip, gs, True, lanes, half, quarter)
-                at = 0
-                for tap in range(begins.shape[1]):
-                    for o in range(0, channels, left):
-                        for c in range(0, channels, right):
-                            total = blocks.zeros(memory, rows, lanes)
-                            for k in range(present):
-                                home = k * plan.length + c * stride
-                                place = k * plan.scratch + o * stride
-                                p = np.uintp(begins[part, tap])
-                                while places[p] >= 0:  # LLVM unrolls what it can count, and spills
-                                    total = blocks.add_outer(
-                                        total, scratch, place + places[p + np.uintp(1)],
-                                        memory, home + places[p], stride, right,
-                                    )  # fmt: skip
-                                    p += np.uintp(2)
-                            blocks.add_lane_sums(sums, at, total)
-                            at += rows
 
     return compiled(run)

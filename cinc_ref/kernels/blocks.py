@@ -130,11 +130,11 @@ def multiply_add(typingctx, block, array, index, stride, weights, first):
         value, array, index, stride, weights, first = arguments
         memory = _Memory(context, builder, signature.args[1], array)
         table = _Memory(context, builder, signature.args[4], weights)
-        rows = _rows(builder, block, value)
+        rows, lanes = _rows(builder, block, value), block.lanes
         for t in range(block.rows):
-            vector = memory.vector(_add_multiple(builder, index, stride, t), block.lanes)
+            vector = memory.vector(_add_multiple(builder, index, stride, t), lanes)
             for r in range(block.rows):
-                weight = _broadcast(builder, table.entry(first, t * block.rows + r), block)
+                weight = _broadcast(builder, table.entry(first, t * block.rows + r), lanes)
                 rows[r] = _fused(builder, weight, vector, rows[r])
         return _from_rows(context, builder, block, rows)
 
@@ -171,7 +171,7 @@ def substitute(typingctx, block, triangle, first, divide):
         rows = _rows(builder, block, value)
 
         def entry(r, c):
-            return _broadcast(builder, table.entry(first, r * (block.rows + 1) + c), block)
+            return _broadcast(builder, table.entry(first, r * (block.rows + 1) + c), block.lanes)
 
         for c in range(block.rows):
             negated, inverse = entry(c, c), entry(c, block.rows)
@@ -189,27 +189,31 @@ def substitute(typingctx, block, triangle, first, divide):
 
 
 @intrinsic(prefer_literal=True)
-def add_outer(typingctx, block, left, index, right, start, stride, columns):
-    """Add left[index + r * stride] * right[start + c * stride], vectors, to row r * columns + c."""
-    width = columns.literal_value
+def add_outer(typingctx, block, left, index, right, start, stride, columns, count):
+    """Add left[index + r * stride] * right[start + c * stride], vectors, to row r * columns + c.
+
+    Of the vectors only the first `count` numbers, where these are fewer than the lanes.
+    """
+    width, whole = columns.literal_value, getattr(count, "literal_value", 0) >= block.lanes
 
     def generate(context, builder, signature, arguments):
-        value, left, index, right, start, stride = arguments[:6]
-        left = _Memory(context, builder, signature.args[1], left)
-        right = _Memory(context, builder, signature.args[3], right)
+        value, left, index, right, start, stride, _, count = arguments
+        mask = None if whole else _first_lanes(builder, count, block.lanes)
+
+        def vectors(array_type, array, first, number):
+            memory = _Memory(context, builder, array_type, array)
+            places = (_add_multiple(builder, first, stride, k) for k in range(number))
+            return [memory.vector(place, block.lanes, mask) for place in places]
+
         rows = _rows(builder, block, value)
-        factors = [
-            left.vector(_add_multiple(builder, index, stride, r), block.lanes)
-            for r in range(block.rows // width)
-        ]
-        for c in range(width):
-            vector = right.vector(_add_multiple(builder, start, stride, c), block.lanes)
+        factors = vectors(signature.args[1], left, index, block.rows // width)
+        for c, vector in enumerate(vectors(signature.args[3], right, start, width)):
             for r, factor in enumerate(factors):
                 rows[r * width + c] = _fused(builder, factor, vector, rows[r * width + c])
         return _from_rows(context, builder, block, rows)
 
     arguments = (block, left, types.intp, right, types.intp, types.intp, columns)
-    return block(*arguments), generate
+    return block(*arguments, count if whole else types.intp), generate
 
 
 @intrinsic
@@ -243,9 +247,16 @@ class _Memory:
         place = self.builder.add(first, ir.Constant(first.type, offset))
         return self.builder.load(self.builder.gep(self.data, [place]))
 
-    def vector(self, place, lanes):
-        """The vector array[place : place + lanes]."""
-        return self.builder.load(self._pointer(place, lanes), align=self.align)
+    def vector(self, place, lanes, mask=None):
+        """The vector array[place : place + lanes], 0 where it is masked out, and not read there."""
+        pointer = self._pointer(place, lanes)
+        if mask is None:
+            return self.builder.load(pointer, align=self.align)
+        vector, align = pointer.type.pointee, ir.Constant(cgutils.int32_t, self.align)
+        kind = ir.FunctionType(vector, [pointer.type, align.type, mask.type, vector])
+        name = f"llvm.masked.load.{_kind(vector)}.p0"
+        function = cgutils.get_or_insert_function(self.builder.module, kind, name)
+        return self.builder.call(function, [pointer, align, mask, ir.Constant(vector, None)])
 
     def set_vector(self, place, vector):
         """array[place : place + lanes] = vector."""
@@ -271,12 +282,11 @@ def _add_multiple(builder, index, stride, times):
     return builder.add(index, builder.mul(stride, ir.Constant(stride.type, times)))
 
 
-def _broadcast(builder, number, block):
+def _broadcast(builder, number, lanes):
     """A vector whose lanes are all the same number."""
-    vector = ir.VectorType(number.type, block.lanes)
-    undefined = ir.Constant(vector, ir.Undefined)
+    undefined = ir.Constant(ir.VectorType(number.type, lanes), ir.Undefined)
     single = builder.insert_element(undefined, number, ir.Constant(cgutils.int32_t, 0))
-    return builder.shuffle_vector(single, undefined, _lane_mask([0] * block.lanes))
+    return builder.shuffle_vector(single, undefined, _lane_mask([0] * lanes))
 
 
 def _interleaved(builder, a, b):
@@ -301,14 +311,24 @@ def _lane_sums(builder, rows):
     return builder.shuffle_vector(rows[0], rows[0], _lane_mask(range(count)))
 
 
+def _first_lanes(builder, count, lanes):
+    """A mask of the first `count` lanes."""
+    numbers = ir.Constant(ir.VectorType(count.type, lanes), list(range(lanes)))
+    return builder.icmp_signed("<", numbers, _broadcast(builder, count, lanes))
+
+
 def _lane_mask(lanes):
     return ir.Constant(ir.VectorType(cgutils.int32_t, len(lanes)), list(lanes))
 
 
 def _fused(builder, a, b, c):
     """a * b + c with one rounding."""
-    kind = "f64" if a.type.element == ir.DoubleType() else "f32"
     function = cgutils.get_or_insert_function(
-        builder.module, ir.FunctionType(a.type, 3 * [a.type]), f"llvm.fma.v{a.type.count}{kind}"
+        builder.module, ir.FunctionType(a.type, 3 * [a.type]), f"llvm.fma.{_kind(a.type)}"
     )
     return builder.call(function, (a, b, c))
+
+
+def _kind(vector):
+    """The type as names of LLVM's functions have it."""
+    return f"v{vector.count}f{64 if vector.element == ir.DoubleType() else 32}"

@@ -63,12 +63,17 @@ def substitute(block, triangle, first, divide):
     return block
 
 
-def add_outer(block, left, index, right, start, stride, columns):
-    """Add left[index + r * stride] * right[start + c * stride] to row r * columns + c."""
+def add_outer(block, left, index, right, start, stride, columns, count):
+    """Add left[index + r * stride] * right[start + c * stride] to row r * columns + c.
+
+    Of the vectors only the first `count` numbers, where these are fewer than the lanes.
+    """
     rows, lanes = block.shape
-    factors = load(left, index, stride, rows // columns, lanes)
-    vectors = load(right, start, stride, columns, lanes)
-    return block + (factors[:, None] * vectors).reshape(rows, lanes)
+    count = min(count, lanes)
+    factors = load(left, index, stride, rows // columns, count)
+    vectors = load(right, start, stride, columns, count)
+    block[:, :count] += (factors[:, None] * vectors).reshape(rows, count)
+    return block
 
 
 def add_lane_sums(array, index, block):

@@ -7,6 +7,13 @@ elsewhere.
 
 import numba
 
+if numba.config.DISABLE_JIT:
+    from cinc_ref.kernels import blocks_interpreted as blocks
+else:
+    from cinc_ref.kernels import blocks
+
+__all__ = ["blocks", "compiled", "inlined"]
+
 
 def compiled(function):
     """A loop that Python calls."""

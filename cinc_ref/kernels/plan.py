@@ -193,30 +193,6 @@ def _stretches(size, lanes, images, t, vector):
     return np.stack([starts, stops, narrow, shift], axis=1).astype(np.intp)
 
 
-def meetings(plan, slots):
-    """Where taps meet pixels, for weight gradients: (begins, places).
-
-    For each strip and tap `begins` says where its list begins in `places`: two numbers a pixel,
-    where the tap's first channel lies in working memory and where the pixel's lies in scratch
-    memory, and at the end -1.
-    """
-    begins, lists = [], []
-    length = 0
-    for begin, end in plan.strips[:, 2:]:
-        steps = slice(plan.stretches[begin, 0], plan.stretches[end - 1, 1])
-        place, pixel, phase, column, above, _ = plan.walk[steps].T
-        for run, term in enumerate(plan.terms[:-1]):
-            own = slots if run == len(plan.terms) - 2 else 0
-            low, high = plan.inside[column, run].T
-            for t in range(0, plan.terms[run + 1] - term + own, slots):
-                read = place + plan.offsets[phase, run] + t * plan.stride
-                inside = (run >= above) & (low <= t) & (t < high + own)
-                begins.append(length)
-                lists += [np.stack([read, pixel], axis=1)[inside].ravel(), [-1]]
-                length += 2 * np.count_nonzero(inside) + 1
-    return np.array(begins).reshape(len(plan.strips), -1), np.concatenate(lists).astype(np.intp)
-
-
 def _runs(taps):
     """Lists of taps side by side; the last list, maybe empty, ends at the pixel itself."""
     runs = []

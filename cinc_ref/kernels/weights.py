@@ -97,29 +97,6 @@ def pack(kernel, taps, rows, solving, order, numbers, doubts):
     return triangles, extreme
 
 
-@compiled
-def unpack_gradient(sums, taps, block, shape):
-    """The gradient of a kernel from sums [tap][block, block][output, input channel].
-
-    `taps` as of `pack`; `block` is (output, input channels), those beyond the last one unused.
-    """
-    channels, area = shape[0], shape[2] * shape[3]
-    left, right = block
-    gradient = np.zeros(channels**2 * area, sums.dtype)
-    flat, stride = sums.reshape(-1), sums[0].size
-    at = 0
-    for o in range(0, channels, left):
-        for c in range(0, channels, right):
-            for s in range(o, o + left):
-                for e in range(c, c + right):
-                    if s < channels and e < channels:
-                        for tap in range(len(taps)):
-                            place = (s * channels + e) * area + taps[tap]
-                            gradient[np.uintp(place)] = flat[np.uintp(at + tap * stride)]
-                    at += 1
-    return gradient.reshape(shape)
-
-
 @inlined
 def _put_taps(numbers, flat, area, taps, corner, order, slots, rows, negative):
     """Put [block][tap, slot][row], perhaps negated; `corner`, already in order, as the last tap."""

@@ -1,0 +1,101 @@
+"""Images from their memory to that of the loops and back, batch-last or batch-first.
+
+An edit of `blocks` must be followed by one here, or the disk cache goes on serving the old code.
+"""
+
+import numba
+import numpy as np
+
+from cinc_ref.kernels.compiling import blocks, compiled, inlined
+
+ONE_BY_ONE, BATCH_FIRST, BATCH_LAST, IN_ORDER, ON_THE_WALK = range(5)
+"""How images are copied in and out: any way; as squares, transposed in registers; as vectors, of
+some pixels at a time; as vectors, in the order of memory; each pixel as the walk comes to it."""
+PIXELS = 4
+"""How many pixels of batch-last images are copied in one piece."""
+
+
+def flat(images):
+    """The memory of contiguous or batch-last images, and the strides of image, channel, pixel."""
+    count, channels, height, width = images.shape
+    pixels = height * width
+    batch_first = images.flags.c_contiguous
+    strides = (channels * pixels, pixels, 1) if batch_first else (1, pixels * count, count)
+    return images.ravel(order="K"), strides
+
+
+@compiled
+def copy_strip(images, memory, places, strip, copy, inward, vector, half, quarter):
+    """A strip of the images from n on, to (`inward`) or from its places in memory.
+
+    The channel that begins at channels[s] is slot s. Image k lies (k >> shift) * gap further in
+    memory than images side by side would.
+    """
+    numba.literally(vector), numba.literally(half), numba.literally(quarter)
+    together, mode = copy[1], copy[5]
+    if mode == IN_ORDER:
+        _copy_in_order(images, memory, places, strip, copy, inward, vector)
+    elif together >= vector:
+        _copy_by(images, memory, places, strip, copy, inward, vector)
+    elif together >= half:
+        _copy_by(images, memory, places, strip, copy, inward, half)
+    else:
+        _copy_by(images, memory, places, strip, copy, inward, quarter)
+
+
+@inlined
+def _copy_in_order(images, memory, places, strip, copy, inward, vector):
+    """As `copy_strip`, in the order of the images' memory, as the processor reads ahead."""
+    n, together, channels, stride, (_, _, pixel), _, (shift, gap) = copy
+    for s in range(len(channels)):
+        base = n + channels[s]
+        for p in range(strip[0], strip[1]):
+            slot = s * stride + places[p]
+            for k in range(0, together, vector):
+                place, at = base + p * pixel + k, slot + k + (k >> shift) * gap
+                if inward:
+                    blocks.store(memory, at, 0, blocks.load(images, place, 0, 1, vector))
+                else:
+                    blocks.store(images, place, 0, blocks.load(memory, at, 0, 1, vector))
+
+
+@inlined
+def _copy_by(images, memory, places, strip, copy, inward, side):
+    """As `copy_strip`, in squares; the last ones begin earlier, and copy some again."""
+    n, together, channels, stride, (image, _, pixel), mode, (shift, gap) = copy
+    first, last = strip[0], strip[1]
+    for s in range(len(channels)):
+        base, slot = n * image + channels[s], s * stride
+        if mode == BATCH_FIRST:
+            for start in range(first, last, side):
+                p = min(start, last - side)
+                for images_before in range(0, together, side):
+                    k = min(images_before, together - side)
+                    place, at = base + k * image + p, slot + k + (k >> shift) * gap
+                    if inward:
+                        tile = blocks.transposed(blocks.load(images, place, image, side, side))
+                        blocks.scatter(memory, at, places, p, tile)
+                    else:
+                        tile = blocks.transposed(blocks.gather(memory, at, places, p, side, side))
+                        blocks.store(images, place, image, tile)
+        elif mode == BATCH_LAST:
+            for start in range(first, last, PIXELS):
+                p = min(start, last - PIXELS)
+                for images_before in range(0, together, side):
+                    k = min(images_before, together - side)
+                    place, at = base + p * pixel + k, slot + k + (k >> shift) * gap
+                    if inward:
+                        tile = blocks.load(images, place, pixel, PIXELS, side)
+                        blocks.scatter(memory, at, places, p, tile)
+                    else:
+                        tile = blocks.gather(memory, at, places, p, PIXELS, side)
+                        blocks.store(images, place, pixel, tile)
+        else:
+            for k in range(together):
+                place, at = base + k * image, slot + k + (k >> shift) * gap
+                for p in range(first, last):  # unsigned: no negative indices to look for
+                    here, there = np.uintp(place + p * pixel), np.uintp(places[p] + at)
+                    if inward:
+                        memory[there] = images[here]
+                    else:
+                        images[here] = memory[there]

@@ -1,0 +1,174 @@
+"""The gradient of a convolution with respect to its kernel, fast.
+
+That of a tap is the sum of the products of g and the moved x, over all pixels of all images. With
+the batch last, a row of pixels of all images lies in one piece in memory, and the lanes are any
+numbers of it. A register block holds the sums of some output times some input channels; it reads a
+few rows, or a part of one, for one tap after the other, from the first cache.
+
+An edit of `blocks` or `copying` must be followed by one here, or the disk cache goes on serving the
+old code.
+"""
+
+import math
+from functools import cache, lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from cinc_ref.kernels.compiling import blocks, compiled, inlined
+from cinc_ref.kernels.copying import BATCH_FIRST, ONE_BY_ONE, copy_strip, flat
+from cinc_ref.kernels.plan import reaching_taps
+from cinc_ref.kernels.tiling import VECTOR_BYTES, sides
+
+OUTER = (4, 6) if VECTOR_BYTES == 64 else (2, 4)
+"""Output times input channels whose weight gradients are summed in registers."""
+SUMMED_BYTES = 5 * 2**13
+"""Of what a weight gradient reads for a tap, and again for the next one from the first cache."""
+SECOND_CACHE_BYTES = 2**19
+"""Of the batch-first images that a weight gradient copies at a time, and of their gradients."""
+
+
+def conv_weight_grad(x, g, kernel_shape, dilation, anchor, flips=(False, False)):
+    """The gradient of <g, conv(x, K)> with respect to K; 0 at taps after the anchor."""
+    source, strides = flat(x)
+    found = _arrangement(kernel_shape, x.shape, strides, x.itemsize, dilation, anchor, flips)
+    gradients = np.ascontiguousarray(g if strides[2] == 1 else g.transpose(1, 2, 3, 0)).reshape(-1)
+    result = np.zeros(math.prod(kernel_shape), x.dtype)
+    found.run(source, gradients, x.shape, strides, found.taps, found.options, result)
+    return result.reshape(kernel_shape)
+
+
+class Arrangement(NamedTuple):
+    """What a weight gradient depends on but for the numbers.
+
+    Attributes
+    ----------
+    run : callable
+        The compiled loops.
+    taps : ndarray, shape (T, 3)
+        Of each tap that can meet the images: how many rows up and columns left it reads, negative
+        where they are flipped, and its number in a flat kernel of one channel.
+    options : (int, int, int)
+        Images, and rows and columns of pixels, that are summed over before the lanes are added up.
+    """
+
+    run: object
+    taps: np.ndarray
+    options: tuple
+
+
+@lru_cache(maxsize=64)
+def _arrangement(kernel_shape, shape, strides, itemsize, dilation, anchor, flips):
+    """The `Arrangement` of a call, looked up."""
+    count, channels, height, width = shape
+    signs = [-1 if flip else 1 for flip in flips]
+    reaching = (*reaching_taps(kernel_shape, (height, width), dilation, anchor), (0, 0, *anchor))
+    taps = [
+        (up * signs[0], left * signs[1], a * kernel_shape[3] + b) for up, left, a, b in reaching
+    ]
+    block = tuple(-(-channels // -(-channels // most)) for most in OUTER)
+    lanes, images = VECTOR_BYTES // itemsize, max(count, 1)
+    if strides[0] != 1 and count > 1:  # they are copied, so many at a time
+        fitting = SECOND_CACHE_BYTES // (2 * itemsize * channels * height * width)
+        side = sides(lanes)[1]
+        images = min(images, max(fitting - fitting % side, side))
+    pixels = max(SUMMED_BYTES // (sum(block) * images * itemsize), 1)
+    rows, columns = max(pixels // width, 1), min(pixels, width)
+    options = (
+        images,
+        *(-(-side // -(-side // most)) for side, most in ((height, rows), (width, columns))),
+    )
+    return Arrangement(_kernel(*block, lanes), np.array(taps), options)
+
+
+@inlined
+def _copy_batch_last(images, memory, n, shape, stride, vector, half, quarter):
+    """Copy images (N, C, H, W) from n on to memory as (C, H, W, N), channels `stride` apart."""
+    count, channels, height, width = shape
+    pixels = height * width
+    side = vector if count >= vector else half if count >= half else quarter
+    mode = BATCH_FIRST if min(count, pixels) >= side else ONE_BY_ONE
+    places, strip = np.arange(pixels) * count, np.array([0, pixels])
+    strides, starts = (channels * pixels, pixels, 1), np.arange(channels) * pixels
+    copy = n, count, starts, stride, strides, mode, (0, 0)
+    copy_strip(images, memory, places, strip, copy, True, vector, half, quarter)
+
+
+@inlined
+def _sum_pixels(total, g, here, x, there, stride, pixels, tap, shape, right, lanes):
+    """Add the products of some pixels of g with those that a tap reads of x, if in the image.
+
+    The first channel of a block lies at `here` in g, at `there` in x.
+    """
+    count, _, height, width = shape
+    up, back = tap[0], tap[1]
+    first, last = max(pixels[0], up), min(pixels[1], height + up)
+    start, stop = max(pixels[2], back), min(pixels[3], width + back)
+    length = max(stop - start, 0) * count
+    if length == width * count:  # the rows lie in one piece
+        length, last = length * (last - first), min(last, first + 1)
+    whole = length - length % lanes
+    for row in range(first, last):
+        to = here + (row * width + start) * count
+        of = there + ((row - up) * width + start - back) * count
+        for k in range(0, whole, lanes):
+            total = blocks.add_outer(total, g, to + k, x, of + k, stride, right, lanes)
+        if whole < length:
+            total = blocks.add_outer(
+                total, g, to + whole, x, of + whole, stride, right, length - whole
+            )
+    return total
+
+
+@inlined
+def _add_products(sums, x, g, shape, stride, taps, together, left, right, rows, lanes):
+    """Add the weight gradient of images, batch-last, to sums [block, block][tap][output, input]."""
+    _, channels, height, width = shape
+    for i in range(0, height, together[0]):
+        for j in range(0, width, together[1]):
+            pixels = i, min(i + together[0], height), j, min(j + together[1], width)
+            at = 0
+            for out in range(0, channels, left):
+                for into in range(0, channels, right):  # a last block begins earlier
+                    here = min(out, channels - left) * stride
+                    there = min(into, channels - right) * stride
+                    for tap in range(len(taps)):
+                        total = blocks.zeros(x, rows, lanes)
+                        total = _sum_pixels(
+                            total, g, here, x, there, stride, pixels, taps[tap], shape, right, lanes
+                        )
+                        blocks.add_lane_sums(sums, at, total)
+                        at += rows
+
+
+@cache
+def _kernel(left, right, lanes):
+    """The compiled weight gradient for blocks of `left` output times `right` input channels."""
+    rows, (_, half, quarter) = left * right, sides(lanes)
+
+    def run(source, gradients, shape, strides, taps, options, result):
+        count, channels, height, width = shape
+        images, together = options[0], options[1:]
+        copied = strides[0] != 1 and count > 1
+        x, g, stride = source, gradients, height * width * count
+        if copied:  # a vector more, so that the channels do not share the sets of a cache
+            stride = height * width * images + lanes
+            x, g = np.empty(channels * stride, x.dtype), np.empty(channels * stride, x.dtype)
+        blocks_of_both = -(-channels // left) * -(-channels // right)
+        sums = np.zeros(blocks_of_both * len(taps) * rows, source.dtype)
+        for n in range(0, count, images):
+            part = min(images, count - n), channels, height, width
+            if copied:
+                _copy_batch_last(source, x, n, part, stride, lanes, half, quarter)
+                _copy_batch_last(gradients, g, n, part, stride, lanes, half, quarter)
+            _add_products(sums, x, g, part, stride, taps, together, left, right, rows, lanes)
+        at, area = 0, len(result) // channels**2
+        for out in range(0, channels, left):
+            for into in range(0, channels, right):
+                for tap in range(len(taps)):
+                    for o in range(min(out, channels - left), min(out + left, channels)):
+                        for c in range(min(into, channels - right), min(into + right, channels)):
+                            result[(o * channels + c) * area + taps[tap, 2]] = sums[at]
+                            at += 1
+
+    return compiled(run)
