@@ -35,6 +35,8 @@ def copy_strip(images, memory, places, strip, copy, inward, vector, half, quarte
     together, mode = copy[1], copy[5]
     if mode == IN_ORDER:
         _copy_in_order(images, memory, places, strip, copy, inward, vector)
+    elif mode == ONE_BY_ONE:
+        _copy_one_by_one(images, memory, places, strip, copy, inward)
     elif together >= vector:
         _copy_by(images, memory, places, strip, copy, inward, vector)
     elif together >= half:
@@ -78,7 +80,7 @@ def _copy_by(images, memory, places, strip, copy, inward, side):
                     else:
                         tile = blocks.transposed(blocks.gather(memory, at, places, p, side, side))
                         blocks.store(images, place, image, tile)
-        elif mode == BATCH_LAST:
+        else:
             for start in range(first, last, PIXELS):
                 p = min(start, last - PIXELS)
                 for images_before in range(0, together, side):
@@ -90,12 +92,18 @@ def _copy_by(images, memory, places, strip, copy, inward, side):
                     else:
                         tile = blocks.gather(memory, at, places, p, PIXELS, side)
                         blocks.store(images, place, pixel, tile)
-        else:
-            for k in range(together):
-                place, at = base + k * image, slot + k + (k >> shift) * gap
-                for p in range(first, last):  # unsigned: no negative indices to look for
-                    here, there = np.uintp(place + p * pixel), np.uintp(places[p] + at)
-                    if inward:
-                        memory[there] = images[here]
-                    else:
-                        images[here] = memory[there]
+
+
+@inlined
+def _copy_one_by_one(images, memory, places, strip, copy, inward):
+    """As `copy_strip`, number by number."""
+    n, together, channels, stride, (image, _, pixel), _, (shift, gap) = copy
+    for s in range(len(channels)):
+        for k in range(together):
+            place, at = (n + k) * image + channels[s], s * stride + k + (k >> shift) * gap
+            for p in range(strip[0], strip[1]):  # unsigned: no negative indices to look for
+                here, there = np.uintp(place + p * pixel), np.uintp(places[p] + at)
+                if inward:
+                    memory[there] = images[here]
+                else:
+                    images[here] = memory[there]
