@@ -1,5 +1,9 @@
 """The causal convolution and its exact inverse as users call them, arguments checked."""
 
+from functools import lru_cache
+
+import numpy as np
+
 from cinc_ref import _checks
 from cinc_ref.errors import SingularKernelError
 from cinc_ref.primitives.causal import (
@@ -248,13 +252,27 @@ def conv_inverse_vjp(y, kernel, g, *, corner="top-left", dilation=1, anchor=None
 def _checked(images, name, kernel, corner, dilation, anchor):
     """Images and kernel as arrays (or boxes) and the geometry, or an error; numbers come later."""
     images, kernel = _checks.as_array(images), _checks.as_array(kernel)
-    images_value, kernel_value = _checks.plain(images), _checks.plain(kernel)
-    _checks.check_kernel_shape(kernel_value)
-    _checks.check_images_shape(images_value, len(kernel_value), name)
-    _checks.check_float(kernel_value, "kernel")
-    _checks.check_same_dtype(images_value, name, kernel_value, "kernel")
-    geometry = _checks.check_geometry(kernel_value, corner, dilation, anchor)
-    return images, kernel, geometry
+    x, k = _checks.plain(images), _checks.plain(kernel)
+    if anchor is None and type(corner) is str and type(dilation) is int:
+        return images, kernel, _known(x.shape, x.dtype, name, k.shape, k.dtype, corner, dilation)
+    return images, kernel, _geometry(x, name, k, corner, dilation, anchor)
+
+
+def _geometry(images, name, kernel, corner, dilation, anchor):
+    """The geometry of a convolution, or an error."""
+    _checks.check_kernel_shape(kernel)
+    _checks.check_images_shape(images, len(kernel), name)
+    _checks.check_float(kernel, "kernel")
+    _checks.check_same_dtype(images, name, kernel, "kernel")
+    return _checks.check_geometry(kernel, corner, dilation, anchor)
+
+
+@lru_cache(maxsize=64)
+def _known(shape, dtype, name, kernel_shape, kernel_dtype, corner, dilation):
+    """The same, looked up: with one image the checks would take a tenth of the time."""
+    kinds = (shape, dtype), (kernel_shape, kernel_dtype)
+    images, kernel = (np.broadcast_to(np.empty((), kind), shape) for shape, kind in kinds)
+    return _geometry(images, name, kernel, corner, dilation, None)
 
 
 def _check_solvable(y, kernel, geometry):
