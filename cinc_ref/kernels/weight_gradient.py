@@ -82,15 +82,15 @@ def _arrangement(kernel_shape, shape, strides, itemsize, dilation, anchor, flips
 
 
 @inlined
-def _copy_batch_last(images, memory, n, shape, stride, vector, half, quarter):
+def _copy_batch_last(images, memory, n, shape, strides, stride, vector, half, quarter):
     """Copy images (N, C, H, W) from n on to memory as (C, H, W, N), channels `stride` apart."""
     count, channels, height, width = shape
     pixels = height * width
     side = vector if count >= vector else half if count >= half else quarter
     mode = BATCH_FIRST if min(count, pixels) >= side else ONE_BY_ONE
     places, strip = np.arange(pixels) * count, np.array([0, pixels])
-    strides, starts = (channels * pixels, pixels, 1), np.arange(channels) * pixels
-    copy = n, count, starts, stride, strides, mode, (0, 0)
+    spread = np.intp(0), np.intp(0)  # no literals, for which `copy_strip` would be compiled anew
+    copy = n, count, np.arange(channels) * strides[1], stride, strides, mode, spread
     copy_strip(images, memory, places, strip, copy, True, vector, half, quarter)
 
 
@@ -159,8 +159,8 @@ def _kernel(left, right, lanes):
         for n in range(0, count, images):
             part = min(images, count - n), channels, height, width
             if copied:
-                _copy_batch_last(source, x, n, part, stride, lanes, half, quarter)
-                _copy_batch_last(gradients, g, n, part, stride, lanes, half, quarter)
+                _copy_batch_last(source, x, n, part, strides, stride, lanes, half, quarter)
+                _copy_batch_last(gradients, g, n, part, strides, stride, lanes, half, quarter)
             _add_products(sums, x, g, part, stride, taps, together, left, right, rows, lanes)
         at, area = 0, len(result) // channels**2
         for out in range(0, channels, left):
