@@ -97,9 +97,8 @@ def _run(images, kernel, dilation, anchor, flips, doubts, solving):
     triangles, extreme = pack(kernel, found.taps, found.rows, solving, order, numbers, doubts)
     weights = order, numbers, triangles  # no `Weights`: Numba takes a plain tuple in less time
     result = _aligned(source) if found.align else np.empty(len(source), source.dtype)
-    for size, plan, starts, options in found.parts:
-        run = _kernel(*size, int(extreme))
-        run(source, result, plan, weights, starts, doubts, options)
+    for runs, plan, starts, options in found.parts:
+        runs[extreme](source, result, plan, weights, starts, doubts, options)
     if strides[2] == 1:
         return result.reshape(images.shape)
     count, channels, height, width = images.shape
@@ -120,8 +119,8 @@ class Arrangement(NamedTuple):
     align : bool
         Whether the result should start on a cache line.
     parts : list of tuples
-        Of the batch: the size of a block and of a vector, which chooses the compiled loops, their
-        plan, the first images of tiles, and options.
+        Of the batch: the compiled loops, without and with divisions, their plan, the first images
+        of tiles, and options.
     """
 
     taps: np.ndarray
@@ -157,7 +156,8 @@ def _arrangement(kernel_shape, shape, strides, itemsize, dilation, anchor, flips
         if filled and batch_last and image_bytes <= WALKED_IMAGES_BYTES:
             mode, group = ON_THE_WALK, min(max(cache // (itemsize * plan.length), 1), len(starts))
         options = strides, together, mode, group, filled, lanes.bit_length() - 1
-        found.append(((rows, lanes, vector), tuple(plan), starts, options))
+        runs = tuple(_kernel(rows, lanes, vector, divide) for divide in (0, 1))
+        found.append((runs, tuple(plan), starts, options))
     align = count >= vector and image_bytes >= ALIGNED_BYTES
     numbers = numbers_length(places, channels, rows)
     return Arrangement(np.array(places), rows, numbers, align, found)

@@ -98,12 +98,23 @@ def _copy_by(images, memory, places, strip, copy, inward, side):
 def _copy_one_by_one(images, memory, places, strip, copy, inward):
     """As `copy_strip`, number by number."""
     n, together, channels, stride, (image, _, pixel), _, (shift, gap) = copy
+    first, last = strip[0], strip[1]
+    fours = first + (last - first) // 4 * 4
     for s in range(len(channels)):
         for k in range(together):
             place, at = (n + k) * image + channels[s], s * stride + k + (k >> shift) * gap
-            for p in range(strip[0], strip[1]):  # unsigned: no negative indices to look for
-                here, there = np.uintp(place + p * pixel), np.uintp(places[p] + at)
-                if inward:
-                    memory[there] = images[here]
-                else:
-                    images[here] = memory[there]
+            for start in range(first, fours, 4):  # in one turn, which takes less time
+                for p in range(start, start + 4):
+                    _copy_number(images, memory, place + p * pixel, at, places, p, inward)
+            for p in range(fours, last):
+                _copy_number(images, memory, place + p * pixel, at, places, p, inward)
+
+
+@inlined
+def _copy_number(images, memory, place, at, places, p, inward):
+    here = np.uintp(place)  # unsigned: no negative indices to look for
+    there = np.uintp(at + places[np.uintp(p)])
+    if inward:
+        memory[there] = images[here]
+    else:
+        images[here] = memory[there]

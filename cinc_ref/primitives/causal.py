@@ -21,7 +21,8 @@ def _flips(corner):
 
 def _plain(images):
     """Contiguous (N, C, H, W) or (C, H, W, N) in memory, and `native`, as the kernels want them."""
-    if images.dtype.isnative and images.transpose(1, 2, 3, 0).flags.carray:
+    in_order = images.flags.carray or images.transpose(1, 2, 3, 0).flags.carray
+    if in_order and images.dtype.isnative:
         return images
     return native(images, images.dtype)
 
