@@ -137,7 +137,7 @@ def test_weight_gradient(seed, channels, images, dtype, orders, flips):
     _check_weight_gradient(x, g, *arguments, flips)
 
 
-@pytest.mark.parametrize("flips", product([False, True], [False, True]))
+@pytest.mark.parametrize("flips", list(product([False, True], [False, True])))
 @pytest.mark.parametrize("channels", [7, 13])
 def test_weight_gradient_of_channel_tails_and_flips(channels, flips):
     for dtype in DTYPES:

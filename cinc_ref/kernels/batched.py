@@ -97,8 +97,8 @@ def _run(images, kernel, dilation, anchor, flips, doubts, solving):
     triangles, extreme = pack(kernel, found.taps, found.rows, solving, order, numbers, doubts)
     weights = order, numbers, triangles  # no `Weights`: Numba takes a plain tuple in less time
     result = _aligned(source) if found.align else np.empty(len(source), source.dtype)
-    for runs, plan, starts, options in found.parts:
-        runs[extreme](source, result, plan, weights, starts, doubts, options)
+    for runs, tables in found.parts:
+        runs[extreme](source, result, tables, weights, doubts)
     if strides[2] == 1:
         return result.reshape(images.shape)
     count, channels, height, width = images.shape
@@ -119,8 +119,7 @@ class Arrangement(NamedTuple):
     align : bool
         Whether the result should start on a cache line.
     parts : list of tuples
-        Of the batch: the compiled loops, without and with divisions, their plan, the first images
-        of tiles, and options.
+        Of the batch: the compiled loops, without and with divisions, and what they are told.
     """
 
     taps: np.ndarray
@@ -155,12 +154,42 @@ def _arrangement(kernel_shape, shape, strides, itemsize, dilation, anchor, flips
         filled = not wave and slots == channels and together == lanes  # with what is copied in
         if filled and batch_last and image_bytes <= WALKED_IMAGES_BYTES:
             mode, group = ON_THE_WALK, min(max(cache // (itemsize * plan.length), 1), len(starts))
-        options = strides, together, mode, group, filled, lanes.bit_length() - 1
+        options = *strides, together, mode, group, filled, lanes.bit_length() - 1
         runs = tuple(_kernel(rows, lanes, vector, divide) for divide in (0, 1))
-        found.append((runs, tuple(plan), starts, options))
+        found.append((runs, _packed([options, starts, plan[:3], *plan[3:]])))
     align = count >= vector and image_bytes >= ALIGNED_BYTES
     numbers = numbers_length(places, channels, rows)
     return Arrangement(np.array(places), rows, numbers, align, found)
+
+
+def _packed(tables):
+    """Tables of integers, one after the other, in one array, which Numba takes in less time.
+
+    Before them, of each: where it begins, and how many rows and columns it has.
+    """
+    tables = [np.atleast_2d(table).astype(np.intp) for table in tables]
+    sizes = [table.size for table in tables]
+    places = np.cumsum([3 * len(tables), *sizes[:-1]])
+    heads = [(place, *table.shape) for place, table in zip(places, tables, strict=True)]
+    return np.concatenate([np.ravel(heads), *map(np.ravel, tables)])
+
+
+@inlined
+def _table(packed, number):
+    """The table of this number, two-dimensional."""
+    place, rows, columns = packed[3 * number], packed[3 * number + 1], packed[3 * number + 2]
+    return packed[place : place + rows * columns].reshape((rows, columns))
+
+
+@inlined
+def _plan(packed):
+    """The `Plan` that follows two other tables."""
+    sizes = _table(packed, 2)[0]
+    homes, places, strips = _table(packed, 3)[0], _table(packed, 4)[0], _table(packed, 5)
+    stretches, walk, offsets = _table(packed, 6), _table(packed, 7), _table(packed, 8)
+    terms, inside = _table(packed, 9)[0], _table(packed, 10)
+    tables = homes, places, strips, stretches, walk, offsets, terms, inside
+    return Plan(sizes[0], sizes[1], sizes[2], *tables)
 
 
 def _copying(plan, tiles, together, shape, strides, vector, cache):
@@ -207,7 +236,7 @@ def _sum_taps(total, memory, place, plan, step, own, weights, w, rows):
     runs = plan.offsets.shape[1]
     for k in range(begin, runs):
         at, weight = place + plan.offsets[phase, k], w + plan.terms[k] * rows
-        first, last = plan.inside[column, k, 0], plan.inside[column, k, 1]
+        first, last = plan.inside[column, 2 * k], plan.inside[column, 2 * k + 1]
         for t in range(first, last + (own if k == runs - 1 else 0), rows):
             vectors = at + t * plan.stride
             total = blocks.multiply_add(
@@ -289,9 +318,11 @@ def _kernel(rows, lanes, vector, divide):
     narrow = lanes // 2
     on_waves = lanes == vector  # known before compiling, so that what it guards is left out
 
-    def run(source, result, plan, weights, starts, doubts, options):
-        plan, weights = Plan(*plan), Weights(*weights)
-        strides, together, mode, group, filled, shift = options
+    def run(source, result, tables, weights, doubts):
+        options, starts, plan = _table(tables, 0)[0], _table(tables, 1)[0], _plan(tables)
+        strides, together, mode = (options[0], options[1], options[2]), options[3], options[4]
+        group, filled, shift = options[5], options[6], options[7]
+        weights = Weights(*weights)
         stride, direct = plan.stride, mode == ON_THE_WALK
         channels = weights.order * strides[1]  # where they begin in an image
         slots = -(-channels.shape[1] // rows) * rows

@@ -47,8 +47,8 @@ class Plan(NamedTuple):
     terms : ndarray, shape (runs + 1,)
         Where the weights of each run begin, counted in vectors; the last run goes on with the
         channels of the pixel itself.
-    inside : ndarray, shape (columns, runs, 2)
-        The first and the last vector of each run that lie inside the image.
+    inside : ndarray, shape (columns, 2 * runs)
+        The first and the last vector of each run that lie inside the image, side by side.
     """
 
     length: int
@@ -125,7 +125,7 @@ def ring_plan(size, taps, flips, slots, lanes, group):
         walk.astype(np.intp),
         offsets.astype(np.intp),
         np.cumsum([0, *lengths]) * slots,
-        np.ascontiguousarray(np.moveaxis(inside, 0, -1)),
+        np.moveaxis(inside, 0, -1).reshape(width, -1),
     )
 
 
@@ -165,7 +165,7 @@ def wave_plan(size, taps, flips, slots, lanes, images):
         walk.astype(np.intp),
         np.array([[*offsets, 0]], np.intp),
         np.minimum(np.arange(len(taps) + 2), len(taps)) * slots,
-        np.stack([0 * lasts, lasts], axis=-1),
+        np.stack([0 * lasts, lasts], axis=-1).reshape(back + 1, -1),
     )
 
 
