@@ -1,8 +1,8 @@
 """How the loops of this package are compiled: at the first call, cached on disk where it can be.
 
-``error_model="numpy"``: a division by zero gives infinity, as in NumPy, and no branch. Functions
-that call one another live in one file: Numba's disk cache does not notice an edit of a callee
-elsewhere.
+``error_model="numpy"``: a division by zero gives infinity, as in NumPy, and no branch. Without the
+compiler `blocks` are those in NumPy. Numba's disk cache does not notice an edit of a callee in
+another file; modules with such callees name them, and are to be edited too.
 """
 
 import numba
