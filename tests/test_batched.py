@@ -168,24 +168,15 @@ def test_kernels_close_over_integers_alone():
         assert all(isinstance(cell.cell_contents, int) for cell in function.__closure__)
 
 
-LIMITS = ("LAST_CACHE_BYTES", "WALKED_IMAGES_BYTES")
-
-
-@pytest.fixture(params=[LIMITS[:1], LIMITS[1:], LIMITS], ids=" and ".join)
-def exceeded(request, monkeypatch):
-    """As if all images exceeded a limit: tiles are walked one by one, vectors are copied before."""
-    for limit in request.param:
-        monkeypatch.setattr(batched, limit, 0)
+@pytest.mark.parametrize("channels", [3, 5, 12])
+def test_tiles_that_are_walked_one_by_one(channels, monkeypatch):
+    """Because the memory of two would exceed the cache."""
+    monkeypatch.setattr(batched, "SIDE_BY_SIDE_BYTES", 0)
     batched._arrangement.cache_clear()
-    yield
-    batched._arrangement.cache_clear()
-
-
-@pytest.mark.parametrize("channels", [3, 12])
-def test_images_that_are_large(channels, exceeded):
     for seed, images in ((0, 33), (1, 100)):
         x, kernel, dilation, anchor = _case(seed, channels, images, np.float32, sides=(3, 7))
         _equals_textbook(x, kernel, dilation, anchor)
+    batched._arrangement.cache_clear()
 
 
 @given(st.integers(0, 2**32), st.tuples(st.booleans(), st.booleans()), st.sampled_from([1, 9]))

@@ -31,7 +31,6 @@ from cinc_ref.kernels.compiling import blocks, compiled, inlined
 from cinc_ref.kernels.copying import (
     BATCH_FIRST,
     BATCH_LAST,
-    IN_ORDER,
     ON_THE_WALK,
     ONE_BY_ONE,
     PIXELS,
@@ -47,10 +46,9 @@ __all__ = ["conv", "conv_transpose", "conv_weight_grad", "substitute", "substitu
 
 WALKED_BYTES = 3 * 2**13
 """Of a strip that is copied in, walked and copied out, all within the first cache."""
-LAST_CACHE_BYTES = 2**24
-"""Of the memory of all tiles, if it is to stay in the last cache, where each is walked once."""
-WALKED_IMAGES_BYTES = 2**25
-"""Of images that are read on the walk; larger ones come from memory, which has an order."""
+SIDE_BY_SIDE_BYTES = 2**20
+"""Of the memory of tiles that are walked side by side, within the second cache: each strip of one
+after the same of the other, so that images are read from memory almost as they lie."""
 ALIGNED_BYTES = 2**16
 """From which on a result had better start on a cache line; it takes time to see to it."""
 
@@ -92,7 +90,7 @@ def _run(images, kernel, dilation, anchor, flips, doubts, solving):
         kernel.shape, images.shape, strides, images.itemsize, dilation, anchor, flips
     )
     doubts = np.zeros(2, images.dtype) if doubts is None else doubts
-    order = np.empty((2, len(kernel)), np.intp)
+    order = np.empty((2, found.slots), np.intp)
     numbers = np.zeros(found.numbers, images.dtype)
     triangles, extreme = pack(kernel, found.taps, found.rows, solving, order, numbers, doubts)
     weights = order, numbers, triangles  # no `Weights`: Numba takes a plain tuple in less time
@@ -112,8 +110,8 @@ class Arrangement(NamedTuple):
     ----------
     taps : ndarray
         As `pack` wants them.
-    rows : int
-        Of a block.
+    rows, slots : int
+        Of a block, and of all blocks.
     numbers : int
         As many as `pack` may need.
     align : bool
@@ -124,6 +122,7 @@ class Arrangement(NamedTuple):
 
     taps: np.ndarray
     rows: int
+    slots: int
     numbers: int
     align: bool
     parts: list
@@ -141,8 +140,6 @@ def _arrangement(kernel_shape, shape, strides, itemsize, dilation, anchor, flips
     vector = VECTOR_BYTES // itemsize
     quadrant = all(tap[1] >= 0 for tap in taps)
     uses = (len(taps) + 1) * slots // rows  # of each number that is copied in
-    batch_last, image_bytes = strides[0] == 1, itemsize * math.prod(shape)
-    cache = min(LAST_CACHE_BYTES, 3 * image_bytes // 2)  # little more than the images take
     found = []
     for starts, lanes, together, wave in parts(count, size, rows, uses, vector, quadrant):
         if wave:
@@ -150,16 +147,16 @@ def _arrangement(kernel_shape, shape, strides, itemsize, dilation, anchor, flips
         else:
             pixels = max(vector, WALKED_BYTES // (slots * lanes * itemsize))
             plan = ring_plan(size, taps, flips, slots, lanes, pixels)
-        mode, group = _copying(plan, len(starts), together, shape, strides, vector, cache)
-        filled = not wave and slots == channels and together == lanes  # with what is copied in
-        if filled and batch_last and image_bytes <= WALKED_IMAGES_BYTES:
-            mode, group = ON_THE_WALK, min(max(cache // (itemsize * plan.length), 1), len(starts))
-        options = *strides, together, mode, group, filled, lanes.bit_length() - 1
+        filled = not wave and together == lanes  # all working memory
+        mode, group = _copying(strides, height * width, together, vector, filled), 1
+        if mode == ON_THE_WALK:
+            group = min(max(SIDE_BY_SIDE_BYTES // (itemsize * plan.length), 1), len(starts))
+        options = *strides, channels, together, mode, group, filled
         runs = tuple(_kernel(rows, lanes, vector, divide) for divide in (0, 1))
         found.append((runs, _packed([options, starts, plan[:3], *plan[3:]])))
-    align = count >= vector and image_bytes >= ALIGNED_BYTES
+    align = count >= vector and itemsize * math.prod(shape) >= ALIGNED_BYTES
     numbers = numbers_length(places, channels, rows)
-    return Arrangement(np.array(places), rows, numbers, align, found)
+    return Arrangement(np.array(places), rows, slots, numbers, align, found)
 
 
 def _packed(tables):
@@ -192,23 +189,15 @@ def _plan(packed):
     return Plan(sizes[0], sizes[1], sizes[2], *tables)
 
 
-def _copying(plan, tiles, together, shape, strides, vector, cache):
-    """How images are copied in and out, and how many tiles at a time.
-
-    In the order of memory, which the processor reads ahead, if the memory of all tiles fits a cache
-    of so many bytes.
-    """
-    itemsize, pixels = VECTOR_BYTES // vector, shape[2] * shape[3]
-    side = max((side for side in sides(vector) if side <= together), default=0)
+def _copying(strides, pixels, together, vector, filled):
+    """How the images of a tile come in and out."""
     batch_last = strides[0] == 1
+    if batch_last and filled:
+        return ON_THE_WALK
+    side = max((side for side in sides(vector) if side <= together), default=0)
     if side == 0 or pixels < (PIXELS if batch_last else side):
-        return ONE_BY_ONE, 1
-    if not batch_last:
-        return BATCH_FIRST, 1
-    memory = itemsize * (plan.length + plan.scratch)
-    if together % vector == 0 and tiles * memory <= cache:
-        return IN_ORDER, tiles
-    return BATCH_LAST, min(max(cache // 2 // memory, 1), tiles)  # the images go through it too
+        return ONE_BY_ONE
+    return BATCH_LAST if batch_last else BATCH_FIRST
 
 
 def _aligned(like):
@@ -230,11 +219,18 @@ def _memory(length, like, filled):
 
 
 @inlined
-def _sum_taps(total, memory, place, plan, step, own, weights, w, rows):
-    """Add what a pixel reads: runs of vectors inside the image, the last prolonged by `own`."""
+def _sum_taps(total, memory, place, plan, step, own, weights, w, coming, rows, lanes, few):
+    """Add what a pixel reads: runs of vectors inside the image, the last prolonged by `own`.
+
+    Meanwhile what the next pixel starts from is fetched, some at each run: all at once would keep
+    the taps waiting.
+    """
+    images, ahead, channels, start, direct = coming
     phase, column, begin = plan.walk[step, 2], plan.walk[step, 3], plan.walk[step, 4]
     runs = plan.offsets.shape[1]
     for k in range(begin, runs):
+        if direct:
+            blocks.prefetch(images, ahead, channels, start + min(k * few, rows - few), few, lanes)
         at, weight = place + plan.offsets[phase, k], w + plan.terms[k] * rows
         first, last = plan.inside[column, 2 * k], plan.inside[column, 2 * k + 1]
         for t in range(first, last + (own if k == runs - 1 else 0), rows):
@@ -264,9 +260,11 @@ def _substitute_back(
 
 
 @inlined
-def _walk(seen, memory, scratch, images, at, plan, stretch, weights, slots, rows, lanes, divide):
+def _walk(
+    seen, memory, scratch, images, at, plan, stretch, weights, slots, rows, lanes, few, divide
+):  # fmt: skip
     """Go through a stretch of the pixels of a tile, with blocks of so many channels and lanes."""
-    source, result, (taken, given), apart, direct = images
+    source, result, taken, given, apart, direct = images
     solving, twofold = weights.triangles > 0, weights.triangles > 1
     stride, numbers = plan.stride, weights.numbers
     terms = plan.terms[-1] + slots
@@ -274,6 +272,7 @@ def _walk(seen, memory, scratch, images, at, plan, stretch, weights, slots, rows
     for step in range(stretch[0], stretch[1]):
         pixel, outer = at[0] + plan.walk[step, 0], at[1] + plan.walk[step, 1]
         place = at[2] + plan.walk[step, 5] * apart
+        ahead = at[2] + plan.walk[min(step + 1, stretch[1] - 1), 5] * apart
         if direct and not solving:
             for start in range(0, slots, rows):
                 x = blocks.gather(source, place, taken, start, rows, lanes)
@@ -287,7 +286,11 @@ def _walk(seen, memory, scratch, images, at, plan, stretch, weights, slots, rows
                     y = blocks.gather(source, place, taken, start, rows, lanes)
                 else:
                     y = blocks.load(memory, pixel + start * stride, stride, rows, lanes)
-            y = _sum_taps(y, memory, pixel, plan, step, own, numbers, start * terms, rows)
+            coming = source, ahead, taken, start, direct
+            w = start * terms
+            y = _sum_taps(
+                y, memory, pixel, plan, step, own, numbers, w, coming, rows, lanes, few
+            )  # fmt: skip
             if solving:
                 y = blocks.substitute(y, numbers, triangle + start * (rows + 1), divide)
                 blocks.store(memory, pixel + start * stride, stride, y)
@@ -316,56 +319,47 @@ def _kernel(rows, lanes, vector, divide):
     """
     _, half, quarter = sides(vector)
     narrow = lanes // 2
+    few = -(-rows // 3)  # a 3x3 kernel has three runs of taps
     on_waves = lanes == vector  # known before compiling, so that what it guards is left out
 
     def run(source, result, tables, weights, doubts):
         options, starts, plan = _table(tables, 0)[0], _table(tables, 1)[0], _plan(tables)
-        strides, together, mode = (options[0], options[1], options[2]), options[3], options[4]
-        group, filled, shift = options[5], options[6], options[7]
+        strides, channels = (options[0], options[1], options[2]), options[3]
+        together, mode, group, filled = options[4], options[5], options[6], options[7]
         weights = Weights(*weights)
         stride, direct = plan.stride, mode == ON_THE_WALK
-        channels = weights.order * strides[1]  # where they begin in an image
-        slots = -(-channels.shape[1] // rows) * rows
-        images = source, result, (channels[0], channels[1]), strides[2], direct
+        places = weights.order * strides[1]  # where channels begin in an image
+        taken, given, slots = places[0], places[1], places.shape[1]
+        images = source, result, taken, given, strides[2], direct
         memory = _memory(group * plan.length, source, filled)
         # x in the place of y: substitution reads a pixel before it writes it, and needs no scratch
-        scratch, places, length = memory, plan.homes, plan.length
+        scratch, homes = memory, plan.homes
         if weights.triangles == 0 and not direct:
-            scratch = _memory(group * plan.scratch, source, True)
-            places, length = plan.places, plan.scratch
-        # tiles lie side by side, but on a wave, which is one tile, all images do
-        apart = together <= lanes
-        spread = shift, plan.length - lanes if apart else 0
-        spread_out = shift, length - lanes if apart else 0
+            scratch, homes = _memory(plan.scratch, source, True), plan.places
         seen, seen_narrow = blocks.zeros(memory, 1, lanes), blocks.zeros(memory, 1, narrow)
         for tile in range(0, len(starts), group):
-            n, present = starts[tile], min(group, len(starts) - tile)
             for part in range(len(plan.strips)):
                 strip = plan.strips[part]
                 if not direct:
-                    copy = n, present * together, channels[0], stride, strides, mode, spread
+                    copy = starts[tile], together, taken, stride, strides, mode
                     copy_strip(source, memory, plan.homes, strip, copy, True, vector, half, quarter)
-                for k in range(present):
+                for k in range(min(group, len(starts) - tile)):
                     for s in range(strip[2], strip[3]):
                         stretch = plan.stretches[s]
-                        at = (
-                            k * plan.length + stretch[3],
-                            k * plan.scratch + stretch[3],
-                            starts[tile + k],
-                        )
+                        at = k * plan.length + stretch[3], stretch[3], starts[tile + k]
                         if on_waves and stretch[2]:
                             seen_narrow = _walk(
                                 seen_narrow, memory, scratch, images, at, plan, stretch, weights,
-                                slots, rows, narrow, divide,
+                                slots, rows, narrow, few, divide,
                             )  # fmt: skip
                         else:
                             seen = _walk(
                                 seen, memory, scratch, images, at, plan, stretch, weights,
-                                slots, rows, lanes, divide,
+                                slots, rows, lanes, few, divide,
                             )  # fmt: skip
                 if not direct:
-                    copy = n, present * together, channels[1], stride, strides, mode, spread_out
-                    copy_strip(result, scratch, places, strip, copy, False, vector, half, quarter)
+                    copy = starts[tile], together, given[:channels], stride, strides, mode
+                    copy_strip(result, scratch, homes, strip, copy, False, vector, half, quarter)
         blocks.add_lane_sums(doubts, 0, seen)
         blocks.add_lane_sums(doubts, 0, seen_narrow)
 

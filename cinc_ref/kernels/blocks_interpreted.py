@@ -27,6 +27,10 @@ def gather(array, index, places, first, rows, lanes):
     return np.stack([array[index + places[first + r] :][:lanes] for r in range(rows)])
 
 
+def prefetch(array, index, places, first, rows, lanes):
+    """Nothing."""
+
+
 def scatter(array, index, places, first, block):
     """The inverse of `gather`; the last row is written first."""
     for r, row in reversed(list(enumerate(block))):

@@ -8,9 +8,9 @@ import numpy as np
 
 from cinc_ref.kernels.compiling import blocks, compiled, inlined
 
-ONE_BY_ONE, BATCH_FIRST, BATCH_LAST, IN_ORDER, ON_THE_WALK = range(5)
-"""How images are copied in and out: any way; as squares, transposed in registers; as vectors, of
-some pixels at a time; as vectors, in the order of memory; each pixel as the walk comes to it."""
+ONE_BY_ONE, BATCH_FIRST, BATCH_LAST, ON_THE_WALK = range(4)
+"""How images come in and out: number by number; as squares, transposed in registers; as vectors, of
+some pixels at a time; not copied, but read and written as the walk comes to a pixel."""
 PIXELS = 4
 """How many pixels of batch-last images are copied in one piece."""
 
@@ -28,14 +28,11 @@ def flat(images):
 def copy_strip(images, memory, places, strip, copy, inward, vector, half, quarter):
     """A strip of the images from n on, to (`inward`) or from its places in memory.
 
-    The channel that begins at channels[s] is slot s. Image k lies (k >> shift) * gap further in
-    memory than images side by side would.
+    The channel that begins at channels[s] is slot s, and images lie side by side.
     """
     numba.literally(vector), numba.literally(half), numba.literally(quarter)
     together, mode = copy[1], copy[5]
-    if mode == IN_ORDER:
-        _copy_in_order(images, memory, places, strip, copy, inward, vector)
-    elif mode == ONE_BY_ONE:
+    if mode == ONE_BY_ONE:
         _copy_one_by_one(images, memory, places, strip, copy, inward)
     elif together >= vector:
         _copy_by(images, memory, places, strip, copy, inward, vector)
@@ -46,25 +43,9 @@ def copy_strip(images, memory, places, strip, copy, inward, vector, half, quarte
 
 
 @inlined
-def _copy_in_order(images, memory, places, strip, copy, inward, vector):
-    """As `copy_strip`, in the order of the images' memory, as the processor reads ahead."""
-    n, together, channels, stride, (_, _, pixel), _, (shift, gap) = copy
-    for s in range(len(channels)):
-        base = n + channels[s]
-        for p in range(strip[0], strip[1]):
-            slot = s * stride + places[p]
-            for k in range(0, together, vector):
-                place, at = base + p * pixel + k, slot + k + (k >> shift) * gap
-                if inward:
-                    blocks.store(memory, at, 0, blocks.load(images, place, 0, 1, vector))
-                else:
-                    blocks.store(images, place, 0, blocks.load(memory, at, 0, 1, vector))
-
-
-@inlined
 def _copy_by(images, memory, places, strip, copy, inward, side):
     """As `copy_strip`, in squares; the last ones begin earlier, and copy some again."""
-    n, together, channels, stride, (image, _, pixel), mode, (shift, gap) = copy
+    n, together, channels, stride, (image, _, pixel), mode = copy
     first, last = strip[0], strip[1]
     for s in range(len(channels)):
         base, slot = n * image + channels[s], s * stride
@@ -73,7 +54,7 @@ def _copy_by(images, memory, places, strip, copy, inward, side):
                 p = min(start, last - side)
                 for images_before in range(0, together, side):
                     k = min(images_before, together - side)
-                    place, at = base + k * image + p, slot + k + (k >> shift) * gap
+                    place, at = base + k * image + p, slot + k
                     if inward:
                         tile = blocks.transposed(blocks.load(images, place, image, side, side))
                         blocks.scatter(memory, at, places, p, tile)
@@ -85,7 +66,7 @@ def _copy_by(images, memory, places, strip, copy, inward, side):
                 p = min(start, last - PIXELS)
                 for images_before in range(0, together, side):
                     k = min(images_before, together - side)
-                    place, at = base + p * pixel + k, slot + k + (k >> shift) * gap
+                    place, at = base + p * pixel + k, slot + k
                     if inward:
                         tile = blocks.load(images, place, pixel, PIXELS, side)
                         blocks.scatter(memory, at, places, p, tile)
@@ -97,12 +78,12 @@ def _copy_by(images, memory, places, strip, copy, inward, side):
 @inlined
 def _copy_one_by_one(images, memory, places, strip, copy, inward):
     """As `copy_strip`, number by number."""
-    n, together, channels, stride, (image, _, pixel), _, (shift, gap) = copy
+    n, together, channels, stride, (image, _, pixel), _ = copy
     first, last = strip[0], strip[1]
     fours = first + (last - first) // 4 * 4
     for s in range(len(channels)):
         for k in range(together):
-            place, at = (n + k) * image + channels[s], s * stride + k + (k >> shift) * gap
+            place, at = (n + k) * image + channels[s], s * stride + k
             for start in range(first, fours, 4):  # in one turn, which takes less time
                 for p in range(start, start + 4):
                     _copy_number(images, memory, place + p * pixel, at, places, p, inward)

@@ -89,8 +89,7 @@ def _copy_batch_last(images, memory, n, shape, strides, stride, vector, half, qu
     side = vector if count >= vector else half if count >= half else quarter
     mode = BATCH_FIRST if min(count, pixels) >= side else ONE_BY_ONE
     places, strip = np.arange(pixels) * count, np.array([0, pixels])
-    spread = np.intp(0), np.intp(0)  # no literals, for which `copy_strip` would be compiled anew
-    copy = n, count, np.arange(channels) * strides[1], stride, strides, mode, spread
+    copy = n, count, np.arange(channels) * strides[1], stride, strides, mode
     copy_strip(images, memory, places, strip, copy, True, vector, half, quarter)
 
 

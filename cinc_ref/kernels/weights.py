@@ -16,8 +16,9 @@ class Weights(NamedTuple):
 
     Attributes
     ----------
-    order : ndarray, shape (2, C)
-        Slot s takes channel order[0, s] in, and gives channel order[1, s].
+    order : ndarray, shape (2, slots)
+        Slot s takes channel order[0, s] in, and gives channel order[1, s]; slots beyond the last
+        channel, in the same block as it, take it again and give nothing.
     numbers : ndarray
         Flat, one after the other, and longer than need be: the taps [block][tap, slot][row],
         negated for substitution, the pixel's own slots last; a triangle for `blocks.substitute`,
@@ -73,6 +74,8 @@ def pack(kernel, taps, rows, solving, order, numbers, doubts):
             for s in range(channels):
                 order[0, s] = order[1, s] = channels - 1 - s
             corner = corner[::-1, ::-1].copy()
+    for s in range(channels, slots):
+        order[0, s], order[1, s] = order[0, channels - 1], order[1, channels - 1]
         doubt |= triangles > 1 or zero >= 0
     if doubt:
         doubts[1] = 1
