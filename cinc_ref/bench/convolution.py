@@ -9,7 +9,7 @@ import numpy as np
 
 import cinc_ref as cr
 from cinc_ref._checks import Geometry
-from cinc_ref.bench.machine import has_torch
+from cinc_ref.bench.machine import SIDE, gemm_share, has_torch, matrix_products
 from cinc_ref.bench.rows import timed
 from cinc_ref.kernels import textbook
 from cinc_ref.primitives.arrays import batch_last
@@ -30,6 +30,8 @@ SPECIFIED_BY = {
     "VJP of conv_inverse": 2 * ["textbook inverse"] + ["textbook weight gradient"],
 }
 """The textbook loops that do what each of our operations does."""
+
+PRODUCT = "matrix product"
 
 ROUNDS = 11
 TURN = 0.02
@@ -80,6 +82,7 @@ def measure_case(channels, size, batch=100, dtype="float32", rounds=ROUNDS, turn
     """
     images, kernel = problem(channels, size, batch, dtype)
     functions = _ours(images, kernel) | _textbook(images, kernel)
+    functions[PRODUCT] = matrix_products(dtype)
     if has_torch():
         functions |= _pytorch(images, kernel)
     timings = measure_in_turn(functions, repeat=rounds, turn=turn)
@@ -162,12 +165,15 @@ def _rows(timings, problem, dtype):
             continue
         theirs = gradient if what == "weight gradient" else forward
         specification = sum(timings[loops].over(timing) for loops in SPECIFIED_BY[what])
+        done = work * len(SPECIFIED_BY[what])
         ratios = {
             "textbook": 1 / specification,
             "PyTorch": theirs and timing.over(timings[theirs]),
+            "gemm": gemm_share(timing, done, timings[PRODUCT]),
         }
         if what == "VJP of conv_inverse":
             ratios["conv_inverse"] = timing.over(timings["conv_inverse, batch-last"])
-        rows.append(timed(name, case, dtype, timing, work * len(SPECIFIED_BY[what]), ratios))
+        rows.append(timed(name, case, dtype, timing, done, ratios))
     others = ["textbook inverse", *(name for name in (forward, gradient) if name)]
-    return rows + [timed(name, case, dtype, timings[name], work) for name in others]
+    rows += [timed(name, case, dtype, timings[name], work) for name in others]
+    return [*rows, timed(PRODUCT, f"{SIDE}x{SIDE}", dtype, timings[PRODUCT], SIDE**3)]

@@ -10,7 +10,7 @@ import numpy as np
 from cinc_ref._trees import named_leaves, rebuild
 from cinc_ref.bench import convolution
 from cinc_ref.bench.convolution import fastest
-from cinc_ref.bench.machine import has_torch
+from cinc_ref.bench.machine import gemm_share, has_torch, matrix_products
 from cinc_ref.bench.rows import Row, timed
 from cinc_ref.bench.scaling import peak_memory
 from cinc_ref.bench.twin import Twin
@@ -26,6 +26,8 @@ SAMPLING = {"levels": LEVELS, "depth": 32, "width": 64}
 WIDE = SAMPLING | {"width": 512}
 TRAINING = {"levels": LEVELS, "depth": 4, "width": 64}
 DEEP = TRAINING | {"depth": 32}
+PRODUCTS = 100
+"""Matrix products that take some seconds, as sampling from a wide flow does."""
 
 SETTINGS = Settings(
     minutes=None,
@@ -124,17 +126,22 @@ def _twin_forward(flow, params, x, channels_last):
     return forward
 
 
-def measure_wide(batch=100, rounds=3, image_shape=IMAGE, shape=WIDE):
+def measure_wide(batch=100, rounds=3, image_shape=IMAGE, shape=WIDE, products=PRODUCTS):
     """The row of sampling a wide flow, whose time is that of its matrix products."""
     flow, params = model(image_shape=image_shape, **shape)
     flow.sample(params, np.random.default_rng(0), 1)
-    timing = measure_in_turn(
-        {"": lambda: flow.sample(params, np.random.default_rng(0), batch)},
+    timings = measure_in_turn(
+        {
+            "sample": lambda: flow.sample(params, np.random.default_rng(0), batch),
+            "products": matrix_products("float32", products),
+        },
         repeat=rounds,
         warm_up=0,
-    )[""]
-    work = batch * multiply_adds(flow)
-    return [timed(f"sample, width {flow.width}", case_name(flow, batch), "float32", timing, work)]
+    )
+    timing, work = timings["sample"], batch * multiply_adds(flow)
+    ratios = {"gemm": gemm_share(timing, work, timings["products"], products)}
+    what = f"sample, width {flow.width}"
+    return [timed(what, case_name(flow, batch), "float32", timing, work, ratios)]
 
 
 def layer_seconds(flow, params, batch, rounds=3):

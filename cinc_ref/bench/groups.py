@@ -1,7 +1,7 @@
 """The groups of measurements, in the order in which they run, and a whole run."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import partial
 
@@ -32,7 +32,8 @@ class Group:
 
 CONVOLUTION_NOTE = (
     "Ours is the public call with its checks. PyTorch: forward convolution, F.pad included, or "
-    "weight gradient, in its faster memory order. GFLOP/s count taps inside the image alone."
+    "weight gradient, in its faster memory order. GFLOP/s count taps inside the image alone; gemm: "
+    "those of large matrix products, measured in turn."
 )
 
 GROUPS = {
@@ -124,15 +125,8 @@ def run(groups, progress=False):
     jobs = [(name, job) for name, group in groups.items() for job in group.jobs]
     rows = {name: [] for name in groups}
     for name, job in tqdm(jobs, disable=not progress, leave=False, dynamic_ncols=True):
-        rows[name] += [_with_share(row, here.peak) for row in job()]
+        rows[name] += job()
     return Report(here, datetime.now().astimezone().isoformat(timespec="minutes"), groups, rows)
-
-
-def _with_share(row, peak):
-    """The row with its share of what a matrix product gives."""
-    if row.gflops is None:
-        return row
-    return replace(row, ratios=row.ratios | {"gemm peak": row.gflops / peak[row.dtype]})
 
 
 def convolution_group(channels, size, batch, dtype):

@@ -25,7 +25,7 @@ class Machine:
     conditions : str
         Core and threads, as `cinc_ref.timing.one_core` asserted them.
     peak : dict of str to float
-        By dtype: GFLOP/s of a large matrix product, which no kernel on this core exceeds.
+        By dtype: GFLOP/s of the best of several large matrix products, before all else.
     """
 
     cpu: str
@@ -67,16 +67,33 @@ def has_torch():
     return find_spec("torch") is not None
 
 
-def gemm_peak(side=1024, repeat=9):
+SIDE = 1024
+"""Of matrices whose product is as fast as one core can be."""
+
+
+def matrix_products(dtype, number=1, side=SIDE):
+    """A function that multiplies two square matrices, so many times."""
+    a, b, product = np.random.default_rng(0).normal(size=(3, side, side)).astype(dtype)
+
+    def multiply():
+        for _ in range(number):
+            np.matmul(a, b, out=product)
+
+    return multiply
+
+
+def gemm_share(timing, multiply_adds, products, number=1, side=SIDE):
+    """Multiply-adds a second, over those of `matrix_products` that were measured in turn.
+
+    Not over the peak: a shared machine may be half as fast a minute later.
+    """
+    return multiply_adds / (number * side**3) * products.over(timing)
+
+
+def gemm_peak(side=SIDE, repeat=9):
     """GFLOP/s of square matrix products by dtype, the best of several."""
-    matrices = {
-        dtype: np.random.default_rng(0).normal(size=(3, side, side)).astype(dtype)
-        for dtype in ("float32", "float64")
-    }
-    timings = measure_in_turn(
-        {dtype: lambda m=m: np.matmul(m[0], m[1], out=m[2]) for dtype, m in matrices.items()},
-        repeat=repeat,
-    )
+    functions = {dtype: matrix_products(dtype, side=side) for dtype in ("float32", "float64")}
+    timings = measure_in_turn(functions, repeat=repeat)
     return {dtype: 2 * side**3 / timing.minimum / 1e9 for dtype, timing in timings.items()}
 
 

@@ -4,7 +4,7 @@ import tracemalloc
 from functools import partial
 
 import cinc_ref as cr
-from cinc_ref.bench.convolution import case_name, multiply_adds, problem
+from cinc_ref.bench.convolution import TURN, case_name, multiply_adds, problem
 from cinc_ref.bench.rows import Row, timed
 from cinc_ref.primitives.arrays import batch_last
 from cinc_ref.timing import measure_in_turn
@@ -29,7 +29,7 @@ def _inverse_of(side, batch, dtype):
     return partial(cr.conv_inverse, batch_last(images), kernel)
 
 
-def measure_batches(dtype="float32", batches=BATCHES, side=16, rounds=15, turn=0.004):
+def measure_batches(dtype="float32", batches=BATCHES, side=16, rounds=15, turn=TURN):
     """One row a number of images: time per image, over the least at any smaller number."""
     functions = {}
     for batch in batches:
@@ -53,7 +53,7 @@ def measure_batches(dtype="float32", batches=BATCHES, side=16, rounds=15, turn=0
     ]
 
 
-def measure_sizes(dtype="float32", sizes=SIZES, rounds=11, turn=0.004):
+def measure_sizes(dtype="float32", sizes=SIZES, rounds=11, turn=TURN):
     """One row an image size and batch: time per multiply-add over the least; and memory."""
     functions, work = {}, {}
     for side, batch in sizes:
