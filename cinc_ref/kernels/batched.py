@@ -331,6 +331,7 @@ def _kernel(rows, lanes, vector, divide):
         places = weights.order * strides[1]  # where channels begin in an image
         taken, given, slots = places[0], places[1], places.shape[1]
         images = source, result, taken, given, strides[2], direct
+        copied = source, result, taken, given, strides[2], False  # half vectors are of waves alone
         memory = _memory(group * plan.length, source, filled)
         # x in the place of y: substitution reads a pixel before it writes it, and needs no scratch
         scratch, homes = memory, plan.homes
@@ -349,7 +350,7 @@ def _kernel(rows, lanes, vector, divide):
                         at = k * plan.length + stretch[3], stretch[3], starts[tile + k]
                         if on_waves and stretch[2]:
                             seen_narrow = _walk(
-                                seen_narrow, memory, scratch, images, at, plan, stretch, weights,
+                                seen_narrow, memory, scratch, copied, at, plan, stretch, weights,
                                 slots, rows, narrow, few, divide,
                             )  # fmt: skip
                         else:
