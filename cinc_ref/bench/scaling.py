@@ -29,7 +29,7 @@ def _inverse_of(side, batch, dtype):
     return partial(cr.conv_inverse, batch_last(images), kernel)
 
 
-def measure_batches(dtype="float32", batches=BATCHES, side=16, rounds=15, turn=TURN):
+def measure_batches(dtype="float32", batches=BATCHES, side=16, rounds=31, turn=TURN):
     """One row a number of images: time per image, over the least at any smaller number."""
     functions = {}
     for batch in batches:

@@ -46,9 +46,9 @@ __all__ = ["conv", "conv_transpose", "conv_weight_grad", "substitute", "substitu
 
 WALKED_BYTES = 3 * 2**13
 """Of a strip that is copied in, walked and copied out, all within the first cache."""
-SIDE_BY_SIDE_BYTES = 2**20
-"""Of the memory of tiles that are walked side by side, within the second cache: each strip of one
-after the same of the other, so that images are read from memory almost as they lie."""
+SIDE_BY_SIDE_BYTES = 2**21
+"""Of the memory of tiles that are walked side by side, about a second cache: each strip of one after
+the same strip of the other, so that images are read almost as they lie in memory."""
 ALIGNED_BYTES = 2**16
 """From which on a result had better start on a cache line; it takes time to see to it."""
 
