@@ -203,7 +203,7 @@ def _copying(strides, pixels, together, vector, filled):
 def _aligned(like):
     """A new array of the same length that starts on a cache line."""
     memory = np.empty(len(like) + VECTOR_BYTES // like.itemsize, like.dtype)
-    start = -memory.ctypes.data % VECTOR_BYTES // like.itemsize
+    start = _line_start(memory)
     return memory[start : start + len(like)]
 
 
@@ -213,9 +213,14 @@ def _memory(length, like, filled):
     memory = np.empty(length + VECTOR_BYTES // like.itemsize, like.dtype)
     if not filled:
         memory[:] = 0
-    past = memory.ctypes.data % VECTOR_BYTES // like.itemsize
-    start = VECTOR_BYTES // like.itemsize - past
+    start = _line_start(memory)
     return memory[start : start + length]
+
+
+@compiled
+def _line_start(memory):
+    """The number of an array with which a cache line starts; Python would take longer to find it."""
+    return -memory.ctypes.data % VECTOR_BYTES // memory.itemsize
 
 
 @inlined
