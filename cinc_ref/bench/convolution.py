@@ -1,8 +1,9 @@
 """The convolution and its exact inverse against the textbook loops and against PyTorch.
 
 Ours is the public call, its checks included, from arrays that lie batch-last in memory, as they do
-throughout a flow, and from ordinary NCHW arrays. PyTorch's forward convolution is F.pad and conv2d
-in the faster of its two memory orders, and so is its weight gradient.
+throughout a flow, and from ordinary NCHW arrays; the kernel alone is what it calls in `batched`.
+PyTorch's forward convolution is F.pad and conv2d in the faster of its two memory orders, and so is
+its weight gradient.
 """
 
 import numpy as np
@@ -11,9 +12,9 @@ import cinc_ref as cr
 from cinc_ref._checks import Geometry
 from cinc_ref.bench.machine import SIDE, gemm_share, has_torch, matrix_products
 from cinc_ref.bench.rows import timed
-from cinc_ref.kernels import textbook
+from cinc_ref.kernels import batched, textbook
 from cinc_ref.primitives.arrays import batch_last
-from cinc_ref.primitives.causal import causal_conv_weight_grad, causal_solve
+from cinc_ref.primitives.causal import causal_conv_weight_grad
 from cinc_ref.timing import measure_in_turn
 
 K = 3
@@ -97,7 +98,7 @@ def _ours(images, kernel):
         functions[f"conv_inverse, {order}"] = lambda x=x: cr.conv_inverse(x, kernel)
         functions[f"conv, {order}"] = lambda x=x: cr.conv(x, kernel)
     return functions | {
-        "conv_inverse, kernel alone": lambda: causal_solve(last, kernel, GEOMETRY),
+        "conv_inverse, kernel alone": lambda: batched.substitute(last, kernel, 1, ANCHOR),
         "VJP of conv_inverse": lambda: cr.conv_inverse_vjp(last, kernel, last),
         "weight gradient": lambda: causal_conv_weight_grad(last, last, kernel.shape, GEOMETRY),
     }
