@@ -47,8 +47,8 @@ __all__ = ["conv", "conv_transpose", "conv_weight_grad", "substitute", "substitu
 WALKED_BYTES = 3 * 2**13
 """Of a strip that is copied in, walked and copied out, all within the first cache."""
 SIDE_BY_SIDE_BYTES = 2**21
-"""Of the memory of tiles that are walked side by side, about a second cache: each strip of one after
-the same strip of the other, so that images are read almost as they lie in memory."""
+"""Of the memory of tiles that are walked side by side, about a second cache: a strip of one after
+the same strip of the other, so that images are read almost as they lie."""
 ALIGNED_BYTES = 2**16
 """From which on a result had better start on a cache line; it takes time to see to it."""
 
@@ -219,7 +219,7 @@ def _memory(length, like, filled):
 
 @compiled
 def _line_start(memory):
-    """The number of an array with which a cache line starts; Python would take longer to find it."""
+    """The number of an array with which a cache line starts; Python takes longer to find it."""
     return -memory.ctypes.data % VECTOR_BYTES // memory.itemsize
 
 
