@@ -9,9 +9,9 @@ with the triangle of the corner block:
     load y; for each earlier pixel and channel: multiply and add; substitute; store x.
 
 Images are (N, C, H, W) and may lie batch-last in memory, as contiguous (C, H, W, N); results lie as
-they do. Vectors of batch-last images are read and written on the walk, where that costs no time of
-its own; others are copied to working memory and back, strip by strip, batch-first ones transposed
-in registers.
+they do. Tiles of whole vectors of batch-last images are read and written on the walk, what the next
+pixel starts from prefetched; others are copied to working memory and back, strip by strip,
+batch-first ones transposed in registers.
 
 One order of summation, taps in raster order and channels ascending (descending where the corner
 block is an upper triangle), with fused multiply-adds throughout: an image has the same bits in any
