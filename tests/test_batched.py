@@ -168,9 +168,9 @@ def test_kernels_close_over_integers_alone():
         assert all(isinstance(cell.cell_contents, int) for cell in function.__closure__)
 
 
-@pytest.mark.parametrize("channels", [3, 5, 12])
+@pytest.mark.parametrize("channels", [3, 13])
 def test_tiles_that_are_walked_one_by_one(channels, monkeypatch):
-    """Because the memory of two would exceed the cache."""
+    """Because the memory of two would exceed the cache. Thirteen channels leave a slot over."""
     monkeypatch.setattr(batched, "SIDE_BY_SIDE_BYTES", 0)
     batched._arrangement.cache_clear()
     for seed, images in ((0, 33), (1, 100)):
