@@ -74,9 +74,9 @@ def pack(kernel, taps, rows, solving, order, numbers, doubts):
             for s in range(channels):
                 order[0, s] = order[1, s] = channels - 1 - s
             corner = corner[::-1, ::-1].copy()
+        doubt |= triangles > 1 or zero >= 0
     for s in range(channels, slots):
         order[0, s], order[1, s] = order[0, channels - 1], order[1, channels - 1]
-        doubt |= triangles > 1 or zero >= 0
     if doubt:
         doubts[1] = 1
     first = len(taps) * slots**2
