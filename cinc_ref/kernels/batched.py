@@ -34,13 +34,14 @@ from cinc_ref.kernels.copying import (
     ON_THE_WALK,
     ONE_BY_ONE,
     PIXELS,
+    Copy,
     copy_strip,
     flat,
 )
-from cinc_ref.kernels.plan import Plan, reaching_taps, ring_plan, wave_plan
+from cinc_ref.kernels.plan import reaching_taps, ring_plan, wave_plan
 from cinc_ref.kernels.tiling import ROWS, VECTOR_BYTES, parts, sides
 from cinc_ref.kernels.weight_gradient import conv_weight_grad
-from cinc_ref.kernels.weights import Weights, numbers_length, pack
+from cinc_ref.kernels.weights import numbers_length, pack
 
 __all__ = ["conv", "conv_transpose", "conv_weight_grad", "substitute", "substitute_transpose"]
 
@@ -90,13 +91,14 @@ def _run(images, kernel, dilation, anchor, flips, doubts, solving):
         kernel.shape, images.shape, strides, images.itemsize, dilation, anchor, flips
     )
     doubts = np.zeros(2, images.dtype) if doubts is None else doubts
-    order = np.empty((2, found.slots), np.intp)
+    order = np.empty(2 * found.slots, np.intp)
     numbers = np.zeros(found.numbers, images.dtype)
-    triangles, extreme = pack(kernel, found.taps, found.rows, solving, order, numbers, doubts)
-    weights = order, numbers, triangles  # no `Weights`: Numba takes a plain tuple in less time
+    triangles, extreme = pack(
+        kernel, found.taps, found.rows, solving, strides[1], order, numbers, doubts
+    )
     result = _aligned(source) if found.align else np.empty(len(source), source.dtype)
     for runs, tables in found.parts:
-        runs[extreme](source, result, tables, weights, doubts)
+        runs[extreme](source, result, tables, order, numbers, triangles, doubts)
     if strides[2] == 1:
         return result.reshape(images.shape)
     count, channels, height, width = images.shape
@@ -151,42 +153,71 @@ def _arrangement(kernel_shape, shape, strides, itemsize, dilation, anchor, flips
         mode, group = _copying(strides, height * width, together, vector, filled), 1
         if mode == ON_THE_WALK:
             group = min(max(SIDE_BY_SIDE_BYTES // (itemsize * plan.length), 1), len(starts))
-        options = *strides, channels, together, mode, group, filled
+        options = strides[0], strides[2], channels, together, mode, group, filled
         runs = tuple(_kernel(rows, lanes, vector, divide) for divide in (0, 1))
-        found.append((runs, _packed([options, starts, plan[:3], *plan[3:]])))
+        found.append((runs, _tables(options, starts, plan)))
     align = count >= vector and itemsize * math.prod(shape) >= ALIGNED_BYTES
     numbers = numbers_length(places, channels, rows)
     return Arrangement(np.array(places), rows, slots, numbers, align, found)
 
 
-def _packed(tables):
-    """Tables of integers, one after the other, in one array, which Numba takes in less time.
+class Layout(NamedTuple):
+    """What the compiled loops are told, in integers.
 
-    Before them, of each: where it begins, and how many rows and columns it has.
+    Attributes
+    ----------
+    image, pixel : int
+        Strides of the images.
+    channels : int
+        Of them.
+    together, mode : int
+        How many images of a tile are copied, and how.
+    group : int
+        Tiles that are walked side by side.
+    filled : int
+        Whether all working memory is copied or walked to before it is read.
+    length, scratch, stride : int
+        As in the `Plan`.
+    tiles, parts, runs : int
+        How many `starts`, `strips` and runs of taps there are.
+    starts, homes, places, strips, stretches, walk, offsets, terms, inside : int
+        Where these tables begin: the first image of each tile, and those of the `Plan`.
     """
-    tables = [np.atleast_2d(table).astype(np.intp) for table in tables]
-    sizes = [table.size for table in tables]
-    places = np.cumsum([3 * len(tables), *sizes[:-1]])
-    heads = [(place, *table.shape) for place, table in zip(places, tables, strict=True)]
-    return np.concatenate([np.ravel(heads), *map(np.ravel, tables)])
+
+    image: int
+    pixel: int
+    channels: int
+    together: int
+    mode: int
+    group: int
+    filled: int
+    length: int
+    scratch: int
+    stride: int
+    tiles: int
+    parts: int
+    runs: int
+    starts: int
+    homes: int
+    places: int
+    strips: int
+    stretches: int
+    walk: int
+    offsets: int
+    terms: int
+    inside: int
 
 
-@inlined
-def _table(packed, number):
-    """The table of this number, two-dimensional."""
-    place, rows, columns = packed[3 * number], packed[3 * number + 1], packed[3 * number + 2]
-    return packed[place : place + rows * columns].reshape((rows, columns))
+LAYOUT = len(Layout._fields)
 
 
-@inlined
-def _plan(packed):
-    """The `Plan` that follows two other tables."""
-    sizes = _table(packed, 2)[0]
-    homes, places, strips = _table(packed, 3)[0], _table(packed, 4)[0], _table(packed, 5)
-    stretches, walk, offsets = _table(packed, 6), _table(packed, 7), _table(packed, 8)
-    terms, inside = _table(packed, 9)[0], _table(packed, 10)
-    tables = homes, places, strips, stretches, walk, offsets, terms, inside
-    return Plan(sizes[0], sizes[1], sizes[2], *tables)
+def _tables(options, starts, plan):
+    """The `Layout` and its tables, one after the other: Numba takes one array in less time."""
+    tables = [starts, *plan[3:]]
+    counts = len(starts), len(plan.strips), plan.offsets.shape[1]
+    places = LAYOUT + np.cumsum([0, *(table.size for table in tables[:-1])])
+    numbers = *options, *plan[:3], *counts, *places
+    return np.concatenate([numbers, *map(np.ravel, tables)]).astype(np.intp)
 
 
 def _copying(strides, pixels, together, vector, filled):
@@ -224,25 +255,26 @@ def _line_start(memory):
 
 
 @inlined
-def _sum_taps(total, memory, place, plan, step, own, weights, w, coming, rows, lanes, few):
+def _sum_taps(
+    total, memory, pixel, tables, layout, at, own, numbers, w,
+    source, ahead, order, start, direct, rows, lanes, few,
+):  # fmt: skip
     """Add what a pixel reads: runs of vectors inside the image, the last prolonged by `own`.
 
     Meanwhile what the next pixel starts from is fetched, some at each run: all at once would keep
     the taps waiting.
     """
-    images, ahead, channels, start, direct = coming
-    phase, column, begin = plan.walk[step, 2], plan.walk[step, 3], plan.walk[step, 4]
-    runs = plan.offsets.shape[1]
-    for k in range(begin, runs):
+    runs, stride = layout.runs, layout.stride
+    offsets = layout.offsets + tables[at + 2] * runs
+    inside = layout.inside + tables[at + 3] * 2 * runs
+    for k in range(tables[at + 4], runs):
         if direct:
-            blocks.prefetch(images, ahead, channels, start + min(k * few, rows - few), few, lanes)
-        at, weight = place + plan.offsets[phase, k], w + plan.terms[k] * rows
-        first, last = plan.inside[column, 2 * k], plan.inside[column, 2 * k + 1]
+            blocks.prefetch(source, ahead, order, start + min(k * few, rows - few), few, lanes)
+        first, last = tables[inside + 2 * k], tables[inside + 2 * k + 1]
+        place, weight = pixel + tables[offsets + k], w + tables[layout.terms + k] * rows
         for t in range(first, last + (own if k == runs - 1 else 0), rows):
-            vectors = at + t * plan.stride
-            total = blocks.multiply_add(
-                total, memory, vectors, plan.stride, weights, weight + t * rows
-            )
+            vectors = place + t * stride
+            total = blocks.multiply_add(total, memory, vectors, stride, numbers, weight + t * rows)
     return total
 
 
@@ -266,53 +298,56 @@ def _substitute_back(
 
 @inlined
 def _walk(
-    seen, memory, scratch, images, at, plan, stretch, weights, slots, rows, lanes, few, divide
+    seen, memory, scratch, source, result, tables, layout, order, numbers, triangles,
+    begin, n, stretch, direct, rows, lanes, few, divide,
 ):  # fmt: skip
-    """Go through a stretch of the pixels of a tile, with blocks of so many channels and lanes."""
-    source, result, taken, given, apart, direct = images
-    solving, twofold = weights.triangles > 0, weights.triangles > 1
-    stride, numbers = plan.stride, weights.numbers
-    terms = plan.terms[-1] + slots
+    """Go through a stretch of the pixels of a tile, with blocks of so many channels and lanes.
+
+    The tile's memory begins at `begin`, and n is its first image.
+    """
+    stride, slots = layout.stride, len(order) // 2
+    terms = tables[layout.terms + layout.runs] + slots
     triangle = terms * slots  # where it begins
-    for step in range(stretch[0], stretch[1]):
-        pixel, outer = at[0] + plan.walk[step, 0], at[1] + plan.walk[step, 1]
-        place = at[2] + plan.walk[step, 5] * apart
-        ahead = at[2] + plan.walk[min(step + 1, stretch[1] - 1), 5] * apart
-        if direct and not solving:
+    shift = tables[stretch + 3]
+    end = layout.walk + 6 * tables[stretch + 1]
+    for at in range(layout.walk + 6 * tables[stretch], end, 6):
+        pixel, outer = begin + shift + tables[at], shift + tables[at + 1]
+        place = n + tables[at + 5] * layout.pixel
+        ahead = n + tables[min(at + 6, end - 6) + 5] * layout.pixel
+        if direct and triangles == 0:
             for start in range(0, slots, rows):
-                x = blocks.gather(source, place, taken, start, rows, lanes)
+                x = blocks.gather(source, place, order, start, rows, lanes)
                 blocks.store(memory, pixel + start * stride, stride, x)
         for start in range(0, slots, rows):
             y = blocks.zeros(memory, rows, lanes)
             own = slots
-            if solving:
+            if triangles > 0:
                 own = start
                 if direct:
-                    y = blocks.gather(source, place, taken, start, rows, lanes)
+                    y = blocks.gather(source, place, order, start, rows, lanes)
                 else:
                     y = blocks.load(memory, pixel + start * stride, stride, rows, lanes)
-            coming = source, ahead, taken, start, direct
-            w = start * terms
             y = _sum_taps(
-                y, memory, pixel, plan, step, own, numbers, w, coming, rows, lanes, few
+                y, memory, pixel, tables, layout, at, own, numbers, start * terms,
+                source, ahead, order, start, direct, rows, lanes, few,
             )  # fmt: skip
-            if solving:
+            if triangles > 0:
                 y = blocks.substitute(y, numbers, triangle + start * (rows + 1), divide)
                 blocks.store(memory, pixel + start * stride, stride, y)
             elif not direct:
                 blocks.store(scratch, outer + start * stride, stride, y)
-            if direct and not twofold:
-                blocks.scatter(result, place, given, start, y)
+            if direct and triangles < 2:
+                blocks.scatter(result, place, order, slots + start, y)
             seen = blocks.watch(seen, y)
-        if twofold:
+        if triangles > 1:
             second = triangle + slots * (rows + 1)
             seen = _substitute_back(
                 seen, memory, pixel, stride, numbers, second, slots, rows, lanes, divide
             )
-        if direct and twofold:
+        if direct and triangles > 1:
             for start in range(0, slots, rows):
                 x = blocks.load(memory, pixel + start * stride, stride, rows, lanes)
-                blocks.scatter(result, place, given, start, x)
+                blocks.scatter(result, place, order, slots + start, x)
     return seen
 
 
@@ -327,45 +362,48 @@ def _kernel(rows, lanes, vector, divide):
     few = -(-rows // 3)  # a 3x3 kernel has three runs of taps
     on_waves = lanes == vector  # known before compiling, so that what it guards is left out
 
-    def run(source, result, tables, weights, doubts):
-        options, starts, plan = _table(tables, 0)[0], _table(tables, 1)[0], _plan(tables)
-        strides, channels = (options[0], options[1], options[2]), options[3]
-        together, mode, group, filled = options[4], options[5], options[6], options[7]
-        weights = Weights(*weights)
-        stride, direct = plan.stride, mode == ON_THE_WALK
-        places = weights.order * strides[1]  # where channels begin in an image
-        taken, given, slots = places[0], places[1], places.shape[1]
-        images = source, result, taken, given, strides[2], direct
-        copied = source, result, taken, given, strides[2], False  # half vectors are of waves alone
-        memory = _memory(group * plan.length, source, filled)
+    def run(source, result, tables, order, numbers, triangles, doubts):
+        layout = Layout(*blocks.integers(tables, LAYOUT))
+        image, pixel, together, mode = layout.image, layout.pixel, layout.together, layout.mode
+        slots, stride, direct = len(order) // 2, layout.stride, mode == ON_THE_WALK
+        memory = _memory(layout.group * layout.length, source, layout.filled)
         # x in the place of y: substitution reads a pixel before it writes it, and needs no scratch
-        scratch, homes = memory, plan.homes
-        if weights.triangles == 0 and not direct:
-            scratch, homes = _memory(plan.scratch, source, True), plan.places
+        scratch, places = memory, layout.homes
+        if triangles == 0 and not direct:
+            scratch, places = _memory(layout.scratch, source, True), layout.places
         seen, seen_narrow = blocks.zeros(memory, 1, lanes), blocks.zeros(memory, 1, narrow)
-        for tile in range(0, len(starts), group):
-            for part in range(len(plan.strips)):
-                strip = plan.strips[part]
+        for tile in range(0, layout.tiles, layout.group):
+            n = tables[layout.starts + tile]
+            for strip in range(layout.strips, layout.strips + 4 * layout.parts, 4):
+                first, last = tables[strip], tables[strip + 1]
                 if not direct:
-                    copy = starts[tile], together, taken, stride, strides, mode
-                    copy_strip(source, memory, plan.homes, strip, copy, True, vector, half, quarter)
-                for k in range(min(group, len(starts) - tile)):
-                    for s in range(strip[2], strip[3]):
-                        stretch = plan.stretches[s]
-                        at = k * plan.length + stretch[3], stretch[3], starts[tile + k]
-                        if on_waves and stretch[2]:
+                    copy = Copy(
+                        n, together, 0, slots, stride, layout.homes, first, last, image, pixel,
+                        mode, 1,
+                    )  # fmt: skip
+                    copy_strip(source, memory, order, tables, copy, vector, half, quarter)
+                for k in range(min(layout.group, layout.tiles - tile)):
+                    begin, nk = k * layout.length, tables[layout.starts + tile + k]
+                    for s in range(tables[strip + 2], tables[strip + 3]):
+                        stretch = layout.stretches + 4 * s
+                        if on_waves and tables[stretch + 2]:  # which is never walked directly
                             seen_narrow = _walk(
-                                seen_narrow, memory, scratch, copied, at, plan, stretch, weights,
-                                slots, rows, narrow, few, divide,
+                                seen_narrow, memory, scratch, source, result, tables, layout,
+                                order, numbers, triangles, begin, nk, stretch, False,
+                                rows, narrow, few, divide,
                             )  # fmt: skip
                         else:
                             seen = _walk(
-                                seen, memory, scratch, images, at, plan, stretch, weights,
-                                slots, rows, lanes, few, divide,
+                                seen, memory, scratch, source, result, tables, layout,
+                                order, numbers, triangles, begin, nk, stretch, direct,
+                                rows, lanes, few, divide,
                             )  # fmt: skip
                 if not direct:
-                    copy = starts[tile], together, given[:channels], stride, strides, mode
-                    copy_strip(result, scratch, homes, strip, copy, False, vector, half, quarter)
+                    copy = Copy(
+                        n, together, slots, layout.channels, stride, places, first, last, image,
+                        pixel, mode, 0,
+                    )  # fmt: skip
+                    copy_strip(result, scratch, order, tables, copy, vector, half, quarter)
         blocks.add_lane_sums(doubts, 0, seen)
         blocks.add_lane_sums(doubts, 0, seen_narrow)
 

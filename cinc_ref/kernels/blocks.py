@@ -32,6 +32,19 @@ class _BlockModel(models.PrimitiveModel):
 
 
 @intrinsic(prefer_literal=True)
+def integers(typingctx, array, count):
+    """The first `count` elements of an array as a tuple."""
+    kind = types.UniTuple(array.dtype, count.literal_value)
+
+    def generate(context, builder, signature, arguments):
+        memory = _Memory(context, builder, signature.args[0], arguments[0])
+        entries = [memory.entry(cgutils.intp_t(0), k) for k in range(kind.count)]
+        return context.make_tuple(builder, kind, entries)
+
+    return kind(array, count), generate
+
+
+@intrinsic(prefer_literal=True)
 def zeros(typingctx, array, rows, lanes):
     """A block of zeros, of the dtype of `array`."""
     block = Block(array.dtype, rows.literal_value, lanes.literal_value)

@@ -6,6 +6,11 @@ The only difference is that products and sums are rounded separately here.
 import numpy as np
 
 
+def integers(array, count):
+    """The first `count` elements of an array as a tuple."""
+    return tuple(array[:count].tolist())
+
+
 def zeros(array, rows, lanes):
     """A block of zeros, of the dtype of `array`."""
     return np.zeros((rows, lanes), array.dtype)

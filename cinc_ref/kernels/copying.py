@@ -3,6 +3,8 @@
 An edit of `blocks` must be followed by one here, or the disk cache goes on serving the old code.
 """
 
+from typing import NamedTuple
+
 import numba
 import numpy as np
 
@@ -24,78 +26,107 @@ def flat(images):
     return images.ravel(order="K"), strides
 
 
-@compiled
-def copy_strip(images, memory, places, strip, copy, inward, vector, half, quarter):
-    """A strip of the images from n on, to (`inward`) or from its places in memory.
+class Copy(NamedTuple):
+    """What is copied between images and working memory, in integers.
 
-    The channel that begins at channels[s] is slot s, and images lie side by side.
+    Attributes
+    ----------
+    n, together : int
+        The first image, and how many; they lie side by side in memory.
+    slots, count : int
+        Where the table of channels begins, and how many. The channel that begins at channels[s] of
+        an image is slot s.
+    stride : int
+        From a slot to the next in memory.
+    places, first, last : int
+        Where the table of places in memory begins, and the first and last pixel that are copied.
+    image, pixel : int
+        Strides of the images.
+    mode, inward : int
+        How they come in or go out, and 1 if they come in.
     """
+
+    n: int
+    together: int
+    slots: int
+    count: int
+    stride: int
+    places: int
+    first: int
+    last: int
+    image: int
+    pixel: int
+    mode: int
+    inward: int
+
+
+@compiled
+def copy_strip(images, memory, channels, tables, copy, vector, half, quarter):
+    """Copy some pixels of some images, as the `Copy` says."""
     numba.literally(vector), numba.literally(half), numba.literally(quarter)
-    together, mode = copy[1], copy[5]
-    if mode == ONE_BY_ONE:
-        _copy_one_by_one(images, memory, places, strip, copy, inward)
-    elif together >= vector:
-        _copy_by(images, memory, places, strip, copy, inward, vector)
-    elif together >= half:
-        _copy_by(images, memory, places, strip, copy, inward, half)
+    if copy.mode == ONE_BY_ONE:
+        _copy_one_by_one(images, memory, channels, tables, copy)
+    elif copy.together >= vector:
+        _copy_by(images, memory, channels, tables, copy, vector)
+    elif copy.together >= half:
+        _copy_by(images, memory, channels, tables, copy, half)
     else:
-        _copy_by(images, memory, places, strip, copy, inward, quarter)
+        _copy_by(images, memory, channels, tables, copy, quarter)
 
 
 @inlined
-def _copy_by(images, memory, places, strip, copy, inward, side):
+def _copy_by(images, memory, channels, tables, copy, side):
     """As `copy_strip`, in squares; the last ones begin earlier, and copy some again."""
-    n, together, channels, stride, (image, _, pixel), mode = copy
-    first, last = strip[0], strip[1]
-    for s in range(len(channels)):
-        base, slot = n * image + channels[s], s * stride
-        if mode == BATCH_FIRST:
+    first, last, image, pixel = copy.first, copy.last, copy.image, copy.pixel
+    for s in range(copy.count):
+        base, slot = copy.n * image + channels[copy.slots + s], s * copy.stride
+        if copy.mode == BATCH_FIRST:
             for start in range(first, last, side):
                 p = min(start, last - side)
-                for images_before in range(0, together, side):
-                    k = min(images_before, together - side)
+                for images_before in range(0, copy.together, side):
+                    k = min(images_before, copy.together - side)
                     place, at = base + k * image + p, slot + k
-                    if inward:
+                    if copy.inward:
                         tile = blocks.transposed(blocks.load(images, place, image, side, side))
-                        blocks.scatter(memory, at, places, p, tile)
+                        blocks.scatter(memory, at, tables, copy.places + p, tile)
                     else:
-                        tile = blocks.transposed(blocks.gather(memory, at, places, p, side, side))
-                        blocks.store(images, place, image, tile)
+                        tile = blocks.gather(memory, at, tables, copy.places + p, side, side)
+                        blocks.store(images, place, image, blocks.transposed(tile))
         else:
             for start in range(first, last, PIXELS):
                 p = min(start, last - PIXELS)
-                for images_before in range(0, together, side):
-                    k = min(images_before, together - side)
+                for images_before in range(0, copy.together, side):
+                    k = min(images_before, copy.together - side)
                     place, at = base + p * pixel + k, slot + k
-                    if inward:
+                    if copy.inward:
                         tile = blocks.load(images, place, pixel, PIXELS, side)
-                        blocks.scatter(memory, at, places, p, tile)
+                        blocks.scatter(memory, at, tables, copy.places + p, tile)
                     else:
-                        tile = blocks.gather(memory, at, places, p, PIXELS, side)
+                        tile = blocks.gather(memory, at, tables, copy.places + p, PIXELS, side)
                         blocks.store(images, place, pixel, tile)
 
 
 @inlined
-def _copy_one_by_one(images, memory, places, strip, copy, inward):
+def _copy_one_by_one(images, memory, channels, tables, copy):
     """As `copy_strip`, number by number."""
-    n, together, channels, stride, (image, _, pixel), _ = copy
-    first, last = strip[0], strip[1]
+    first, last = copy.first, copy.last
     fours = first + (last - first) // 4 * 4
-    for s in range(len(channels)):
-        for k in range(together):
-            place, at = (n + k) * image + channels[s], s * stride + k
+    for s in range(copy.count):
+        for k in range(copy.together):
+            place = (copy.n + k) * copy.image + channels[copy.slots + s]
+            at = s * copy.stride + k
             for start in range(first, fours, 4):  # in one turn, which takes less time
                 for p in range(start, start + 4):
-                    _copy_number(images, memory, place + p * pixel, at, places, p, inward)
+                    _copy_number(images, memory, place, at, tables, copy, p)
             for p in range(fours, last):
-                _copy_number(images, memory, place + p * pixel, at, places, p, inward)
+                _copy_number(images, memory, place, at, tables, copy, p)
 
 
 @inlined
-def _copy_number(images, memory, place, at, places, p, inward):
-    here = np.uintp(place)  # unsigned: no negative indices to look for
-    there = np.uintp(at + places[np.uintp(p)])
-    if inward:
+def _copy_number(images, memory, place, at, tables, copy, p):
+    here = np.uintp(place + p * copy.pixel)  # unsigned: no negative indices to look for
+    there = np.uintp(at + tables[np.uintp(copy.places + p)])
+    if copy.inward:
         memory[there] = images[here]
     else:
         images[here] = memory[there]

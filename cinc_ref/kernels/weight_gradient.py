@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cinc_ref.kernels.compiling import blocks, compiled, inlined
-from cinc_ref.kernels.copying import BATCH_FIRST, ONE_BY_ONE, copy_strip, flat
+from cinc_ref.kernels.copying import BATCH_FIRST, ONE_BY_ONE, Copy, copy_strip, flat
 from cinc_ref.kernels.plan import reaching_taps
 from cinc_ref.kernels.tiling import VECTOR_BYTES, sides
 
@@ -88,9 +88,9 @@ def _copy_batch_last(images, memory, n, shape, strides, stride, vector, half, qu
     pixels = height * width
     side = vector if count >= vector else half if count >= half else quarter
     mode = BATCH_FIRST if min(count, pixels) >= side else ONE_BY_ONE
-    places, strip = np.arange(pixels) * count, np.array([0, pixels])
-    copy = n, count, np.arange(channels) * strides[1], stride, strides, mode
-    copy_strip(images, memory, places, strip, copy, True, vector, half, quarter)
+    begins, places = np.arange(channels) * strides[1], np.arange(pixels) * count
+    copy = Copy(n, count, 0, channels, stride, 0, 0, pixels, strides[0], strides[2], mode, 1)
+    copy_strip(images, memory, begins, places, copy, vector, half, quarter)
 
 
 @inlined

@@ -3,34 +3,10 @@
 An edit of `textbook` must be followed by one here, or the disk cache goes on serving the old code.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 
 from cinc_ref.kernels.compiling import compiled, inlined
 from cinc_ref.kernels.textbook import corner_form, factor_corner
-
-
-class Weights(NamedTuple):
-    """A kernel as the loops read it: in blocks of `rows` output channels.
-
-    Attributes
-    ----------
-    order : ndarray, shape (2, slots)
-        Slot s takes channel order[0, s] in, and gives channel order[1, s]; slots beyond the last
-        channel, in the same block as it, take it again and give nothing.
-    numbers : ndarray
-        Flat, one after the other, and longer than need be: the taps [block][tap, slot][row],
-        negated for substitution, the pixel's own slots last; a triangle for `blocks.substitute`,
-        [block][row][column and 1 / diagonal]; of a corner block that is not triangular the second
-        one, slots and rows descending, and what stands before its blocks, again as taps.
-    triangles : int
-        0 for the convolution, otherwise 1 or 2.
-    """
-
-    order: np.ndarray
-    numbers: np.ndarray
-    triangles: int
 
 
 def numbers_length(taps, channels, rows):
@@ -40,14 +16,41 @@ def numbers_length(taps, channels, rows):
 
 
 @compiled
-def pack(kernel, taps, rows, solving, order, numbers, doubts):
-    """Fill `order` and `numbers`, which is zero, of the `Weights` of a kernel.
+def pack(kernel, taps, rows, solving, apart, order, numbers, doubts):
+    """A kernel in blocks of `rows` output channels.
 
-    Return `triangles`, and whether their diagonals must be divided by (`blocks.substitute`).
+    Parameters
+    ----------
+    kernel : ndarray, shape (C, C, kh, kw)
+    taps : ndarray
+        Of a flat kernel of one input and one output channel those that are read, the anchor last.
+    rows : int
+    solving : bool
+        Whether the kernel is to be inverted.
+    apart : int
+        How far apart the channels of the images lie.
+    order : ndarray, length 2 * slots
+        Is filled. Where in the images the channel begins that slot s takes, and, `slots` further
+        on, the one that it gives; slots beyond the last channel, in the same block as it, take it
+        again and give nothing.
+    numbers : ndarray
+        Of zeros; is filled, one after the other, with the taps [block][tap, slot][row], negated
+        for substitution, the pixel's own slots last; a triangle for `blocks.substitute`,
+        [block][row][column and 1 / diagonal]; of a corner block that is not triangular the second
+        one, slots and rows descending, and what stands before its blocks, again as taps.
+    doubts : ndarray
+        As of `batched.conv`.
 
-    `taps` number what is read of a flat kernel of one input and one output channel; the last of
-    them is the anchor. `doubts` as of `batched.conv`. Arrays are passed in, since one that Numba
-    makes and hands out takes more time.
+    Returns
+    -------
+    triangles : int
+        0 for the convolution, otherwise 1 or 2.
+    extreme : bool
+        Whether their diagonals must be divided by (`blocks.substitute`).
+
+    Notes
+    -----
+    Arrays are passed in, since one that Numba makes and hands out takes more time.
     """
     channels = len(kernel)
     area = kernel.shape[2] * kernel.shape[3]
@@ -60,7 +63,7 @@ def pack(kernel, taps, rows, solving, order, numbers, doubts):
     upper = corner
     # no slices are set in this function: Numba would compile their errors for seconds
     for s in range(channels):
-        order[0, s] = order[1, s] = s
+        order[s] = order[slots + s] = s
     triangles, extreme = 0, False
     if solving:
         above, below, zero = corner_form(corner)
@@ -69,14 +72,14 @@ def pack(kernel, taps, rows, solving, order, numbers, doubts):
             triangles = 2
             rows_taken, corner, upper = factor_corner(corner)
             for s in range(channels):
-                order[0, s] = rows_taken[s]
+                order[s] = rows_taken[s]
         elif above:  # an upper triangle is a lower one with the channels in descending order
             for s in range(channels):
-                order[0, s] = order[1, s] = channels - 1 - s
+                order[s] = order[slots + s] = channels - 1 - s
             corner = corner[::-1, ::-1].copy()
         doubt |= triangles > 1 or zero >= 0
     for s in range(channels, slots):
-        order[0, s], order[1, s] = order[0, channels - 1], order[1, channels - 1]
+        order[s], order[slots + s] = order[channels - 1], order[slots + channels - 1]
     if doubt:
         doubts[1] = 1
     first = len(taps) * slots**2
@@ -97,6 +100,8 @@ def pack(kernel, taps, rows, solving, order, numbers, doubts):
                 for s in range(start, start + rows):
                     numbers[at] = -backward[s, e]
                     at += 1
+    for s in range(len(order)):
+        order[s] *= apart
     return triangles, extreme
 
 
@@ -107,7 +112,7 @@ def _put_taps(numbers, flat, area, taps, corner, order, slots, rows, negative):
     for s in range(channels):
         block, row = divmod(s, rows)
         for e in range(channels):
-            read = (order[0, s] * channels + order[1, e]) * area
+            read = (order[s] * channels + order[slots + e]) * area
             at = (block * len(taps) * slots + e) * rows + row
             for tap in range(len(taps) - 1):  # unsigned, so that no negative index is looked for
                 weight = flat[np.uintp(read + taps[tap])]
