@@ -93,12 +93,12 @@ def _run(images, kernel, dilation, anchor, flips, doubts, solving):
     doubts = np.zeros(2, images.dtype) if doubts is None else doubts
     order = np.empty(2 * found.slots, np.intp)
     numbers = np.zeros(found.numbers, images.dtype)
-    triangles, extreme = pack(
+    triangles, divide = pack(
         kernel, found.taps, found.rows, solving, strides[1], order, numbers, doubts
     )
     result = _aligned(source) if found.align else np.empty(len(source), source.dtype)
-    for runs, tables in found.parts:
-        runs[extreme](source, result, tables, order, numbers, triangles, doubts)
+    for run, tables in found.parts:
+        run(source, result, tables, order, numbers, triangles, divide, doubts)
     if strides[2] == 1:
         return result.reshape(images.shape)
     count, channels, height, width = images.shape
@@ -119,7 +119,7 @@ class Arrangement(NamedTuple):
     align : bool
         Whether the result should start on a cache line.
     parts : list of tuples
-        Of the batch: the compiled loops, without and with divisions, and what they are told.
+        Of the batch: the compiled loops, and what they are told.
     """
 
     taps: np.ndarray
@@ -154,8 +154,7 @@ def _arrangement(kernel_shape, shape, strides, itemsize, dilation, anchor, flips
         if mode == ON_THE_WALK:
             group = min(max(SIDE_BY_SIDE_BYTES // (itemsize * plan.length), 1), len(starts))
         options = strides[0], strides[2], channels, together, mode, group, filled
-        runs = tuple(_kernel(rows, lanes, vector, divide) for divide in (0, 1))
-        found.append((runs, _tables(options, starts, plan)))
+        found.append((_kernel(rows, lanes, vector), _tables(options, starts, plan)))
     align = count >= vector and itemsize * math.prod(shape) >= ALIGNED_BYTES
     numbers = numbers_length(places, channels, rows)
     return Arrangement(np.array(places), rows, slots, numbers, align, found)
@@ -279,6 +278,14 @@ def _sum_taps(
 
 
 @inlined
+def _solve(block, numbers, triangle, divide):
+    """Solve with a lower triangle; whether it must be divided is known when the kernel is."""
+    if divide:
+        return blocks.substitute(block, numbers, triangle, True)
+    return blocks.substitute(block, numbers, triangle, False)
+
+
+@inlined
 def _substitute_back(
     seen, memory, place, stride, numbers, triangle, slots, rows, lanes, divide
 ):  # fmt: skip
@@ -290,7 +297,7 @@ def _substitute_back(
         for t in range(0, start, rows):
             w = taps + start * slots + t * rows
             x = blocks.multiply_add(x, memory, top - t * stride, -stride, numbers, w)
-        x = blocks.substitute(x, numbers, triangle + start * (rows + 1), divide)
+        x = _solve(x, numbers, triangle + start * (rows + 1), divide)
         blocks.store(memory, top - start * stride, -stride, x)
         seen = blocks.watch(seen, x)
     return seen
@@ -332,7 +339,7 @@ def _walk(
                 source, ahead, order, start, direct, rows, lanes, few,
             )  # fmt: skip
             if triangles > 0:
-                y = blocks.substitute(y, numbers, triangle + start * (rows + 1), divide)
+                y = _solve(y, numbers, triangle + start * (rows + 1), divide)
                 blocks.store(memory, pixel + start * stride, stride, y)
             elif not direct:
                 blocks.store(scratch, outer + start * stride, stride, y)
@@ -352,17 +359,14 @@ def _walk(
 
 
 @cache
-def _kernel(rows, lanes, vector, divide):
-    """The compiled loops for one size of block; images are copied in squares of vectors.
-
-    `divide` is 1 where the reciprocals of `blocks.substitute` do not serve.
-    """
+def _kernel(rows, lanes, vector):
+    """The compiled loops for one size of block; images are copied in squares of vectors."""
     _, half, quarter = sides(vector)
     narrow = lanes // 2
     few = -(-rows // 3)  # a 3x3 kernel has three runs of taps
     on_waves = lanes == vector  # known before compiling, so that what it guards is left out
 
-    def run(source, result, tables, order, numbers, triangles, doubts):
+    def run(source, result, tables, order, numbers, triangles, divide, doubts):
         layout = Layout(*blocks.integers(tables, LAYOUT))
         image, pixel, together, mode = layout.image, layout.pixel, layout.together, layout.mode
         slots, stride, direct = len(order) // 2, layout.stride, mode == ON_THE_WALK

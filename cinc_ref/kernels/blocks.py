@@ -271,7 +271,8 @@ class _Memory:
 
     def __init__(self, context, builder, array_type, array):
         self.builder = builder
-        self.data = context.make_array(array_type)(context, builder, value=array).data
+        model = context.data_model_manager.lookup(array_type)
+        self.data = builder.extract_value(array, model.get_field_position("data"))
         self.align = array_type.dtype.bitwidth // 8
 
     def entry(self, first, offset):

@@ -45,8 +45,8 @@ def pack(kernel, taps, rows, solving, apart, order, numbers, doubts):
     -------
     triangles : int
         0 for the convolution, otherwise 1 or 2.
-    extreme : bool
-        Whether their diagonals must be divided by (`blocks.substitute`).
+    divide : bool
+        Whether the reciprocals of `blocks.substitute` do not serve.
 
     Notes
     -----
@@ -64,7 +64,7 @@ def pack(kernel, taps, rows, solving, apart, order, numbers, doubts):
     # no slices are set in this function: Numba would compile their errors for seconds
     for s in range(channels):
         order[s] = order[slots + s] = s
-    triangles, extreme = 0, False
+    triangles, divide = 0, False
     if solving:
         above, below, zero = corner_form(corner)
         triangles = 1
@@ -87,13 +87,13 @@ def pack(kernel, taps, rows, solving, apart, order, numbers, doubts):
     third = second + slots * (rows + 1)
     _put_taps(numbers, flat, area, taps, corner, order, slots, rows, solving)
     if triangles > 0:
-        extreme |= _put_triangles(numbers[first:], corner, slots, rows)
+        divide |= _put_triangles(numbers[first:], corner, slots, rows)
     if triangles > 1:
         backward = np.eye(slots, dtype=kernel.dtype)
         for s in range(channels):
             for e in range(channels):
                 backward[slots - 1 - s, slots - 1 - e] = upper[s, e]
-        extreme |= _put_triangles(numbers[second:], backward, slots, rows)
+        divide |= _put_triangles(numbers[second:], backward, slots, rows)
         at = third
         for start in range(0, slots, rows):
             for e in range(slots):
@@ -102,7 +102,7 @@ def pack(kernel, taps, rows, solving, apart, order, numbers, doubts):
                     at += 1
     for s in range(len(order)):
         order[s] *= apart
-    return triangles, extreme
+    return triangles, divide
 
 
 @inlined
