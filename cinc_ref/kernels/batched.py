@@ -94,11 +94,13 @@ def _run(images, kernel, dilation, anchor, flips, doubts, solving):
     order = np.empty(2 * found.slots, np.intp)
     numbers = np.zeros(found.numbers, images.dtype)
     triangles, divide = pack(
-        kernel, found.taps, found.rows, solving, strides[1], order, numbers, doubts
-    )
+        kernel.reshape(-1), len(kernel), found.taps, found.rows, solving, strides[1], order,
+        numbers, doubts,
+    )  # fmt: skip
     result = _aligned(source) if found.align else np.empty(len(source), source.dtype)
-    for run, tables in found.parts:
-        run(source, result, tables, order, numbers, triangles, divide, doubts)
+    general = triangles > 1 or divide
+    for runs, tables in found.parts:
+        runs[general](source, result, tables, order, numbers, triangles, divide, doubts)
     if strides[2] == 1:
         return result.reshape(images.shape)
     count, channels, height, width = images.shape
@@ -119,7 +121,7 @@ class Arrangement(NamedTuple):
     align : bool
         Whether the result should start on a cache line.
     parts : list of tuples
-        Of the batch: the compiled loops, and what they are told.
+        Of the batch: the compiled loops, plain and general, and what they are told.
     """
 
     taps: np.ndarray
@@ -154,7 +156,8 @@ def _arrangement(kernel_shape, shape, strides, itemsize, dilation, anchor, flips
         if mode == ON_THE_WALK:
             group = min(max(SIDE_BY_SIDE_BYTES // (itemsize * plan.length), 1), len(starts))
         options = strides[0], strides[2], channels, together, mode, group, filled
-        found.append((_kernel(rows, lanes, vector), _tables(options, starts, plan)))
+        runs = tuple(_kernel(rows, lanes, vector, general) for general in (0, 1))
+        found.append((runs, _tables(options, starts, plan)))
     align = count >= vector and itemsize * math.prod(shape) >= ALIGNED_BYTES
     numbers = numbers_length(places, channels, rows)
     return Arrangement(np.array(places), rows, slots, numbers, align, found)
@@ -278,9 +281,9 @@ def _sum_taps(
 
 
 @inlined
-def _solve(block, numbers, triangle, divide):
-    """Solve with a lower triangle; whether it must be divided is known when the kernel is."""
-    if divide:
+def _solve(block, numbers, triangle, divide, general):
+    """Solve with a lower triangle."""
+    if general and divide:
         return blocks.substitute(block, numbers, triangle, True)
     return blocks.substitute(block, numbers, triangle, False)
 
@@ -297,7 +300,7 @@ def _substitute_back(
         for t in range(0, start, rows):
             w = taps + start * slots + t * rows
             x = blocks.multiply_add(x, memory, top - t * stride, -stride, numbers, w)
-        x = _solve(x, numbers, triangle + start * (rows + 1), divide)
+        x = _solve(x, numbers, triangle + start * (rows + 1), divide, True)
         blocks.store(memory, top - start * stride, -stride, x)
         seen = blocks.watch(seen, x)
     return seen
@@ -306,7 +309,7 @@ def _substitute_back(
 @inlined
 def _walk(
     seen, memory, scratch, source, result, tables, layout, order, numbers, triangles,
-    begin, n, stretch, direct, rows, lanes, few, divide,
+    divide, begin, n, stretch, direct, rows, lanes, few, general,
 ):  # fmt: skip
     """Go through a stretch of the pixels of a tile, with blocks of so many channels and lanes.
 
@@ -339,19 +342,19 @@ def _walk(
                 source, ahead, order, start, direct, rows, lanes, few,
             )  # fmt: skip
             if triangles > 0:
-                y = _solve(y, numbers, triangle + start * (rows + 1), divide)
+                y = _solve(y, numbers, triangle + start * (rows + 1), divide, general)
                 blocks.store(memory, pixel + start * stride, stride, y)
             elif not direct:
                 blocks.store(scratch, outer + start * stride, stride, y)
-            if direct and triangles < 2:
+            if direct and not (general and triangles > 1):
                 blocks.scatter(result, place, order, slots + start, y)
             seen = blocks.watch(seen, y)
-        if triangles > 1:
+        if general and triangles > 1:
             second = triangle + slots * (rows + 1)
             seen = _substitute_back(
                 seen, memory, pixel, stride, numbers, second, slots, rows, lanes, divide
             )
-        if direct and triangles > 1:
+        if general and direct and triangles > 1:
             for start in range(0, slots, rows):
                 x = blocks.load(memory, pixel + start * stride, stride, rows, lanes)
                 blocks.scatter(result, place, order, slots + start, x)
@@ -359,8 +362,12 @@ def _walk(
 
 
 @cache
-def _kernel(rows, lanes, vector):
-    """The compiled loops for one size of block; images are copied in squares of vectors."""
+def _kernel(rows, lanes, vector, general):
+    """The compiled loops for one size of block; images are copied in squares of vectors.
+
+    Unless they are `general`, there is at most one triangle, and its reciprocals serve: what else
+    there can be is rare, and would take half as long again to compile.
+    """
     _, half, quarter = sides(vector)
     narrow = lanes // 2
     few = -(-rows // 3)  # a 3x3 kernel has three runs of taps
@@ -393,14 +400,14 @@ def _kernel(rows, lanes, vector):
                         if on_waves and tables[stretch + 2]:  # which is never walked directly
                             seen_narrow = _walk(
                                 seen_narrow, memory, scratch, source, result, tables, layout,
-                                order, numbers, triangles, begin, nk, stretch, False,
-                                rows, narrow, few, divide,
+                                order, numbers, triangles, divide, begin, nk, stretch, False,
+                                rows, narrow, few, general,
                             )  # fmt: skip
                         else:
                             seen = _walk(
                                 seen, memory, scratch, source, result, tables, layout,
-                                order, numbers, triangles, begin, nk, stretch, direct,
-                                rows, lanes, few, divide,
+                                order, numbers, triangles, divide, begin, nk, stretch, direct,
+                                rows, lanes, few, general,
                             )  # fmt: skip
                 if not direct:
                     copy = Copy(

@@ -19,8 +19,12 @@ import numpy as np
 
 from cinc_ref.kernels.compiling import compiled
 
+TO, FROM = np.intp(1), np.intp(-1)
+"""Which way a tap moves a pixel; Python's integers would be compiled as literals, once each."""
 COLUMNS = 128
 """Pixels times images in a tile; the fastest of 100 to 800, at widths 64 and 512 alike."""
+LINE = 16
+"""Numbers in a cache line, or two."""
 
 
 @compiled
@@ -34,21 +38,25 @@ def network(x, size, weights, position, second_bias, last_bias):
     width, outputs = len(second), len(last_bias)
     taps = len(last) // outputs
     rows, columns = _tile(pixels, images)
-    memory = _memory((taps * inputs, width, width, taps * outputs), rows * columns, x)
+    read, made = taps * inputs, taps * outputs
+    memory = _memory(read + 2 * width + made, rows * columns, x)
     y = np.empty((outputs, pixels, images), x.dtype)
     for o in range(outputs):
-        y[o] = last_bias[o]
+        for p in range(pixels):  # one by one: a slice would be compiled for seconds
+            for n in range(images):
+                y[o, p, n] = last_bias[o]
     for n in range(0, images, columns):
         t = min(columns, images - n)
         for p in range(0, pixels, rows):
             s = min(rows, pixels - p)
-            stack = _matrix(memory[0], taps * inputs, s * t)
-            h1, h2 = _matrix(memory[1], width, s * t), _matrix(memory[2], width, s * t)
-            products = _matrix(memory[3], taps * outputs, s * t)
-            stack_taps(x, size, 1, p, n, stack.reshape(taps, inputs, s, t))
+            stack = _matrix(memory, 0, read, s * t)
+            h1 = _matrix(memory, read, width, s * t)
+            h2 = _matrix(memory, read + width, width, s * t)
+            products = _matrix(memory, read + 2 * width, made, s * t)
+            stack_taps(x, size, TO, p, n, stack.reshape(taps, inputs, s, t))
             _hidden_layers(stack, first, position, second, second_bias, p, s, h1, h2)
             np.dot(last, h2, products)
-            add_taps(products.reshape(taps, outputs, s, t), size, 1, p, n, y)
+            add_taps(products.reshape(taps, outputs, s, t), size, TO, p, n, y)
     return y
 
 
@@ -63,8 +71,8 @@ def network_gradient(x, size, weights, position, second_bias, g):
     width, outputs = len(second), len(g)
     taps = len(last) // outputs
     rows, columns = _tile(pixels, images)
-    heights = (taps * inputs, width, width, taps * outputs, width, width, taps * inputs)
-    memory = _memory(heights, rows * columns, x)
+    read, made = taps * inputs, taps * outputs
+    memory = _memory(2 * read + 4 * width + made, rows * columns, x)
     ones = np.ones(columns, x.dtype)
     x_bar = np.zeros_like(x)
     first_bar, first_part = np.zeros_like(first), np.empty_like(first)
@@ -75,15 +83,17 @@ def network_gradient(x, size, weights, position, second_bias, g):
         t = min(columns, images - n)
         for p in range(0, pixels, rows):
             s = min(rows, pixels - p)
-            stack = _matrix(memory[0], taps * inputs, s * t)
-            h1, h2 = _matrix(memory[1], width, s * t), _matrix(memory[2], width, s * t)
-            stack_taps(x, size, 1, p, n, stack.reshape(taps, inputs, s, t))
+            stack = _matrix(memory, 0, read, s * t)
+            h1 = _matrix(memory, read, width, s * t)
+            h2 = _matrix(memory, read + width, width, s * t)
+            stack_taps(x, size, TO, p, n, stack.reshape(taps, inputs, s, t))
             _hidden_layers(stack, first, position, second, second_bias, p, s, h1, h2)
 
-            g_stack = _matrix(memory[3], taps * outputs, s * t)
-            d2, d1 = _matrix(memory[4], width, s * t), _matrix(memory[5], width, s * t)
-            products = _matrix(memory[6], taps * inputs, s * t)
-            stack_taps(g, size, -1, p, n, g_stack.reshape(taps, outputs, s, t))
+            products = _matrix(memory, read + 2 * width, read, s * t)
+            d1 = _matrix(memory, 2 * (read + width), width, s * t)
+            d2 = _matrix(memory, 2 * (read + width) + width, width, s * t)
+            g_stack = _matrix(memory, 2 * (read + 2 * width), made, s * t)
+            stack_taps(g, size, FROM, p, n, g_stack.reshape(taps, outputs, s, t))
             np.dot(g_stack, h2.T, last_part)
             np.dot(last.T, g_stack, d2)
             _relu_gradient(d2, h2)
@@ -92,10 +102,10 @@ def network_gradient(x, size, weights, position, second_bias, g):
             _relu_gradient(d1, h1)
             np.dot(d1, stack.T, first_part)
             np.dot(first.T, d1, products)
-            add_taps(products.reshape(taps, inputs, s, t), size, -1, p, n, x_bar)
-            first_bar += first_part
-            second_bar += second_part
-            last_bar += last_part
+            add_taps(products.reshape(taps, inputs, s, t), size, FROM, p, n, x_bar)
+            _add(first_bar, first_part)
+            _add(second_bar, second_part)
+            _add(last_bar, last_part)
             _add_image_sums(position_bar, p, s, d1, ones[:t])
             _add_image_sums(second_bias_bar, p, s, d2, ones[:t])
     return x_bar, (first_bar, second_bar, last_bar), position_bar, second_bias_bar
@@ -110,15 +120,16 @@ def _tile(pixels, images):
 
 
 @compiled
-def _memory(heights, columns, like):
-    """Room for a tile's matrices."""
-    return [np.empty(height * columns, like.dtype) for height in heights]
+def _memory(height, columns, like):
+    """Room for a tile's matrices of so many rows together, as a matrix of whole cache lines."""
+    return np.empty((height, -(-columns // LINE) * LINE), like.dtype)
 
 
 @compiled
-def _matrix(memory, rows, columns):
-    """The beginning of some memory as a matrix; the last tiles are smaller."""
-    return memory[: rows * columns].reshape(rows, columns)
+def _matrix(memory, start, rows, columns):
+    """Some rows of the memory from `start` on, as a matrix; the last tiles are smaller."""
+    flat = memory.reshape(-1)[start * memory.shape[1] :]
+    return flat[: rows * columns].reshape(rows, columns)
 
 
 @compiled
@@ -129,7 +140,7 @@ def _hidden_layers(stack, first, position, second, second_bias, start, pixels, h
     np.dot(first, stack, h1)
     _add_bias_relu(h1.reshape(tile), position, start)
     np.dot(second, h1, h2)
-    _add_bias_relu(h2.reshape(tile), second_bias, 0)
+    _add_bias_relu(h2.reshape(tile), second_bias, start)
 
 
 @compiled
@@ -150,10 +161,10 @@ def stack_taps(images, size, sign, start, first, stack):
             moved = (outside - inside) * tile
             to = (inside - start) * tile
             for c in range(channels):
-                if begin < inside:
-                    flat[tap, c, (begin - start) * tile : to] = 0
-                if outside < end:
-                    flat[tap, c, to + moved : (end - start) * tile] = 0
+                for n in range((begin - start) * tile, to):
+                    flat[tap, c, n] = 0
+                for n in range(to + moved, (end - start) * tile):
+                    flat[tap, c, n] = 0
                 if moved:
                     target = flat[tap, c, to : to + moved]
                     source = sources[c, place : place + moved]
@@ -194,7 +205,10 @@ def _run(size, start, stop, row, down, right):
 
 @compiled
 def _add_bias_relu(h, bias, start):
-    """h = max(h + bias, 0) in place, the bias by pixel or for all pixels; NaN stays NaN."""
+    """h = max(h + bias, 0) in place, the bias by pixel or for all pixels; NaN stays NaN.
+
+    The first pixel of the tile is `start`.
+    """
     rows, pixels, tile = h.shape
     zero = h.dtype.type(0)
     for r in range(rows):
@@ -214,6 +228,14 @@ def _relu_gradient(d, h):
         change, value = d[r], h[r]
         for n in range(len(value)):
             change[n] = change[n] if value[n] > zero else zero
+
+
+@compiled
+def _add(total, part):
+    """total += part."""
+    for r in range(len(total)):
+        for c in range(total.shape[1]):
+            total[r, c] += part[r, c]
 
 
 @compiled

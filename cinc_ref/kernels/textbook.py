@@ -126,7 +126,9 @@ def factor_corner(corner):
     """
     channels = len(corner)
     order = np.arange(channels)
-    identity = np.eye(channels, dtype=corner.dtype)
+    identity = np.zeros_like(corner)
+    for c in range(channels):
+        identity[c, c] = 1
     above, below, _ = corner_form(corner)
     if not above:
         return order, corner.copy(), identity
@@ -134,7 +136,10 @@ def factor_corner(corner):
         return order, identity, corner.copy()
     lower, upper = identity, corner.copy()
     for c in range(channels):
-        pivot = c + np.argmax(np.abs(upper[c:, c]))
+        pivot = c
+        for o in range(c + 1, channels):
+            if abs(upper[o, c]) > abs(upper[pivot, c]):
+                pivot = o
         if pivot != c:
             for k in range(channels):
                 upper[c, k], upper[pivot, k] = upper[pivot, k], upper[c, k]

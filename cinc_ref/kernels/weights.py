@@ -16,12 +16,15 @@ def numbers_length(taps, channels, rows):
 
 
 @compiled
-def pack(kernel, taps, rows, solving, apart, order, numbers, doubts):
+def pack(flat, channels, taps, rows, solving, apart, order, numbers, doubts):
     """A kernel in blocks of `rows` output channels.
 
     Parameters
     ----------
-    kernel : ndarray, shape (C, C, kh, kw)
+    flat : ndarray, length C * C * kh * kw
+        The kernel.
+    channels : int
+        C.
     taps : ndarray
         Of a flat kernel of one input and one output channel those that are read, the anchor last.
     rows : int
@@ -50,55 +53,59 @@ def pack(kernel, taps, rows, solving, apart, order, numbers, doubts):
 
     Notes
     -----
-    Arrays are passed in, since one that Numba makes and hands out takes more time.
+    Arrays are passed in, since one that Numba makes and hands out takes more time. Slices, and
+    functions of NumPy that make arrays, would be compiled for seconds.
     """
-    channels = len(kernel)
-    area = kernel.shape[2] * kernel.shape[3]
-    slots = -(-channels // rows) * rows
-    flat = kernel.reshape(-1)
+    slots, area = len(order) // 2, len(flat) // channels**2
     doubt = False
     for k in range(len(flat)):
         doubt |= flat[k] - flat[k] != 0  # NaN where it is not finite
-    corner = kernel.reshape(channels, channels, area)[:, :, taps[-1]].copy()
-    upper = corner
-    # no slices are set in this function: Numba would compile their errors for seconds
+    corner = np.empty((channels, channels), flat.dtype)
+    for o in range(channels):
+        for c in range(channels):
+            corner[o, c] = flat[(o * channels + c) * area + taps[-1]]
+    own = upper = corner  # by slots
     for s in range(channels):
         order[s] = order[slots + s] = s
-    triangles, divide = 0, False
+    triangles = 0
     if solving:
         above, below, zero = corner_form(corner)
-        triangles = 1
-        if above and below:
-            triangles = 2
-            rows_taken, corner, upper = factor_corner(corner)
+        triangles = 2 if above and below else 1
+        doubt |= triangles > 1 or zero >= 0
+        if triangles > 1:
+            pivots, own, upper = factor_corner(corner)
             for s in range(channels):
-                order[s] = rows_taken[s]
+                order[s] = pivots[s]
         elif above:  # an upper triangle is a lower one with the channels in descending order
+            own = np.empty((channels, channels), flat.dtype)
             for s in range(channels):
                 order[s] = order[slots + s] = channels - 1 - s
-            corner = corner[::-1, ::-1].copy()
-        doubt |= triangles > 1 or zero >= 0
+            for s in range(channels):
+                for e in range(channels):
+                    own[s, e] = corner[order[s], order[e]]
     for s in range(channels, slots):
         order[s], order[slots + s] = order[channels - 1], order[slots + channels - 1]
     if doubt:
         doubts[1] = 1
-    first = len(taps) * slots**2
-    second = first + slots * (rows + 1)
-    third = second + slots * (rows + 1)
-    _put_taps(numbers, flat, area, taps, corner, order, slots, rows, solving)
-    if triangles > 0:
-        divide |= _put_triangles(numbers[first:], corner, slots, rows)
+    _put_taps(numbers, flat, taps, own, order, rows, solving)
+    divide = False
+    at = len(taps) * slots**2
+    matrix = own
+    for triangle in range(triangles):
+        if triangle == 1:
+            matrix = np.zeros((slots, slots), flat.dtype)
+            for s in range(slots):
+                matrix[s, s] = 1
+            for s in range(channels):
+                for e in range(s, channels):
+                    matrix[slots - 1 - s, slots - 1 - e] = upper[s, e]
+        divide |= _put_triangle(numbers, at, matrix, slots, rows)
+        at += slots * (rows + 1)
     if triangles > 1:
-        backward = np.eye(slots, dtype=kernel.dtype)
-        for s in range(channels):
-            for e in range(channels):
-                backward[slots - 1 - s, slots - 1 - e] = upper[s, e]
-        divide |= _put_triangles(numbers[second:], backward, slots, rows)
-        at = third
         for start in range(0, slots, rows):
             for e in range(slots):
                 for s in range(start, start + rows):
-                    numbers[at] = -backward[s, e]
+                    numbers[at] = -matrix[s, e]
                     at += 1
     for s in range(len(order)):
         order[s] *= apart
@@ -106,9 +113,10 @@ def pack(kernel, taps, rows, solving, apart, order, numbers, doubts):
 
 
 @inlined
-def _put_taps(numbers, flat, area, taps, corner, order, slots, rows, negative):
-    """Put [block][tap, slot][row], perhaps negated; `corner`, already in order, as the last tap."""
-    channels, stride = len(corner), slots * rows
+def _put_taps(numbers, flat, taps, own, order, rows, negative):
+    """Put [block][tap, slot][row], perhaps negated; `own`, already in order, as the last tap."""
+    channels, slots = len(own), len(order) // 2
+    area, stride = len(flat) // channels**2, slots * rows
     for s in range(channels):
         block, row = divmod(s, rows)
         for e in range(channels):
@@ -117,25 +125,25 @@ def _put_taps(numbers, flat, area, taps, corner, order, slots, rows, negative):
             for tap in range(len(taps) - 1):  # unsigned, so that no negative index is looked for
                 weight = flat[np.uintp(read + taps[tap])]
                 numbers[np.uintp(at + tap * stride)] = -weight if negative else weight
-            own = corner[s, e]
-            numbers[at + (len(taps) - 1) * stride] = -own if negative else own
+            last = at + (len(taps) - 1) * stride
+            numbers[last] = -own[s, e] if negative else own[s, e]
 
 
 @inlined
-def _put_triangles(numbers, matrix, slots, rows):
+def _put_triangle(numbers, at, matrix, slots, rows):
     """Put [block][row][column and 1 / diagonal], negated; beyond the last channel it is identity.
 
     Return whether some 1 / diagonal is not a normal number, and cannot replace the division.
     """
-    at = 0
-    extreme = False
+    divide = False
     for start in range(0, slots, rows):
         for s in range(start, start + rows):
             numbers[at + s - start] = -1
             if s < len(matrix):
                 for e in range(start, s + 1):
                     numbers[at + e - start] = -matrix[s, e]
-            numbers[at + rows] = -1 / numbers[at + s - start]
-            extreme |= not np.finfo(numbers.dtype).tiny <= abs(numbers[at + rows]) < np.inf
+            inverse = -1 / numbers[at + s - start]
+            numbers[at + rows] = inverse
+            divide |= not np.finfo(numbers.dtype).tiny <= abs(inverse) < np.inf
             at += rows + 1
-    return extreme
+    return divide

@@ -69,8 +69,7 @@ def check_corner_invertible(kernel, anchor):
     """
     p, q = anchor
     corner = _checks.plain(kernel)[:, :, p, q]
-    if not corner.dtype.isnative:
-        corner = native(corner, corner.dtype)
+    corner = native(corner, corner.dtype)
     above, below, channel = textbook.corner_form(corner)
     if not (above and below):
         if channel >= 0:
@@ -79,7 +78,6 @@ def check_corner_invertible(kernel, anchor):
                 f"got K_nn = kernel[{channel}, {channel}, {p}, {q}] = 0"
             )
         return
-    corner = native(corner, corner.dtype)
     pivots = np.diagonal(textbook.factor_corner(corner)[2])
     if not pivots.all() or np.linalg.cond(corner, 1) * len(corner) > 1 / np.finfo(corner.dtype).eps:
         if matrix_determinant(corner) == 0:
