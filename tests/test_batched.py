@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cinc_ref.kernels import batched, textbook, weight_gradient
+from cinc_ref.kernels.loops import loops
 from tests.oracles import DTYPES, kernel_for
 
 OPERATIONS = ("conv", "conv_transpose", "substitute", "substitute_transpose")
@@ -163,7 +164,7 @@ def test_weight_gradient_in_pieces(images, order, limit, monkeypatch):
 
 def test_kernels_close_over_integers_alone():
     """What else they close over differs in every process, and the disk cache would never be hit."""
-    for kernel in (batched._kernel(2, 4, 4, 0), weight_gradient._kernel(2, 2, 4)):
+    for kernel in (loops(2, 4, 4, 0), weight_gradient._kernel(2, 2, 4)):
         function = getattr(kernel, "py_func", kernel)
         assert all(isinstance(cell.cell_contents, int) for cell in function.__closure__)
 

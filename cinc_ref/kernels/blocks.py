@@ -32,16 +32,16 @@ class _BlockModel(models.PrimitiveModel):
 
 
 @intrinsic(prefer_literal=True)
-def integers(typingctx, array, count):
-    """The first `count` elements of an array as a tuple."""
+def integers(typingctx, array, first, count):
+    """The `count` elements of an array from `first` on, as a tuple."""
     kind = types.UniTuple(array.dtype, count.literal_value)
 
     def generate(context, builder, signature, arguments):
         memory = _Memory(context, builder, signature.args[0], arguments[0])
-        entries = [memory.entry(cgutils.intp_t(0), k) for k in range(kind.count)]
+        entries = [memory.entry(arguments[1], k) for k in range(kind.count)]
         return context.make_tuple(builder, kind, entries)
 
-    return kind(array, count), generate
+    return kind(array, types.intp, count), generate
 
 
 @intrinsic(prefer_literal=True)

@@ -6,9 +6,9 @@ The only difference is that products and sums are rounded separately here.
 import numpy as np
 
 
-def integers(array, count):
-    """The first `count` elements of an array as a tuple."""
-    return tuple(array[:count].tolist())
+def integers(array, first, count):
+    """The `count` elements of an array from `first` on, as a tuple."""
+    return tuple(array[first : first + count].tolist())
 
 
 def zeros(array, rows, lanes):

@@ -142,8 +142,7 @@ def _put_triangle(numbers, at, matrix, slots, rows):
             if s < len(matrix):
                 for e in range(start, s + 1):
                     numbers[at + e - start] = -matrix[s, e]
-            inverse = -1 / numbers[at + s - start]
-            numbers[at + rows] = inverse
-            divide |= not np.finfo(numbers.dtype).tiny <= abs(inverse) < np.inf
+            numbers[at + rows] = -1 / numbers[at + s - start]  # read again, as rounded
+            divide |= not np.finfo(numbers.dtype).tiny <= abs(numbers[at + rows]) < np.inf
             at += rows + 1
     return divide
