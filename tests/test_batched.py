@@ -1,14 +1,24 @@
 """The fast kernels do what the textbook loops do, whatever the tails of batch and channels."""
 
+from hashlib import sha256
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cinc_ref.kernels import batched, textbook, weight_gradient
-from cinc_ref.kernels.loops import loops
+from cinc_ref.kernels import (
+    batched,
+    blocks,
+    copying,
+    loops,
+    textbook,
+    tiling,
+    weight_gradient,
+    weights,
+)
 from tests.oracles import DTYPES, kernel_for
 
 OPERATIONS = ("conv", "conv_transpose", "substitute", "substitute_transpose")
@@ -78,7 +88,8 @@ def test_quotients_are_those_of_division(dtype):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("kind", ["lower", "dense"])
 @pytest.mark.parametrize("place", ["least", "below normal", "just normal", "most"])
-def test_corners_whose_reciprocals_are_no_normal_numbers(dtype, kind, place):
+@pytest.mark.parametrize("order", ORDERS)
+def test_corners_whose_reciprocals_are_no_normal_numbers(dtype, kind, place, order):
     rng, limits = np.random.default_rng(3), np.finfo(dtype)
     scale = {
         "least": 2**16 * limits.smallest_subnormal,  # 1 / it is infinite
@@ -89,7 +100,7 @@ def test_corners_whose_reciprocals_are_no_normal_numbers(dtype, kind, place):
     kernel = kernel_for(rng, (3, 3, 2, 2), (1, 1), kind)
     kernel = (kernel / (8 * np.max(np.abs(kernel))) * scale).astype(dtype)
     kernel[range(3), range(3), 1, 1] = scale
-    y = (scale * rng.uniform(-1, 1, (20, 3, 3, 3))).astype(dtype)
+    y = _laid_out((scale * rng.uniform(-1, 1, (70, 3, 3, 3))).astype(dtype), order)
     expected = textbook.substitute(y, kernel, 1, (1, 1))
     assert np.all(np.isfinite(expected))
     x = batched.substitute(y, kernel, 1, (1, 1))
@@ -162,9 +173,25 @@ def test_weight_gradient_in_pieces(images, order, limit, monkeypatch):
     weight_gradient._arrangement.cache_clear()
 
 
+@pytest.mark.parametrize(
+    ("caller", "callees"),
+    [  # in this order, since the callers are callees of others
+        (copying, (blocks,)),
+        (weights, (textbook,)),
+        (weight_gradient, (blocks, copying)),
+        (loops, (blocks, copying, tiling)),
+    ],
+)
+def test_an_edit_of_callees_is_one_of_their_caller(caller, callees):
+    """Or Numba's disk cache goes on serving the old code."""
+    texts = [Path(module.__file__).read_text(encoding="utf-8") for module in callees]
+    digest = sha256("".join(texts).encode()).hexdigest()[:8]
+    assert caller.CALLEES == digest, f"{caller.__name__} should have CALLEES = {digest!r}"
+
+
 def test_kernels_close_over_integers_alone():
     """What else they close over differs in every process, and the disk cache would never be hit."""
-    for kernel in (loops(2, 4, 4, 0), weight_gradient._kernel(2, 2, 4)):
+    for kernel in (loops.compiled_loops(2, 4, 4, 0), weight_gradient._kernel(2, 2, 4)):
         function = getattr(kernel, "py_func", kernel)
         assert all(isinstance(cell.cell_contents, int) for cell in function.__closure__)
 
@@ -180,10 +207,16 @@ def test_tiles_that_are_walked_one_by_one(channels, monkeypatch):
     batched._arrangement.cache_clear()
 
 
-@given(st.integers(0, 2**32), st.tuples(st.booleans(), st.booleans()), st.sampled_from([1, 9]))
-def test_flips_are_those_of_the_images(seed, flips, images):
+@given(
+    st.integers(0, 2**32),
+    st.tuples(st.booleans(), st.booleans()),
+    st.sampled_from([1, 9, 64]),
+    st.sampled_from(ORDERS),
+)
+def test_flips_are_those_of_the_images(seed, flips, images, order):
     """Walking backwards is the same as reversing the images before and after, to the last bit."""
     x, *arguments = _case(seed, 2, images, np.float64)
+    x = _laid_out(x, order)
 
     def flipped(images):
         rows, columns = (-1 if flip else 1 for flip in flips)

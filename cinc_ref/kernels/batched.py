@@ -1,12 +1,7 @@
 """The operations of `textbook`, fast: many images at once, each SIMD lane an image.
 
-Substitution is sequential over pixels but not over images, so `lanes` images go through it side by
-side (for few images: the pixels of a diagonal; see `plan`). What is read again lies in a small
-working memory, where a pixel's channels are vectors side by side. A register block (`blocks`) holds
-`rows` channels of one pixel; it starts as y, loses what the pixels before contribute, and is solved
-with the triangle of the corner block:
-
-    load y; for each earlier pixel and channel: multiply and add; substitute; store x.
+A call packs its kernel (`weights`), cuts the batch into parts (`tiling`), plans what lies and is
+read where (`plan`), and runs the compiled `loops` on each part.
 
 Images are (N, C, H, W) and may lie batch-last in memory, as contiguous (C, H, W, N); results lie as
 they do. Tiles of whole vectors of batch-last images are read and written on the walk, what the next
@@ -32,7 +27,7 @@ from cinc_ref.kernels.copying import (
     PIXELS,
     flat,
 )
-from cinc_ref.kernels.loops import Layout, line_start, loops
+from cinc_ref.kernels.loops import Layout, aligned, compiled_loops
 from cinc_ref.kernels.plan import reaching_taps, ring_plan, wave_plan
 from cinc_ref.kernels.tiling import ROWS, VECTOR_BYTES, parts, sides
 from cinc_ref.kernels.weight_gradient import conv_weight_grad
@@ -86,16 +81,17 @@ def _run(images, kernel, dilation, anchor, flips, doubts, solving):
         kernel.shape, images.shape, strides, images.itemsize, dilation, anchor, flips
     )
     doubts = np.zeros(2, images.dtype) if doubts is None else doubts
-    order = np.empty(2 * found.slots, np.intp)
+    begins = np.empty(2 * found.slots, np.intp)
     numbers = np.zeros(found.numbers, images.dtype)
     triangles, divide = pack(
-        kernel.reshape(-1), len(kernel), found.taps, found.rows, solving, strides[1], order,
+        kernel.reshape(-1), len(kernel), found.taps, found.rows, solving, strides[1], begins,
         numbers, doubts,
     )  # fmt: skip
-    result = _aligned(source) if found.align else np.empty(len(source), source.dtype)
-    general = triangles > 1 or divide
-    for runs, tables in found.parts:
-        runs[general](source, result, tables, order, numbers, triangles, divide, doubts)
+    length = len(source)
+    result = aligned(length, source) if found.align else np.empty(length, source.dtype)
+    general = triangles > 1 or divide  # which are rare, and done by versions of their own
+    for versions, tables in found.parts:
+        versions[general](source, result, tables, begins, numbers, triangles, divide, doubts)
     if strides[2] == 1:
         return result.reshape(images.shape)
     count, channels, height, width = images.shape
@@ -133,7 +129,7 @@ def _arrangement(kernel_shape, shape, strides, itemsize, dilation, anchor, flips
     count, channels, height, width = shape
     size = (height, width)
     taps = reaching_taps(kernel_shape, size, dilation, anchor)
-    places = [a * kernel_shape[3] + b for _, _, a, b in (*taps, (0, 0, *anchor))]
+    read = [a * kernel_shape[3] + b for _, _, a, b in (*taps, (0, 0, *anchor))]
     rows = -(-channels // -(-channels // ROWS))
     slots = -(-channels // rows) * rows
     vector = VECTOR_BYTES // itemsize
@@ -150,21 +146,30 @@ def _arrangement(kernel_shape, shape, strides, itemsize, dilation, anchor, flips
         mode, group = _copying(strides, height * width, together, vector, filled), 1
         if mode == ON_THE_WALK:
             group = min(max(SIDE_BY_SIDE_BYTES // (itemsize * plan.length), 1), len(starts))
-        options = strides[0], strides[2], channels, together, mode, group, filled
-        runs = tuple(loops(rows, lanes, vector, general) for general in (0, 1))
-        found.append((runs, _tables(options, starts, plan)))
+        tables = _tables(
+            starts, plan, image_stride=strides[0], pixel_stride=strides[2], channels=channels,
+            together=together, mode=mode, group=group, filled=filled,
+        )  # fmt: skip
+        versions = tuple(compiled_loops(rows, lanes, vector, general) for general in (0, 1))
+        found.append((versions, tables))
     align = count >= vector and itemsize * math.prod(shape) >= ALIGNED_BYTES
-    numbers = numbers_length(places, channels, rows)
-    return Arrangement(np.array(places), rows, slots, numbers, align, found)
+    numbers = numbers_length(read, channels, rows)
+    return Arrangement(np.array(read), rows, slots, numbers, align, found)
 
 
-def _tables(options, starts, plan):
+def _tables(starts, plan, **options):
     """The `Layout` and its tables, one after the other: Numba takes one array in less time."""
-    tables = [starts, *plan[3:]]
-    counts = len(starts), len(plan.strips), plan.offsets.shape[1]
-    begins = len(Layout._fields) + np.cumsum([0, *(table.size for table in tables[:-1])])
-    layout = Layout(*options, *plan[:3], *counts, *begins)
-    return np.concatenate([layout, *map(np.ravel, tables)]).astype(np.intp)
+    tables = {"starts": starts, **plan._asdict()}
+    sizes = {name: tables.pop(name) for name in ("length", "scratch", "stride")}
+    counts = {
+        "tile_count": len(starts),
+        "strip_count": len(plan.strips),
+        "run_count": plan.offsets.shape[1],
+    }
+    ends = len(Layout._fields) + np.cumsum([table.size for table in tables.values()])
+    begins = {name: end - tables[name].size for name, end in zip(tables, ends, strict=True)}
+    layout = Layout(**options, **sizes, **counts, **begins)
+    return np.concatenate([layout, *map(np.ravel, tables.values())]).astype(np.intp)
 
 
 def _copying(strides, pixels, together, vector, filled):
@@ -176,10 +181,3 @@ def _copying(strides, pixels, together, vector, filled):
     if side == 0 or pixels < (PIXELS if batch_last else side):
         return ONE_BY_ONE
     return BATCH_LAST if batch_last else BATCH_FIRST
-
-
-def _aligned(like):
-    """A new array of the same length that starts on a cache line."""
-    memory = np.empty(len(like) + VECTOR_BYTES // like.itemsize, like.dtype)
-    start = line_start(memory)
-    return memory[start : start + len(like)]

@@ -1,8 +1,11 @@
 """How the loops of this package are compiled: at the first call, cached on disk where it can be.
 
 ``error_model="numpy"``: a division by zero gives infinity, as in NumPy, and no branch. Without the
-compiler `blocks` are those in NumPy. Numba's disk cache does not notice an edit of a callee in
-another file; modules with such callees name them, and are to be edited too.
+compiler `blocks` are those in NumPy.
+
+Numba's disk cache looks at the text of a function's own file, and goes on serving old code when a
+callee in another file is edited. So a module with such callees holds their digest, `CALLEES`: an
+edit there, which a test notices, becomes one here.
 """
 
 import numba

@@ -1,7 +1,4 @@
-"""Images from their memory to that of the loops and back, batch-last or batch-first.
-
-An edit of `blocks` must be followed by one here, or the disk cache goes on serving the old code.
-"""
+"""Images from their memory to that of the loops and back, batch-last or batch-first."""
 
 from typing import NamedTuple
 
@@ -10,6 +7,8 @@ import numpy as np
 
 from cinc_ref.kernels.compiling import blocks, compiled, inlined
 
+CALLEES = "5696a2a9"
+"""Digest of `blocks`."""
 ONE_BY_ONE, BATCH_FIRST, BATCH_LAST, ON_THE_WALK = range(4)
 """How images come in and out: number by number; as squares, transposed in registers; as vectors, of
 some pixels at a time; not copied, but read and written as the walk comes to a pixel."""
@@ -33,53 +32,54 @@ class Copy(NamedTuple):
     ----------
     n, together : int
         The first image, and how many; they lie side by side in memory.
-    slots, count : int
-        Where the table of channels begins, and how many. The channel that begins at channels[s] of
-        an image is slot s.
+    first_channel, channels : int
+        Which of the `begins` are those of slots 0 to `channels`: where the channel begins in an
+        image.
     stride : int
         From a slot to the next in memory.
     places, first, last : int
-        Where the table of places in memory begins, and the first and last pixel that are copied.
-    image, pixel : int
-        Strides of the images.
+        Where the table of places in memory begins, and that the pixels from `first` up to `last`
+        are copied.
+    image_stride, pixel_stride : int
+        Of the images.
     mode, inward : int
         How they come in or go out, and 1 if they come in.
     """
 
     n: int
     together: int
-    slots: int
-    count: int
+    first_channel: int
+    channels: int
     stride: int
     places: int
     first: int
     last: int
-    image: int
-    pixel: int
+    image_stride: int
+    pixel_stride: int
     mode: int
     inward: int
 
 
 @compiled
-def copy_strip(images, memory, channels, tables, copy, vector, half, quarter):
+def copy_strip(images, memory, begins, tables, copy, vector, half, quarter):
     """Copy some pixels of some images, as the `Copy` says."""
     numba.literally(vector), numba.literally(half), numba.literally(quarter)
     if copy.mode == ONE_BY_ONE:
-        _copy_one_by_one(images, memory, channels, tables, copy)
+        _copy_one_by_one(images, memory, begins, tables, copy)
     elif copy.together >= vector:
-        _copy_by(images, memory, channels, tables, copy, vector)
+        _copy_by(images, memory, begins, tables, copy, vector)
     elif copy.together >= half:
-        _copy_by(images, memory, channels, tables, copy, half)
+        _copy_by(images, memory, begins, tables, copy, half)
     else:
-        _copy_by(images, memory, channels, tables, copy, quarter)
+        _copy_by(images, memory, begins, tables, copy, quarter)
 
 
 @inlined
-def _copy_by(images, memory, channels, tables, copy, side):
+def _copy_by(images, memory, begins, tables, copy, side):
     """As `copy_strip`, in squares; the last ones begin earlier, and copy some again."""
-    first, last, image, pixel = copy.first, copy.last, copy.image, copy.pixel
-    for s in range(copy.count):
-        base, slot = copy.n * image + channels[copy.slots + s], s * copy.stride
+    first, last, image, pixel = copy.first, copy.last, copy.image_stride, copy.pixel_stride
+    for s in range(copy.channels):
+        base, slot = copy.n * image + begins[copy.first_channel + s], s * copy.stride
         if copy.mode == BATCH_FIRST:
             for start in range(first, last, side):
                 p = min(start, last - side)
@@ -107,13 +107,13 @@ def _copy_by(images, memory, channels, tables, copy, side):
 
 
 @inlined
-def _copy_one_by_one(images, memory, channels, tables, copy):
+def _copy_one_by_one(images, memory, begins, tables, copy):
     """As `copy_strip`, number by number."""
     first, last = copy.first, copy.last
     fours = first + (last - first) // 4 * 4
-    for s in range(copy.count):
+    for s in range(copy.channels):
         for k in range(copy.together):
-            place = (copy.n + k) * copy.image + channels[copy.slots + s]
+            place = (copy.n + k) * copy.image_stride + begins[copy.first_channel + s]
             at = s * copy.stride + k
             for start in range(first, fours, 4):  # in one turn, which takes less time
                 for p in range(start, start + 4):
@@ -124,7 +124,7 @@ def _copy_one_by_one(images, memory, channels, tables, copy):
 
 @inlined
 def _copy_number(images, memory, place, at, tables, copy, p):
-    here = np.uintp(place + p * copy.pixel)  # unsigned: no negative indices to look for
+    here = np.uintp(place + p * copy.pixel_stride)  # unsigned: no negative indices to look for
     there = np.uintp(at + tables[np.uintp(copy.places + p)])
     if copy.inward:
         memory[there] = images[here]

@@ -1,10 +1,15 @@
 """The compiled loops of `batched`: the walk through the pixels, and what it does at each one.
 
-What they are told comes as one array of integers, a `Layout` and the tables of a `Plan` row by row,
-and is read by place: an array for each table would take twice as long to compile.
+Substitution is sequential over pixels but not over images, so `lanes` images go through it side by
+side (for few images: the pixels of a diagonal; see `plan`). What is read again lies in a small
+working memory, where a pixel's channels are vectors side by side. A register block (`blocks`) holds
+`rows` channels of one pixel; it starts as y, loses what the pixels before contribute, and is solved
+with the triangle of the corner block:
 
-An edit of `blocks` or `copying` must be followed by one here, or the disk cache goes on serving the
-old code.
+    load y; for each earlier pixel and channel: multiply and add; substitute; store x.
+
+What the loops are told comes as one array of integers: a `Layout`, and row by row the tables that
+it points to, which are read by place. An array for each table would take twice as long to compile.
 """
 
 from functools import cache
@@ -16,14 +21,17 @@ from cinc_ref.kernels.compiling import blocks, compiled, inlined
 from cinc_ref.kernels.copying import ON_THE_WALK, Copy, copy_strip
 from cinc_ref.kernels.tiling import VECTOR_BYTES, sides
 
+CALLEES = "467d0fc7"
+"""Digest of `blocks`, `copying` and `tiling`."""
+
 
 class Layout(NamedTuple):
     """What the compiled loops are told, in integers.
 
     Attributes
     ----------
-    image, pixel : int
-        Strides of the images.
+    image_stride, pixel_stride : int
+        Of the images.
     channels : int
         Of them.
     together, mode : int
@@ -34,14 +42,14 @@ class Layout(NamedTuple):
         Whether all working memory is copied or walked to before it is read.
     length, scratch, stride : int
         As in the `Plan`.
-    tiles, parts, runs : int
+    tile_count, strip_count, run_count : int
         How many `starts`, `strips` and runs of taps there are.
     starts, homes, places, strips, stretches, walk, offsets, terms, inside : int
         Where these tables begin: the first image of each tile, and those of the `Plan`.
     """
 
-    image: int
-    pixel: int
+    image_stride: int
+    pixel_stride: int
     channels: int
     together: int
     mode: int
@@ -50,9 +58,9 @@ class Layout(NamedTuple):
     length: int
     scratch: int
     stride: int
-    tiles: int
-    parts: int
-    runs: int
+    tile_count: int
+    strip_count: int
+    run_count: int
     starts: int
     homes: int
     places: int
@@ -67,38 +75,37 @@ class Layout(NamedTuple):
 LAYOUT = len(Layout._fields)
 
 
-@inlined
-def _memory(length, like, filled):
-    """Numbers that start on a cache line; they are 0, unless all will be filled anyway."""
+def aligned(length, like):
+    """A new array of the dtype of another that starts on a cache line."""
     memory = np.empty(length + VECTOR_BYTES // like.itemsize, like.dtype)
-    if not filled:
-        memory[:] = 0
-    start = line_start(memory)
+    start = _line_start(memory)
     return memory[start : start + length]
 
 
+_aligned = inlined(aligned)
+
+
 @compiled
-def line_start(memory):
+def _line_start(memory):
     """The number of an array with which a cache line starts; Python takes longer to find it."""
     return -memory.ctypes.data % VECTOR_BYTES // memory.itemsize
 
 
 @inlined
 def _sum_taps(
-    total, memory, pixel, tables, layout, at, own, numbers, w,
-    source, ahead, order, start, direct, rows, lanes, few,
+    total, memory, pixel, tables, layout, reads, own, numbers, w,
+    source, ahead, begins, start, direct, rows, lanes, few,
 ):  # fmt: skip
     """Add what a pixel reads: runs of vectors inside the image, the last prolonged by `own`.
 
     Meanwhile what the next pixel starts from is fetched, some at each run: all at once would keep
     the taps waiting.
     """
-    runs, stride = layout.runs, layout.stride
-    phase, column, begin = blocks.integers(tables, at + 2, 3)
+    (phase, column, first_run), runs, stride = reads, layout.run_count, layout.stride
     offsets, inside = layout.offsets + phase * runs, layout.inside + column * 2 * runs
-    for k in range(begin, runs):
+    for k in range(first_run, runs):
         if direct:
-            blocks.prefetch(source, ahead, order, start + min(k * few, rows - few), few, lanes)
+            blocks.prefetch(source, ahead, begins, start + min(k * few, rows - few), few, lanes)
         first, last = blocks.integers(tables, inside + 2 * k, 2)
         place, weight = pixel + tables[offsets + k], w + tables[layout.terms + k] * rows
         for t in range(first, last + (own if k == runs - 1 else 0), rows):
@@ -135,24 +142,26 @@ def _substitute_back(
 
 @inlined
 def _walk(
-    seen, memory, scratch, source, result, tables, layout, order, numbers, triangles,
-    divide, begin, n, stretch, direct, rows, lanes, few, general,
+    seen, memory, scratch, source, result, tables, layout, begins, numbers, triangles,
+    divide, tile, n, stretch, direct, rows, lanes, few, general,
 ):  # fmt: skip
     """Go through a stretch of the pixels of a tile, with blocks of so many channels and lanes.
 
-    The tile's memory begins at `begin`, and n is its first image.
+    The tile's memory begins at `tile`, and n is its first image.
     """
-    stride, slots = layout.stride, len(order) // 2
-    terms = tables[layout.terms + layout.runs] + slots
+    stride, slots = layout.stride, len(begins) // 2
+    terms = tables[layout.terms + layout.run_count] + slots
     triangle = terms * slots  # where it begins
     first, last, _, shift = blocks.integers(tables, stretch, 4)
     for step in range(first, last):
         at, then = layout.walk + 6 * step, layout.walk + 6 * min(step + 1, last - 1)
-        pixel, outer = begin + shift + tables[at], shift + tables[at + 1]
-        place, ahead = n + tables[at + 5] * layout.pixel, n + tables[then + 5] * layout.pixel
+        home, outer, phase, column, first_run, number = blocks.integers(tables, at, 6)
+        pixel, outer, reads = tile + shift + home, shift + outer, (phase, column, first_run)
+        place = n + number * layout.pixel_stride
+        ahead = n + tables[then + 5] * layout.pixel_stride
         if direct and triangles == 0:
             for start in range(0, slots, rows):
-                x = blocks.gather(source, place, order, start, rows, lanes)
+                x = blocks.gather(source, place, begins, start, rows, lanes)
                 blocks.store(memory, pixel + start * stride, stride, x)
         for start in range(0, slots, rows):
             y = blocks.zeros(memory, rows, lanes)
@@ -160,12 +169,12 @@ def _walk(
             if triangles > 0:
                 own = start
                 if direct:
-                    y = blocks.gather(source, place, order, start, rows, lanes)
+                    y = blocks.gather(source, place, begins, start, rows, lanes)
                 else:
                     y = blocks.load(memory, pixel + start * stride, stride, rows, lanes)
             y = _sum_taps(
-                y, memory, pixel, tables, layout, at, own, numbers, start * terms,
-                source, ahead, order, start, direct, rows, lanes, few,
+                y, memory, pixel, tables, layout, reads, own, numbers, start * terms,
+                source, ahead, begins, start, direct, rows, lanes, few,
             )  # fmt: skip
             if triangles > 0:
                 y = _solve(y, numbers, triangle + start * (rows + 1), divide, general)
@@ -173,74 +182,84 @@ def _walk(
             elif not direct:
                 blocks.store(scratch, outer + start * stride, stride, y)
             if direct and not (general and triangles > 1):
-                blocks.scatter(result, place, order, slots + start, y)
+                blocks.scatter(result, place, begins, slots + start, y)
             seen = blocks.watch(seen, y)
         if general and triangles > 1:
             second = triangle + slots * (rows + 1)
             seen = _substitute_back(
                 seen, memory, pixel, stride, numbers, second, slots, rows, lanes, divide
             )
-        if general and direct and triangles > 1:
-            for start in range(0, slots, rows):
-                x = blocks.load(memory, pixel + start * stride, stride, rows, lanes)
-                blocks.scatter(result, place, order, slots + start, x)
+            if direct:
+                for start in range(0, slots, rows):
+                    x = blocks.load(memory, pixel + start * stride, stride, rows, lanes)
+                    blocks.scatter(result, place, begins, slots + start, x)
     return seen
 
 
 @cache
-def loops(rows, lanes, vector, general):
+def compiled_loops(rows, lanes, vector, general):
     """The compiled loops for one size of block; images are copied in squares of vectors.
 
-    Unless they are `general`, there is at most one triangle, and its reciprocals serve: what else
-    there can be is rare, and would take half as long again to compile.
+    Unless they are `general`, there is at most one triangle, and its reciprocals serve
+    (`blocks.substitute`). What else there can be is rare and takes half as long again to compile:
+    it is done at the first such kernel.
     """
     _, half, quarter = sides(vector)
     narrow = lanes // 2
     few = -(-rows // 3)  # a 3x3 kernel has three runs of taps
     on_waves = lanes == vector  # known before compiling, so that what it guards is left out
 
-    def run(source, result, tables, order, numbers, triangles, divide, doubts):
+    def run(source, result, tables, begins, numbers, triangles, divide, doubts):
         layout = Layout(*blocks.integers(tables, 0, LAYOUT))
-        image, pixel, together, mode = layout.image, layout.pixel, layout.together, layout.mode
-        slots, stride, direct = len(order) // 2, layout.stride, mode == ON_THE_WALK
-        memory = _memory(layout.group * layout.length, source, layout.filled)
+        together, mode, stride, slots = (
+            layout.together,
+            layout.mode,
+            layout.stride,
+            len(begins) // 2,
+        )
+        image_stride, pixel_stride, direct = (
+            layout.image_stride, layout.pixel_stride, mode == ON_THE_WALK,
+        )  # fmt: skip
+        memory = _aligned(layout.group * layout.length, source)
+        if not layout.filled:
+            memory[:] = 0
         # x in the place of y: substitution reads a pixel before it writes it, and needs no scratch
         scratch, places = memory, layout.homes
         if triangles == 0 and not direct:
-            scratch, places = _memory(layout.scratch, source, True), layout.places
+            scratch, places = _aligned(layout.scratch, source), layout.places
         seen, seen_narrow = blocks.zeros(memory, 1, lanes), blocks.zeros(memory, 1, narrow)
-        for tile in range(0, layout.tiles, layout.group):
+        for tile in range(0, layout.tile_count, layout.group):
             n = tables[layout.starts + tile]
-            for strip in range(layout.strips, layout.strips + 4 * layout.parts, 4):
+            for strip in range(layout.strips, layout.strips + 4 * layout.strip_count, 4):
                 first, last, stretches, end = blocks.integers(tables, strip, 4)
                 if not direct:
                     copy = Copy(
-                        n, together, 0, slots, stride, layout.homes, first, last, image, pixel,
-                        mode, 1,
+                        n, together, 0, slots, stride, layout.homes, first, last,
+                        image_stride, pixel_stride, mode, 1,
                     )  # fmt: skip
-                    copy_strip(source, memory, order, tables, copy, vector, half, quarter)
-                for k in range(min(layout.group, layout.tiles - tile)):
-                    begin, nk = k * layout.length, tables[layout.starts + tile + k]
+                    copy_strip(source, memory, begins, tables, copy, vector, half, quarter)
+                for k in range(min(layout.group, layout.tile_count - tile)):
+                    at, nk = k * layout.length, tables[layout.starts + tile + k]
                     for s in range(stretches, end):
                         stretch = layout.stretches + 4 * s
                         if on_waves and tables[stretch + 2]:  # which is never walked directly
                             seen_narrow = _walk(
                                 seen_narrow, memory, scratch, source, result, tables, layout,
-                                order, numbers, triangles, divide, begin, nk, stretch, False,
+                                begins, numbers, triangles, divide, at, nk, stretch, False,
                                 rows, narrow, few, general,
                             )  # fmt: skip
                         else:
                             seen = _walk(
                                 seen, memory, scratch, source, result, tables, layout,
-                                order, numbers, triangles, divide, begin, nk, stretch, direct,
+                                begins, numbers, triangles, divide, at, nk, stretch, direct,
                                 rows, lanes, few, general,
                             )  # fmt: skip
                 if not direct:
                     copy = Copy(
-                        n, together, slots, layout.channels, stride, places, first, last, image,
-                        pixel, mode, 0,
+                        n, together, slots, layout.channels, stride, places, first, last,
+                        image_stride, pixel_stride, mode, 0,
                     )  # fmt: skip
-                    copy_strip(result, scratch, order, tables, copy, vector, half, quarter)
+                    copy_strip(result, scratch, begins, tables, copy, vector, half, quarter)
         blocks.add_lane_sums(doubts, 0, seen)
         blocks.add_lane_sums(doubts, 0, seen_narrow)
 

@@ -19,8 +19,9 @@ import numpy as np
 
 from cinc_ref.kernels.compiling import compiled
 
-TO, FROM = np.intp(1), np.intp(-1)
-"""Which way a tap moves a pixel; Python's integers would be compiled as literals, once each."""
+ALONG, AGAINST, FIRST = np.intp(1), np.intp(-1), np.intp(0)
+"""The way of a tap or the other way, and a first row. Of Python's integers, which Numba takes as
+literals, it would compile a version each."""
 COLUMNS = 128
 """Pixels times images in a tile; the fastest of 100 to 800, at widths 64 and 512 alike."""
 LINE = 16
@@ -49,14 +50,14 @@ def network(x, size, weights, position, second_bias, last_bias):
         t = min(columns, images - n)
         for p in range(0, pixels, rows):
             s = min(rows, pixels - p)
-            stack = _matrix(memory, 0, read, s * t)
+            stack = _matrix(memory, FIRST, read, s * t)
             h1 = _matrix(memory, read, width, s * t)
             h2 = _matrix(memory, read + width, width, s * t)
             products = _matrix(memory, read + 2 * width, made, s * t)
-            stack_taps(x, size, TO, p, n, stack.reshape(taps, inputs, s, t))
+            stack_taps(x, size, ALONG, p, n, stack.reshape(taps, inputs, s, t))
             _hidden_layers(stack, first, position, second, second_bias, p, s, h1, h2)
             np.dot(last, h2, products)
-            add_taps(products.reshape(taps, outputs, s, t), size, TO, p, n, y)
+            add_taps(products.reshape(taps, outputs, s, t), size, ALONG, p, n, y)
     return y
 
 
@@ -83,17 +84,17 @@ def network_gradient(x, size, weights, position, second_bias, g):
         t = min(columns, images - n)
         for p in range(0, pixels, rows):
             s = min(rows, pixels - p)
-            stack = _matrix(memory, 0, read, s * t)
+            stack = _matrix(memory, FIRST, read, s * t)
             h1 = _matrix(memory, read, width, s * t)
             h2 = _matrix(memory, read + width, width, s * t)
-            stack_taps(x, size, TO, p, n, stack.reshape(taps, inputs, s, t))
+            stack_taps(x, size, ALONG, p, n, stack.reshape(taps, inputs, s, t))
             _hidden_layers(stack, first, position, second, second_bias, p, s, h1, h2)
 
             products = _matrix(memory, read + 2 * width, read, s * t)
             d1 = _matrix(memory, 2 * (read + width), width, s * t)
             d2 = _matrix(memory, 2 * (read + width) + width, width, s * t)
             g_stack = _matrix(memory, 2 * (read + 2 * width), made, s * t)
-            stack_taps(g, size, FROM, p, n, g_stack.reshape(taps, outputs, s, t))
+            stack_taps(g, size, AGAINST, p, n, g_stack.reshape(taps, outputs, s, t))
             np.dot(g_stack, h2.T, last_part)
             np.dot(last.T, g_stack, d2)
             _relu_gradient(d2, h2)
@@ -102,7 +103,7 @@ def network_gradient(x, size, weights, position, second_bias, g):
             _relu_gradient(d1, h1)
             np.dot(d1, stack.T, first_part)
             np.dot(first.T, d1, products)
-            add_taps(products.reshape(taps, inputs, s, t), size, FROM, p, n, x_bar)
+            add_taps(products.reshape(taps, inputs, s, t), size, AGAINST, p, n, x_bar)
             _add(first_bar, first_part)
             _add(second_bar, second_part)
             _add(last_bar, last_part)
@@ -232,7 +233,7 @@ def _relu_gradient(d, h):
 
 @compiled
 def _add(total, part):
-    """total += part."""
+    """total += part, which would be compiled for half a second wherever it stands."""
     for r in range(len(total)):
         for c in range(total.shape[1]):
             total[r, c] += part[r, c]

@@ -1,8 +1,8 @@
 """Tables for the fast kernels: where the pixels lie in working memory, and what each one reads.
 
-The kernels of `batched` work in a memory of their own, whose unit is the vector: `lanes` numbers
+The `loops` work in a memory of their own, whose unit is the vector: `lanes` numbers
 side by side. A pixel owns `slots` vectors, one a channel, `stride` numbers apart. Two arrangements
-fill it, and the kernels see no difference between them:
+fill it, and the loops see no difference between them:
 
 - `ring_plan`: the lanes are images. Only as many image rows as the taps reach back to are kept, in
   a ring; taps outside the image are skipped. Within a strip of rows the walk goes along diagonals,

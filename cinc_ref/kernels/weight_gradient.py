@@ -4,9 +4,6 @@ That of a tap is the sum of the products of g and the moved x, over all pixels o
 the batch last, a row of pixels of all images lies in one piece in memory, and the lanes are any
 numbers of it. A register block holds the sums of some output times some input channels; it reads a
 few rows, or a part of one, for one tap after the other, from the first cache.
-
-An edit of `blocks` or `copying` must be followed by one here, or the disk cache goes on serving the
-old code.
 """
 
 import math
@@ -20,6 +17,8 @@ from cinc_ref.kernels.copying import BATCH_FIRST, ONE_BY_ONE, Copy, copy_strip, 
 from cinc_ref.kernels.plan import reaching_taps
 from cinc_ref.kernels.tiling import VECTOR_BYTES, sides
 
+CALLEES = "931bc8a7"
+"""Digest of `blocks` and `copying`."""
 OUTER = (4, 6) if VECTOR_BYTES == 64 else (2, 4)
 """Output times input channels whose weight gradients are summed in registers."""
 SUMMED_BYTES = 5 * 2**13
@@ -89,7 +88,10 @@ def _copy_batch_last(images, memory, n, shape, strides, stride, vector, half, qu
     side = vector if count >= vector else half if count >= half else quarter
     mode = BATCH_FIRST if min(count, pixels) >= side else ONE_BY_ONE
     begins, places = np.arange(channels) * strides[1], np.arange(pixels) * count
-    copy = Copy(n, count, 0, channels, stride, 0, 0, pixels, strides[0], strides[2], mode, 1)
+    copy = Copy(
+        n=n, together=count, first_channel=0, channels=channels, stride=stride, places=0, first=0,
+        last=pixels, image_stride=strides[0], pixel_stride=strides[2], mode=mode, inward=1,
+    )  # fmt: skip
     copy_strip(images, memory, begins, places, copy, vector, half, quarter)
 
 

@@ -1,12 +1,12 @@
-"""A kernel as the fast loops read it: packed in the order in which they need its numbers.
-
-An edit of `textbook` must be followed by one here, or the disk cache goes on serving the old code.
-"""
+"""A kernel as the fast loops read it: packed in the order in which they need its numbers."""
 
 import numpy as np
 
 from cinc_ref.kernels.compiling import compiled, inlined
 from cinc_ref.kernels.textbook import corner_form, factor_corner
+
+CALLEES = "c23f4cef"
+"""Digest of `textbook`."""
 
 
 def numbers_length(taps, channels, rows):
@@ -16,7 +16,7 @@ def numbers_length(taps, channels, rows):
 
 
 @compiled
-def pack(flat, channels, taps, rows, solving, apart, order, numbers, doubts):
+def pack(flat, channels, taps, rows, solving, apart, begins, numbers, doubts):
     """A kernel in blocks of `rows` output channels.
 
     Parameters
@@ -28,11 +28,12 @@ def pack(flat, channels, taps, rows, solving, apart, order, numbers, doubts):
     taps : ndarray
         Of a flat kernel of one input and one output channel those that are read, the anchor last.
     rows : int
+        Of a block: output channels.
     solving : bool
         Whether the kernel is to be inverted.
     apart : int
         How far apart the channels of the images lie.
-    order : ndarray, length 2 * slots
+    begins : ndarray, length 2 * slots
         Is filled. Where in the images the channel begins that slot s takes, and, `slots` further
         on, the one that it gives; slots beyond the last channel, in the same block as it, take it
         again and give nothing.
@@ -56,7 +57,8 @@ def pack(flat, channels, taps, rows, solving, apart, order, numbers, doubts):
     Arrays are passed in, since one that Numba makes and hands out takes more time. Slices, and
     functions of NumPy that make arrays, would be compiled for seconds.
     """
-    slots, area = len(order) // 2, len(flat) // channels**2
+    slots, area = len(begins) // 2, len(flat) // channels**2
+    order = begins  # until the end, when the channels are known, it holds their numbers
     doubt = False
     for k in range(len(flat)):
         doubt |= flat[k] - flat[k] != 0  # NaN where it is not finite
@@ -64,7 +66,7 @@ def pack(flat, channels, taps, rows, solving, apart, order, numbers, doubts):
     for o in range(channels):
         for c in range(channels):
             corner[o, c] = flat[(o * channels + c) * area + taps[-1]]
-    own = upper = corner  # by slots
+    own = upper = corner  # of the pixel itself, rows and columns in the order of the slots
     for s in range(channels):
         order[s] = order[slots + s] = s
     triangles = 0
@@ -88,27 +90,27 @@ def pack(flat, channels, taps, rows, solving, apart, order, numbers, doubts):
     if doubt:
         doubts[1] = 1
     _put_taps(numbers, flat, taps, own, order, rows, solving)
+    backward = own
+    if triangles > 1:
+        backward = np.zeros((slots, slots), flat.dtype)
+        for s in range(slots):
+            backward[s, s] = 1
+        for s in range(channels):
+            for e in range(s, channels):
+                backward[slots - 1 - s, slots - 1 - e] = upper[s, e]
     divide = False
     at = len(taps) * slots**2
-    matrix = own
-    for triangle in range(triangles):
-        if triangle == 1:
-            matrix = np.zeros((slots, slots), flat.dtype)
-            for s in range(slots):
-                matrix[s, s] = 1
-            for s in range(channels):
-                for e in range(s, channels):
-                    matrix[slots - 1 - s, slots - 1 - e] = upper[s, e]
-        divide |= _put_triangle(numbers, at, matrix, slots, rows)
+    for triangle in range(triangles):  # a loop, for to inline it twice is twice to compile
+        divide |= _put_triangle(numbers, at, backward if triangle else own, slots, rows)
         at += slots * (rows + 1)
     if triangles > 1:
         for start in range(0, slots, rows):
             for e in range(slots):
                 for s in range(start, start + rows):
-                    numbers[at] = -matrix[s, e]
+                    numbers[at] = -backward[s, e]
                     at += 1
-    for s in range(len(order)):
-        order[s] *= apart
+    for s in range(len(begins)):
+        begins[s] = order[s] * apart
     return triangles, divide
 
 
