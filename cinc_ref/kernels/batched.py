@@ -25,7 +25,7 @@ from cinc_ref.kernels.copying import (
     ON_THE_WALK,
     ONE_BY_ONE,
     PIXELS,
-    flat,
+    memory_strides,
 )
 from cinc_ref.kernels.loops import Layout, aligned, compiled_loops
 from cinc_ref.kernels.plan import reaching_taps, ring_plan, wave_plan
@@ -76,15 +76,16 @@ def _transposed(kernel, dilation, anchor, flips):
 
 def _run(images, kernel, dilation, anchor, flips, doubts, solving):
     """Pack the kernel, and run the compiled loops on each part of the batch."""
-    source, strides = flat(images)
+    batch_first = images.flags.c_contiguous
     found = _arrangement(
-        kernel.shape, images.shape, strides, images.itemsize, dilation, anchor, flips
+        kernel.shape, images.shape, batch_first, images.itemsize, dilation, anchor, flips
     )
+    source = images.ravel("K")
     doubts = np.zeros(2, images.dtype) if doubts is None else doubts
     begins = np.empty(2 * found.slots, np.intp)
     numbers = np.zeros(found.numbers, images.dtype)
     triangles, divide = pack(
-        kernel.reshape(-1), len(kernel), found.taps, found.rows, solving, strides[1], begins,
+        kernel.reshape(-1), len(kernel), found.taps, found.rows, solving, found.apart, begins,
         numbers, doubts,
     )  # fmt: skip
     length = len(source)
@@ -92,10 +93,8 @@ def _run(images, kernel, dilation, anchor, flips, doubts, solving):
     general = triangles > 1 or divide  # which are rare, and done by versions of their own
     for versions, tables in found.parts:
         versions[general](source, result, tables, begins, numbers, triangles, divide, doubts)
-    if strides[2] == 1:
-        return result.reshape(images.shape)
-    count, channels, height, width = images.shape
-    return result.reshape(channels, height, width, count).transpose(3, 0, 1, 2)
+    result = result.reshape(found.shape)
+    return result if batch_first else result.transpose(3, 0, 1, 2)
 
 
 class Arrangement(NamedTuple):
@@ -103,10 +102,12 @@ class Arrangement(NamedTuple):
 
     Attributes
     ----------
-    taps : ndarray
+    shape : tuple
+        Of the images as they lie in memory.
+    taps, rows, apart
         As `pack` wants them.
-    rows, slots : int
-        Of a block, and of all blocks.
+    slots : int
+        Rows of all blocks.
     numbers : int
         As many as `pack` may need.
     align : bool
@@ -115,8 +116,10 @@ class Arrangement(NamedTuple):
         Of the batch: the compiled loops, plain and general, and what they are told.
     """
 
+    shape: tuple
     taps: np.ndarray
     rows: int
+    apart: int
     slots: int
     numbers: int
     align: bool
@@ -124,10 +127,10 @@ class Arrangement(NamedTuple):
 
 
 @lru_cache(maxsize=64)
-def _arrangement(kernel_shape, shape, strides, itemsize, dilation, anchor, flips):
+def _arrangement(kernel_shape, shape, batch_first, itemsize, dilation, anchor, flips):
     """The `Arrangement` of a call; looked up, for with few images it would outlast the loops."""
     count, channels, height, width = shape
-    size = (height, width)
+    size, strides = (height, width), memory_strides(shape, batch_first)
     taps = reaching_taps(kernel_shape, size, dilation, anchor)
     read = [a * kernel_shape[3] + b for _, _, a, b in (*taps, (0, 0, *anchor))]
     rows = -(-channels // -(-channels // ROWS))
@@ -154,7 +157,8 @@ def _arrangement(kernel_shape, shape, strides, itemsize, dilation, anchor, flips
         found.append((versions, tables))
     align = count >= vector and itemsize * math.prod(shape) >= ALIGNED_BYTES
     numbers = numbers_length(read, channels, rows)
-    return Arrangement(np.array(read), rows, slots, numbers, align, found)
+    in_memory = shape if batch_first else (*shape[1:], count)
+    return Arrangement(in_memory, np.array(read), rows, strides[1], slots, numbers, align, found)
 
 
 def _tables(starts, plan, **options):

@@ -16,13 +16,11 @@ PIXELS = 4
 """How many pixels of batch-last images are copied in one piece."""
 
 
-def flat(images):
-    """The memory of contiguous or batch-last images, and the strides of image, channel, pixel."""
-    count, channels, height, width = images.shape
+def memory_strides(shape, batch_first):
+    """From image to image, channel to channel and pixel to pixel in memory."""
+    count, channels, height, width = shape
     pixels = height * width
-    batch_first = images.flags.c_contiguous
-    strides = (channels * pixels, pixels, 1) if batch_first else (1, pixels * count, count)
-    return images.ravel(order="K"), strides
+    return (channels * pixels, pixels, 1) if batch_first else (1, pixels * count, count)
 
 
 class Copy(NamedTuple):

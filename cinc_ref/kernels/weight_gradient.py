@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cinc_ref.kernels.compiling import blocks, compiled, inlined
-from cinc_ref.kernels.copying import BATCH_FIRST, ONE_BY_ONE, Copy, copy_strip, flat
+from cinc_ref.kernels.copying import BATCH_FIRST, ONE_BY_ONE, Copy, copy_strip, memory_strides
 from cinc_ref.kernels.plan import reaching_taps
 from cinc_ref.kernels.tiling import VECTOR_BYTES, sides
 
@@ -29,11 +29,11 @@ SECOND_CACHE_BYTES = 2**19
 
 def conv_weight_grad(x, g, kernel_shape, dilation, anchor, flips=(False, False)):
     """The gradient of <g, conv(x, K)> with respect to K; 0 at taps after the anchor."""
-    source, strides = flat(x)
+    strides = memory_strides(x.shape, x.flags.c_contiguous)
     found = _arrangement(kernel_shape, x.shape, strides, x.itemsize, dilation, anchor, flips)
     gradients = np.ascontiguousarray(g if strides[2] == 1 else g.transpose(1, 2, 3, 0)).reshape(-1)
     result = np.zeros(math.prod(kernel_shape), x.dtype)
-    found.run(source, gradients, x.shape, strides, found.taps, found.options, result)
+    found.run(x.ravel("K"), gradients, x.shape, strides, found.taps, found.options, result)
     return result.reshape(kernel_shape)
 
 
