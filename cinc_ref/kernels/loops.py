@@ -21,7 +21,7 @@ from cinc_ref.kernels.compiling import blocks, compiled, inlined
 from cinc_ref.kernels.copying import ON_THE_WALK, Copy, copy_strip
 from cinc_ref.kernels.tiling import VECTOR_BYTES, sides
 
-CALLEES = "467d0fc7"
+CALLEES = "9423871a"
 """Digest of `blocks`, `copying` and `tiling`."""
 
 

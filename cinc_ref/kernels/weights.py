@@ -63,9 +63,11 @@ def pack(flat, channels, taps, rows, solving, apart, begins, numbers, doubts):
     for k in range(len(flat)):
         doubt |= flat[k] - flat[k] != 0  # NaN where it is not finite
     corner = np.empty((channels, channels), flat.dtype)
+    at = taps[len(taps) - 1]
     for o in range(channels):
         for c in range(channels):
-            corner[o, c] = flat[(o * channels + c) * area + taps[-1]]
+            corner[o, c] = flat[np.uintp(at)]
+            at += area
     own = upper = corner  # of the pixel itself, rows and columns in the order of the slots
     for s in range(channels):
         order[s] = order[slots + s] = s
@@ -118,17 +120,20 @@ def pack(flat, channels, taps, rows, solving, apart, begins, numbers, doubts):
 def _put_taps(numbers, flat, taps, own, order, rows, negative):
     """Put [block][tap, slot][row], perhaps negated; `own`, already in order, as the last tap."""
     channels, slots = len(own), len(order) // 2
-    area, stride = len(flat) // channels**2, slots * rows
-    for s in range(channels):
-        block, row = divmod(s, rows)
+    area = len(flat) // channels**2
+    sign = flat.dtype.type(-1 if negative else 1)
+    for start in range(0, channels, rows):
+        most, at = min(rows, channels - start), start * len(taps) * slots
+        for tap in range(len(taps) - 1):
+            for e in range(channels):
+                read = order[slots + e] * area + taps[tap]
+                for r in range(most):  # unsigned, so that no negative index is looked for
+                    weight = flat[np.uintp(order[np.uintp(start + r)] * channels * area + read)]
+                    numbers[np.uintp(at + e * rows + r)] = sign * weight
+            at += slots * rows
         for e in range(channels):
-            read = (order[s] * channels + order[slots + e]) * area
-            at = (block * len(taps) * slots + e) * rows + row
-            for tap in range(len(taps) - 1):  # unsigned, so that no negative index is looked for
-                weight = flat[np.uintp(read + taps[tap])]
-                numbers[np.uintp(at + tap * stride)] = -weight if negative else weight
-            last = at + (len(taps) - 1) * stride
-            numbers[last] = -own[s, e] if negative else own[s, e]
+            for r in range(most):
+                numbers[np.uintp(at + e * rows + r)] = sign * own[start + r, e]
 
 
 @inlined
