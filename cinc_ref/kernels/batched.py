@@ -56,7 +56,8 @@ def conv(x, kernel, dilation, anchor, flips=(False, False), doubts=None):
 
 def conv_transpose(g, kernel, dilation, anchor, flips=(False, False), doubts=None):
     """M^T g: the convolution from the opposite corner with channels exchanged."""
-    return conv(g, *_transposed(kernel, dilation, anchor, flips), doubts)
+    flips = not flips[0], not flips[1]
+    return _run(g, kernel, dilation, anchor, flips, doubts, solving=False, exchanged=True)
 
 
 def substitute(y, kernel, dilation, anchor, flips=(False, False), doubts=None):
@@ -66,15 +67,11 @@ def substitute(y, kernel, dilation, anchor, flips=(False, False), doubts=None):
 
 def substitute_transpose(g, kernel, dilation, anchor, flips=(False, False), doubts=None):
     """M^{-T} g."""
-    return substitute(g, *_transposed(kernel, dilation, anchor, flips), doubts)
+    flips = not flips[0], not flips[1]
+    return _run(g, kernel, dilation, anchor, flips, doubts, solving=True, exchanged=True)
 
 
-def _transposed(kernel, dilation, anchor, flips):
-    exchanged = np.ascontiguousarray(kernel.transpose(1, 0, 2, 3))
-    return exchanged, dilation, anchor, (not flips[0], not flips[1])
-
-
-def _run(images, kernel, dilation, anchor, flips, doubts, solving):
+def _run(images, kernel, dilation, anchor, flips, doubts, solving, exchanged=False):
     """Pack the kernel, and run the compiled loops on each part of the batch."""
     batch_first = images.flags.c_contiguous
     found = _arrangement(
@@ -85,8 +82,8 @@ def _run(images, kernel, dilation, anchor, flips, doubts, solving):
     begins = np.empty(2 * found.slots, np.intp)
     numbers = np.zeros(found.numbers, images.dtype)
     triangles, divide = pack(
-        kernel.reshape(-1), len(kernel), found.taps, found.rows, solving, found.apart, begins,
-        numbers, doubts,
+        kernel.reshape(-1), len(kernel), found.taps, found.rows, solving, exchanged, found.apart,
+        begins, numbers, doubts,
     )  # fmt: skip
     length = len(source)
     result = aligned(length, source) if found.align else np.empty(length, source.dtype)

@@ -16,7 +16,7 @@ def numbers_length(taps, channels, rows):
 
 
 @compiled
-def pack(flat, channels, taps, rows, solving, apart, begins, numbers, doubts):
+def pack(flat, channels, taps, rows, solving, exchanged, apart, begins, numbers, doubts):
     """A kernel in blocks of `rows` output channels.
 
     Parameters
@@ -31,6 +31,8 @@ def pack(flat, channels, taps, rows, solving, apart, begins, numbers, doubts):
         Of a block: output channels.
     solving : bool
         Whether the kernel is to be inverted.
+    exchanged : bool
+        Whether its input channels are taken as output channels, and the other way round.
     apart : int
         How far apart the channels of the images lie.
     begins : ndarray, length 2 * slots
@@ -62,12 +64,11 @@ def pack(flat, channels, taps, rows, solving, apart, begins, numbers, doubts):
     doubt = False
     for k in range(len(flat)):
         doubt |= flat[k] - flat[k] != 0  # NaN where it is not finite
+    strides = (area, channels * area) if exchanged else (channels * area, area)
     corner = np.empty((channels, channels), flat.dtype)
-    at = taps[len(taps) - 1]
     for o in range(channels):
         for c in range(channels):
-            corner[o, c] = flat[np.uintp(at)]
-            at += area
+            corner[o, c] = flat[o * strides[0] + c * strides[1] + taps[-1]]
     own = upper = corner  # of the pixel itself, rows and columns in the order of the slots
     for s in range(channels):
         order[s] = order[slots + s] = s
@@ -91,7 +92,7 @@ def pack(flat, channels, taps, rows, solving, apart, begins, numbers, doubts):
         order[s], order[slots + s] = order[channels - 1], order[slots + channels - 1]
     if doubt:
         doubts[1] = 1
-    _put_taps(numbers, flat, taps, own, order, rows, solving)
+    _put_taps(numbers, flat, strides, taps, own, order, rows, solving)
     backward = own
     if triangles > 1:
         backward = np.zeros((slots, slots), flat.dtype)
@@ -117,23 +118,22 @@ def pack(flat, channels, taps, rows, solving, apart, begins, numbers, doubts):
 
 
 @inlined
-def _put_taps(numbers, flat, taps, own, order, rows, negative):
+def _put_taps(numbers, flat, strides, taps, own, order, rows, negative):
     """Put [block][tap, slot][row], perhaps negated; `own`, already in order, as the last tap."""
     channels, slots = len(own), len(order) // 2
-    area = len(flat) // channels**2
     sign = flat.dtype.type(-1 if negative else 1)
     for start in range(0, channels, rows):
-        most, at = min(rows, channels - start), start * len(taps) * slots
-        for tap in range(len(taps) - 1):
-            for e in range(channels):
-                read = order[slots + e] * area + taps[tap]
-                for r in range(most):  # unsigned, so that no negative index is looked for
-                    weight = flat[np.uintp(order[np.uintp(start + r)] * channels * area + read)]
-                    numbers[np.uintp(at + e * rows + r)] = sign * weight
-            at += slots * rows
+        most = min(rows, channels - start)
         for e in range(channels):
+            at = start * len(taps) * slots + e * rows
+            for tap in range(len(taps) - 1):
+                read = order[slots + e] * strides[1] + taps[tap]
+                for r in range(most):  # unsigned, so that no negative index is looked for
+                    weight = flat[np.uintp(order[np.uintp(start + r)] * strides[0] + read)]
+                    numbers[np.uintp(at + r)] = sign * weight
+                at += slots * rows
             for r in range(most):
-                numbers[np.uintp(at + e * rows + r)] = sign * own[start + r, e]
+                numbers[np.uintp(at + r)] = sign * own[start + r, e]
 
 
 @inlined
