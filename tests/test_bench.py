@@ -178,7 +178,7 @@ def test_layers_share_the_time_of_sampling():
     assert {"sample: InvertibleConv", "sample: AffineCoupling"} < {row.what for row in rows}
 
 
-def test_the_second_process_finds_what_the_first_left(monkeypatch, tmp_path):
+def test_later_processes_find_what_the_first_left(monkeypatch, tmp_path):
     script = """
 import os, pathlib
 left = pathlib.Path(os.environ["NUMBA_CACHE_DIR"], "left")
@@ -188,9 +188,9 @@ left.touch()
 """
     log = tmp_path / "log"
     monkeypatch.setattr(compilation, "SCRIPT", script.replace("{path!r}", repr(str(log))))
-    rows = compilation.measure_compilation()
-    assert log.read_text().split() == ["False", "True"]
-    assert all(row.ratios["second"] == row.median > 0 for row in rows)
+    rows = compilation.measure_compilation(rounds=3)
+    assert log.read_text().split() == ["False", "True", "True", "True"]
+    assert all(row.ratios["second"] == row.median >= row.minimum > 0 for row in rows)
 
 
 def test_the_script_that_is_compiled_runs():

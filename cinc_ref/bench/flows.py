@@ -86,7 +86,7 @@ def multiply_adds(flow):
     return total
 
 
-def measure_sampling(batch=100, rounds=4, image_shape=IMAGE, shape=SAMPLING):
+def measure_sampling(batch=100, rounds=7, image_shape=IMAGE, shape=SAMPLING):
     """Rows of sampling, of encoding, and of the twin's forward pass."""
     flow, params = model(image_shape=image_shape, **shape)
     x = flow.sample(params, np.random.default_rng(0), batch, temperature=0.7)
