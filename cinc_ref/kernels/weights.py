@@ -69,38 +69,11 @@ def pack(flat, channels, taps, rows, solving, exchanged, apart, begins, numbers,
     for o in range(channels):
         for c in range(channels):
             corner[o, c] = flat[o * strides[0] + c * strides[1] + taps[-1]]
-    own = upper = corner  # of the pixel itself, rows and columns in the order of the slots
-    for s in range(channels):
-        order[s] = order[slots + s] = s
-    triangles = 0
-    if solving:
-        above, below, zero = corner_form(corner)
-        triangles = 2 if above and below else 1
-        doubt |= triangles > 1 or zero >= 0
-        if triangles > 1:
-            pivots, own, upper = factor_corner(corner)
-            for s in range(channels):
-                order[s] = pivots[s]
-        elif above:  # an upper triangle is a lower one with the channels in descending order
-            own = np.empty((channels, channels), flat.dtype)
-            for s in range(channels):
-                order[s] = order[slots + s] = channels - 1 - s
-            for s in range(channels):
-                for e in range(channels):
-                    own[s, e] = corner[order[s], order[e]]
-    for s in range(channels, slots):
-        order[s], order[slots + s] = order[channels - 1], order[slots + channels - 1]
-    if doubt:
+    triangles, zero, own, upper = _in_order(corner, order, solving)
+    if doubt or triangles > 1 or zero >= 0:
         doubts[1] = 1
     _put_taps(numbers, flat, strides, taps, own, order, rows, solving)
-    backward = own
-    if triangles > 1:
-        backward = np.zeros((slots, slots), flat.dtype)
-        for s in range(slots):
-            backward[s, s] = 1
-        for s in range(channels):
-            for e in range(s, channels):
-                backward[slots - 1 - s, slots - 1 - e] = upper[s, e]
+    backward = _reversed(upper, slots) if triangles > 1 else own
     divide = False
     at = len(taps) * slots**2
     for triangle in range(triangles):  # a loop, for to inline it twice is twice to compile
@@ -115,6 +88,48 @@ def pack(flat, channels, taps, rows, solving, exchanged, apart, begins, numbers,
     for s in range(len(begins)):
         begins[s] = order[s] * apart
     return triangles, divide
+
+
+@inlined
+def _in_order(corner, order, solving):
+    """Fill `order` with the channels that the slots take and give, and put the corner block in it.
+
+    Return how many triangles it has, the first zero on its diagonal or -1, and the lower and upper
+    triangle; of the convolution 0, -1 and the block.
+    """
+    channels, slots = len(corner), len(order) // 2
+    triangles, zero, lower, upper = 0, -1, corner, corner
+    for s in range(channels):
+        order[s] = order[slots + s] = s
+    if solving:
+        above, below, zero = corner_form(corner)
+        triangles = 2 if above and below else 1
+        if triangles > 1:
+            pivots, lower, upper = factor_corner(corner)
+            for s in range(channels):
+                order[s] = pivots[s]
+        elif above:  # an upper triangle is a lower one with the channels in descending order
+            lower = np.empty(corner.shape, corner.dtype)
+            for s in range(channels):
+                order[s] = order[slots + s] = channels - 1 - s
+            for s in range(channels):
+                for e in range(channels):
+                    lower[s, e] = corner[order[s], order[e]]
+    for s in range(channels, slots):
+        order[s], order[slots + s] = order[channels - 1], order[slots + channels - 1]
+    return triangles, zero, lower, upper
+
+
+@inlined
+def _reversed(upper, slots):
+    """An upper triangle as a lower one, from the last slot to the first, and identity before it."""
+    backward = np.zeros((slots, slots), upper.dtype)
+    for s in range(slots):
+        backward[s, s] = 1
+    for s in range(len(upper)):
+        for e in range(s, len(upper)):
+            backward[slots - 1 - s, slots - 1 - e] = upper[s, e]
+    return backward
 
 
 @inlined
