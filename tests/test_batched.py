@@ -14,6 +14,7 @@ from cinc_ref.kernels import (
     blocks,
     copying,
     loops,
+    memory,
     textbook,
     tiling,
     weight_gradient,
@@ -177,9 +178,9 @@ def test_weight_gradient_in_pieces(images, order, limit, monkeypatch):
     ("caller", "callees"),
     [  # in this order, since the callers are callees of others
         (copying, (blocks,)),
-        (weights, (textbook,)),
+        (weights, (blocks, textbook)),
         (weight_gradient, (blocks, copying)),
-        (loops, (blocks, copying, tiling)),
+        (loops, (blocks, copying, memory, tiling)),
     ],
 )
 def test_an_edit_of_callees_is_one_of_their_caller(caller, callees):

@@ -13,7 +13,6 @@ block is an upper triangle), with fused multiply-adds throughout: an image has t
 batch, however many lanes there are. Taps outside the image are skipped, or multiply zeros.
 """
 
-import math
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -27,11 +26,12 @@ from cinc_ref.kernels.copying import (
     PIXELS,
     memory_strides,
 )
-from cinc_ref.kernels.loops import Layout, aligned, compiled_loops
+from cinc_ref.kernels.loops import Layout, compiled_loops
+from cinc_ref.kernels.memory import empty_like
 from cinc_ref.kernels.plan import reaching_taps, ring_plan, wave_plan
 from cinc_ref.kernels.tiling import ROWS, VECTOR_BYTES, parts, sides
 from cinc_ref.kernels.weight_gradient import conv_weight_grad
-from cinc_ref.kernels.weights import numbers_length, pack
+from cinc_ref.kernels.weights import Packing, numbers_length, pack
 
 __all__ = ["conv", "conv_transpose", "conv_weight_grad", "substitute", "substitute_transpose"]
 
@@ -40,16 +40,15 @@ WALKED_BYTES = 3 * 2**13
 SIDE_BY_SIDE_BYTES = 2**21
 """Of the memory of tiles that are walked side by side, about a second cache: a strip of one after
 the same strip of the other, so that images are read almost as they lie."""
-ALIGNED_BYTES = 2**16
-"""From which on a result had better start on a cache line; it takes time to see to it."""
 
 
 def conv(x, kernel, dilation, anchor, flips=(False, False), doubts=None):
     """y = M x; `flips` say whether rows and columns are walked backwards, from another corner.
 
-    `doubts` are two zeros that stay 0 if all is well: the first with the result, which is finite;
-    the second with the kernel, which is finite too and, where it is to be inverted, has a
-    triangular corner block without a zero on the diagonal. They may change although all is well.
+    `doubts`, a list, becomes two booleans, which are False if all is well: the first with the
+    result, which is finite; the second with the kernel, which is finite too and, where it is to be
+    inverted, has a triangular corner block without a zero on the diagonal. They may be True
+    although all is well.
     """
     return _run(x, kernel, dilation, anchor, flips, doubts, solving=False)
 
@@ -73,25 +72,21 @@ def substitute_transpose(g, kernel, dilation, anchor, flips=(False, False), doub
 
 def _run(images, kernel, dilation, anchor, flips, doubts, solving, exchanged=False):
     """Pack the kernel, and run the compiled loops on each part of the batch."""
-    batch_first = images.flags.c_contiguous
     found = _arrangement(
-        kernel.shape, images.shape, batch_first, images.itemsize, dilation, anchor, flips
-    )
-    source = images.ravel("K")
-    doubts = np.zeros(2, images.dtype) if doubts is None else doubts
-    begins = np.empty(2 * found.slots, np.intp)
-    numbers = np.zeros(found.numbers, images.dtype)
-    triangles, divide = pack(
-        kernel.reshape(-1), len(kernel), found.taps, found.rows, solving, exchanged, found.apart,
-        begins, numbers, doubts,
+        kernel.shape, images.shape, images.flags.c_contiguous, images.itemsize, dilation, anchor,
+        flips, solving, exchanged,
     )  # fmt: skip
-    length = len(source)
-    result = aligned(length, source) if found.align else np.empty(length, source.dtype)
+    begins = np.empty(found.begins, np.intp)
+    numbers = np.zeros(found.numbers, images.dtype)
+    triangles, divide, kernel_doubtful = pack(kernel.reshape(-1), found.packing, begins, numbers)
     general = triangles > 1 or divide  # which are rare, and done by versions of their own
+    result = empty_like(images)
+    source, target, seen = images.ravel("K"), result.ravel("K"), 0.0
     for versions, tables in found.parts:
-        versions[general](source, result, tables, begins, numbers, triangles, divide, doubts)
-    result = result.reshape(found.shape)
-    return result if batch_first else result.transpose(3, 0, 1, 2)
+        seen += versions[general](source, target, tables, begins, numbers, triangles, divide)
+    if doubts is not None:
+        doubts[:] = seen != 0, kernel_doubtful
+    return result
 
 
 class Arrangement(NamedTuple):
@@ -99,32 +94,24 @@ class Arrangement(NamedTuple):
 
     Attributes
     ----------
-    shape : tuple
-        Of the images as they lie in memory.
-    taps, rows, apart
-        As `pack` wants them.
-    slots : int
-        Rows of all blocks.
-    numbers : int
-        As many as `pack` may need.
-    align : bool
-        Whether the result should start on a cache line.
+    packing : ndarray
+        What `pack` is told.
+    begins, numbers : int
+        How long the arrays are that it fills.
     parts : list of tuples
         Of the batch: the compiled loops, plain and general, and what they are told.
     """
 
-    shape: tuple
-    taps: np.ndarray
-    rows: int
-    apart: int
-    slots: int
+    packing: np.ndarray
+    begins: int
     numbers: int
-    align: bool
     parts: list
 
 
-@lru_cache(maxsize=64)
-def _arrangement(kernel_shape, shape, batch_first, itemsize, dilation, anchor, flips):
+@lru_cache(maxsize=256)
+def _arrangement(
+    kernel_shape, shape, batch_first, itemsize, dilation, anchor, flips, solving, exchanged
+):
     """The `Arrangement` of a call; looked up, for with few images it would outlast the loops."""
     count, channels, height, width = shape
     size, strides = (height, width), memory_strides(shape, batch_first)
@@ -152,10 +139,9 @@ def _arrangement(kernel_shape, shape, batch_first, itemsize, dilation, anchor, f
         )  # fmt: skip
         versions = tuple(compiled_loops(rows, lanes, vector, general) for general in (0, 1))
         found.append((versions, tables))
-    align = count >= vector and itemsize * math.prod(shape) >= ALIGNED_BYTES
+    packing = Packing(channels, rows, solving, exchanged, strides[1], len(read))
     numbers = numbers_length(read, channels, rows)
-    in_memory = shape if batch_first else (*shape[1:], count)
-    return Arrangement(in_memory, np.array(read), rows, strides[1], slots, numbers, align, found)
+    return Arrangement(np.array([*packing, *read], np.intp), 2 * slots, numbers, found)
 
 
 def _tables(starts, plan, **options):

@@ -151,6 +151,17 @@ def transposed(typingctx, block):
 
 
 @intrinsic
+def negated(typingctx, block):
+    """Every number with the other sign."""
+
+    def generate(context, builder, signature, arguments):
+        rows = [builder.fneg(row) for row in _rows(builder, block, arguments[0])]
+        return _from_rows(context, builder, block, rows)
+
+    return block(block), generate
+
+
+@intrinsic
 def multiply_add(typingctx, block, array, index, stride, weights, first):
     """Add ``weights[first + t * rows + r] * vector t`` to row r, fused, for `rows` vectors t.
 
@@ -185,6 +196,17 @@ def watch(typingctx, seen, block):
         return _from_rows(context, builder, seen, [total])
 
     return seen(seen, block), generate
+
+
+@intrinsic
+def lane_sum(typingctx, block):
+    """The sum of the one row."""
+
+    def generate(context, builder, signature, arguments):
+        sums = _lane_sums(builder, _rows(builder, block, arguments[0]))
+        return builder.extract_element(sums, ir.Constant(cgutils.int32_t, 0))
+
+    return block.dtype(block), generate
 
 
 @intrinsic(prefer_literal=True)

@@ -47,6 +47,11 @@ def transposed(block):
     return block.T
 
 
+def negated(block):
+    """Every number with the other sign."""
+    return -block
+
+
 def multiply_add(block, array, index, stride, weights, first):
     """Add ``weights[first + t * rows + r] * vector t`` to every row r, for `rows` vectors."""
     rows, lanes = block.shape
@@ -60,6 +65,11 @@ def watch(seen, block):
     """Add 0 times every row to the one row of `seen`: it stays 0 while all is finite, else NaN."""
     with np.errstate(invalid="ignore"):
         return seen + np.sum(0 * block, axis=0)
+
+
+def lane_sum(block):
+    """The sum of the one row."""
+    return block.sum()
 
 
 def substitute(block, triangle, first, divide):

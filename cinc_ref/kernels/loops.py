@@ -19,9 +19,10 @@ import numpy as np
 
 from cinc_ref.kernels.compiling import blocks, compiled, inlined
 from cinc_ref.kernels.copying import ON_THE_WALK, Copy, copy_strip
+from cinc_ref.kernels.memory import aligned
 from cinc_ref.kernels.tiling import VECTOR_BYTES, sides
 
-CALLEES = "9423871a"
+CALLEES = "b20f8573"
 """Digest of `blocks`, `copying` and `tiling`."""
 
 
@@ -73,22 +74,6 @@ class Layout(NamedTuple):
 
 
 LAYOUT = len(Layout._fields)
-
-
-def aligned(length, like):
-    """A new array of the dtype of another that starts on a cache line."""
-    memory = np.empty(length + VECTOR_BYTES // like.itemsize, like.dtype)
-    start = _line_start(memory)
-    return memory[start : start + length]
-
-
-_aligned = inlined(aligned)
-
-
-@compiled
-def _line_start(memory):
-    """The number of an array with which a cache line starts; Python takes longer to find it."""
-    return -memory.ctypes.data % VECTOR_BYTES // memory.itemsize
 
 
 @inlined
@@ -209,7 +194,7 @@ def compiled_loops(rows, lanes, vector, general):
     few = -(-rows // 3)  # a 3x3 kernel has three runs of taps
     on_waves = lanes == vector  # known before compiling, so that what it guards is left out
 
-    def run(source, result, tables, begins, numbers, triangles, divide, doubts):
+    def run(source, result, tables, begins, numbers, triangles, divide):
         layout = Layout(*blocks.integers(tables, 0, LAYOUT))
         together, mode, stride, slots = (
             layout.together,
@@ -220,13 +205,13 @@ def compiled_loops(rows, lanes, vector, general):
         image_stride, pixel_stride, direct = (
             layout.image_stride, layout.pixel_stride, mode == ON_THE_WALK,
         )  # fmt: skip
-        memory = _aligned(layout.group * layout.length, source)
+        memory = aligned(layout.group * layout.length, source)
         if not layout.filled:
             memory[:] = 0
         # x in the place of y: substitution reads a pixel before it writes it, and needs no scratch
         scratch, places = memory, layout.homes
         if triangles == 0 and not direct:
-            scratch, places = _aligned(layout.scratch, source), layout.places
+            scratch, places = aligned(layout.scratch, source), layout.places
         seen, seen_narrow = blocks.zeros(memory, 1, lanes), blocks.zeros(memory, 1, narrow)
         for tile in range(0, layout.tile_count, layout.group):
             n = tables[layout.starts + tile]
@@ -260,7 +245,6 @@ def compiled_loops(rows, lanes, vector, general):
                         image_stride, pixel_stride, mode, 0,
                     )  # fmt: skip
                     copy_strip(result, scratch, begins, tables, copy, vector, half, quarter)
-        blocks.add_lane_sums(doubts, 0, seen)
-        blocks.add_lane_sums(doubts, 0, seen_narrow)
+        return blocks.lane_sum(seen) + blocks.lane_sum(seen_narrow)
 
     return compiled(run)

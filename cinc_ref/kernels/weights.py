@@ -1,12 +1,46 @@
 """A kernel as the fast loops read it: packed in the order in which they need its numbers."""
 
+from typing import NamedTuple
+
 import numpy as np
 
-from cinc_ref.kernels.compiling import compiled, inlined
+from cinc_ref.kernels.compiling import blocks, compiled, inlined
 from cinc_ref.kernels.textbook import corner_form, factor_corner
 
-CALLEES = "c23f4cef"
-"""Digest of `textbook`."""
+CALLEES = "37d6c6dc"
+"""Digest of `blocks` and `textbook`."""
+SIDE = 4
+"""Rows and taps that are put in order at once, as a square transposed in registers."""
+
+
+class Packing(NamedTuple):
+    """What `pack` is told, in integers; the taps come behind them in the same array.
+
+    Attributes
+    ----------
+    channels : int
+        C.
+    rows : int
+        Of a block: output channels.
+    solving : int
+        1 if the kernel is to be inverted.
+    exchanged : int
+        1 if its input channels are taken as output channels, and the other way round.
+    apart : int
+        How far apart the channels of the images lie.
+    taps : int
+        How many there are.
+    """
+
+    channels: int
+    rows: int
+    solving: int
+    exchanged: int
+    apart: int
+    taps: int
+
+
+PACKING = len(Packing._fields)
 
 
 def numbers_length(taps, channels, rows):
@@ -16,25 +50,16 @@ def numbers_length(taps, channels, rows):
 
 
 @compiled
-def pack(flat, channels, taps, rows, solving, exchanged, apart, begins, numbers, doubts):
+def pack(flat, told, begins, numbers):
     """A kernel in blocks of `rows` output channels.
 
     Parameters
     ----------
     flat : ndarray, length C * C * kh * kw
         The kernel.
-    channels : int
-        C.
-    taps : ndarray
-        Of a flat kernel of one input and one output channel those that are read, the anchor last.
-    rows : int
-        Of a block: output channels.
-    solving : bool
-        Whether the kernel is to be inverted.
-    exchanged : bool
-        Whether its input channels are taken as output channels, and the other way round.
-    apart : int
-        How far apart the channels of the images lie.
+    told : ndarray of int
+        A `Packing`, and of a flat kernel of one input and one output channel the taps that are
+        read, ascending, the anchor last.
     begins : ndarray, length 2 * slots
         Is filled. Where in the images the channel begins that slot s takes, and, `slots` further
         on, the one that it gives; slots beyond the last channel, in the same block as it, take it
@@ -44,8 +69,6 @@ def pack(flat, channels, taps, rows, solving, exchanged, apart, begins, numbers,
         for substitution, the pixel's own slots last; a triangle for `blocks.substitute`,
         [block][row][column and 1 / diagonal]; of a corner block that is not triangular the second
         one, slots and rows descending, and what stands before its blocks, again as taps.
-    doubts : ndarray
-        As of `batched.conv`.
 
     Returns
     -------
@@ -53,29 +76,34 @@ def pack(flat, channels, taps, rows, solving, exchanged, apart, begins, numbers,
         0 for the convolution, otherwise 1 or 2.
     divide : bool
         Whether the reciprocals of `blocks.substitute` do not serve.
+    doubtful : bool
+        False if the kernel is finite and, where it is to be inverted, has a triangular corner
+        block without a zero on the diagonal.
 
     Notes
     -----
     Arrays are passed in, since one that Numba makes and hands out takes more time. Slices, and
     functions of NumPy that make arrays, would be compiled for seconds.
     """
-    slots, area = len(begins) // 2, len(flat) // channels**2
+    packing = Packing(*blocks.integers(told, 0, PACKING))
+    channels, rows, slots = packing.channels, packing.rows, len(begins) // 2
+    area = len(flat) // channels**2
     order = begins  # until the end, when the channels are known, it holds their numbers
-    doubt = False
+    doubtful = False
     for k in range(len(flat)):
-        doubt |= flat[k] - flat[k] != 0  # NaN where it is not finite
-    strides = (area, channels * area) if exchanged else (channels * area, area)
+        doubtful |= flat[k] - flat[k] != 0  # NaN where it is not finite
+    strides = (area, channels * area) if packing.exchanged else (channels * area, area)
     corner = np.empty((channels, channels), flat.dtype)
+    anchor = told[PACKING + packing.taps - 1]
     for o in range(channels):
         for c in range(channels):
-            corner[o, c] = flat[o * strides[0] + c * strides[1] + taps[-1]]
-    triangles, zero, own, upper = _in_order(corner, order, solving)
-    if doubt or triangles > 1 or zero >= 0:
-        doubts[1] = 1
-    _put_taps(numbers, flat, strides, taps, own, order, rows, solving)
+            corner[o, c] = flat[o * strides[0] + c * strides[1] + anchor]
+    triangles, zero, own, upper = _in_order(corner, order, packing.solving)
+    doubtful |= triangles > 1 or zero >= 0
+    _put_taps(numbers, flat, strides, told, packing, own, order)
     backward = _reversed(upper, slots) if triangles > 1 else own
     divide = False
-    at = len(taps) * slots**2
+    at = packing.taps * slots**2
     for triangle in range(triangles):  # a loop, for to inline it twice is twice to compile
         divide |= _put_triangle(numbers, at, backward if triangle else own, slots, rows)
         at += slots * (rows + 1)
@@ -86,8 +114,8 @@ def pack(flat, channels, taps, rows, solving, exchanged, apart, begins, numbers,
                     numbers[at] = -backward[s, e]
                     at += 1
     for s in range(len(begins)):
-        begins[s] = order[s] * apart
-    return triangles, divide
+        begins[s] = order[s] * packing.apart
+    return triangles, divide, doubtful
 
 
 @inlined
@@ -133,21 +161,40 @@ def _reversed(upper, slots):
 
 
 @inlined
-def _put_taps(numbers, flat, strides, taps, own, order, rows, negative):
+def _put_taps(numbers, flat, strides, told, packing, own, order):
     """Put [block][tap, slot][row], perhaps negated; `own`, already in order, as the last tap."""
-    channels, slots = len(own), len(order) // 2
+    channels, rows, slots, negative = len(own), packing.rows, len(order) // 2, packing.solving
+    before = packing.taps - 1
     sign = flat.dtype.type(-1 if negative else 1)
+    reads, puts = np.empty(slots, np.intp), np.empty(before, np.intp)
+    for s in range(slots):
+        reads[s] = order[s] * strides[0]
+    for tap in range(before):
+        puts[tap] = tap * slots * rows
+    in_one_piece = before >= SIDE and told[PACKING + before - 1] - told[PACKING] == before - 1
     for start in range(0, channels, rows):
         most = min(rows, channels - start)
         for e in range(channels):
-            at = start * len(taps) * slots + e * rows
-            for tap in range(len(taps) - 1):
-                read = order[slots + e] * strides[1] + taps[tap]
-                for r in range(most):  # unsigned, so that no negative index is looked for
-                    weight = flat[np.uintp(order[np.uintp(start + r)] * strides[0] + read)]
-                    numbers[np.uintp(at + r)] = sign * weight
-                at += slots * rows
-            for r in range(most):
+            at = start * packing.taps * slots + e * rows
+            read = order[slots + e] * strides[1]
+            if in_one_piece and most >= SIDE:
+                read += told[PACKING]
+                for rows_before in range(0, most, SIDE):  # the last begin earlier, as in `copying`
+                    r = min(rows_before, most - SIDE)
+                    for taps_before in range(0, before, SIDE):
+                        tap = min(taps_before, before - SIDE)
+                        square = blocks.gather(flat, read + tap, reads, start + r, SIDE, SIDE)
+                        square = blocks.transposed(square)
+                        if negative:
+                            square = blocks.negated(square)
+                        blocks.scatter(numbers, at + r, puts, tap, square)
+            else:
+                for tap in range(before):
+                    here = read + told[PACKING + tap]
+                    for r in range(most):
+                        numbers[at + puts[tap] + r] = sign * flat[reads[start + r] + here]
+            at += before * slots * rows
+            for r in range(most):  # unsigned, so that no negative index is looked for
                 numbers[np.uintp(at + r)] = sign * own[start + r, e]
 
 

@@ -5,7 +5,6 @@ mode) or the direction in which an argument moves (forward mode). Arguments are 
 checked functions for users are in `cinc_ref.primitives.convolution`.
 """
 
-import numpy as np
 from autograd.extend import defjvp, defvjp, primitive
 from autograd.tracer import isbox
 
@@ -14,9 +13,8 @@ from cinc_ref.kernels import batched
 from cinc_ref.primitives.arrays import native
 
 
-def _flips(corner):
-    """Whether rows and columns run backwards, seen from the padded corner."""
-    return "bottom" in corner, "right" in corner
+FLIPS = {corner: ("bottom" in corner, "right" in corner) for corner in _checks.CORNERS}
+"""Whether rows and columns run backwards, seen from the padded corner."""
 
 
 def _plain(images):
@@ -29,9 +27,9 @@ def _plain(images):
 
 def _apply(operation, images, kernel, geometry, doubts=None):
     """A kernel on images; the result lies in memory as the images do, batch last or batch first."""
-    flips = _flips(geometry.corner)
+    corner, dilation, anchor = geometry
     kernel = native(kernel, kernel.dtype)
-    return operation(_plain(images), kernel, geometry.dilation, geometry.anchor, flips, doubts)
+    return operation(_plain(images), kernel, dilation, anchor, FLIPS[corner], doubts)
 
 
 @primitive
@@ -61,14 +59,8 @@ def causal_solve_transpose(g, kernel, geometry):
 @primitive
 def causal_conv_weight_grad(x, g, shape, geometry):
     """The kernel of the linear form K -> <g, M(K) x>."""
-    return batched.conv_weight_grad(
-        _plain(x),
-        _plain(g),
-        shape,
-        geometry.dilation,
-        geometry.anchor,
-        _flips(geometry.corner),
-    )
+    corner, dilation, anchor = geometry
+    return batched.conv_weight_grad(_plain(x), _plain(g), shape, dilation, anchor, FLIPS[corner])
 
 
 KERNELS = {
@@ -89,9 +81,9 @@ def with_doubts(operation, images, kernel, geometry):
     if isbox(images) or isbox(kernel):
         result = operation(images, kernel, geometry)
         return result, not _checks.all_finite(_checks.plain(result)), True
-    doubts = np.zeros(2, images.dtype.char)
+    doubts = [True, True]
     result = _apply(KERNELS[operation], images, kernel, geometry, doubts)
-    return result, *doubts.tolist()
+    return result, *doubts
 
 
 # y = M x

@@ -251,8 +251,10 @@ def conv_inverse_vjp(y, kernel, g, *, corner="top-left", dilation=1, anchor=None
 
 def _checked(images, name, kernel, corner, dilation, anchor):
     """Images and kernel as arrays (or boxes) and the geometry, or an error; numbers come later."""
-    images, kernel = _checks.as_array(images), _checks.as_array(kernel)
-    x, k = _checks.plain(images), _checks.plain(kernel)
+    x, k = images, kernel
+    if not type(x) is type(k) is np.ndarray:
+        images, kernel = _checks.as_array(images), _checks.as_array(kernel)
+        x, k = _checks.plain(images), _checks.plain(kernel)
     if anchor is None and type(corner) is str and type(dilation) is int:
         return images, kernel, _known(x.shape, x.dtype, name, k.shape, k.dtype, corner, dilation)
     return images, kernel, _geometry(x, name, k, corner, dilation, anchor)
