@@ -13,6 +13,7 @@ block is an upper triangle), with fused multiply-adds throughout: an image has t
 batch, however many lanes there are. Taps outside the image are skipped, or multiply zeros.
 """
 
+import math
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -27,7 +28,7 @@ from cinc_ref.kernels.copying import (
     memory_strides,
 )
 from cinc_ref.kernels.loops import Layout, compiled_loops
-from cinc_ref.kernels.memory import empty_like
+from cinc_ref.kernels.memory import LINE_BYTES, empty_like
 from cinc_ref.kernels.plan import reaching_taps, ring_plan, wave_plan
 from cinc_ref.kernels.tiling import ROWS, VECTOR_BYTES, parts, sides
 from cinc_ref.kernels.weight_gradient import conv_weight_grad
@@ -40,6 +41,8 @@ WALKED_BYTES = 3 * 2**13
 SIDE_BY_SIDE_BYTES = 2**21
 """Of the memory of tiles that are walked side by side, about a second cache: a strip of one after
 the same strip of the other, so that images are read almost as they lie."""
+PAST_CACHES_BYTES = 2**23
+"""Of results that would drive all else out of the caches: they are written past them."""
 
 
 def conv(x, kernel, dilation, anchor, flips=(False, False), doubts=None):
@@ -131,11 +134,13 @@ def _arrangement(
             plan = ring_plan(size, taps, flips, slots, lanes, pixels)
         filled = not wave and together == lanes  # all working memory
         mode, group = _copying(strides, height * width, together, vector, filled), 1
+        whole_lines = all(images * itemsize % LINE_BYTES == 0 for images in (count, lanes))
+        past_caches = whole_lines and itemsize * math.prod(shape) >= PAST_CACHES_BYTES
         if mode == ON_THE_WALK:
             group = min(max(SIDE_BY_SIDE_BYTES // (itemsize * plan.length), 1), len(starts))
         tables = _tables(
             starts, plan, image_stride=strides[0], pixel_stride=strides[2], channels=channels,
-            together=together, mode=mode, group=group, filled=filled,
+            together=together, mode=mode, group=group, past_caches=past_caches, filled=filled,
         )  # fmt: skip
         versions = tuple(compiled_loops(rows, lanes, vector, general) for general in (0, 1))
         found.append((versions, tables))

@@ -122,11 +122,21 @@ def scatter(typingctx, array, index, places, first, block):
     """
 
     def generate(context, builder, signature, arguments):
-        memory = _Memory(context, builder, signature.args[0], arguments[0])
-        table = _Memory(context, builder, signature.args[2], arguments[2])
-        index, first, value = arguments[1], arguments[3], arguments[4]
-        for r, row in reversed(list(enumerate(_rows(builder, block, value)))):
-            memory.set_vector(builder.add(index, table.entry(first, r)), row)
+        _scatter(context, builder, signature, arguments, past_caches=False)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, places, types.intp, block), generate
+
+
+@intrinsic
+def scatter_past_caches(typingctx, array, index, places, first, block):
+    """The same, of rows that fill whole cache lines, which are not fetched before, nor kept.
+
+    For what is read long afterwards, if at all: memory has less to move.
+    """
+
+    def generate(context, builder, signature, arguments):
+        _scatter(context, builder, signature, arguments, past_caches=True)
         return context.get_dummy_value()
 
     return types.void(array, types.intp, places, types.intp, block), generate
@@ -313,9 +323,15 @@ class _Memory:
         function = cgutils.get_or_insert_function(self.builder.module, kind, name)
         return self.builder.call(function, [pointer, align, mask, ir.Constant(vector, None)])
 
-    def set_vector(self, place, vector):
-        """array[place : place + lanes] = vector."""
-        self.builder.store(vector, self._pointer(place, vector.type.count), align=self.align)
+    def set_vector(self, place, vector, past_caches=False):
+        """array[place : place + lanes] = vector; past the caches it must begin on a line."""
+        pointer = self._pointer(place, vector.type.count)
+        if past_caches:
+            store = self.builder.store(vector, pointer, align=LINE_BYTES)
+            yes = self.builder.module.add_metadata([cgutils.int32_t(1)])
+            store.set_metadata("nontemporal", yes)
+        else:
+            self.builder.store(vector, pointer, align=self.align)
 
     def prefetch(self, place, lanes):
         """Have the cache lines of array[place : place + lanes] fetched, all levels, for reading."""
@@ -331,6 +347,14 @@ class _Memory:
     def _pointer(self, place, lanes):
         vector = ir.VectorType(self.data.type.pointee, lanes)
         return self.builder.bitcast(self.builder.gep(self.data, [place]), vector.as_pointer())
+
+
+def _scatter(context, builder, signature, arguments, past_caches):
+    memory = _Memory(context, builder, signature.args[0], arguments[0])
+    table = _Memory(context, builder, signature.args[2], arguments[2])
+    index, first, value = arguments[1], arguments[3], arguments[4]
+    for r, row in reversed(list(enumerate(_rows(builder, signature.args[4], value)))):
+        memory.set_vector(builder.add(index, table.entry(first, r)), row, past_caches)
 
 
 def _rows(builder, block, value):

@@ -22,7 +22,7 @@ from cinc_ref.kernels.copying import ON_THE_WALK, Copy, copy_strip
 from cinc_ref.kernels.memory import aligned
 from cinc_ref.kernels.tiling import VECTOR_BYTES, sides
 
-CALLEES = "b20f8573"
+CALLEES = "6a5f16f8"
 """Digest of `blocks`, `copying` and `tiling`."""
 
 
@@ -39,6 +39,8 @@ class Layout(NamedTuple):
         How many images of a tile are copied, and how.
     group : int
         Tiles that are walked side by side.
+    past_caches : int
+        Whether what the walk gives is written past the caches.
     filled : int
         Whether all working memory is copied or walked to before it is read.
     length, scratch, stride : int
@@ -55,6 +57,7 @@ class Layout(NamedTuple):
     together: int
     mode: int
     group: int
+    past_caches: int
     filled: int
     length: int
     scratch: int
@@ -167,7 +170,10 @@ def _walk(
             elif not direct:
                 blocks.store(scratch, outer + start * stride, stride, y)
             if direct and not (general and triangles > 1):
-                blocks.scatter(result, place, begins, slots + start, y)
+                if layout.past_caches:
+                    blocks.scatter_past_caches(result, place, begins, slots + start, y)
+                else:
+                    blocks.scatter(result, place, begins, slots + start, y)
             seen = blocks.watch(seen, y)
         if general and triangles > 1:
             second = triangle + slots * (rows + 1)

@@ -1,4 +1,14 @@
-"""Memory that starts on a cache line, for results and for what the loops work on."""
+"""Memory that starts on a cache line, for results and for what the loops work on.
+
+The C library gives the memory of large arrays back to the system as soon as they are gone, and the
+system clears each page of the next one: a quarter of the time of a call. So the memory of large
+results is kept for the next ones. Meanwhile the system may take it whenever it is short of memory
+(MADV_FREE), although it still counts as this process's; `tracemalloc` does not see it.
+"""
+
+import mmap
+import weakref
+from pathlib import Path
 
 import numpy as np
 
@@ -8,13 +18,22 @@ LINE_BYTES = 64
 """Of a cache; no vector is longer."""
 ALIGNED_BYTES = 2**16
 """From which on a result had better start on a cache line; it takes time to see to it."""
+LARGE_BYTES = 2**25
+"""From which on the C library keeps no memory."""
+MOST_KEPT_BYTES = 2**28
+
+_kept = []
+"""Pages that no array uses, those kept longest first."""
 
 
 def empty_like(images):
     """New images of the same shape and dtype, which lie in memory batch-first or last as these."""
     if images.nbytes < ALIGNED_BYTES:
         return np.empty_like(images)
-    memory = aligned_in_python(images.size, images)
+    if images.nbytes >= LARGE_BYTES and SYSTEM_HAS_HUGE_PAGES:
+        memory = _large(images.size, images.dtype)
+    else:
+        memory = aligned_in_python(images.size, images)
     if images.flags.c_contiguous:
         return memory.reshape(images.shape)
     count, *rest = images.shape
@@ -35,3 +54,46 @@ aligned = inlined(aligned_in_python)
 def _line_start(memory):
     """The number of an array with which a cache line starts; Python takes longer to find it."""
     return -memory.ctypes.data % LINE_BYTES // memory.itemsize
+
+
+def _large(length, dtype):
+    """A new array, of pages that are kept when the last view of it is gone."""
+    pages = _take(length * dtype.itemsize)
+    array = np.frombuffer(pages, dtype, length)
+    # not the array: to views NumPy may give its base, a memoryview, as theirs
+    weakref.finalize(array.base, _keep, pages).atexit = False
+    return array
+
+
+def _take(size):
+    """Pages of so many bytes, or up to twice as many."""
+    for pages in tuple(_kept):
+        if size <= len(pages) <= 2 * size:
+            try:
+                _kept.remove(pages)
+            except ValueError:  # another thread was faster
+                continue
+            return pages
+    pages = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    pages.madvise(mmap.MADV_HUGEPAGE)
+    return pages
+
+
+def _keep(pages):
+    """Lend pages to the system, and drop others where too many are kept."""
+    pages.madvise(mmap.MADV_FREE)
+    _kept.append(pages)
+    while sum(map(len, _kept)) > MOST_KEPT_BYTES:
+        del _kept[:1]  # which, unlike pop, may find that another thread was faster
+
+
+def _system_has_huge_pages():
+    """Without them it takes as long to get lent pages back as to get new ones."""
+    setting = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+    try:
+        return "[never]" not in setting.read_text(encoding="ascii")
+    except OSError:
+        return False
+
+
+SYSTEM_HAS_HUGE_PAGES = _system_has_huge_pages()

@@ -17,7 +17,7 @@ from cinc_ref.kernels.copying import BATCH_FIRST, ONE_BY_ONE, Copy, copy_strip, 
 from cinc_ref.kernels.plan import reaching_taps
 from cinc_ref.kernels.tiling import VECTOR_BYTES, sides
 
-CALLEES = "81b71800"
+CALLEES = "ac9d9003"
 """Digest of `blocks` and `copying`."""
 OUTER = (4, 6) if VECTOR_BYTES == 64 else (2, 4)
 """Output times input channels whose weight gradients are summed in registers."""

@@ -7,7 +7,7 @@ import numpy as np
 from cinc_ref.kernels.compiling import blocks, compiled, inlined
 from cinc_ref.kernels.textbook import corner_form, factor_corner
 
-CALLEES = "37d6c6dc"
+CALLEES = "dd622fbf"
 """Digest of `blocks` and `textbook`."""
 SIDE = 4
 """Rows and taps that are put in order at once, as a square transposed in registers."""
