@@ -208,6 +208,18 @@ def test_tiles_that_are_walked_one_by_one(channels, monkeypatch):
     batched._arrangement.cache_clear()
 
 
+@pytest.mark.parametrize("channels", [3, 13])
+def test_results_written_past_the_caches(channels, monkeypatch):
+    """As large ones are, where images fill cache lines; 96 and 33 end with tiles of other sizes."""
+    monkeypatch.setattr(batched, "PAST_CACHES_BYTES", 0)
+    monkeypatch.setattr(memory, "ALIGNED_BYTES", 0)
+    batched._arrangement.cache_clear()
+    for seed, images in enumerate((64, 96, 33)):
+        for dtype in DTYPES:
+            _equals_textbook(*_case(seed, channels, images, dtype, sides=(3, 7)))
+    batched._arrangement.cache_clear()
+
+
 @given(
     st.integers(0, 2**32),
     st.tuples(st.booleans(), st.booleans()),

@@ -42,7 +42,8 @@ SIDE_BY_SIDE_BYTES = 2**21
 """Of the memory of tiles that are walked side by side, about a second cache: a strip of one after
 the same strip of the other, so that images are read almost as they lie."""
 PAST_CACHES_BYTES = 2**23
-"""Of results that would drive all else out of the caches: they are written past them."""
+"""Of results that would drive all else out of the caches: they are written past them, and must
+start on a cache line, as `empty_like` lets results of this size."""
 
 
 def conv(x, kernel, dilation, anchor, flips=(False, False), doubts=None):
@@ -80,8 +81,8 @@ def _run(images, kernel, dilation, anchor, flips, doubts, solving, exchanged=Fal
         flips, solving, exchanged,
     )  # fmt: skip
     begins = np.empty(found.begins, np.intp)
-    numbers = np.zeros(found.numbers, images.dtype)
-    triangles, divide, kernel_doubtful = pack(kernel.reshape(-1), found.packing, begins, numbers)
+    numbers = np.empty(found.numbers, images.dtype)
+    triangles, divide, kernel_doubtful = pack(kernel, found.packing, begins, numbers)
     general = triangles > 1 or divide  # which are rare, and done by versions of their own
     result = empty_like(images)
     source, target, seen = images.ravel("K"), result.ravel("K"), 0.0

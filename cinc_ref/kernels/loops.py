@@ -15,14 +15,12 @@ it points to, which are read by place. An array for each table would take twice 
 from functools import cache
 from typing import NamedTuple
 
-import numpy as np
-
 from cinc_ref.kernels.compiling import blocks, compiled, inlined
 from cinc_ref.kernels.copying import ON_THE_WALK, Copy, copy_strip
 from cinc_ref.kernels.memory import aligned
-from cinc_ref.kernels.tiling import VECTOR_BYTES, sides
+from cinc_ref.kernels.tiling import sides
 
-CALLEES = "6a5f16f8"
+CALLEES = "fbbfb0ee"
 """Digest of `blocks`, `copying` and `tiling`."""
 
 

@@ -31,7 +31,7 @@ def empty_like(images):
     if images.nbytes < ALIGNED_BYTES:
         return np.empty_like(images)
     if images.nbytes >= LARGE_BYTES and SYSTEM_HAS_HUGE_PAGES:
-        memory = _large(images.size, images.dtype)
+        memory = _large(images.size, images)
     else:
         memory = aligned_in_python(images.size, images)
     if images.flags.c_contiguous:
@@ -56,11 +56,15 @@ def _line_start(memory):
     return -memory.ctypes.data % LINE_BYTES // memory.itemsize
 
 
-def _large(length, dtype):
-    """A new array, of pages that are kept when the last view of it is gone."""
-    pages = _take(length * dtype.itemsize)
-    array = np.frombuffer(pages, dtype, length)
-    # not the array: to views NumPy may give its base, a memoryview, as theirs
+def _large(length, like):
+    """A new array of the dtype of another, of pages that are kept when its last view is gone."""
+    try:
+        pages = _take(length * like.itemsize)
+    except OSError:  # the system is short of memory: NumPy finds some, or says what it wanted
+        _kept.clear()
+        return aligned_in_python(length, like)
+    array = np.frombuffer(pages, like.dtype, length)
+    # not of the array: views may hold its base, a memoryview, alone
     weakref.finalize(array.base, _keep, pages).atexit = False
     return array
 

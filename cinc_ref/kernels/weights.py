@@ -50,13 +50,12 @@ def numbers_length(taps, channels, rows):
 
 
 @compiled
-def pack(flat, told, begins, numbers):
+def pack(kernel, told, begins, numbers):
     """A kernel in blocks of `rows` output channels.
 
     Parameters
     ----------
-    flat : ndarray, length C * C * kh * kw
-        The kernel.
+    kernel : ndarray, shape (C, C, kh, kw)
     told : ndarray of int
         A `Packing`, and of a flat kernel of one input and one output channel the taps that are
         read, ascending, the anchor last.
@@ -65,7 +64,7 @@ def pack(flat, told, begins, numbers):
         on, the one that it gives; slots beyond the last channel, in the same block as it, take it
         again and give nothing.
     numbers : ndarray
-        Of zeros; is filled, one after the other, with the taps [block][tap, slot][row], negated
+        Is filled, one after the other, with the taps [block][tap, slot][row], negated
         for substitution, the pixel's own slots last; a triangle for `blocks.substitute`,
         [block][row][column and 1 / diagonal]; of a corner block that is not triangular the second
         one, slots and rows descending, and what stands before its blocks, again as taps.
@@ -87,7 +86,10 @@ def pack(flat, told, begins, numbers):
     """
     packing = Packing(*blocks.integers(told, 0, PACKING))
     channels, rows, slots = packing.channels, packing.rows, len(begins) // 2
-    area = len(flat) // channels**2
+    flat, area = kernel.reshape(kernel.size), kernel.size // channels**2
+    if slots > channels:
+        for k in range(len(numbers)):
+            numbers[k] = 0
     order = begins  # until the end, when the channels are known, it holds their numbers
     doubtful = False
     for k in range(len(flat)):

@@ -1,0 +1,112 @@
+"""Large results stand in memory that later ones use again, never in memory still in use."""
+
+import gc
+import mmap
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from cinc_ref.kernels import memory
+
+SIZE = memory.ALIGNED_BYTES
+needs_lending = pytest.mark.skipif(
+    not hasattr(mmap, "MADV_FREE"), reason="this system cannot be lent memory"
+)
+
+
+@pytest.fixture
+def kept(monkeypatch):
+    """Pages that are kept, from SIZE bytes on; none at first."""
+    monkeypatch.setattr(memory, "LARGE_BYTES", SIZE)
+    monkeypatch.setattr(memory, "SYSTEM_HAS_HUGE_PAGES", True)
+    monkeypatch.setattr(memory, "_kept", [])
+    return memory._kept
+
+
+def _images(factor=1):
+    return np.zeros((8, factor, SIZE // 64, 1))
+
+
+def _address(array):
+    return array.__array_interface__["data"][0]
+
+
+@pytest.mark.parametrize("megabytes", [0.01, 1, 40])
+def test_results_lie_as_their_images_do(megabytes):
+    height = int(megabytes * 2**20) // 64
+    for images in (np.zeros((4, 2, height, 1)), np.zeros((2, height, 1, 4)).transpose(3, 0, 1, 2)):
+        result = memory.empty_like(images)
+        assert (result.shape, result.dtype, result.strides) == (
+            images.shape,
+            images.dtype,
+            images.strides,
+        )
+        assert result.nbytes < SIZE or _address(result) % memory.LINE_BYTES == 0
+        assert result.flags.writeable and result.flags.aligned
+
+
+@needs_lending
+def test_memory_is_used_again_once_no_view_is_left(kept):
+    result = memory.empty_like(_images())
+    address = _address(result)
+    result[:] = 1
+    views = [result[1:], result.T.reshape(-1), memoryview(result), np.asarray(result).view("i8")]
+    del result
+    while views:
+        other = memory.empty_like(_images())
+        assert _address(other) != address
+        other[:] = 2
+        assert np.max(np.asarray(views.pop()).view("f8")) == 1
+        del other
+    gc.collect()
+    assert len(kept) == 2
+    assert address in [_address(result) for result in map(memory.empty_like, 2 * [_images()])]
+
+
+@needs_lending
+def test_pages_serve_results_of_half_their_size(kept):
+    address = _address(memory.empty_like(_images(4)))
+    assert len(kept) == 1
+    assert _address(memory.empty_like(_images(1))) != address  # which would waste three quarters
+    half = memory.empty_like(_images(2))
+    assert _address(half) == address and half.shape == _images(2).shape
+
+
+@needs_lending
+def test_no_more_is_kept_than_the_limit(kept, monkeypatch):
+    monkeypatch.setattr(memory, "MOST_KEPT_BYTES", 5 * SIZE)
+    several = [memory.empty_like(_images(factor)) for factor in (1, 2, 3, 4)]
+    del several[:]
+    assert sum(map(len, kept)) <= 5 * SIZE
+    too_large = memory.empty_like(_images(6))
+    del too_large
+    assert sum(map(len, kept)) <= 5 * SIZE
+
+
+@needs_lending
+def test_a_system_short_of_memory_gets_back_what_is_kept(kept, monkeypatch):
+    memory.empty_like(_images())
+    assert len(kept) == 1
+
+    def refuse(*arguments, **options):
+        raise OSError("Cannot allocate memory")
+
+    monkeypatch.setattr(memory.mmap, "mmap", refuse)
+    result = memory.empty_like(_images(4))
+    assert not kept and result.shape == _images(4).shape
+    assert _address(result) % memory.LINE_BYTES == 0
+
+
+@needs_lending
+def test_threads_never_share_memory(kept):
+    def fill(value):
+        for _ in range(200):
+            result = memory.empty_like(_images())
+            result[:] = value
+            if not np.all(result == value):
+                return False
+        return True
+
+    with ThreadPoolExecutor(8) as threads:
+        assert all(threads.map(fill, range(8)))
