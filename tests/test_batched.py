@@ -178,8 +178,8 @@ def test_weight_gradient_in_pieces(images, order, limit, monkeypatch):
     ("caller", "callees"),
     [  # in this order, since the callers are callees of others
         (copying, (blocks,)),
-        (weights, (blocks, textbook)),
-        (weight_gradient, (blocks, copying)),
+        (weights, (blocks, textbook, tiling)),
+        (weight_gradient, (blocks, copying, tiling)),
         (loops, (blocks, copying, memory, tiling)),
     ],
 )

@@ -20,7 +20,7 @@ from cinc_ref.kernels.copying import ON_THE_WALK, Copy, copy_strip
 from cinc_ref.kernels.memory import aligned
 from cinc_ref.kernels.tiling import sides
 
-CALLEES = "fbbfb0ee"
+CALLEES = "f5591ee8"
 """Digest of `blocks`, `copying` and `tiling`."""
 
 

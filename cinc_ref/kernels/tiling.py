@@ -36,6 +36,8 @@ def _most_sums():
 
 
 SUMS = _most_sums()
+SQUARE = 4
+"""Numbers that are loaded from as many rows and stored as columns, where taps are put in order."""
 LATENCY = 4
 """Cycles until a sum may be added to again: the fewest accumulators that keep the core busy."""
 

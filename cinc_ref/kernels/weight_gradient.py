@@ -15,10 +15,10 @@ import numpy as np
 from cinc_ref.kernels.compiling import blocks, compiled, inlined
 from cinc_ref.kernels.copying import BATCH_FIRST, ONE_BY_ONE, Copy, copy_strip, memory_strides
 from cinc_ref.kernels.plan import reaching_taps
-from cinc_ref.kernels.tiling import VECTOR_BYTES, sides
+from cinc_ref.kernels.tiling import SQUARE, VECTOR_BYTES, sides
 
-CALLEES = "ac9d9003"
-"""Digest of `blocks` and `copying`."""
+CALLEES = "2bbf493e"
+"""Digest of `blocks`, `copying` and `tiling`."""
 OUTER = (4, 6) if VECTOR_BYTES == 64 else (2, 4)
 """Output times input channels whose weight gradients are summed in registers."""
 SUMMED_BYTES = 5 * 2**13
@@ -142,6 +142,32 @@ def _add_products(sums, x, g, shape, stride, taps, together, left, right, rows, 
                         at += rows
 
 
+@inlined
+def _put_in_order(result, sums, channels, taps, left, right):
+    """The sums [block, block][tap][output, input] as a flat kernel, in squares if it has them."""
+    area, rows, count = len(result) // channels**2, left * right, len(taps)
+    in_one_piece = count >= SQUARE and taps[count - 1, 2] - taps[0, 2] == count - 1
+    begin = 0
+    for out in range(0, channels, left):
+        for into in range(0, channels, right):  # a last block begins earlier, and so do squares
+            here, there = min(out, channels - left), min(into, channels - right)
+            for o in range(left):
+                at, to = begin + o * right, ((here + o) * channels + there) * area
+                if in_one_piece and right >= SQUARE:
+                    for inputs_before in range(0, right, SQUARE):
+                        c = min(inputs_before, right - SQUARE)
+                        for taps_before in range(0, count, SQUARE):
+                            t = min(taps_before, count - SQUARE)
+                            square = blocks.load(sums, at + t * rows + c, rows, SQUARE, SQUARE)
+                            place = to + c * area + taps[0, 2] + t
+                            blocks.store(result, place, area, blocks.transposed(square))
+                else:
+                    for c in range(right):
+                        for t in range(count):
+                            result[to + c * area + taps[t, 2]] = sums[at + t * rows + c]
+            begin += rows * count
+
+
 @cache
 def _kernel(left, right, lanes):
     """The compiled weight gradient for blocks of `left` output times `right` input channels."""
@@ -163,13 +189,6 @@ def _kernel(left, right, lanes):
                 _copy_batch_last(source, x, n, part, strides, stride, lanes, half, quarter)
                 _copy_batch_last(gradients, g, n, part, strides, stride, lanes, half, quarter)
             _add_products(sums, x, g, part, stride, taps, together, left, right, rows, lanes)
-        at, area = 0, len(result) // channels**2
-        for out in range(0, channels, left):
-            for into in range(0, channels, right):
-                for tap in range(len(taps)):
-                    for o in range(min(out, channels - left), min(out + left, channels)):
-                        for c in range(min(into, channels - right), min(into + right, channels)):
-                            result[(o * channels + c) * area + taps[tap, 2]] = sums[at]
-                            at += 1
+        _put_in_order(result, sums, channels, taps, left, right)
 
     return compiled(run)

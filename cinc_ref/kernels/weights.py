@@ -6,11 +6,10 @@ import numpy as np
 
 from cinc_ref.kernels.compiling import blocks, compiled, inlined
 from cinc_ref.kernels.textbook import corner_form, factor_corner
+from cinc_ref.kernels.tiling import SQUARE
 
-CALLEES = "dd622fbf"
-"""Digest of `blocks` and `textbook`."""
-SIDE = 4
-"""Rows and taps that are put in order at once, as a square transposed in registers."""
+CALLEES = "e535f87f"
+"""Digest of `blocks`, `textbook` and `tiling`."""
 
 
 class Packing(NamedTuple):
@@ -173,19 +172,21 @@ def _put_taps(numbers, flat, strides, told, packing, own, order):
         reads[s] = order[s] * strides[0]
     for tap in range(before):
         puts[tap] = tap * slots * rows
-    in_one_piece = before >= SIDE and told[PACKING + before - 1] - told[PACKING] == before - 1
+    in_one_piece = before >= SQUARE and told[PACKING + before - 1] - told[PACKING] == before - 1
     for start in range(0, channels, rows):
         most = min(rows, channels - start)
         for e in range(channels):
             at = start * packing.taps * slots + e * rows
             read = order[slots + e] * strides[1]
-            if in_one_piece and most >= SIDE:
+            if in_one_piece and most >= SQUARE:
                 read += told[PACKING]
-                for rows_before in range(0, most, SIDE):  # the last begin earlier, as in `copying`
-                    r = min(rows_before, most - SIDE)
-                    for taps_before in range(0, before, SIDE):
-                        tap = min(taps_before, before - SIDE)
-                        square = blocks.gather(flat, read + tap, reads, start + r, SIDE, SIDE)
+                for rows_before in range(
+                    0, most, SQUARE
+                ):  # the last ones begin earlier
+                    r = min(rows_before, most - SQUARE)
+                    for taps_before in range(0, before, SQUARE):
+                        tap = min(taps_before, before - SQUARE)
+                        square = blocks.gather(flat, read + tap, reads, start + r, SQUARE, SQUARE)
                         square = blocks.transposed(square)
                         if negative:
                             square = blocks.negated(square)
