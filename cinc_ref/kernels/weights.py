@@ -180,9 +180,7 @@ def _put_taps(numbers, flat, strides, told, packing, own, order):
             read = order[slots + e] * strides[1]
             if in_one_piece and most >= SQUARE:
                 read += told[PACKING]
-                for rows_before in range(
-                    0, most, SQUARE
-                ):  # the last ones begin earlier
+                for rows_before in range(0, most, SQUARE):  # the last ones begin earlier
                     r = min(rows_before, most - SQUARE)
                     for taps_before in range(0, before, SQUARE):
                         tap = min(taps_before, before - SQUARE)
