@@ -130,7 +130,8 @@ def check_geometry(kernel, corner="top-left", dilation=1, anchor=None):
         raise OptionError(f"corner must be one of {', '.join(CORNERS)}; got {corner!r}")
     if not (_is_integer(dilation) and dilation >= 1):
         raise OptionError(f"dilation must be an integer >= 1; got {dilation!r}")
-    return Geometry(str(corner), int(dilation), _check_anchor(kernel, anchor))
+    corner = CORNERS[CORNERS.index(corner)]  # a plain string, also of an Enum's member
+    return Geometry(corner, int(dilation), _check_anchor(kernel, anchor))
 
 
 def _check_anchor(kernel, anchor):

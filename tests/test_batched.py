@@ -177,7 +177,8 @@ def test_weight_gradient_in_pieces(images, order, limit, monkeypatch):
 @pytest.mark.parametrize(
     ("caller", "callees"),
     [  # in this order, since the callers are callees of others
-        (copying, (blocks,)),
+        (copying, (blocks, tiling)),
+        (memory, (tiling,)),
         (weights, (blocks, textbook, tiling)),
         (weight_gradient, (blocks, copying, tiling)),
         (loops, (blocks, copying, memory, tiling)),
@@ -208,16 +209,24 @@ def test_tiles_that_are_walked_one_by_one(channels, monkeypatch):
     batched._arrangement.cache_clear()
 
 
-@pytest.mark.parametrize("channels", [3, 13])
-def test_results_written_past_the_caches(channels, monkeypatch):
-    """As large ones are, where images fill cache lines; 96 and 33 end with tiles of other sizes."""
+@pytest.fixture
+def small_results_past_the_caches(monkeypatch):
+    """All results count as large; what is arranged for them must not outlive this."""
+    assert batched.PAST_CACHES_BYTES >= memory.ALIGNED_BYTES
     monkeypatch.setattr(batched, "PAST_CACHES_BYTES", 0)
     monkeypatch.setattr(memory, "ALIGNED_BYTES", 0)
     batched._arrangement.cache_clear()
+    yield
+    batched._arrangement.cache_clear()
+
+
+@pytest.mark.parametrize("channels", [3, 13])
+@pytest.mark.usefixtures("small_results_past_the_caches")
+def test_results_written_past_the_caches(channels):
+    """Where images fill cache lines; 96 and 33 end with tiles of other sizes."""
     for seed, images in enumerate((64, 96, 33)):
         for dtype in DTYPES:
             _equals_textbook(*_case(seed, channels, images, dtype, sides=(3, 7)))
-    batched._arrangement.cache_clear()
 
 
 @given(

@@ -6,10 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import cinc_ref as cr
-from cinc_ref._checks import CORNERS
+from cinc_ref._checks import CORNERS, Geometry
 from cinc_ref.errors import SingularKernelError
 from cinc_ref.kernels.weights import pack
 from cinc_ref.primitives.arrays import native
+from cinc_ref.primitives.causal import KERNELS
 from tests.oracles import DTYPES, causal_mask, flat, kernel_for, problems, residual
 
 
@@ -170,6 +171,24 @@ def test_only_what_kernels_cannot_take_is_copied():
         taken = native(other, x.dtype)
         assert np.array_equal(taken, x) and taken.dtype == x.dtype
         assert taken.flags.carray and taken.dtype.isnative
+
+
+def test_results_are_plain_arrays_and_corners_any_strings():
+    class Corner(str):
+        """As a member of an Enum, which shows itself by its name."""
+
+        __slots__ = ()
+
+        def __str__(self):
+            return "Corner.LAST"
+
+    x = np.random.default_rng(1).normal(size=(4, 3, 5, 6))
+    kernel = kernel_for(np.random.default_rng(0), (3, 3, 2, 2), (1, 1), "lower")
+    expected = cr.conv(x, kernel, corner="bottom-right")
+    y = cr.conv(np.ma.array(x), np.ma.array(kernel), corner=Corner("bottom-right"))
+    assert type(y) is np.ndarray and np.array_equal(y, expected)
+    for operation in KERNELS:
+        assert type(operation(np.ma.array(x), kernel, Geometry(anchor=(1, 1)))) is np.ndarray
 
 
 def test_results_lie_in_memory_as_the_images_do():

@@ -3,7 +3,7 @@
 import autograd.numpy as anp
 import numpy as np
 import pytest
-from autograd import grad, jacobian, make_jvp
+from autograd import grad, jacobian, make_jvp, make_vjp
 from autograd.test_util import check_grads
 from hypothesis import given, settings
 
@@ -118,6 +118,31 @@ def test_float32_stays_float32(problem):
             kernel
         )(kernel)
         assert value.dtype == tangent.dtype == np.float32
+
+
+@pytest.mark.parametrize("operation", [cr.conv, cr.conv_inverse])
+def test_gradients_and_directions_of_another_dtype(operation):
+    """One float64 in a float32 loss makes the gradient float64 on its way back."""
+    rng = np.random.default_rng(2)
+    kernel = kernel_for(rng, (2, 2, 3, 3), (2, 2), "lower")
+    x, direction = rng.normal(size=(2, 3, 2, 4, 6))
+    for argnum, moved in ((0, direction), (1, 0 * kernel + 0.1)):
+        results = {}
+        for dtypes in (("f4", "f8"), ("f4", "f4"), ("f8", "f4"), ("f8", "f8")):
+            inputs = [array.astype(dtypes[0]) for array in (x, kernel)]
+
+            def of_one(a, inputs=inputs, argnum=argnum):
+                return operation(*inputs[:argnum], a, *inputs[argnum + 1 :])
+
+            back, value = make_vjp(of_one)(inputs[argnum])
+            _, tangent = make_jvp(of_one)(inputs[argnum])(moved.astype(dtypes[1]))
+            results[dtypes] = back(value.astype(dtypes[1])), tangent
+        exact = results["f8", "f8"]
+        for found in results.values():
+            for array, expected in zip(found, exact, strict=True):
+                np.testing.assert_allclose(
+                    array, expected, rtol=1e-3, atol=1e-4 * np.max(np.abs(expected))
+                )
 
 
 @pytest.mark.parametrize("kind", ["lower", "upper", "dense"])

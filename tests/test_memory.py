@@ -11,7 +11,7 @@ from cinc_ref.kernels import memory
 
 SIZE = memory.ALIGNED_BYTES
 needs_lending = pytest.mark.skipif(
-    not hasattr(mmap, "MADV_FREE"), reason="this system cannot be lent memory"
+    not hasattr(mmap, "MADV_FREE"), reason="this system cannot be lent pages"
 )
 
 
@@ -19,7 +19,7 @@ needs_lending = pytest.mark.skipif(
 def kept(monkeypatch):
     """Pages that are kept, from SIZE bytes on; none at first."""
     monkeypatch.setattr(memory, "LARGE_BYTES", SIZE)
-    monkeypatch.setattr(memory, "SYSTEM_HAS_HUGE_PAGES", True)
+    monkeypatch.setattr(memory, "SYSTEM_CAN_BE_LENT_PAGES", True)
     monkeypatch.setattr(memory, "_kept", [])
     return memory._kept
 
@@ -52,6 +52,9 @@ def test_memory_is_used_again_once_no_view_is_left(kept):
     address = _address(result)
     result[:] = 1
     views = [result[1:], result.T.reshape(-1), memoryview(result), np.asarray(result).view("i8")]
+    flat = result.base  # and what even that is a view of
+    views += [np.frombuffer(flat.base).view("i8"), np.asarray(memoryview(flat.base)).view("f8")]
+    del flat
     del result
     while views:
         other = memory.empty_like(_images())
@@ -79,9 +82,25 @@ def test_no_more_is_kept_than_the_limit(kept, monkeypatch):
     several = [memory.empty_like(_images(factor)) for factor in (1, 2, 3, 4)]
     del several[:]
     assert sum(map(len, kept)) <= 5 * SIZE
+    before = list(kept)
     too_large = memory.empty_like(_images(6))
     del too_large
-    assert sum(map(len, kept)) <= 5 * SIZE
+    assert kept == before != []
+
+
+@needs_lending
+def test_pages_that_cannot_be_lent_are_given_back(kept):
+    """As locked ones cannot, or these, which are shared."""
+    memory._keep(mmap.mmap(-1, SIZE))
+    assert not kept
+
+
+@needs_lending
+def test_the_smallest_pages_that_fit_are_taken(kept):
+    several = [memory.empty_like(_images(factor)) for factor in (4, 2, 3)]
+    del several[:]
+    taken = memory.empty_like(_images(2))
+    assert sorted(len(pages) // SIZE for pages in kept) == [3, 4] and taken.size == _images(2).size
 
 
 @needs_lending

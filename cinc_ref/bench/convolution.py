@@ -34,7 +34,7 @@ SPECIFIED_BY = {
 
 PRODUCT = "matrix product"
 
-ROUNDS = 11
+ROUNDS = 21
 TURN = 0.02
 
 

@@ -53,7 +53,7 @@ def measure_batches(dtype="float32", batches=BATCHES, side=16, rounds=31, turn=T
     ]
 
 
-def measure_sizes(dtype="float32", sizes=SIZES, rounds=11, turn=TURN):
+def measure_sizes(dtype="float32", sizes=SIZES, rounds=31, turn=TURN):
     """One row an image size and batch: time per multiply-add over the least; and memory."""
     functions, work = {}, {}
     for side, batch in sizes:

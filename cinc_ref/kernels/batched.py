@@ -28,9 +28,9 @@ from cinc_ref.kernels.copying import (
     memory_strides,
 )
 from cinc_ref.kernels.loops import Layout, compiled_loops
-from cinc_ref.kernels.memory import LINE_BYTES, empty_like
+from cinc_ref.kernels.memory import empty_like
 from cinc_ref.kernels.plan import reaching_taps, ring_plan, wave_plan
-from cinc_ref.kernels.tiling import ROWS, VECTOR_BYTES, parts, sides
+from cinc_ref.kernels.tiling import LINE_BYTES, ROWS, VECTOR_BYTES, parts, sides
 from cinc_ref.kernels.weight_gradient import conv_weight_grad
 from cinc_ref.kernels.weights import Packing, numbers_length, pack
 
@@ -135,9 +135,10 @@ def _arrangement(
             plan = ring_plan(size, taps, flips, slots, lanes, pixels)
         filled = not wave and together == lanes  # all working memory
         mode, group = _copying(strides, height * width, together, vector, filled), 1
-        whole_lines = all(images * itemsize % LINE_BYTES == 0 for images in (count, lanes))
-        past_caches = whole_lines and itemsize * math.prod(shape) >= PAST_CACHES_BYTES
+        past_caches = False
         if mode == ON_THE_WALK:
+            whole_lines = not np.any(np.append(starts, (count, lanes)) * itemsize % LINE_BYTES)
+            past_caches = whole_lines and itemsize * math.prod(shape) >= PAST_CACHES_BYTES
             group = min(max(SIDE_BY_SIDE_BYTES // (itemsize * plan.length), 1), len(starts))
         tables = _tables(
             starts, plan, image_stride=strides[0], pixel_stride=strides[2], channels=channels,

@@ -12,8 +12,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, register_model
 
-LINE_BYTES = 64
-"""Of the caches of x86 and most ARM processors; longer lines are prefetched twice."""
+from cinc_ref.kernels.tiling import LINE_BYTES
 
 
 class Block(types.Type):

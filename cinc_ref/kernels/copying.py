@@ -7,8 +7,8 @@ import numpy as np
 
 from cinc_ref.kernels.compiling import blocks, compiled, inlined
 
-CALLEES = "b151b3aa"
-"""Digest of `blocks`."""
+CALLEES = "4976cc88"
+"""Digest of `blocks` and `tiling`."""
 ONE_BY_ONE, BATCH_FIRST, BATCH_LAST, ON_THE_WALK = range(4)
 """How images come in and out: number by number; as squares, transposed in registers; as vectors, of
 some pixels at a time; not copied, but read and written as the walk comes to a pixel."""

@@ -17,10 +17,10 @@ from typing import NamedTuple
 
 from cinc_ref.kernels.compiling import blocks, compiled, inlined
 from cinc_ref.kernels.copying import ON_THE_WALK, Copy, copy_strip
-from cinc_ref.kernels.memory import aligned
+from cinc_ref.kernels.memory import aligned_inlined
 from cinc_ref.kernels.tiling import sides
 
-CALLEES = "f5591ee8"
+CALLEES = "0c7afcfa"
 """Digest of `blocks`, `copying` and `tiling`."""
 
 
@@ -38,7 +38,7 @@ class Layout(NamedTuple):
     group : int
         Tiles that are walked side by side.
     past_caches : int
-        Whether what the walk gives is written past the caches.
+        Whether results that are written on the walk, of one triangle at most, go past the caches.
     filled : int
         Whether all working memory is copied or walked to before it is read.
     length, scratch, stride : int
@@ -209,13 +209,13 @@ def compiled_loops(rows, lanes, vector, general):
         image_stride, pixel_stride, direct = (
             layout.image_stride, layout.pixel_stride, mode == ON_THE_WALK,
         )  # fmt: skip
-        memory = aligned(layout.group * layout.length, source)
+        memory = aligned_inlined(layout.group * layout.length, source)
         if not layout.filled:
             memory[:] = 0
         # x in the place of y: substitution reads a pixel before it writes it, and needs no scratch
         scratch, places = memory, layout.homes
         if triangles == 0 and not direct:
-            scratch, places = aligned(layout.scratch, source), layout.places
+            scratch, places = aligned_inlined(layout.scratch, source), layout.places
         seen, seen_narrow = blocks.zeros(memory, 1, lanes), blocks.zeros(memory, 1, narrow)
         for tile in range(0, layout.tile_count, layout.group):
             n = tables[layout.starts + tile]

@@ -17,6 +17,9 @@ def _vector_bytes():
     return 64 if features.get("avx512f") else 32 if features.get("avx2") else 16
 
 
+LINE_BYTES = 64
+"""Of the caches of x86 and most ARM processors. Longer lines are prefetched twice; what must start
+on one starts on a vector then."""
 VECTOR_BYTES = _vector_bytes()
 REGISTERS = 32 if VECTOR_BYTES == 64 else 16
 ROWS = 12 if VECTOR_BYTES == 64 else 6

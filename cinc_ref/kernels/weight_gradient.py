@@ -17,7 +17,7 @@ from cinc_ref.kernels.copying import BATCH_FIRST, ONE_BY_ONE, Copy, copy_strip, 
 from cinc_ref.kernels.plan import reaching_taps
 from cinc_ref.kernels.tiling import SQUARE, VECTOR_BYTES, sides
 
-CALLEES = "2bbf493e"
+CALLEES = "1d214af8"
 """Digest of `blocks`, `copying` and `tiling`."""
 OUTER = (4, 6) if VECTOR_BYTES == 64 else (2, 4)
 """Output times input channels whose weight gradients are summed in registers."""
@@ -144,7 +144,10 @@ def _add_products(sums, x, g, shape, stride, taps, together, left, right, rows, 
 
 @inlined
 def _put_in_order(result, sums, channels, taps, left, right):
-    """The sums [block, block][tap][output, input] as a flat kernel, in squares if it has them."""
+    """The sums [block, block][tap][output, input] as a flat kernel, in squares if it has them.
+
+    Taps ascend.
+    """
     area, rows, count = len(result) // channels**2, left * right, len(taps)
     in_one_piece = count >= SQUARE and taps[count - 1, 2] - taps[0, 2] == count - 1
     begin = 0

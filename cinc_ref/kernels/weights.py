@@ -8,7 +8,7 @@ from cinc_ref.kernels.compiling import blocks, compiled, inlined
 from cinc_ref.kernels.textbook import corner_form, factor_corner
 from cinc_ref.kernels.tiling import SQUARE
 
-CALLEES = "e535f87f"
+CALLEES = "b65452ab"
 """Digest of `blocks`, `textbook` and `tiling`."""
 
 
@@ -63,10 +63,11 @@ def pack(kernel, told, begins, numbers):
         on, the one that it gives; slots beyond the last channel, in the same block as it, take it
         again and give nothing.
     numbers : ndarray
-        Is filled, one after the other, with the taps [block][tap, slot][row], negated
-        for substitution, the pixel's own slots last; a triangle for `blocks.substitute`,
-        [block][row][column and 1 / diagonal]; of a corner block that is not triangular the second
-        one, slots and rows descending, and what stands before its blocks, again as taps.
+        Is filled, one after the other, with the taps [block][tap, slot][row], negated for
+        substitution, the pixel's own slots last; a triangle for `blocks.substitute`,
+        [block][row][column and 1 / diagonal], but for what stands above the diagonal, which is not
+        read; of a corner block that is not triangular the second one, slots and rows descending,
+        and what stands before its blocks, again as taps.
 
     Returns
     -------
@@ -86,7 +87,7 @@ def pack(kernel, told, begins, numbers):
     packing = Packing(*blocks.integers(told, 0, PACKING))
     channels, rows, slots = packing.channels, packing.rows, len(begins) // 2
     flat, area = kernel.reshape(kernel.size), kernel.size // channels**2
-    if slots > channels:
+    if slots > channels:  # of slots that take and give nothing all weights are 0
         for k in range(len(numbers)):
             numbers[k] = 0
     order = begins  # until the end, when the channels are known, it holds their numbers
@@ -172,6 +173,7 @@ def _put_taps(numbers, flat, strides, told, packing, own, order):
         reads[s] = order[s] * strides[0]
     for tap in range(before):
         puts[tap] = tap * slots * rows
+    # which the last one shows, since taps ascend
     in_one_piece = before >= SQUARE and told[PACKING + before - 1] - told[PACKING] == before - 1
     for start in range(0, channels, rows):
         most = min(rows, channels - start)
@@ -192,10 +194,11 @@ def _put_taps(numbers, flat, strides, told, packing, own, order):
             else:
                 for tap in range(before):
                     here = read + told[PACKING + tap]
-                    for r in range(most):
-                        numbers[at + puts[tap] + r] = sign * flat[reads[start + r] + here]
+                    for r in range(most):  # unsigned, so that no negative index is looked for
+                        weight = flat[np.uintp(reads[np.uintp(start + r)] + here)]
+                        numbers[np.uintp(at + puts[tap] + r)] = sign * weight
             at += before * slots * rows
-            for r in range(most):  # unsigned, so that no negative index is looked for
+            for r in range(most):
                 numbers[np.uintp(at + r)] = sign * own[start + r, e]
 
 

@@ -27,7 +27,7 @@ def _plain(images):
 def _apply(operation, images, kernel, geometry, doubts=None):
     """A kernel on images; the result lies in memory as the images do, batch last or batch first."""
     corner, dilation, anchor = geometry
-    kernel = native(kernel, kernel.dtype)
+    kernel = native(kernel, images.dtype)  # gradients may come in another dtype than the kernel's
     return operation(_plain(images), kernel, dilation, anchor, FLIPS[corner], doubts)
 
 
@@ -59,7 +59,8 @@ def causal_solve_transpose(g, kernel, geometry):
 def causal_conv_weight_grad(x, g, shape, geometry):
     """The kernel of the linear form K -> <g, M(K) x>."""
     corner, dilation, anchor = geometry
-    return batched.conv_weight_grad(_plain(x), _plain(g), shape, dilation, anchor, FLIPS[corner])
+    x, g = _plain(x), _plain(g.astype(x.dtype, copy=False))
+    return batched.conv_weight_grad(x, g, shape, dilation, anchor, FLIPS[corner])
 
 
 KERNELS = {
