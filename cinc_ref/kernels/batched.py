@@ -32,7 +32,7 @@ from cinc_ref.kernels.memory import empty_like
 from cinc_ref.kernels.plan import reaching_taps, ring_plan, wave_plan
 from cinc_ref.kernels.tiling import LINE_BYTES, ROWS, VECTOR_BYTES, parts, sides
 from cinc_ref.kernels.weight_gradient import conv_weight_grad
-from cinc_ref.kernels.weights import Packing, numbers_length, pack
+from cinc_ref.kernels.weights import Packing, numbers_length, pack, pack_factored
 
 __all__ = ["conv", "conv_transpose", "conv_weight_grad", "substitute", "substitute_transpose"]
 
@@ -80,9 +80,12 @@ def _run(images, kernel, dilation, anchor, flips, doubts, solving, exchanged=Fal
         kernel.shape, images.shape, images.flags.c_contiguous, images.itemsize, dilation, anchor,
         flips, solving, exchanged,
     )  # fmt: skip
-    begins = np.empty(found.begins, np.intp)
     numbers = np.empty(found.numbers, images.dtype)
-    triangles, divide, kernel_doubtful = pack(kernel, found.packing, begins, numbers)
+    triangles, descending, divide, kernel_doubtful = pack(kernel, found.packing, numbers)
+    begins = found.begins[descending]
+    if triangles > 1:
+        begins = np.empty_like(begins)
+        divide = pack_factored(kernel, found.packing, begins, numbers)
     general = triangles > 1 or divide  # which are rare, and done by versions of their own
     result = empty_like(images)
     source, target, seen = images.ravel("K"), result.ravel("K"), 0.0
@@ -100,14 +103,16 @@ class Arrangement(NamedTuple):
     ----------
     packing : ndarray
         What `pack` is told.
-    begins, numbers : int
-        How long the arrays are that it fills.
+    begins : (ndarray, ndarray)
+        As of `pack_factored`, of channels in ascending and in descending order.
+    numbers : int
+        How many numbers it may need.
     parts : list of tuples
         Of the batch: the compiled loops, plain and general, and what they are told.
     """
 
     packing: np.ndarray
-    begins: int
+    begins: tuple
     numbers: int
     parts: list
 
@@ -146,9 +151,11 @@ def _arrangement(
         )  # fmt: skip
         versions = tuple(compiled_loops(rows, lanes, vector, general) for general in (0, 1))
         found.append((versions, tables))
-    packing = Packing(channels, rows, solving, exchanged, strides[1], len(read))
-    numbers = numbers_length(read, channels, rows)
-    return Arrangement(np.array([*packing, *read], np.intp), 2 * slots, numbers, found)
+    packing = Packing(channels, rows, slots, solving, exchanged, strides[1], len(read))
+    order = np.minimum(np.arange(slots), channels - 1)
+    begins = tuple(np.tile(each * strides[1], 2) for each in (order, channels - 1 - order))
+    told = np.array([*packing, *read], np.intp)
+    return Arrangement(told, begins, numbers_length(packing), found)
 
 
 def _tables(starts, plan, **options):

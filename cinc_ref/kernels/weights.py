@@ -19,8 +19,8 @@ class Packing(NamedTuple):
     ----------
     channels : int
         C.
-    rows : int
-        Of a block: output channels.
+    rows, slots : int
+        Of a block, and of all: output channels.
     solving : int
         1 if the kernel is to be inverted.
     exchanged : int
@@ -33,6 +33,7 @@ class Packing(NamedTuple):
 
     channels: int
     rows: int
+    slots: int
     solving: int
     exchanged: int
     apart: int
@@ -42,14 +43,14 @@ class Packing(NamedTuple):
 PACKING = len(Packing._fields)
 
 
-def numbers_length(taps, channels, rows):
+def numbers_length(packing):
     """How long `numbers` may become."""
-    slots = -(-channels // rows) * rows
-    return (len(taps) + 1) * slots**2 + 2 * slots * (rows + 1)
+    slots = packing.slots
+    return (packing.taps + 1) * slots**2 + 2 * slots * (packing.rows + 1)
 
 
 @compiled
-def pack(kernel, told, begins, numbers):
+def pack(kernel, told, numbers):
     """A kernel in blocks of `rows` output channels.
 
     Parameters
@@ -58,21 +59,20 @@ def pack(kernel, told, begins, numbers):
     told : ndarray of int
         A `Packing`, and of a flat kernel of one input and one output channel the taps that are
         read, ascending, the anchor last.
-    begins : ndarray, length 2 * slots
-        Is filled. Where in the images the channel begins that slot s takes, and, `slots` further
-        on, the one that it gives; slots beyond the last channel, in the same block as it, take it
-        again and give nothing.
     numbers : ndarray
         Is filled, one after the other, with the taps [block][tap, slot][row], negated for
-        substitution, the pixel's own slots last; a triangle for `blocks.substitute`,
+        substitution, the pixel's own slots last; and a triangle for `blocks.substitute`,
         [block][row][column and 1 / diagonal], but for what stands above the diagonal, which is not
-        read; of a corner block that is not triangular the second one, slots and rows descending,
-        and what stands before its blocks, again as taps.
+        read.
 
     Returns
     -------
     triangles : int
-        0 for the convolution, otherwise 1 or 2.
+        0 for the convolution, otherwise 1; or 2 if the corner block is not triangular, and
+        `pack_factored` has to do it.
+    descending : int
+        1 if the slots take the channels in descending order, by which an upper triangle is a
+        lower one.
     divide : bool
         Whether the reciprocals of `blocks.substitute` do not serve.
     doubtful : bool
@@ -84,70 +84,95 @@ def pack(kernel, told, begins, numbers):
     Arrays are passed in, since one that Numba makes and hands out takes more time. Slices, and
     functions of NumPy that make arrays, would be compiled for seconds.
     """
-    packing = Packing(*blocks.integers(told, 0, PACKING))
-    channels, rows, slots = packing.channels, packing.rows, len(begins) // 2
-    flat, area = kernel.reshape(kernel.size), kernel.size // channels**2
-    if slots > channels:  # of slots that take and give nothing all weights are 0
-        for k in range(len(numbers)):
-            numbers[k] = 0
-    order = begins  # until the end, when the channels are known, it holds their numbers
-    doubtful = False
+    packing, flat, strides, corner = _begin(kernel, told, numbers)
+    channels, slots, own = packing.channels, packing.slots, corner
+    above, below, zero = False, False, -1
+    if packing.solving:
+        above, below, zero = corner_form(corner)
+        if above and below:
+            return 2, 0, False, True
+    doubtful = zero >= 0
     for k in range(len(flat)):
         doubtful |= flat[k] - flat[k] != 0  # NaN where it is not finite
+    order = np.empty(2 * slots, np.intp)
+    for s in range(channels):
+        order[s] = order[slots + s] = channels - 1 - s if above else s
+    if above:
+        own = np.empty(corner.shape, corner.dtype)
+        for s in range(channels):
+            for e in range(channels):
+                own[s, e] = corner[order[s], order[e]]
+    _put_taps(numbers, flat, strides, told, packing, own, order)
+    divide = False
+    if packing.solving:
+        divide = _put_triangle(numbers, packing.taps * slots**2, own, slots, packing.rows)
+    return packing.solving, int(above), divide, doubtful
+
+
+@compiled
+def pack_factored(kernel, told, begins, numbers):
+    """The same for substitution with a corner block that is not triangular, P B = L U.
+
+    Parameters
+    ----------
+    kernel, told
+        As of `pack`.
+    begins : ndarray, length 2 * slots
+        Is filled. Where in the images the channel begins that slot s takes, and, `slots` further
+        on, the one that it gives; slots beyond the last channel, in the same block as it, take it
+        again and give nothing.
+    numbers : ndarray
+        Is filled as by `pack`, with L, and behind it U: its triangle, slots and rows descending,
+        and what stands before its blocks, again as taps.
+
+    Returns
+    -------
+    divide : bool
+        As of `pack`.
+    """
+    packing, flat, strides, corner = _begin(kernel, told, numbers)
+    channels, rows, slots = packing.channels, packing.rows, packing.slots
+    pivots, lower, upper = factor_corner(corner)
+    order = begins  # until the end, when the channels are known, it holds their numbers
+    for s in range(slots):
+        order[s] = pivots[min(s, channels - 1)]
+        order[slots + s] = min(s, channels - 1)
+    _put_taps(numbers, flat, strides, told, packing, lower, order)
+    backward = _reversed(upper, slots)
+    divide = False
+    at = packing.taps * slots**2
+    for triangle in range(2):  # a loop, for to inline it twice is twice to compile
+        divide |= _put_triangle(numbers, at, backward if triangle else lower, slots, rows)
+        at += slots * (rows + 1)
+    for start in range(0, slots, rows):
+        for e in range(slots):
+            for s in range(start, start + rows):
+                numbers[at] = -backward[s, e]
+                at += 1
+    for s in range(len(begins)):
+        begins[s] = order[s] * packing.apart
+    return divide
+
+
+@inlined
+def _begin(kernel, told, numbers):
+    """The `Packing`; the kernel, flat, from output and from input channel to the next in it.
+
+    And its corner block. Of slots beyond the last channel all weights are 0.
+    """
+    packing = Packing(*blocks.integers(told, 0, PACKING))
+    channels = packing.channels
+    flat, area = kernel.reshape(kernel.size), kernel.size // channels**2
+    if packing.slots > channels:
+        for k in range(len(numbers)):
+            numbers[k] = 0
     strides = (area, channels * area) if packing.exchanged else (channels * area, area)
     corner = np.empty((channels, channels), flat.dtype)
     anchor = told[PACKING + packing.taps - 1]
     for o in range(channels):
         for c in range(channels):
             corner[o, c] = flat[o * strides[0] + c * strides[1] + anchor]
-    triangles, zero, own, upper = _in_order(corner, order, packing.solving)
-    doubtful |= triangles > 1 or zero >= 0
-    _put_taps(numbers, flat, strides, told, packing, own, order)
-    backward = _reversed(upper, slots) if triangles > 1 else own
-    divide = False
-    at = packing.taps * slots**2
-    for triangle in range(triangles):  # a loop, for to inline it twice is twice to compile
-        divide |= _put_triangle(numbers, at, backward if triangle else own, slots, rows)
-        at += slots * (rows + 1)
-    if triangles > 1:
-        for start in range(0, slots, rows):
-            for e in range(slots):
-                for s in range(start, start + rows):
-                    numbers[at] = -backward[s, e]
-                    at += 1
-    for s in range(len(begins)):
-        begins[s] = order[s] * packing.apart
-    return triangles, divide, doubtful
-
-
-@inlined
-def _in_order(corner, order, solving):
-    """Fill `order` with the channels that the slots take and give, and put the corner block in it.
-
-    Return how many triangles it has, the first zero on its diagonal or -1, and the lower and upper
-    triangle; of the convolution 0, -1 and the block.
-    """
-    channels, slots = len(corner), len(order) // 2
-    triangles, zero, lower, upper = 0, -1, corner, corner
-    for s in range(channels):
-        order[s] = order[slots + s] = s
-    if solving:
-        above, below, zero = corner_form(corner)
-        triangles = 2 if above and below else 1
-        if triangles > 1:
-            pivots, lower, upper = factor_corner(corner)
-            for s in range(channels):
-                order[s] = pivots[s]
-        elif above:  # an upper triangle is a lower one with the channels in descending order
-            lower = np.empty(corner.shape, corner.dtype)
-            for s in range(channels):
-                order[s] = order[slots + s] = channels - 1 - s
-            for s in range(channels):
-                for e in range(channels):
-                    lower[s, e] = corner[order[s], order[e]]
-    for s in range(channels, slots):
-        order[s], order[slots + s] = order[channels - 1], order[slots + channels - 1]
-    return triangles, zero, lower, upper
+    return packing, flat, strides, corner
 
 
 @inlined
@@ -165,11 +190,11 @@ def _reversed(upper, slots):
 @inlined
 def _put_taps(numbers, flat, strides, told, packing, own, order):
     """Put [block][tap, slot][row], perhaps negated; `own`, already in order, as the last tap."""
-    channels, rows, slots, negative = len(own), packing.rows, len(order) // 2, packing.solving
+    channels, rows, slots = packing.channels, packing.rows, packing.slots
     before = packing.taps - 1
-    sign = flat.dtype.type(-1 if negative else 1)
-    reads, puts = np.empty(slots, np.intp), np.empty(before, np.intp)
-    for s in range(slots):
+    sign = flat.dtype.type(-1 if packing.solving else 1)
+    reads, puts = np.empty(channels, np.intp), np.empty(before, np.intp)
+    for s in range(channels):
         reads[s] = order[s] * strides[0]
     for tap in range(before):
         puts[tap] = tap * slots * rows
@@ -188,7 +213,7 @@ def _put_taps(numbers, flat, strides, told, packing, own, order):
                         tap = min(taps_before, before - SQUARE)
                         square = blocks.gather(flat, read + tap, reads, start + r, SQUARE, SQUARE)
                         square = blocks.transposed(square)
-                        if negative:
+                        if packing.solving:
                             square = blocks.negated(square)
                         blocks.scatter(numbers, at + r, puts, tap, square)
             else:
