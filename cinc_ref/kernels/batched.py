@@ -36,8 +36,13 @@ from cinc_ref.kernels.weights import Packing, numbers_length, pack, pack_factore
 
 __all__ = ["conv", "conv_transpose", "conv_weight_grad", "substitute", "substitute_transpose"]
 
-WALKED_BYTES = 3 * 2**13
+STRIP_BYTES = 3 * 2**13
 """Of a strip that is copied in, walked and copied out, all within the first cache."""
+STRIP_ROWS = 2
+"""The fewest of a strip: pixels of two rows, in turn, have sums that need not wait for one another.
+One is enough where a pixel's channels are several vectors each, which need not wait either; if that
+is read and written on the walk, cache lines that two tiles share, and those of a pixel in all the
+channels, had better be few."""
 SIDE_BY_SIDE_BYTES = 2**21
 """Of the memory of tiles that are walked side by side, about a second cache: a strip of one after
 the same strip of the other, so that images are read almost as they lie."""
@@ -133,15 +138,17 @@ def _arrangement(
     uses = (len(taps) + 1) * slots // rows  # of each number that is copied in
     found = []
     for starts, lanes, together, wave in parts(count, size, rows, uses, vector, quadrant):
+        filled = not wave and together == lanes  # all working memory
+        mode = _copying(strides, height * width, together, vector, filled)
+        walked = mode == ON_THE_WALK
         if wave:
             plan = wave_plan(size, taps, flips, slots, lanes, together)
         else:
-            pixels = max(vector, WALKED_BYTES // (slots * lanes * itemsize))
-            plan = ring_plan(size, taps, flips, slots, lanes, pixels)
-        filled = not wave and together == lanes  # all working memory
-        mode, group = _copying(strides, height * width, together, vector, filled), 1
-        past_caches = False
-        if mode == ON_THE_WALK:
+            pixels = max(vector, STRIP_BYTES // (slots * lanes * itemsize))
+            least = 1 if walked and lanes > vector else STRIP_ROWS
+            plan = ring_plan(size, taps, flips, slots, lanes, pixels, least)
+        group, past_caches = 1, False
+        if walked:
             whole_lines = not np.any(np.append(starts, (count, lanes)) * itemsize % LINE_BYTES)
             past_caches = whole_lines and itemsize * math.prod(shape) >= PAST_CACHES_BYTES
             group = min(max(SIDE_BY_SIDE_BYTES // (itemsize * plan.length), 1), len(starts))

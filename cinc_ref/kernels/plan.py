@@ -80,11 +80,13 @@ def reaching_taps(kernel_shape, size, dilation, anchor):
 
 
 @lru_cache(maxsize=64)
-def ring_plan(size, taps, flips, slots, lanes, group):
-    """Lanes are images; strips hold at least `group` pixels, where the image has as many."""
+def ring_plan(size, taps, flips, slots, lanes, pixels, least):
+    """Lanes are images; strips hold so many pixels and rows at least, where the image has them."""
     height, width = size
     up = max((tap[0] for tap in taps), default=0)
-    rows = min(max(-(-group // width), 2), height)  # in a strip; what is left joins the last one
+    rows = min(
+        max(-(-pixels // width), least), height
+    )  # in a strip; what is left joins the last one
     cuts = [*range(0, height - rows + 1, rows), height]
     if cuts[-2] == height:
         del cuts[-1]
