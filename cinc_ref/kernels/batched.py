@@ -46,7 +46,7 @@ channels, had better be few."""
 SIDE_BY_SIDE_BYTES = 2**21
 """Of the memory of tiles that are walked side by side, about a second cache: a strip of one after
 the same strip of the other, so that images are read almost as they lie."""
-PAST_CACHES_BYTES = 2**23
+PAST_CACHES_BYTES = 2**22
 """Of results that would drive all else out of the caches: they are written past them, and must
 start on a cache line, as `empty_like` lets results of this size."""
 
