@@ -86,11 +86,11 @@ def _run(images, kernel, dilation, anchor, flips, doubts, solving, exchanged=Fal
         flips, solving, exchanged,
     )  # fmt: skip
     numbers = np.empty(found.numbers, images.dtype)
-    triangles, descending, divide, kernel_doubtful = pack(kernel, found.packing, numbers)
+    triangles, descending, divide, kernel_doubtful = pack(kernel, found.told, numbers)
     begins = found.begins[descending]
     if triangles > 1:
         begins = np.empty_like(begins)
-        divide = pack_factored(kernel, found.packing, begins, numbers)
+        divide = pack_factored(kernel, found.told, begins, numbers)
     general = triangles > 1 or divide  # which are rare, and done by versions of their own
     result = empty_like(images)
     source, target, seen = images.ravel("K"), result.ravel("K"), 0.0
@@ -106,7 +106,7 @@ class Arrangement(NamedTuple):
 
     Attributes
     ----------
-    packing : ndarray
+    told : ndarray
         What `pack` is told.
     begins : (ndarray, ndarray)
         As of `pack_factored`, of channels in ascending and in descending order.
@@ -116,7 +116,7 @@ class Arrangement(NamedTuple):
         Of the batch: the compiled loops, plain and general, and what they are told.
     """
 
-    packing: np.ndarray
+    told: np.ndarray
     begins: tuple
     numbers: int
     parts: list

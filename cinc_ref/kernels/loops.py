@@ -21,7 +21,7 @@ from cinc_ref.kernels.memory import aligned_inlined
 from cinc_ref.kernels.tiling import sides
 
 CALLEES = "0c7afcfa"
-"""Digest of `blocks`, `copying` and `tiling`."""
+"""Digest of `blocks`, `copying`, `memory` and `tiling`."""
 
 
 class Layout(NamedTuple):

@@ -84,9 +84,7 @@ def ring_plan(size, taps, flips, slots, lanes, pixels, least):
     """Lanes are images; strips hold so many pixels and rows at least, where the image has them."""
     height, width = size
     up = max((tap[0] for tap in taps), default=0)
-    rows = min(
-        max(-(-pixels // width), least), height
-    )  # in a strip; what is left joins the last one
+    rows = min(max(-(-pixels // width), least), height)  # what is left joins the last strip
     cuts = [*range(0, height - rows + 1, rows), height]
     if cuts[-2] == height:
         del cuts[-1]
