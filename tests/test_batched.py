@@ -13,6 +13,7 @@ from cinc_ref.kernels import (
     batched,
     blocks,
     copying,
+    layout,
     loops,
     memory,
     textbook,
@@ -181,7 +182,7 @@ def test_weight_gradient_in_pieces(images, order, limit, monkeypatch):
         (memory, (tiling,)),
         (weights, (blocks, textbook, tiling)),
         (weight_gradient, (blocks, copying, tiling)),
-        (loops, (blocks, copying, memory, tiling)),
+        (loops, (blocks, copying, layout, memory, tiling, weights)),
     ],
 )
 def test_an_edit_of_callees_is_one_of_their_caller(caller, callees):
@@ -193,7 +194,7 @@ def test_an_edit_of_callees_is_one_of_their_caller(caller, callees):
 
 def test_kernels_close_over_integers_alone():
     """What else they close over differs in every process, and the disk cache would never be hit."""
-    for kernel in (loops.compiled_loops(2, 4, 4, 0), weight_gradient._kernel(2, 2, 4)):
+    for kernel in (loops.compiled_loops(2, 4, 4, False), weight_gradient._kernel(2, 2, 4)):
         function = getattr(kernel, "py_func", kernel)
         assert all(isinstance(cell.cell_contents, int) for cell in function.__closure__)
 

@@ -15,7 +15,6 @@ batch, however many lanes there are. Taps outside the image are skipped, or mult
 
 import math
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
 
@@ -27,12 +26,17 @@ from cinc_ref.kernels.copying import (
     PIXELS,
     memory_strides,
 )
-from cinc_ref.kernels.loops import Layout, compiled_loops
+from cinc_ref.kernels.layout import laid_out
+from cinc_ref.kernels.loops import (
+    KERNEL_DOUBTFUL,
+    NOT_GENERAL,
+    RESULT_DOUBTFUL,
+    compiled_loops,
+)
 from cinc_ref.kernels.memory import empty_like
 from cinc_ref.kernels.plan import reaching_taps, ring_plan, wave_plan
 from cinc_ref.kernels.tiling import LINE_BYTES, ROWS, VECTOR_BYTES, parts, sides
 from cinc_ref.kernels.weight_gradient import conv_weight_grad
-from cinc_ref.kernels.weights import Packing, numbers_length, pack, pack_factored
 
 __all__ = ["conv", "conv_transpose", "conv_weight_grad", "substitute", "substitute_transpose"]
 
@@ -85,48 +89,24 @@ def _run(images, kernel, dilation, anchor, flips, doubts, solving, exchanged=Fal
         kernel.shape, images.shape, images.flags.c_contiguous, images.itemsize, dilation, anchor,
         flips, solving, exchanged,
     )  # fmt: skip
-    numbers = np.empty(found.numbers, images.dtype)
-    triangles, descending, divide, kernel_doubtful = pack(kernel, found.told, numbers)
-    begins = found.begins[descending]
-    if triangles > 1:
-        begins = np.empty_like(begins)
-        divide = pack_factored(kernel, found.told, begins, numbers)
-    general = triangles > 1 or divide  # which are rare, and done by versions of their own
     result = empty_like(images)
-    source, target, seen = images.ravel("K"), result.ravel("K"), 0.0
-    for versions, tables in found.parts:
-        seen += versions[general](source, target, tables, begins, numbers, triangles, divide)
+    arrays, said = (kernel, images.ravel("K"), result.ravel("K")), 0
+    for plain, general, tables in found:
+        answer = plain(*arrays, tables)
+        said |= general(*arrays, tables) if answer == NOT_GENERAL else answer
     if doubts is not None:
-        doubts[:] = seen != 0, kernel_doubtful
+        doubts[:] = said & RESULT_DOUBTFUL, said & KERNEL_DOUBTFUL
     return result
-
-
-class Arrangement(NamedTuple):
-    """What a call depends on but for the numbers.
-
-    Attributes
-    ----------
-    told : ndarray
-        What `pack` is told.
-    begins : (ndarray, ndarray)
-        As of `pack_factored`, of channels in ascending and in descending order.
-    numbers : int
-        How many numbers it may need.
-    parts : list of tuples
-        Of the batch: the compiled loops, plain and general, and what they are told.
-    """
-
-    told: np.ndarray
-    begins: tuple
-    numbers: int
-    parts: list
 
 
 @lru_cache(maxsize=256)
 def _arrangement(
     kernel_shape, shape, batch_first, itemsize, dilation, anchor, flips, solving, exchanged
 ):
-    """The `Arrangement` of a call; looked up, for with few images it would outlast the loops."""
+    """Parts of the batch: the compiled loops, plain and general, and what they are told.
+
+    Looked up, for with few images it would outlast the loops.
+    """
     count, channels, height, width = shape
     size, strides = (height, width), memory_strides(shape, batch_first)
     taps = reaching_taps(kernel_shape, size, dilation, anchor)
@@ -152,32 +132,15 @@ def _arrangement(
             whole_lines = not np.any(np.append(starts, (count, lanes)) * itemsize % LINE_BYTES)
             past_caches = whole_lines and itemsize * math.prod(shape) >= PAST_CACHES_BYTES
             group = min(max(SIDE_BY_SIDE_BYTES // (itemsize * plan.length), 1), len(starts))
-        tables = _tables(
-            starts, plan, image_stride=strides[0], pixel_stride=strides[2], channels=channels,
-            together=together, mode=mode, group=group, past_caches=past_caches, filled=filled,
+        tables = laid_out(
+            read, starts, plan, channels=channels, slots=slots, solving=solving,
+            exchanged=exchanged, image_stride=strides[0], channel_stride=strides[1],
+            pixel_stride=strides[2], together=together, mode=mode, group=group,
+            past_caches=past_caches, filled=filled,
         )  # fmt: skip
-        versions = tuple(compiled_loops(rows, lanes, vector, general) for general in (0, 1))
-        found.append((versions, tables))
-    packing = Packing(channels, rows, slots, solving, exchanged, strides[1], len(read))
-    order = np.minimum(np.arange(slots), channels - 1)
-    begins = tuple(np.tile(each * strides[1], 2) for each in (order, channels - 1 - order))
-    told = np.array([*packing, *read], np.intp)
-    return Arrangement(told, begins, numbers_length(packing), found)
-
-
-def _tables(starts, plan, **options):
-    """The `Layout` and its tables, one after the other: Numba takes one array in less time."""
-    tables = {"starts": starts, **plan._asdict()}
-    sizes = {name: tables.pop(name) for name in ("length", "scratch", "stride")}
-    counts = {
-        "tile_count": len(starts),
-        "strip_count": len(plan.strips),
-        "run_count": plan.offsets.shape[1],
-    }
-    ends = len(Layout._fields) + np.cumsum([table.size for table in tables.values()])
-    begins = {name: end - tables[name].size for name, end in zip(tables, ends, strict=True)}
-    layout = Layout(**options, **sizes, **counts, **begins)
-    return np.concatenate([layout, *map(np.ravel, tables.values())]).astype(np.intp)
+        loops = (compiled_loops(rows, lanes, vector, general) for general in (False, True))
+        found.append((*loops, tables))
+    return found
 
 
 def _copying(strides, pixels, together, vector, filled):

@@ -8,73 +8,25 @@ with the triangle of the corner block:
 
     load y; for each earlier pixel and channel: multiply and add; substitute; store x.
 
-What the loops are told comes as one array of integers: a `Layout`, and row by row the tables that
-it points to, which are read by place. An array for each table would take twice as long to compile.
+The kernel is packed by the same call, since a call from Python takes half as long as to pack it.
 """
 
 from functools import cache
-from typing import NamedTuple
+
+import numpy as np
 
 from cinc_ref.kernels.compiling import blocks, compiled, inlined
 from cinc_ref.kernels.copying import ON_THE_WALK, Copy, copy_strip
+from cinc_ref.kernels.layout import LAYOUT, Layout
 from cinc_ref.kernels.memory import aligned_inlined
 from cinc_ref.kernels.tiling import sides
+from cinc_ref.kernels.weights import numbers_length, pack, pack_factored
 
-CALLEES = "0c7afcfa"
-"""Digest of `blocks`, `copying`, `memory` and `tiling`."""
-
-
-class Layout(NamedTuple):
-    """What the compiled loops are told, in integers.
-
-    Attributes
-    ----------
-    image_stride, pixel_stride : int
-        Of the images.
-    channels : int
-        Of them.
-    together, mode : int
-        How many images of a tile are copied, and how.
-    group : int
-        Tiles that are walked side by side.
-    past_caches : int
-        Whether results that are written on the walk, of one triangle at most, go past the caches.
-    filled : int
-        Whether all working memory is copied or walked to before it is read.
-    length, scratch, stride : int
-        As in the `Plan`.
-    tile_count, strip_count, run_count : int
-        How many `starts`, `strips` and runs of taps there are.
-    starts, homes, places, strips, stretches, walk, offsets, terms, inside : int
-        Where these tables begin: the first image of each tile, and those of the `Plan`.
-    """
-
-    image_stride: int
-    pixel_stride: int
-    channels: int
-    together: int
-    mode: int
-    group: int
-    past_caches: int
-    filled: int
-    length: int
-    scratch: int
-    stride: int
-    tile_count: int
-    strip_count: int
-    run_count: int
-    starts: int
-    homes: int
-    places: int
-    strips: int
-    stretches: int
-    walk: int
-    offsets: int
-    terms: int
-    inside: int
-
-
-LAYOUT = len(Layout._fields)
+CALLEES = "ab8c15ec"
+"""Digest of `blocks`, `copying`, `layout`, `memory`, `tiling` and `weights`."""
+RESULT_DOUBTFUL, KERNEL_DOUBTFUL, NOT_GENERAL = 1, 2, 4
+"""What the loops return, added up: the result, or the kernel, may not be finite, or the kernel not
+be invertible; nothing was done, for only loops that are `general` can."""
 
 
 @inlined
@@ -135,7 +87,7 @@ def _walk(
 
     The tile's memory begins at `tile`, and n is its first image.
     """
-    stride, slots = layout.stride, len(begins) // 2
+    stride, slots = layout.stride, layout.slots
     terms = tables[layout.terms + layout.run_count] + slots
     triangle = terms * slots  # where it begins
     first, last, _, shift = blocks.integers(tables, stretch, 4)
@@ -198,14 +150,17 @@ def compiled_loops(rows, lanes, vector, general):
     few = -(-rows // 3)  # a 3x3 kernel has three runs of taps
     on_waves = lanes == vector  # known before compiling, so that what it guards is left out
 
-    def run(source, result, tables, begins, numbers, triangles, divide):
+    def run(kernel, source, result, tables):
         layout = Layout(*blocks.integers(tables, 0, LAYOUT))
-        together, mode, stride, slots = (
-            layout.together,
-            layout.mode,
-            layout.stride,
-            len(begins) // 2,
-        )
+        slots, stride, together, mode = layout.slots, layout.stride, layout.together, layout.mode
+        begins = np.empty(2 * slots, np.intp)
+        numbers = np.empty(numbers_length(layout, rows), source.dtype)
+        triangles, divide, kernel_doubtful = pack(kernel, tables, layout, rows, begins, numbers)
+        if general:
+            if triangles > 1:
+                divide = pack_factored(kernel, tables, layout, rows, begins, numbers)
+        elif triangles > 1 or divide:
+            return NOT_GENERAL
         image_stride, pixel_stride, direct = (
             layout.image_stride, layout.pixel_stride, mode == ON_THE_WALK,
         )  # fmt: skip
@@ -249,6 +204,7 @@ def compiled_loops(rows, lanes, vector, general):
                         image_stride, pixel_stride, mode, 0,
                     )  # fmt: skip
                     copy_strip(result, scratch, begins, tables, copy, vector, half, quarter)
-        return blocks.lane_sum(seen) + blocks.lane_sum(seen_narrow)
+        finite = blocks.lane_sum(seen) + blocks.lane_sum(seen_narrow) == 0
+        return (0 if finite else RESULT_DOUBTFUL) + (KERNEL_DOUBTFUL if kernel_doubtful else 0)
 
     return compiled(run)

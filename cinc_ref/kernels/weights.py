@@ -1,7 +1,5 @@
 """A kernel as the fast loops read it: packed in the order in which they need its numbers."""
 
-from typing import NamedTuple
-
 import numpy as np
 
 from cinc_ref.kernels.compiling import blocks, compiled, inlined
@@ -12,53 +10,28 @@ CALLEES = "b65452ab"
 """Digest of `blocks`, `textbook` and `tiling`."""
 
 
-class Packing(NamedTuple):
-    """What `pack` is told, in integers; the taps come behind them in the same array.
-
-    Attributes
-    ----------
-    channels : int
-        C.
-    rows, slots : int
-        Of a block, and of all: output channels.
-    solving : int
-        1 if the kernel is to be inverted.
-    exchanged : int
-        1 if its input channels are taken as output channels, and the other way round.
-    apart : int
-        How far apart the channels of the images lie.
-    taps : int
-        How many there are.
-    """
-
-    channels: int
-    rows: int
-    slots: int
-    solving: int
-    exchanged: int
-    apart: int
-    taps: int
-
-
-PACKING = len(Packing._fields)
-
-
-def numbers_length(packing):
-    """How long `numbers` may become."""
-    slots = packing.slots
-    return (packing.taps + 1) * slots**2 + 2 * slots * (packing.rows + 1)
+@inlined
+def numbers_length(layout, rows):
+    """How long the `numbers` of `pack` may become."""
+    slots = layout.slots
+    return (layout.tap_count + 1) * slots**2 + 2 * slots * (rows + 1)
 
 
 @compiled
-def pack(kernel, told, numbers):
+def pack(kernel, tables, layout, rows, begins, numbers):
     """A kernel in blocks of `rows` output channels.
 
     Parameters
     ----------
     kernel : ndarray, shape (C, C, kh, kw)
-    told : ndarray of int
-        A `Packing`, and of a flat kernel of one input and one output channel the taps that are
-        read, ascending, the anchor last.
+    tables, layout
+        What is told, and the `Layout` at its beginning.
+    rows : int
+        Of a block.
+    begins : ndarray, length 2 * slots
+        Is filled. Where in the images the channel begins that slot s takes, and, `slots` further
+        on, the one that it gives. An upper triangle is a lower one by channels that descend.
+        Slots beyond the last channel, in the same block as it, take it again and give nothing.
     numbers : ndarray
         Is filled, one after the other, with the taps [block][tap, slot][row], negated for
         substitution, the pixel's own slots last; and a triangle for `blocks.substitute`,
@@ -70,9 +43,6 @@ def pack(kernel, told, numbers):
     triangles : int
         0 for the convolution, otherwise 1; or 2 if the corner block is not triangular, and
         `pack_factored` has to do it.
-    descending : int
-        1 if the slots take the channels in descending order, by which an upper triangle is a
-        lower one.
     divide : bool
         Whether the reciprocals of `blocks.substitute` do not serve.
     doubtful : bool
@@ -84,43 +54,41 @@ def pack(kernel, told, numbers):
     Arrays are passed in, since one that Numba makes and hands out takes more time. Slices, and
     functions of NumPy that make arrays, would be compiled for seconds.
     """
-    packing, flat, strides, corner = _begin(kernel, told, numbers)
-    channels, slots, own = packing.channels, packing.slots, corner
+    flat, strides, corner = _begin(kernel, tables, layout, numbers)
+    channels, slots, own = layout.channels, layout.slots, corner
     above, below, zero = False, False, -1
-    if packing.solving:
+    if layout.solving:
         above, below, zero = corner_form(corner)
         if above and below:
-            return 2, 0, False, True
+            return 2, False, True
     doubtful = zero >= 0
     for k in range(len(flat)):
         doubtful |= flat[k] - flat[k] != 0  # NaN where it is not finite
-    order = np.empty(2 * slots, np.intp)
-    for s in range(channels):
-        order[s] = order[slots + s] = channels - 1 - s if above else s
+    order = begins  # until the end, when the channels are known, it holds their numbers
+    for s in range(slots):
+        channel = min(s, channels - 1)
+        order[s] = order[slots + s] = channels - 1 - channel if above else channel
     if above:
         own = np.empty(corner.shape, corner.dtype)
         for s in range(channels):
             for e in range(channels):
                 own[s, e] = corner[order[s], order[e]]
-    _put_taps(numbers, flat, strides, told, packing, own, order)
+    _put_taps(numbers, flat, strides, tables, layout, rows, own, order)
     divide = False
-    if packing.solving:
-        divide = _put_triangle(numbers, packing.taps * slots**2, own, slots, packing.rows)
-    return packing.solving, int(above), divide, doubtful
+    if layout.solving:
+        divide = _put_triangle(numbers, layout.tap_count * slots**2, own, slots, rows)
+    _put_begins(begins, order, layout)
+    return layout.solving, divide, doubtful
 
 
 @compiled
-def pack_factored(kernel, told, begins, numbers):
+def pack_factored(kernel, tables, layout, rows, begins, numbers):
     """The same for substitution with a corner block that is not triangular, P B = L U.
 
     Parameters
     ----------
-    kernel, told
+    kernel, tables, layout, rows, begins
         As of `pack`.
-    begins : ndarray, length 2 * slots
-        Is filled. Where in the images the channel begins that slot s takes, and, `slots` further
-        on, the one that it gives; slots beyond the last channel, in the same block as it, take it
-        again and give nothing.
     numbers : ndarray
         Is filled as by `pack`, with L, and behind it U: its triangle, slots and rows descending,
         and what stands before its blocks, again as taps.
@@ -130,17 +98,17 @@ def pack_factored(kernel, told, begins, numbers):
     divide : bool
         As of `pack`.
     """
-    packing, flat, strides, corner = _begin(kernel, told, numbers)
-    channels, rows, slots = packing.channels, packing.rows, packing.slots
+    flat, strides, corner = _begin(kernel, tables, layout, numbers)
+    channels, slots = layout.channels, layout.slots
     pivots, lower, upper = factor_corner(corner)
-    order = begins  # until the end, when the channels are known, it holds their numbers
+    order = begins  # until the end
     for s in range(slots):
         order[s] = pivots[min(s, channels - 1)]
         order[slots + s] = min(s, channels - 1)
-    _put_taps(numbers, flat, strides, told, packing, lower, order)
+    _put_taps(numbers, flat, strides, tables, layout, rows, lower, order)
     backward = _reversed(upper, slots)
     divide = False
-    at = packing.taps * slots**2
+    at = layout.tap_count * slots**2
     for triangle in range(2):  # a loop, for to inline it twice is twice to compile
         divide |= _put_triangle(numbers, at, backward if triangle else lower, slots, rows)
         at += slots * (rows + 1)
@@ -149,30 +117,35 @@ def pack_factored(kernel, told, begins, numbers):
             for s in range(start, start + rows):
                 numbers[at] = -backward[s, e]
                 at += 1
-    for s in range(len(begins)):
-        begins[s] = order[s] * packing.apart
+    _put_begins(begins, order, layout)
     return divide
 
 
 @inlined
-def _begin(kernel, told, numbers):
-    """The `Packing`; the kernel, flat, from output and from input channel to the next in it.
+def _begin(kernel, tables, layout, numbers):
+    """The kernel, flat; from output and from input channel to the next in it; its corner block.
 
-    And its corner block. Of slots beyond the last channel all weights are 0.
+    Of slots beyond the last channel all weights are 0.
     """
-    packing = Packing(*blocks.integers(told, 0, PACKING))
-    channels = packing.channels
+    channels = layout.channels
     flat, area = kernel.reshape(kernel.size), kernel.size // channels**2
-    if packing.slots > channels:
+    if layout.slots > channels:
         for k in range(len(numbers)):
             numbers[k] = 0
-    strides = (area, channels * area) if packing.exchanged else (channels * area, area)
+    strides = (area, channels * area) if layout.exchanged else (channels * area, area)
     corner = np.empty((channels, channels), flat.dtype)
-    anchor = told[PACKING + packing.taps - 1]
+    anchor = tables[layout.taps + layout.tap_count - 1]
     for o in range(channels):
         for c in range(channels):
             corner[o, c] = flat[o * strides[0] + c * strides[1] + anchor]
-    return packing, flat, strides, corner
+    return flat, strides, corner
+
+
+@inlined
+def _put_begins(begins, order, layout):
+    """Where in the images channels begin, from their numbers."""
+    for s in range(len(begins)):
+        begins[s] = order[s] * layout.channel_stride
 
 
 @inlined
@@ -188,37 +161,37 @@ def _reversed(upper, slots):
 
 
 @inlined
-def _put_taps(numbers, flat, strides, told, packing, own, order):
+def _put_taps(numbers, flat, strides, tables, layout, rows, own, order):
     """Put [block][tap, slot][row], perhaps negated; `own`, already in order, as the last tap."""
-    channels, rows, slots = packing.channels, packing.rows, packing.slots
-    before = packing.taps - 1
-    sign = flat.dtype.type(-1 if packing.solving else 1)
+    channels, slots, taps = layout.channels, layout.slots, layout.taps
+    before = layout.tap_count - 1
+    sign = flat.dtype.type(-1 if layout.solving else 1)
     reads, puts = np.empty(channels, np.intp), np.empty(before, np.intp)
     for s in range(channels):
         reads[s] = order[s] * strides[0]
     for tap in range(before):
         puts[tap] = tap * slots * rows
     # which the last one shows, since taps ascend
-    in_one_piece = before >= SQUARE and told[PACKING + before - 1] - told[PACKING] == before - 1
+    in_one_piece = before >= SQUARE and tables[taps + before - 1] - tables[taps] == before - 1
     for start in range(0, channels, rows):
         most = min(rows, channels - start)
         for e in range(channels):
-            at = start * packing.taps * slots + e * rows
+            at = start * layout.tap_count * slots + e * rows
             read = order[slots + e] * strides[1]
             if in_one_piece and most >= SQUARE:
-                read += told[PACKING]
+                read += tables[taps]
                 for rows_before in range(0, most, SQUARE):  # the last ones begin earlier
                     r = min(rows_before, most - SQUARE)
                     for taps_before in range(0, before, SQUARE):
                         tap = min(taps_before, before - SQUARE)
                         square = blocks.gather(flat, read + tap, reads, start + r, SQUARE, SQUARE)
                         square = blocks.transposed(square)
-                        if packing.solving:
+                        if layout.solving:
                             square = blocks.negated(square)
                         blocks.scatter(numbers, at + r, puts, tap, square)
             else:
                 for tap in range(before):
-                    here = read + told[PACKING + tap]
+                    here = read + tables[taps + tap]
                     for r in range(most):  # unsigned, so that no negative index is looked for
                         weight = flat[np.uintp(reads[np.uintp(start + r)] + here)]
                         numbers[np.uintp(at + puts[tap] + r)] = sign * weight
