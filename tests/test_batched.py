@@ -210,6 +210,35 @@ def test_tiles_that_are_walked_one_by_one(channels, monkeypatch):
     batched._arrangement.cache_clear()
 
 
+@pytest.mark.parametrize("channels", [3, 13])
+@pytest.mark.parametrize("few", [1, 2, 3])
+def test_a_few_images_whose_results_a_tile_writes(channels, few, monkeypatch):
+    """They lie beside the last of two; more of them than a quarter of a vector are copied."""
+
+    def cut(count, size, rows, uses, vector, quadrant):
+        if not quadrant:  # where there are no waves
+            return tiling.parts(count, size, rows, uses, vector, quadrant)
+        tiles = np.arange(0, count - few, vector), vector, vector, False
+        return tiles, (np.array([count - few]), vector, few, True)
+
+    monkeypatch.setattr(batched, "parts", cut)
+    batched._arrangement.cache_clear()
+    for dtype in DTYPES:
+        vector = tiling.VECTOR_BYTES // np.dtype(dtype).itemsize
+        images = 2 * vector + few
+        for seed in range(4):
+            _equals_textbook(*_case(seed, channels, images, dtype))
+        (call,), _ = batched._arrangement(
+            (channels, channels, 2, 2), (images, channels, 5, 5), False, np.dtype(dtype).itemsize,
+            1, (1, 1), (False, False), False, False,
+        )  # fmt: skip
+        first = layout.Layout(*call[-1][: layout.LAYOUT])
+        then = layout.Layout(*call[-1][first.after :][: layout.LAYOUT])
+        if few < tiling.sides(vector)[-1]:
+            assert (first.keeps, then.beside) == (1, few)
+    batched._arrangement.cache_clear()
+
+
 @pytest.fixture
 def small_results_past_the_caches(monkeypatch):
     """All results count as large; what is arranged for them must not outlive this."""

@@ -158,14 +158,14 @@ def test_nothing_is_compiled_once_more_for_read_only_arrays(operation, interpret
     kernel = kernel_for(np.random.default_rng(1), (3, 3, 2, 2), (1, 1), "lower")
     x = np.ones((2, 3, 4, 5))
     expected, solving = operation(x, kernel), operation is cr.conv_inverse
-    parts = batched._arrangement(
+    found = batched._arrangement(
         kernel.shape, x.shape, True, 8, 1, (1, 1), (False, False), solving, False
     )
-    assert all(len(loops.signatures) == 1 for loops, _, _ in parts)
+    assert all(len(loops.signatures) == 1 for loops, _, _ in found.calls)
     for array in (x, kernel):
         array.flags.writeable = False
     assert np.array_equal(operation(x, kernel), expected)
-    assert all(len(loops.signatures) == 1 for loops, _, _ in parts)
+    assert all(len(loops.signatures) == 1 for loops, _, _ in found.calls)
 
 
 def test_only_what_kernels_cannot_take_is_copied():

@@ -15,6 +15,8 @@ batch, however many lanes there are. Taps outside the image are skipped, or mult
 
 import math
 from functools import lru_cache
+from itertools import groupby
+from typing import NamedTuple
 
 import numpy as np
 
@@ -37,6 +39,7 @@ from cinc_ref.kernels.memory import empty_like
 from cinc_ref.kernels.plan import reaching_taps, ring_plan, wave_plan
 from cinc_ref.kernels.tiling import LINE_BYTES, ROWS, VECTOR_BYTES, parts, sides
 from cinc_ref.kernels.weight_gradient import conv_weight_grad
+from cinc_ref.kernels.weights import packed_length
 
 __all__ = ["conv", "conv_transpose", "conv_weight_grad", "substitute", "substitute_transpose"]
 
@@ -53,6 +56,8 @@ the same strip of the other, so that images are read almost as they lie."""
 PAST_CACHES_BYTES = 2**22
 """Of results that would drive all else out of the caches: they are written past them, and must
 start on a cache line, as `empty_like` lets results of this size."""
+NOTHING = {4: np.empty(0, np.float32), 8: np.empty(0, np.float64)}
+"""What loops share that are called once, by the size of a number."""
 
 
 def conv(x, kernel, dilation, anchor, flips=(False, False), doubts=None):
@@ -89,9 +94,10 @@ def _run(images, kernel, dilation, anchor, flips, doubts, solving, exchanged=Fal
         kernel.shape, images.shape, images.flags.c_contiguous, images.itemsize, dilation, anchor,
         flips, solving, exchanged,
     )  # fmt: skip
+    shared = np.empty(found.shared, images.dtype) if found.shared else NOTHING[images.itemsize]
     result = empty_like(images)
-    arrays, said = (kernel, images.ravel("K"), result.ravel("K")), 0
-    for plain, general, tables in found:
+    arrays, said = (kernel, shared, images.ravel("K"), result.ravel("K")), 0
+    for plain, general, tables in found.calls:
         answer = plain(*arrays, tables)
         said |= general(*arrays, tables) if answer == NOT_GENERAL else answer
     if doubts is not None:
@@ -99,14 +105,26 @@ def _run(images, kernel, dilation, anchor, flips, doubts, solving, exchanged=Fal
     return result
 
 
+class Arrangement(NamedTuple):
+    """What a call depends on but for the numbers.
+
+    Attributes
+    ----------
+    calls : list of tuples
+        Of each part of the batch: the compiled loops, plain and general, and what they are told.
+    shared : int
+        How many numbers the loops share; 0 if they are called once.
+    """
+
+    calls: list
+    shared: int
+
+
 @lru_cache(maxsize=256)
 def _arrangement(
     kernel_shape, shape, batch_first, itemsize, dilation, anchor, flips, solving, exchanged
 ):
-    """Parts of the batch: the compiled loops, plain and general, and what they are told.
-
-    Looked up, for with few images it would outlast the loops.
-    """
+    """The `Arrangement` of a call; looked up, for with few images it would outlast the loops."""
     count, channels, height, width = shape
     size, strides = (height, width), memory_strides(shape, batch_first)
     taps = reaching_taps(kernel_shape, size, dilation, anchor)
@@ -116,31 +134,57 @@ def _arrangement(
     vector = VECTOR_BYTES // itemsize
     quadrant = all(tap[1] >= 0 for tap in taps)
     uses = (len(taps) + 1) * slots // rows  # of each number that is copied in
-    found = []
-    for starts, lanes, together, wave in parts(count, size, rows, uses, vector, quadrant):
-        filled = not wave and together == lanes  # all working memory
-        mode = _copying(strides, height * width, together, vector, filled)
-        walked = mode == ON_THE_WALK
-        if wave:
-            plan = wave_plan(size, taps, flips, slots, lanes, together)
-        else:
-            pixels = max(vector, STRIP_BYTES // (slots * lanes * itemsize))
-            least = 1 if walked and lanes > vector else STRIP_ROWS
-            plan = ring_plan(size, taps, flips, slots, lanes, pixels, least)
-        group, past_caches = 1, False
-        if walked:
-            whole_lines = not np.any(np.append(starts, (count, lanes)) * itemsize % LINE_BYTES)
-            past_caches = whole_lines and itemsize * math.prod(shape) >= PAST_CACHES_BYTES
-            group = min(max(SIDE_BY_SIDE_BYTES // (itemsize * plan.length), 1), len(starts))
+    calls = []
+    cut = parts(count, size, rows, uses, vector, quadrant)
+    for lanes, same in groupby(cut, key=lambda part: part[1]):
+        planned = _beside(
+            [_planned(part, shape, strides, itemsize, taps, flips, slots) for part in same]
+        )
         tables = laid_out(
-            read, starts, plan, channels=channels, slots=slots, solving=solving,
+            read, planned, packs=not calls, channels=channels, slots=slots, solving=solving,
             exchanged=exchanged, image_stride=strides[0], channel_stride=strides[1],
-            pixel_stride=strides[2], together=together, mode=mode, group=group,
-            past_caches=past_caches, filled=filled,
+            pixel_stride=strides[2],
         )  # fmt: skip
         loops = (compiled_loops(rows, lanes, vector, general) for general in (False, True))
-        found.append((*loops, tables))
-    return found
+        calls.append((*loops, tables))
+    return Arrangement(calls, packed_length(slots, len(read), rows) if len(calls) > 1 else 0)
+
+
+def _planned(part, shape, strides, itemsize, taps, flips, slots):
+    """A part of the batch as `laid_out` takes it."""
+    starts, lanes, together, wave = part
+    count, _, *size = shape
+    vector, filled = VECTOR_BYTES // itemsize, not wave and together == lanes  # all working memory
+    mode = _copying(strides, math.prod(size), together, vector, filled)
+    walked = mode == ON_THE_WALK
+    if wave:
+        plan = wave_plan(tuple(size), taps, flips, slots, lanes, together)
+    else:
+        pixels = max(vector, STRIP_BYTES // (slots * lanes * itemsize))
+        least = 1 if walked and lanes > vector else STRIP_ROWS
+        plan = ring_plan(tuple(size), taps, flips, slots, lanes, pixels, least)
+    group, past_caches = 1, False
+    if walked:
+        whole_lines = not np.any(np.append(starts, (count, lanes)) * itemsize % LINE_BYTES)
+        past_caches = whole_lines and itemsize * math.prod(shape) >= PAST_CACHES_BYTES
+        group = min(max(SIDE_BY_SIDE_BYTES // (itemsize * plan.length), 1), len(starts))
+    options = {
+        "together": together, "mode": mode, "group": group, "past_caches": past_caches,
+        "filled": filled, "keeps": 0, "beside": 0,
+    }  # fmt: skip
+    return starts, plan, options
+
+
+def _beside(planned):
+    """A few images beside a tile are done first, for it to write their results with its own.
+
+    Each of their numbers is in a cache line of its own, which would be fetched twice.
+    """
+    if [options["mode"] for *_, options in planned] == [ON_THE_WALK, ONE_BY_ONE]:
+        tile, few = (options for *_, options in planned)
+        few["keeps"], tile["beside"] = 1, few["together"]
+        planned = planned[::-1]
+    return planned
 
 
 def _copying(strides, pixels, together, vector, filled):

@@ -10,10 +10,12 @@ import numpy as np
 
 
 class Layout(NamedTuple):
-    """The integers before the tables.
+    """The integers before the tables of one part of a batch.
 
     Attributes
     ----------
+    packs : int
+        Whether this is the first of all parts, where the kernel is packed.
     channels, slots : int
         C, and how many channels the blocks of a pixel hold.
     solving : int
@@ -30,10 +32,19 @@ class Layout(NamedTuple):
         Whether results that are written on the walk, of one triangle at most, go past the caches.
     filled : int
         Whether all working memory is copied or walked to before it is read.
+    keeps : int
+        Whether results stay in memory, for the next part to write.
+    beside : int
+        Images whose results the part before keeps; this one, which walks directly, writes each
+        pixel's beside that of its last tile, while the cache line is at hand.
     length, scratch, stride : int
         As in the `Plan`.
     tap_count, tile_count, strip_count, run_count : int
         How many `taps`, `starts`, `strips` and runs of taps there are.
+    after : int
+        Where the `Layout` of the next part is, 0 for the last one.
+    stride_before, places_before : int
+        `stride` and `places` of the part before.
     taps : int
         Where this table begins: of a flat kernel of one input and one output channel the taps that
         are read, ascending, the anchor last.
@@ -41,6 +52,7 @@ class Layout(NamedTuple):
         Where these begin: the first image of each tile, and the tables of the `Plan`.
     """
 
+    packs: int
     channels: int
     slots: int
     solving: int
@@ -53,6 +65,8 @@ class Layout(NamedTuple):
     group: int
     past_caches: int
     filled: int
+    keeps: int
+    beside: int
     length: int
     scratch: int
     stride: int
@@ -60,6 +74,9 @@ class Layout(NamedTuple):
     tile_count: int
     strip_count: int
     run_count: int
+    after: int
+    stride_before: int
+    places_before: int
     taps: int
     starts: int
     homes: int
@@ -75,17 +92,21 @@ class Layout(NamedTuple):
 LAYOUT = len(Layout._fields)
 
 
-def laid_out(taps, starts, plan, **options):
-    """The `Layout` and its tables, one after the other."""
-    tables = {"taps": np.array(taps), "starts": starts, **plan._asdict()}
-    sizes = {name: tables.pop(name) for name in ("length", "scratch", "stride")}
-    counts = {
-        "tap_count": len(taps),
-        "tile_count": len(starts),
-        "strip_count": len(plan.strips),
-        "run_count": plan.offsets.shape[1],
-    }
-    ends = LAYOUT + np.cumsum([table.size for table in tables.values()])
-    begins = {name: end - tables[name].size for name, end in zip(tables, ends, strict=True)}
-    layout = Layout(**options, **sizes, **counts, **begins)
-    return np.concatenate([layout, *map(np.ravel, tables.values())]).astype(np.intp)
+def laid_out(taps, parts, **common):
+    """Layouts, each with its tables behind it, of parts (first images, `Plan`, options)."""
+    numbers, before = [], {"stride": 0, "places": 0}
+    for k, (starts, plan, options) in enumerate(parts):
+        tables = {"taps": np.array(taps), "starts": starts, **plan._asdict()}
+        sizes = {name: tables.pop(name) for name in ("length", "scratch", "stride")}
+        lengths = [LAYOUT, *(table.size for table in tables.values())]
+        *places, end = len(numbers) + np.cumsum(lengths)
+        begins = dict(zip(tables, places, strict=True))
+        layout = Layout(
+            **common, **options, **sizes, **begins,
+            tap_count=len(taps), tile_count=len(starts), strip_count=len(plan.strips),
+            run_count=plan.offsets.shape[1], after=end if k + 1 < len(parts) else 0,
+            stride_before=before["stride"], places_before=before["places"],
+        )  # fmt: skip
+        numbers = np.concatenate([numbers, layout, *map(np.ravel, tables.values())])
+        before = layout._asdict()
+    return numbers.astype(np.intp)

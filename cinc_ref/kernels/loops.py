@@ -20,9 +20,9 @@ from cinc_ref.kernels.copying import ON_THE_WALK, Copy, copy_strip
 from cinc_ref.kernels.layout import LAYOUT, Layout
 from cinc_ref.kernels.memory import aligned_inlined
 from cinc_ref.kernels.tiling import sides
-from cinc_ref.kernels.weights import numbers_length, pack, pack_factored
+from cinc_ref.kernels.weights import pack, pack_factored, packed_length_inlined, unpack
 
-CALLEES = "ab8c15ec"
+CALLEES = "bbf89d12"
 """Digest of `blocks`, `copying`, `layout`, `memory`, `tiling` and `weights`."""
 RESULT_DOUBTFUL, KERNEL_DOUBTFUL, NOT_GENERAL = 1, 2, 4
 """What the loops return, added up: the result, or the kernel, may not be finite, or the kernel not
@@ -31,7 +31,7 @@ be invertible; nothing was done, for only loops that are `general` can."""
 
 @inlined
 def _sum_taps(
-    total, memory, pixel, tables, layout, reads, own, numbers, w,
+    total, memory, pixel, tables, layout, reads, own, packed, w,
     source, ahead, begins, start, direct, rows, lanes, few,
 ):  # fmt: skip
     """Add what a pixel reads: runs of vectors inside the image, the last prolonged by `own`.
@@ -48,21 +48,21 @@ def _sum_taps(
         place, weight = pixel + tables[offsets + k], w + tables[layout.terms + k] * rows
         for t in range(first, last + (own if k == runs - 1 else 0), rows):
             vectors = place + t * stride
-            total = blocks.multiply_add(total, memory, vectors, stride, numbers, weight + t * rows)
+            total = blocks.multiply_add(total, memory, vectors, stride, packed, weight + t * rows)
     return total
 
 
 @inlined
-def _solve(block, numbers, triangle, divide, general):
+def _solve(block, packed, triangle, divide, general):
     """Solve with a lower triangle."""
     if general and divide:
-        return blocks.substitute(block, numbers, triangle, True)
-    return blocks.substitute(block, numbers, triangle, False)
+        return blocks.substitute(block, packed, triangle, True)
+    return blocks.substitute(block, packed, triangle, False)
 
 
 @inlined
 def _substitute_back(
-    seen, memory, place, stride, numbers, triangle, slots, rows, lanes, divide
+    seen, memory, place, stride, packed, triangle, slots, rows, lanes, divide
 ):  # fmt: skip
     """Solve with an upper triangle: as with a lower one, from the last slot to the first."""
     top = place + (slots - 1) * stride
@@ -71,8 +71,8 @@ def _substitute_back(
         x = blocks.load(memory, top - start * stride, -stride, rows, lanes)
         for t in range(0, start, rows):
             w = taps + start * slots + t * rows
-            x = blocks.multiply_add(x, memory, top - t * stride, -stride, numbers, w)
-        x = _solve(x, numbers, triangle + start * (rows + 1), divide, True)
+            x = blocks.multiply_add(x, memory, top - t * stride, -stride, packed, w)
+        x = _solve(x, packed, triangle + start * (rows + 1), divide, True)
         blocks.store(memory, top - start * stride, -stride, x)
         seen = blocks.watch(seen, x)
     return seen
@@ -80,12 +80,13 @@ def _substitute_back(
 
 @inlined
 def _walk(
-    seen, memory, scratch, source, result, tables, layout, begins, numbers, triangles,
-    divide, tile, n, stretch, direct, rows, lanes, few, general,
+    seen, memory, scratch, kept, source, result, tables, layout, begins, packed, triangles,
+    divide, tile, n, stretch, beside, direct, rows, lanes, few, general,
 ):  # fmt: skip
     """Go through a stretch of the pixels of a tile, with blocks of so many channels and lanes.
 
-    The tile's memory begins at `tile`, and n is its first image.
+    The tile's memory begins at `tile`, and n is its first image. So many images as are `beside` it
+    are done, and `kept`.
     """
     stride, slots = layout.stride, layout.slots
     terms = tables[layout.terms + layout.run_count] + slots
@@ -111,11 +112,11 @@ def _walk(
                 else:
                     y = blocks.load(memory, pixel + start * stride, stride, rows, lanes)
             y = _sum_taps(
-                y, memory, pixel, tables, layout, reads, own, numbers, start * terms,
+                y, memory, pixel, tables, layout, reads, own, packed, start * terms,
                 source, ahead, begins, start, direct, rows, lanes, few,
             )  # fmt: skip
             if triangles > 0:
-                y = _solve(y, numbers, triangle + start * (rows + 1), divide, general)
+                y = _solve(y, packed, triangle + start * (rows + 1), divide, general)
                 blocks.store(memory, pixel + start * stride, stride, y)
             elif not direct:
                 blocks.store(scratch, outer + start * stride, stride, y)
@@ -128,12 +129,19 @@ def _walk(
         if general and triangles > 1:
             second = triangle + slots * (rows + 1)
             seen = _substitute_back(
-                seen, memory, pixel, stride, numbers, second, slots, rows, lanes, divide
+                seen, memory, pixel, stride, packed, second, slots, rows, lanes, divide
             )
             if direct:
                 for start in range(0, slots, rows):
                     x = blocks.load(memory, pixel + start * stride, stride, rows, lanes)
                     blocks.scatter(result, place, begins, slots + start, x)
+        for k in range(beside):
+            there = tables[layout.places_before + number] + k
+            for start in range(0, slots, rows):
+                x = blocks.load(
+                    kept, there + start * layout.stride_before, layout.stride_before, rows, 1
+                )
+                blocks.scatter(result, place + lanes + k, begins, slots + start, x)
     return seen
 
 
@@ -150,60 +158,80 @@ def compiled_loops(rows, lanes, vector, general):
     few = -(-rows // 3)  # a 3x3 kernel has three runs of taps
     on_waves = lanes == vector  # known before compiling, so that what it guards is left out
 
-    def run(kernel, source, result, tables):
+    def run(kernel, shared, source, result, tables):
         layout = Layout(*blocks.integers(tables, 0, LAYOUT))
-        slots, stride, together, mode = layout.slots, layout.stride, layout.together, layout.mode
-        begins = np.empty(2 * slots, np.intp)
-        numbers = np.empty(numbers_length(layout, rows), source.dtype)
-        triangles, divide, kernel_doubtful = pack(kernel, tables, layout, rows, begins, numbers)
-        if general:
-            if triangles > 1:
-                divide = pack_factored(kernel, tables, layout, rows, begins, numbers)
-        elif triangles > 1 or divide:
+        packed = shared
+        if len(shared) == 0:
+            length = packed_length_inlined(layout.slots, layout.tap_count, rows)
+            packed = np.empty(length, source.dtype)
+        kernel_doubtful = False
+        if layout.packs:
+            kernel_doubtful = pack(kernel, tables, layout, rows, packed)
+        begins = np.empty(2 * layout.slots, np.intp)
+        triangles, divide = unpack(packed, layout, begins)
+        if not general and (triangles > 1 or divide):
             return NOT_GENERAL
-        image_stride, pixel_stride, direct = (
-            layout.image_stride, layout.pixel_stride, mode == ON_THE_WALK,
-        )  # fmt: skip
-        memory = aligned_inlined(layout.group * layout.length, source)
-        if not layout.filled:
-            memory[:] = 0
-        # x in the place of y: substitution reads a pixel before it writes it, and needs no scratch
-        scratch, places = memory, layout.homes
-        if triangles == 0 and not direct:
-            scratch, places = aligned_inlined(layout.scratch, source), layout.places
-        seen, seen_narrow = blocks.zeros(memory, 1, lanes), blocks.zeros(memory, 1, narrow)
-        for tile in range(0, layout.tile_count, layout.group):
-            n = tables[layout.starts + tile]
-            for strip in range(layout.strips, layout.strips + 4 * layout.strip_count, 4):
-                first, last, stretches, end = blocks.integers(tables, strip, 4)
-                if not direct:
-                    copy = Copy(
-                        n, together, 0, slots, stride, layout.homes, first, last,
-                        image_stride, pixel_stride, mode, 1,
-                    )  # fmt: skip
-                    copy_strip(source, memory, begins, tables, copy, vector, half, quarter)
-                for k in range(min(layout.group, layout.tile_count - tile)):
-                    at, nk = k * layout.length, tables[layout.starts + tile + k]
-                    for s in range(stretches, end):
-                        stretch = layout.stretches + 4 * s
-                        if on_waves and tables[stretch + 2]:  # which is never walked directly
-                            seen_narrow = _walk(
-                                seen_narrow, memory, scratch, source, result, tables, layout,
-                                begins, numbers, triangles, divide, at, nk, stretch, False,
-                                rows, narrow, few, general,
-                            )  # fmt: skip
-                        else:
-                            seen = _walk(
-                                seen, memory, scratch, source, result, tables, layout,
-                                begins, numbers, triangles, divide, at, nk, stretch, direct,
-                                rows, lanes, few, general,
-                            )  # fmt: skip
-                if not direct:
-                    copy = Copy(
-                        n, together, slots, layout.channels, stride, places, first, last,
-                        image_stride, pixel_stride, mode, 0,
-                    )  # fmt: skip
-                    copy_strip(result, scratch, begins, tables, copy, vector, half, quarter)
+        if general and triangles > 1 and layout.packs:
+            pack_factored(kernel, tables, layout, rows, packed)
+            triangles, divide = unpack(packed, layout, begins)
+        seen, seen_narrow = blocks.zeros(packed, 1, lanes), blocks.zeros(packed, 1, narrow)
+        kept, part = packed, 0  # nothing is kept yet
+        while True:
+            layout = Layout(*blocks.integers(tables, part, LAYOUT))
+            slots, stride, together, mode = (
+                layout.slots,
+                layout.stride,
+                layout.together,
+                layout.mode,
+            )
+            image_stride, pixel_stride, direct = (
+                layout.image_stride, layout.pixel_stride, mode == ON_THE_WALK,
+            )  # fmt: skip
+            memory = aligned_inlined(layout.group * layout.length, source)
+            if not layout.filled:
+                memory[:] = 0
+            # x in the place of y: substitution reads a pixel before it writes it
+            scratch, places = memory, layout.homes
+            if triangles == 0 and not direct:
+                scratch, places = aligned_inlined(layout.scratch, source), layout.places
+            for tile in range(0, layout.tile_count, layout.group):
+                n = tables[layout.starts + tile]
+                for strip in range(layout.strips, layout.strips + 4 * layout.strip_count, 4):
+                    first, last, stretches, end = blocks.integers(tables, strip, 4)
+                    if not direct:
+                        copy = Copy(
+                            n, together, 0, slots, stride, layout.homes, first, last,
+                            image_stride, pixel_stride, mode, 1,
+                        )  # fmt: skip
+                        copy_strip(source, memory, begins, tables, copy, vector, half, quarter)
+                    for k in range(min(layout.group, layout.tile_count - tile)):
+                        at, nk = k * layout.length, tables[layout.starts + tile + k]
+                        beside = 0
+                        if on_waves and tile + k + 1 == layout.tile_count:
+                            beside = layout.beside
+                        for s in range(stretches, end):
+                            stretch = layout.stretches + 4 * s
+                            if on_waves and tables[stretch + 2]:  # which is never walked directly
+                                seen_narrow = _walk(
+                                    seen_narrow, memory, scratch, kept, source, result, tables,
+                                    layout, begins, packed, triangles, divide, at, nk, stretch,
+                                    0, False, rows, narrow, few, general,
+                                )  # fmt: skip
+                            else:
+                                seen = _walk(
+                                    seen, memory, scratch, kept, source, result, tables,
+                                    layout, begins, packed, triangles, divide, at, nk, stretch,
+                                    beside, direct, rows, lanes, few, general,
+                                )  # fmt: skip
+                    if not direct and not layout.keeps:
+                        copy = Copy(
+                            n, together, slots, layout.channels, stride, places, first, last,
+                            image_stride, pixel_stride, mode, 0,
+                        )  # fmt: skip
+                        copy_strip(result, scratch, begins, tables, copy, vector, half, quarter)
+            if layout.after == 0:
+                break
+            kept, part = scratch, layout.after
         finite = blocks.lane_sum(seen) + blocks.lane_sum(seen_narrow) == 0
         return (0 if finite else RESULT_DOUBTFUL) + (KERNEL_DOUBTFUL if kernel_doubtful else 0)
 

@@ -10,119 +10,119 @@ CALLEES = "b65452ab"
 """Digest of `blocks`, `textbook` and `tiling`."""
 
 
-@inlined
-def numbers_length(layout, rows):
-    """How long the `numbers` of `pack` may become."""
-    slots = layout.slots
-    return (layout.tap_count + 1) * slots**2 + 2 * slots * (rows + 1)
+def packed_length(slots, tap_count, rows):
+    """How long `packed` is."""
+    return (tap_count + 1) * slots**2 + 2 * slots * (rows + 1) + 2 * slots + 2
+
+
+packed_length_inlined = inlined(packed_length)
 
 
 @compiled
-def pack(kernel, tables, layout, rows, begins, numbers):
+def pack(kernel, tables, layout, rows, packed):
     """A kernel in blocks of `rows` output channels.
 
     Parameters
     ----------
     kernel : ndarray, shape (C, C, kh, kw)
     tables, layout
-        What is told, and the `Layout` at its beginning.
+        What the loops are told, and the `Layout` at its beginning.
     rows : int
         Of a block.
-    begins : ndarray, length 2 * slots
-        Is filled. Where in the images the channel begins that slot s takes, and, `slots` further
-        on, the one that it gives. An upper triangle is a lower one by channels that descend.
-        Slots beyond the last channel, in the same block as it, take it again and give nothing.
-    numbers : ndarray
+    packed : ndarray
         Is filled, one after the other, with the taps [block][tap, slot][row], negated for
         substitution, the pixel's own slots last; and a triangle for `blocks.substitute`,
         [block][row][column and 1 / diagonal], but for what stands above the diagonal, which is not
-        read.
+        read. And at its end, for `unpack`, with which channels the slots take and give, how many
+        triangles there are, and whether the reciprocals of `blocks.substitute` do not serve.
+
+        There are 2 triangles if the corner block is not triangular: `pack_factored` has to do it.
+        An upper one is a lower one to slots that take the channels in descending order.
 
     Returns
     -------
-    triangles : int
-        0 for the convolution, otherwise 1; or 2 if the corner block is not triangular, and
-        `pack_factored` has to do it.
-    divide : bool
-        Whether the reciprocals of `blocks.substitute` do not serve.
     doubtful : bool
         False if the kernel is finite and, where it is to be inverted, has a triangular corner
         block without a zero on the diagonal.
 
     Notes
     -----
-    Arrays are passed in, since one that Numba makes and hands out takes more time. Slices, and
-    functions of NumPy that make arrays, would be compiled for seconds.
+    Slices, and functions of NumPy that make arrays, would be compiled for seconds.
     """
-    flat, strides, corner = _begin(kernel, tables, layout, numbers)
+    flat, strides, corner = _begin(kernel, tables, layout, packed)
     channels, slots, own = layout.channels, layout.slots, corner
     above, below, zero = False, False, -1
     if layout.solving:
         above, below, zero = corner_form(corner)
-        if above and below:
-            return 2, False, True
-    doubtful = zero >= 0
-    for k in range(len(flat)):
-        doubtful |= flat[k] - flat[k] != 0  # NaN where it is not finite
-    order = begins  # until the end, when the channels are known, it holds their numbers
+    order = np.empty(2 * slots, np.intp)
     for s in range(slots):
         channel = min(s, channels - 1)
         order[s] = order[slots + s] = channels - 1 - channel if above else channel
+    if above and below:
+        _end(packed, order, 2, False)
+        return True
+    doubtful = zero >= 0
+    for k in range(len(flat)):
+        doubtful |= flat[k] - flat[k] != 0  # NaN where it is not finite
     if above:
         own = np.empty(corner.shape, corner.dtype)
         for s in range(channels):
             for e in range(channels):
                 own[s, e] = corner[order[s], order[e]]
-    _put_taps(numbers, flat, strides, tables, layout, rows, own, order)
+    _put_taps(packed, flat, strides, tables, layout, rows, own, order)
     divide = False
     if layout.solving:
-        divide = _put_triangle(numbers, layout.tap_count * slots**2, own, slots, rows)
-    _put_begins(begins, order, layout)
-    return layout.solving, divide, doubtful
+        divide = _put_triangle(packed, layout.tap_count * slots**2, own, slots, rows)
+    _end(packed, order, layout.solving, divide)
+    return doubtful
 
 
 @compiled
-def pack_factored(kernel, tables, layout, rows, begins, numbers):
+def pack_factored(kernel, tables, layout, rows, packed):
     """The same for substitution with a corner block that is not triangular, P B = L U.
 
-    Parameters
-    ----------
-    kernel, tables, layout, rows, begins
-        As of `pack`.
-    numbers : ndarray
-        Is filled as by `pack`, with L, and behind it U: its triangle, slots and rows descending,
-        and what stands before its blocks, again as taps.
-
-    Returns
-    -------
-    divide : bool
-        As of `pack`.
+    Packed are the taps and L as by `pack`; behind it U: its triangle, slots and rows descending,
+    and what stands before its blocks, again as taps.
     """
-    flat, strides, corner = _begin(kernel, tables, layout, numbers)
+    flat, strides, corner = _begin(kernel, tables, layout, packed)
     channels, slots = layout.channels, layout.slots
     pivots, lower, upper = factor_corner(corner)
-    order = begins  # until the end
+    order = np.empty(2 * slots, np.intp)
     for s in range(slots):
         order[s] = pivots[min(s, channels - 1)]
         order[slots + s] = min(s, channels - 1)
-    _put_taps(numbers, flat, strides, tables, layout, rows, lower, order)
+    _put_taps(packed, flat, strides, tables, layout, rows, lower, order)
     backward = _reversed(upper, slots)
     divide = False
     at = layout.tap_count * slots**2
     for triangle in range(2):  # a loop, for to inline it twice is twice to compile
-        divide |= _put_triangle(numbers, at, backward if triangle else lower, slots, rows)
+        divide |= _put_triangle(packed, at, backward if triangle else lower, slots, rows)
         at += slots * (rows + 1)
     for start in range(0, slots, rows):
         for e in range(slots):
             for s in range(start, start + rows):
-                numbers[at] = -backward[s, e]
+                packed[at] = -backward[s, e]
                 at += 1
-    _put_begins(begins, order, layout)
-    return divide
+    _end(packed, order, 2, divide)
 
 
 @inlined
-def _begin(kernel, tables, layout, numbers):
+def unpack(packed, layout, begins):
+    """How many triangles there are, whether to divide, and of slots where their channels begin.
+
+    That is, in the images: of the channel that slot s takes begins[s], of that which it gives
+    begins[slots + s]. Slots beyond the last channel, in the same block as it, take it again and
+    give nothing.
+    """
+    at = len(packed) - len(begins) - 2
+    for s in range(len(begins)):
+        begins[s] = int(packed[at + s]) * layout.channel_stride
+    at += len(begins)
+    return int(packed[at]), packed[at + 1] != 0
+
+
+@inlined
+def _begin(kernel, tables, layout, packed):
     """The kernel, flat; from output and from input channel to the next in it; its corner block.
 
     Of slots beyond the last channel all weights are 0.
@@ -130,8 +130,8 @@ def _begin(kernel, tables, layout, numbers):
     channels = layout.channels
     flat, area = kernel.reshape(kernel.size), kernel.size // channels**2
     if layout.slots > channels:
-        for k in range(len(numbers)):
-            numbers[k] = 0
+        for k in range(len(packed)):
+            packed[k] = 0
     strides = (area, channels * area) if layout.exchanged else (channels * area, area)
     corner = np.empty((channels, channels), flat.dtype)
     anchor = tables[layout.taps + layout.tap_count - 1]
@@ -142,10 +142,13 @@ def _begin(kernel, tables, layout, numbers):
 
 
 @inlined
-def _put_begins(begins, order, layout):
-    """Where in the images channels begin, from their numbers."""
-    for s in range(len(begins)):
-        begins[s] = order[s] * layout.channel_stride
+def _end(packed, order, triangles, divide):
+    """Put what `unpack` reads."""
+    at = len(packed) - len(order) - 2
+    for s in range(len(order)):
+        packed[at + s] = order[s]
+    at += len(order)
+    packed[at], packed[at + 1] = triangles, divide
 
 
 @inlined
@@ -161,7 +164,7 @@ def _reversed(upper, slots):
 
 
 @inlined
-def _put_taps(numbers, flat, strides, tables, layout, rows, own, order):
+def _put_taps(packed, flat, strides, tables, layout, rows, own, order):
     """Put [block][tap, slot][row], perhaps negated; `own`, already in order, as the last tap."""
     channels, slots, taps = layout.channels, layout.slots, layout.taps
     before = layout.tap_count - 1
@@ -188,20 +191,20 @@ def _put_taps(numbers, flat, strides, tables, layout, rows, own, order):
                         square = blocks.transposed(square)
                         if layout.solving:
                             square = blocks.negated(square)
-                        blocks.scatter(numbers, at + r, puts, tap, square)
+                        blocks.scatter(packed, at + r, puts, tap, square)
             else:
                 for tap in range(before):
                     here = read + tables[taps + tap]
                     for r in range(most):  # unsigned, so that no negative index is looked for
                         weight = flat[np.uintp(reads[np.uintp(start + r)] + here)]
-                        numbers[np.uintp(at + puts[tap] + r)] = sign * weight
+                        packed[np.uintp(at + puts[tap] + r)] = sign * weight
             at += before * slots * rows
             for r in range(most):
-                numbers[np.uintp(at + r)] = sign * own[start + r, e]
+                packed[np.uintp(at + r)] = sign * own[start + r, e]
 
 
 @inlined
-def _put_triangle(numbers, at, matrix, slots, rows):
+def _put_triangle(packed, at, matrix, slots, rows):
     """Put [block][row][column and 1 / diagonal], negated; beyond the last channel it is identity.
 
     Return whether some 1 / diagonal is not a normal number, and cannot replace the division.
@@ -209,11 +212,11 @@ def _put_triangle(numbers, at, matrix, slots, rows):
     divide = False
     for start in range(0, slots, rows):
         for s in range(start, start + rows):
-            numbers[at + s - start] = -1
+            packed[at + s - start] = -1
             if s < len(matrix):
                 for e in range(start, s + 1):
-                    numbers[at + e - start] = -matrix[s, e]
-            numbers[at + rows] = -1 / numbers[at + s - start]  # read again, as rounded
-            divide |= not np.finfo(numbers.dtype).tiny <= abs(numbers[at + rows]) < np.inf
+                    packed[at + e - start] = -matrix[s, e]
+            packed[at + rows] = -1 / packed[at + s - start]  # read again, as rounded
+            divide |= not np.finfo(packed.dtype).tiny <= abs(packed[at + rows]) < np.inf
             at += rows + 1
     return divide
