@@ -9,6 +9,7 @@ with the triangle of the corner block:
     load y; for each earlier pixel and channel: multiply and add; substitute; store x.
 
 The kernel is packed by the same call, since a call from Python takes half as long as to pack it.
+What is told comes as one array of integers (`layout`).
 """
 
 from functools import cache
@@ -145,6 +146,19 @@ def _walk(
     return seen
 
 
+@inlined
+def _copy(
+    images, memory, begins, tables, layout, n, strip, places, inward, vector, half, quarter
+):  # fmt: skip
+    """Copy a strip of the images from n on, all slots into memory or all channels out of it."""
+    channel, channels = (0, layout.slots) if inward else (layout.slots, layout.channels)
+    copy = Copy(
+        n, layout.together, channel, channels, layout.stride, places, tables[strip],
+        tables[strip + 1], layout.image_stride, layout.pixel_stride, layout.mode, inward,
+    )  # fmt: skip
+    copy_strip(images, memory, begins, tables, copy, vector, half, quarter)
+
+
 @cache
 def compiled_loops(rows, lanes, vector, general):
     """The compiled loops for one size of block; images are copied in squares of vectors.
@@ -160,14 +174,13 @@ def compiled_loops(rows, lanes, vector, general):
 
     def run(kernel, shared, source, result, tables):
         layout = Layout(*blocks.integers(tables, 0, LAYOUT))
-        packed = shared
+        packed, begins = shared, np.empty(2 * layout.slots, np.intp)
         if len(shared) == 0:
             length = packed_length_inlined(layout.slots, layout.tap_count, rows)
             packed = np.empty(length, source.dtype)
         kernel_doubtful = False
         if layout.packs:
             kernel_doubtful = pack(kernel, tables, layout, rows, packed)
-        begins = np.empty(2 * layout.slots, np.intp)
         triangles, divide = unpack(packed, layout, begins)
         if not general and (triangles > 1 or divide):
             return NOT_GENERAL
@@ -178,15 +191,7 @@ def compiled_loops(rows, lanes, vector, general):
         kept, part = packed, 0  # nothing is kept yet
         while True:
             layout = Layout(*blocks.integers(tables, part, LAYOUT))
-            slots, stride, together, mode = (
-                layout.slots,
-                layout.stride,
-                layout.together,
-                layout.mode,
-            )
-            image_stride, pixel_stride, direct = (
-                layout.image_stride, layout.pixel_stride, mode == ON_THE_WALK,
-            )  # fmt: skip
+            direct = layout.mode == ON_THE_WALK
             memory = aligned_inlined(layout.group * layout.length, source)
             if not layout.filled:
                 memory[:] = 0
@@ -195,21 +200,20 @@ def compiled_loops(rows, lanes, vector, general):
             if triangles == 0 and not direct:
                 scratch, places = aligned_inlined(layout.scratch, source), layout.places
             for tile in range(0, layout.tile_count, layout.group):
+                group = min(layout.group, layout.tile_count - tile)
                 n = tables[layout.starts + tile]
                 for strip in range(layout.strips, layout.strips + 4 * layout.strip_count, 4):
-                    first, last, stretches, end = blocks.integers(tables, strip, 4)
                     if not direct:
-                        copy = Copy(
-                            n, together, 0, slots, stride, layout.homes, first, last,
-                            image_stride, pixel_stride, mode, 1,
+                        _copy(
+                            source, memory, begins, tables, layout, n, strip, layout.homes, 1,
+                            vector, half, quarter,
                         )  # fmt: skip
-                        copy_strip(source, memory, begins, tables, copy, vector, half, quarter)
-                    for k in range(min(layout.group, layout.tile_count - tile)):
+                    for k in range(group):
                         at, nk = k * layout.length, tables[layout.starts + tile + k]
                         beside = 0
                         if on_waves and tile + k + 1 == layout.tile_count:
                             beside = layout.beside
-                        for s in range(stretches, end):
+                        for s in range(tables[strip + 2], tables[strip + 3]):
                             stretch = layout.stretches + 4 * s
                             if on_waves and tables[stretch + 2]:  # which is never walked directly
                                 seen_narrow = _walk(
@@ -224,11 +228,10 @@ def compiled_loops(rows, lanes, vector, general):
                                     beside, direct, rows, lanes, few, general,
                                 )  # fmt: skip
                     if not direct and not layout.keeps:
-                        copy = Copy(
-                            n, together, slots, layout.channels, stride, places, first, last,
-                            image_stride, pixel_stride, mode, 0,
+                        _copy(
+                            result, scratch, begins, tables, layout, n, strip, places, 0,
+                            vector, half, quarter,
                         )  # fmt: skip
-                        copy_strip(result, scratch, begins, tables, copy, vector, half, quarter)
             if layout.after == 0:
                 break
             kept, part = scratch, layout.after
