@@ -32,6 +32,7 @@ WRONG = [  # images, kernel, options, error, what the message names
     (X.astype(object), KERNEL, {}, DtypeError, "got object"),
     (_with(X, (1, 2, 3, 4), np.nan), KERNEL, {}, NonFiniteError, r"nan at index \(1, 2, 3, 4\)"),
     (X, _with(KERNEL, (0, 1, 0, 1), -np.inf), {}, NonFiniteError, r"kernel.*\(0, 1, 0, 1\)"),
+    (X[:0], _with(KERNEL, (2, 1, 0, 1), np.nan), {}, NonFiniteError, r"kernel.*\(2, 1, 0, 1\)"),
     (X, KERNEL, {"corner": "middle"}, OptionError, "top-left, top-right.*got 'middle'"),
     (X, KERNEL, {"dilation": 0}, OptionError, "dilation must be an integer >= 1; got 0"),
     (X, KERNEL, {"dilation": 1.5}, OptionError, "got 1.5"),

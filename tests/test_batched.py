@@ -180,7 +180,7 @@ def test_weight_gradient_in_pieces(images, order, limit, monkeypatch):
     [  # in this order, since the callers are callees of others
         (copying, (blocks, tiling)),
         (memory, (tiling,)),
-        (weights, (blocks, textbook, tiling)),
+        (weights, (blocks, layout, textbook, tiling)),
         (weight_gradient, (blocks, copying, tiling)),
         (loops, (blocks, copying, layout, memory, tiling, weights)),
     ],
@@ -199,15 +199,30 @@ def test_kernels_close_over_integers_alone():
         assert all(isinstance(cell.cell_contents, int) for cell in function.__closure__)
 
 
+def test_plain_loops_are_not_compiled_for_a_dense_corner_block(interpreted):
+    """They could do nothing with it."""
+    if interpreted:
+        pytest.skip("nothing is compiled")
+    loops.compiled_loops.cache_clear()
+    batched.arrangement.cache_clear()
+    kernel = kernel_for(np.random.default_rng(0), (2, 2, 2, 2), (1, 1), "dense")
+    y = np.ones((20, 2, 3, 3))
+    batched.substitute(y, kernel, 1, (1, 1))
+    arranged = batched.arrangement(
+        batched.SUBSTITUTE, kernel.shape, y.shape, True, 8, 1, (1, 1), (False, False)
+    )
+    assert all(general.overloads and not plain.overloads for plain, general, _ in arranged.calls)
+
+
 @pytest.mark.parametrize("channels", [3, 13])
 def test_tiles_that_are_walked_one_by_one(channels, monkeypatch):
     """Because the memory of two would exceed the cache. Thirteen channels leave a slot over."""
     monkeypatch.setattr(batched, "SIDE_BY_SIDE_BYTES", 0)
-    batched._arrangement.cache_clear()
+    batched.arrangement.cache_clear()
     for seed, images in ((0, 33), (1, 100)):
         x, kernel, dilation, anchor = _case(seed, channels, images, np.float32, sides=(3, 7))
         _equals_textbook(x, kernel, dilation, anchor)
-    batched._arrangement.cache_clear()
+    batched.arrangement.cache_clear()
 
 
 @pytest.mark.parametrize("channels", [3, 13])
@@ -218,25 +233,25 @@ def test_a_few_images_whose_results_a_tile_writes(channels, few, monkeypatch):
     def cut(count, size, rows, uses, vector, quadrant):
         if not quadrant:  # where there are no waves
             return tiling.parts(count, size, rows, uses, vector, quadrant)
-        tiles = np.arange(0, count - few, vector), vector, vector, False
-        return tiles, (np.array([count - few]), vector, few, True)
+        tiles = tiling.Part(np.arange(0, count - few, vector), vector, vector, False)
+        return tiles, tiling.Part(np.array([count - few]), vector, few, True)
 
     monkeypatch.setattr(batched, "parts", cut)
-    batched._arrangement.cache_clear()
+    batched.arrangement.cache_clear()
     for dtype in DTYPES:
         vector = tiling.VECTOR_BYTES // np.dtype(dtype).itemsize
         images = 2 * vector + few
         for seed in range(4):
             _equals_textbook(*_case(seed, channels, images, dtype))
-        (call,), _ = batched._arrangement(
-            (channels, channels, 2, 2), (images, channels, 5, 5), False, np.dtype(dtype).itemsize,
-            1, (1, 1), (False, False), False, False,
+        (call,), *_ = batched.arrangement(
+            batched.CONV, (channels, channels, 2, 2), (images, channels, 5, 5), False,
+            np.dtype(dtype).itemsize, 1, (1, 1), (False, False),
         )  # fmt: skip
         first = layout.Layout(*call[-1][: layout.LAYOUT])
         then = layout.Layout(*call[-1][first.after :][: layout.LAYOUT])
         if few < tiling.sides(vector)[-1]:
             assert (first.keeps, then.beside) == (1, few)
-    batched._arrangement.cache_clear()
+    batched.arrangement.cache_clear()
 
 
 @pytest.fixture
@@ -245,9 +260,9 @@ def small_results_past_the_caches(monkeypatch):
     assert batched.PAST_CACHES_BYTES >= memory.ALIGNED_BYTES
     monkeypatch.setattr(batched, "PAST_CACHES_BYTES", 0)
     monkeypatch.setattr(memory, "ALIGNED_BYTES", 0)
-    batched._arrangement.cache_clear()
+    batched.arrangement.cache_clear()
     yield
-    batched._arrangement.cache_clear()
+    batched.arrangement.cache_clear()
 
 
 @pytest.mark.parametrize("channels", [3, 13])

@@ -119,8 +119,9 @@ def test_conv_accepts_a_singular_corner_and_the_inverse_does_not():
     kernel[..., 1, 1] = 0
     x = np.ones((1, 1, 2, 2))
     assert cr.conv(x, kernel)[0, 0].tolist() == [[0, 3], [3, 9]]
-    with pytest.raises(SingularKernelError, match=r"kernel\[0, 0, 1, 1\] = 0"):
-        cr.conv_inverse(x, kernel)
+    for images in (x, x[:0]):
+        with pytest.raises(SingularKernelError, match=r"kernel\[0, 0, 1, 1\] = 0"):
+            cr.conv_inverse(images, kernel)
 
 
 @pytest.mark.parametrize("operation", [cr.conv, cr.conv_inverse])
@@ -158,8 +159,8 @@ def test_nothing_is_compiled_once_more_for_read_only_arrays(operation, interpret
     kernel = kernel_for(np.random.default_rng(1), (3, 3, 2, 2), (1, 1), "lower")
     x = np.ones((2, 3, 4, 5))
     expected, solving = operation(x, kernel), operation is cr.conv_inverse
-    found = batched._arrangement(
-        kernel.shape, x.shape, True, 8, 1, (1, 1), (False, False), solving, False
+    found = batched.arrangement(
+        (solving, False), kernel.shape, x.shape, True, 8, 1, (1, 1), (False, False)
     )
     assert all(len(loops.signatures) == 1 for loops, _, _ in found.calls)
     for array in (x, kernel):

@@ -1,7 +1,8 @@
 """The operations of `textbook`, fast: many images at once, each SIMD lane an image.
 
-A call packs its kernel (`weights`), cuts the batch into parts (`tiling`), plans what lies and is
-read where (`plan`), and runs the compiled `loops` on each part.
+The batch is cut into parts (`tiling`), and planned what lies and is read where (`plan`). The
+compiled `loops` pack the kernel (`weights`) and go through the parts, those of the same lanes in
+one call.
 
 Images are (N, C, H, W) and may lie batch-last in memory, as contiguous (C, H, W, N); results lie as
 they do. Tiles of whole vectors of batch-last images are read and written on the walk, what the next
@@ -15,7 +16,7 @@ batch, however many lanes there are. Taps outside the image are skipped, or mult
 
 import math
 from functools import lru_cache
-from itertools import groupby
+from itertools import groupby, product
 from typing import NamedTuple
 
 import numpy as np
@@ -37,12 +38,29 @@ from cinc_ref.kernels.loops import (
 )
 from cinc_ref.kernels.memory import empty_like
 from cinc_ref.kernels.plan import reaching_taps, ring_plan, wave_plan
+from cinc_ref.kernels.textbook import corner_form
 from cinc_ref.kernels.tiling import LINE_BYTES, ROWS, VECTOR_BYTES, parts, sides
 from cinc_ref.kernels.weight_gradient import conv_weight_grad
 from cinc_ref.kernels.weights import packed_length
 
-__all__ = ["conv", "conv_transpose", "conv_weight_grad", "substitute", "substitute_transpose"]
+__all__ = [
+    "CONV",
+    "CONV_TRANSPOSE",
+    "KERNEL_DOUBTFUL",
+    "RESULT_DOUBTFUL",
+    "SUBSTITUTE",
+    "SUBSTITUTE_TRANSPOSE",
+    "arrangement",
+    "conv",
+    "conv_transpose",
+    "conv_weight_grad",
+    "run",
+    "substitute",
+    "substitute_transpose",
+]
 
+CONV, CONV_TRANSPOSE, SUBSTITUTE, SUBSTITUTE_TRANSPOSE = product((False, True), repeat=2)
+"""Operations: whether the kernel is to be inverted, and whether transposed."""
 STRIP_BYTES = 3 * 2**13
 """Of a strip that is copied in, walked and copied out, all within the first cache."""
 STRIP_ROWS = 2
@@ -60,49 +78,58 @@ NOTHING = {4: np.empty(0, np.float32), 8: np.empty(0, np.float64)}
 """What loops share that are called once, by the size of a number."""
 
 
-def conv(x, kernel, dilation, anchor, flips=(False, False), doubts=None):
-    """y = M x; `flips` say whether rows and columns are walked backwards, from another corner.
-
-    `doubts`, a list, becomes two booleans, which are False if all is well: the first with the
-    result, which is finite; the second with the kernel, which is finite too and, where it is to be
-    inverted, has a triangular corner block without a zero on the diagonal. They may be True
-    although all is well.
-    """
-    return _run(x, kernel, dilation, anchor, flips, doubts, solving=False)
+def conv(x, kernel, dilation, anchor, flips=(False, False)):
+    """y = M x; `flips` say whether rows and columns are walked backwards, from another corner."""
+    return _run(CONV, x, kernel, dilation, anchor, flips)
 
 
-def conv_transpose(g, kernel, dilation, anchor, flips=(False, False), doubts=None):
+def conv_transpose(g, kernel, dilation, anchor, flips=(False, False)):
     """M^T g: the convolution from the opposite corner with channels exchanged."""
-    flips = not flips[0], not flips[1]
-    return _run(g, kernel, dilation, anchor, flips, doubts, solving=False, exchanged=True)
+    return _run(CONV_TRANSPOSE, g, kernel, dilation, anchor, flips)
 
 
-def substitute(y, kernel, dilation, anchor, flips=(False, False), doubts=None):
-    """x = M^{-1} y; `doubts` as in `conv`."""
-    return _run(y, kernel, dilation, anchor, flips, doubts, solving=True)
+def substitute(y, kernel, dilation, anchor, flips=(False, False)):
+    """x = M^{-1} y."""
+    return _run(SUBSTITUTE, y, kernel, dilation, anchor, flips)
 
 
-def substitute_transpose(g, kernel, dilation, anchor, flips=(False, False), doubts=None):
+def substitute_transpose(g, kernel, dilation, anchor, flips=(False, False)):
     """M^{-T} g."""
-    flips = not flips[0], not flips[1]
-    return _run(g, kernel, dilation, anchor, flips, doubts, solving=True, exchanged=True)
+    return _run(SUBSTITUTE_TRANSPOSE, g, kernel, dilation, anchor, flips)
 
 
-def _run(images, kernel, dilation, anchor, flips, doubts, solving, exchanged=False):
-    """Pack the kernel, and run the compiled loops on each part of the batch."""
-    found = _arrangement(
-        kernel.shape, images.shape, images.flags.c_contiguous, images.itemsize, dilation, anchor,
-        flips, solving, exchanged,
-    )  # fmt: skip
-    shared = np.empty(found.shared, images.dtype) if found.shared else NOTHING[images.itemsize]
+def _run(operation, images, kernel, dilation, anchor, flips):
+    batch_first = images.flags.c_contiguous
+    found = arrangement(
+        operation, kernel.shape, images.shape, batch_first, images.itemsize, dilation, anchor, flips
+    )
+    return run(found, images, kernel)[0]
+
+
+def run(arranged, images, kernel):
+    """An operation as it was arranged, and whether its result and kernel are yet to be checked.
+
+    That is `RESULT_DOUBTFUL` where the result may not be finite, and `KERNEL_DOUBTFUL` where the
+    kernel may not be or, if it is to be inverted, has no triangular corner block or a zero on its
+    diagonal; added up. All may be well although they are reported.
+    """
+    calls, shared, corner = arranged
+    packed = np.empty(shared, images.dtype) if shared else NOTHING[images.itemsize]
     result = empty_like(images)
-    arrays, said = (kernel, shared, images.ravel("K"), result.ravel("K")), 0
-    for plain, general, tables in found.calls:
-        answer = plain(*arrays, tables)
-        said |= general(*arrays, tables) if answer == NOT_GENERAL else answer
-    if doubts is not None:
-        doubts[:] = said & RESULT_DOUBTFUL, said & KERNEL_DOUBTFUL
-    return result
+    arrays = kernel, packed, images.ravel("K"), result.ravel("K")
+    doubts = 0 if calls else KERNEL_DOUBTFUL
+    for plain, general, tables in calls:
+        said = NOT_GENERAL
+        # a dense corner block is no reason to compile what cannot do it
+        if getattr(plain, "overloads", True) or not corner or _is_triangular(kernel, corner):
+            said = plain(*arrays, tables)
+        doubts |= general(*arrays, tables) if said == NOT_GENERAL else said
+    return result, doubts
+
+
+def _is_triangular(kernel, corner):
+    above, below, _ = corner_form(np.ascontiguousarray(kernel[:, :, corner[0], corner[1]]))
+    return not (above and below)
 
 
 class Arrangement(NamedTuple):
@@ -111,20 +138,25 @@ class Arrangement(NamedTuple):
     Attributes
     ----------
     calls : list of tuples
-        Of each part of the batch: the compiled loops, plain and general, and what they are told.
+        The compiled loops, plain and general, and what they are told, of each call: of the parts
+        of the batch that have the same lanes.
     shared : int
-        How many numbers the loops share; 0 if they are called once.
+        How many numbers the calls share, the packed kernel; 0 if there is one call.
+    corner : (int, int), optional
+        The tap whose block is to be solved with.
     """
 
     calls: list
     shared: int
+    corner: tuple | None
 
 
 @lru_cache(maxsize=256)
-def _arrangement(
-    kernel_shape, shape, batch_first, itemsize, dilation, anchor, flips, solving, exchanged
-):
+def arrangement(operation, kernel_shape, shape, batch_first, itemsize, dilation, anchor, flips):
     """The `Arrangement` of a call; looked up, for with few images it would outlast the loops."""
+    solving, transposed = operation
+    if transposed:
+        flips = not flips[0], not flips[1]
     count, channels, height, width = shape
     size, strides = (height, width), memory_strides(shape, batch_first)
     taps = reaching_taps(kernel_shape, size, dilation, anchor)
@@ -136,22 +168,21 @@ def _arrangement(
     uses = (len(taps) + 1) * slots // rows  # of each number that is copied in
     calls = []
     cut = parts(count, size, rows, uses, vector, quadrant)
-    for lanes, same in groupby(cut, key=lambda part: part[1]):
-        planned = _beside(
-            [_planned(part, shape, strides, itemsize, taps, flips, slots) for part in same]
-        )
+    for lanes, same in groupby(cut, key=lambda part: part.lanes):
+        planned = [_planned(part, shape, strides, itemsize, taps, flips, slots) for part in same]
         tables = laid_out(
-            read, planned, packs=not calls, channels=channels, slots=slots, solving=solving,
-            exchanged=exchanged, image_stride=strides[0], channel_stride=strides[1],
-            pixel_stride=strides[2],
+            read, _beside(planned), packs=not calls, channels=channels, slots=slots,
+            solving=solving, exchanged=transposed, image_stride=strides[0],
+            channel_stride=strides[1], pixel_stride=strides[2],
         )  # fmt: skip
         loops = (compiled_loops(rows, lanes, vector, general) for general in (False, True))
         calls.append((*loops, tables))
-    return Arrangement(calls, packed_length(slots, len(read), rows) if len(calls) > 1 else 0)
+    shared = packed_length(slots, len(read), rows) if len(calls) > 1 else 0
+    return Arrangement(calls, shared, anchor if solving else None)
 
 
 def _planned(part, shape, strides, itemsize, taps, flips, slots):
-    """A part of the batch as `laid_out` takes it."""
+    """A part of the batch, its `Plan` and its options, as `laid_out` takes them."""
     starts, lanes, together, wave = part
     count, _, *size = shape
     vector, filled = VECTOR_BYTES // itemsize, not wave and together == lanes  # all working memory
@@ -172,17 +203,19 @@ def _planned(part, shape, strides, itemsize, taps, flips, slots):
         "together": together, "mode": mode, "group": group, "past_caches": past_caches,
         "filled": filled, "keeps": 0, "beside": 0,
     }  # fmt: skip
-    return starts, plan, options
+    return part, plan, options
 
 
 def _beside(planned):
-    """A few images beside a tile are done first, for it to write their results with its own.
+    """A few images on a wave are done before the tile beside them, which writes their results.
 
     Each of their numbers is in a cache line of its own, which would be fetched twice.
     """
-    if [options["mode"] for *_, options in planned] == [ON_THE_WALK, ONE_BY_ONE]:
-        tile, few = (options for *_, options in planned)
-        few["keeps"], tile["beside"] = 1, few["together"]
+    if [options["mode"] for *_, options in planned] != [ON_THE_WALK, ONE_BY_ONE]:
+        return planned
+    (_, _, tile), (few, _, wave) = planned
+    if few.wave:  # all of whose images stay in memory
+        wave["keeps"], tile["beside"] = 1, few.together
         planned = planned[::-1]
     return planned
 

@@ -15,7 +15,7 @@ class Layout(NamedTuple):
     Attributes
     ----------
     packs : int
-        Whether this is the first of all parts, where the kernel is packed.
+        Whether this call is the one that packs the kernel.
     channels, slots : int
         C, and how many channels the blocks of a pixel hold.
     solving : int
@@ -92,21 +92,20 @@ class Layout(NamedTuple):
 LAYOUT = len(Layout._fields)
 
 
-def laid_out(taps, parts, **common):
-    """Layouts, each with its tables behind it, of parts (first images, `Plan`, options)."""
-    numbers, before = [], {"stride": 0, "places": 0}
-    for k, (starts, plan, options) in enumerate(parts):
-        tables = {"taps": np.array(taps), "starts": starts, **plan._asdict()}
+def laid_out(taps, planned, **common):
+    """Layouts, each with its tables behind it, of parts of a batch: (`Part`, `Plan`, options)."""
+    rows, at, before = [], 0, {"stride": 0, "places": 0}
+    for k, (part, plan, options) in enumerate(planned):
+        tables = {"taps": np.array(taps), "starts": part.starts, **plan._asdict()}
         sizes = {name: tables.pop(name) for name in ("length", "scratch", "stride")}
         lengths = [LAYOUT, *(table.size for table in tables.values())]
-        *places, end = len(numbers) + np.cumsum(lengths)
-        begins = dict(zip(tables, places, strict=True))
+        *places, at = at + np.cumsum(lengths)
         layout = Layout(
-            **common, **options, **sizes, **begins,
-            tap_count=len(taps), tile_count=len(starts), strip_count=len(plan.strips),
-            run_count=plan.offsets.shape[1], after=end if k + 1 < len(parts) else 0,
+            **common, **options, **sizes, **dict(zip(tables, places, strict=True)),
+            tap_count=len(taps), tile_count=len(part.starts), strip_count=len(plan.strips),
+            run_count=plan.offsets.shape[1], after=at if k + 1 < len(planned) else 0,
             stride_before=before["stride"], places_before=before["places"],
         )  # fmt: skip
-        numbers = np.concatenate([numbers, layout, *map(np.ravel, tables.values())])
+        rows += [layout, *map(np.ravel, tables.values())]
         before = layout._asdict()
-    return numbers.astype(np.intp)
+    return np.concatenate(rows).astype(np.intp)

@@ -23,11 +23,11 @@ from cinc_ref.kernels.memory import aligned_inlined
 from cinc_ref.kernels.tiling import sides
 from cinc_ref.kernels.weights import pack, pack_factored, packed_length_inlined, unpack
 
-CALLEES = "bbf89d12"
+CALLEES = "f1dc0cba"
 """Digest of `blocks`, `copying`, `layout`, `memory`, `tiling` and `weights`."""
 RESULT_DOUBTFUL, KERNEL_DOUBTFUL, NOT_GENERAL = 1, 2, 4
-"""What the loops return, added up: the result, or the kernel, may not be finite, or the kernel not
-be invertible; nothing was done, for only loops that are `general` can."""
+"""What the loops return, added up: the result may not be finite; the kernel may not be, or not be
+invertible; no image was touched, since only loops that are `general` can."""
 
 
 @inlined
@@ -165,7 +165,8 @@ def compiled_loops(rows, lanes, vector, general):
 
     Unless they are `general`, there is at most one triangle, and its reciprocals serve
     (`blocks.substitute`). What else there can be is rare and takes half as long again to compile:
-    it is done at the first such kernel.
+    it is done at the first such kernel. (One whose reciprocals do not serve is found by the plain
+    loops, which are compiled for that.)
     """
     _, half, quarter = sides(vector)
     narrow = lanes // 2
@@ -180,13 +181,12 @@ def compiled_loops(rows, lanes, vector, general):
             packed = np.empty(length, source.dtype)
         kernel_doubtful = False
         if layout.packs:
-            kernel_doubtful = pack(kernel, tables, layout, rows, packed)
+            kernel_doubtful, triangles = pack(kernel, tables, layout, rows, packed)
+            if general and triangles > 1:
+                pack_factored(kernel, tables, layout, rows, packed)
         triangles, divide = unpack(packed, layout, begins)
         if not general and (triangles > 1 or divide):
             return NOT_GENERAL
-        if general and triangles > 1 and layout.packs:
-            pack_factored(kernel, tables, layout, rows, packed)
-            triangles, divide = unpack(packed, layout, begins)
         seen, seen_narrow = blocks.zeros(packed, 1, lanes), blocks.zeros(packed, 1, narrow)
         kept, part = packed, 0  # nothing is kept yet
         while True:

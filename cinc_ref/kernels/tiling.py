@@ -1,6 +1,7 @@
 """How a batch is cut into tiles for the fast loops, and what they must know of the processor."""
 
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 from llvmlite import binding
@@ -45,21 +46,30 @@ LATENCY = 4
 """Cycles until a sum may be added to again: the fewest accumulators that keep the core busy."""
 
 
+class Part(NamedTuple):
+    """Some of a batch: first images, of tiles that `together` images fill, and if it is a wave."""
+
+    starts: np.ndarray
+    lanes: int
+    together: int
+    wave: bool
+
+
 @cache
 def parts(count, size, rows, uses, vector, quadrant):
-    """The batch in parts: (first images, lanes, images side by side, whether on a wave).
+    """The batch in parts, so that those of the same lanes follow one another.
 
     As many tiles of the most lanes as fit, then what costs least. A last tile that would reach
     beyond the batch begins earlier and does some images again.
     """
     lanes = _tile_sizes(rows, vector)[0]
     tiles, rest = divmod(count, lanes)
-    found = [(np.arange(tiles) * lanes, lanes, lanes, False)] if tiles else []
+    found = [Part(np.arange(tiles) * lanes, lanes, lanes, False)] if tiles else []
     for images, lanes, wave in _cheapest(rest, size, rows, uses, vector, quadrant)[1]:
         first, together = count - rest, images
         if not wave and lanes <= count:
             first, together = min(first, count - lanes), lanes
-        found.append((np.array([first]), lanes, together, wave))
+        found.append(Part(np.array([first]), lanes, together, wave))
         rest -= images
     return tuple(found)
 

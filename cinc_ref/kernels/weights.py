@@ -6,8 +6,8 @@ from cinc_ref.kernels.compiling import blocks, compiled, inlined
 from cinc_ref.kernels.textbook import corner_form, factor_corner
 from cinc_ref.kernels.tiling import SQUARE
 
-CALLEES = "b65452ab"
-"""Digest of `blocks`, `textbook` and `tiling`."""
+CALLEES = "ba9963dd"
+"""Digest of `blocks`, `layout`, `textbook` and `tiling`."""
 
 
 def packed_length(slots, tap_count, rows):
@@ -31,19 +31,20 @@ def pack(kernel, tables, layout, rows, packed):
         Of a block.
     packed : ndarray
         Is filled, one after the other, with the taps [block][tap, slot][row], negated for
-        substitution, the pixel's own slots last; and a triangle for `blocks.substitute`,
+        substitution, the pixel's own slots last; with a triangle for `blocks.substitute`,
         [block][row][column and 1 / diagonal], but for what stands above the diagonal, which is not
-        read. And at its end, for `unpack`, with which channels the slots take and give, how many
-        triangles there are, and whether the reciprocals of `blocks.substitute` do not serve.
-
-        There are 2 triangles if the corner block is not triangular: `pack_factored` has to do it.
-        An upper one is a lower one to slots that take the channels in descending order.
+        read; and at its end with what `unpack` reads: which channels the slots take and give, how
+        many triangles there are, whether the reciprocals of `blocks.substitute` do not serve.
+        An upper triangle is a lower one to slots that take the channels in descending order.
 
     Returns
     -------
     doubtful : bool
         False if the kernel is finite and, where it is to be inverted, has a triangular corner
         block without a zero on the diagonal.
+    triangles : int
+        0 for the convolution, otherwise 1; or 2 if the corner block is not triangular, and
+        `pack_factored` has to do it.
 
     Notes
     -----
@@ -60,7 +61,7 @@ def pack(kernel, tables, layout, rows, packed):
         order[s] = order[slots + s] = channels - 1 - channel if above else channel
     if above and below:
         _end(packed, order, 2, False)
-        return True
+        return True, 2
     doubtful = zero >= 0
     for k in range(len(flat)):
         doubtful |= flat[k] - flat[k] != 0  # NaN where it is not finite
@@ -74,7 +75,7 @@ def pack(kernel, tables, layout, rows, packed):
     if layout.solving:
         divide = _put_triangle(packed, layout.tap_count * slots**2, own, slots, rows)
     _end(packed, order, layout.solving, divide)
-    return doubtful
+    return doubtful, layout.solving
 
 
 @compiled

@@ -16,43 +16,56 @@ FLIPS = {corner: ("bottom" in corner, "right" in corner) for corner in _checks.C
 """Whether rows and columns run backwards, seen from the padded corner."""
 
 
-def _plain(images):
-    """Contiguous (N, C, H, W) or (C, H, W, N) in memory, and `native`, as the kernels want them."""
+def as_kernels_take(images):
+    """Whether images lie as contiguous (N, C, H, W) or (C, H, W, N) in memory, and `native`."""
     in_order = images.flags.carray or images.transpose(1, 2, 3, 0).flags.carray
-    if in_order and images.dtype.isnative:
-        return images
-    return native(images, images.dtype)
+    return in_order and images.dtype.isnative
 
 
-def _apply(operation, images, kernel, geometry, doubts=None):
-    """A kernel on images; the result lies in memory as the images do, batch last or batch first."""
+def _plain(images):
+    """Images as the kernels take them."""
+    return images if as_kernels_take(images) else native(images, images.dtype)
+
+
+def arranged(operation, images, kernel_shape, geometry):
+    """How the kernels would do one of their operations on images like these."""
     corner, dilation, anchor = geometry
+    batch_first = images.flags.c_contiguous
+    return batched.arrangement(
+        operation, kernel_shape, images.shape, batch_first, images.itemsize, dilation, anchor,
+        FLIPS[corner],
+    )  # fmt: skip
+
+
+def _run(operation, images, kernel, geometry):
+    """As `batched.run`; the result lies in memory as the images do, batch last or batch first."""
     kernel = native(kernel, images.dtype)  # gradients may come in another dtype than the kernel's
-    return operation(_plain(images), kernel, dilation, anchor, FLIPS[corner], doubts)
+    images = _plain(images)
+    return batched.run(arranged(operation, images, kernel.shape, geometry), images, kernel)
 
 
 @primitive
 def causal_conv(x, kernel, geometry):
     """M x."""
-    return _apply(batched.conv, x, kernel, geometry)
+    return _run(batched.CONV, x, kernel, geometry)[0]
 
 
 @primitive
 def causal_conv_transpose(g, kernel, geometry):
     """M^T g."""
-    return _apply(batched.conv_transpose, g, kernel, geometry)
+    return _run(batched.CONV_TRANSPOSE, g, kernel, geometry)[0]
 
 
 @primitive
 def causal_solve(y, kernel, geometry):
     """M^{-1} y."""
-    return _apply(batched.substitute, y, kernel, geometry)
+    return _run(batched.SUBSTITUTE, y, kernel, geometry)[0]
 
 
 @primitive
 def causal_solve_transpose(g, kernel, geometry):
     """M^{-T} g."""
-    return _apply(batched.substitute_transpose, g, kernel, geometry)
+    return _run(batched.SUBSTITUTE_TRANSPOSE, g, kernel, geometry)[0]
 
 
 @primitive
@@ -64,26 +77,29 @@ def causal_conv_weight_grad(x, g, shape, geometry):
 
 
 KERNELS = {
-    causal_conv: batched.conv,
-    causal_conv_transpose: batched.conv_transpose,
-    causal_solve: batched.substitute,
-    causal_solve_transpose: batched.substitute_transpose,
+    causal_conv: batched.CONV,
+    causal_conv_transpose: batched.CONV_TRANSPOSE,
+    causal_solve: batched.SUBSTITUTE,
+    causal_solve_transpose: batched.SUBSTITUTE_TRANSPOSE,
 }
 
 
-def with_doubts(operation, images, kernel, geometry):
+def with_doubts(operation, images, kernel, geometry, found=None):
     """One of these four operations, and whether its result and the kernel are yet to be checked.
 
     They need not be if the result is finite, and the kernel too and, where it is inverted, has a
     triangular corner block without a zero on its diagonal. Of plain arrays the loops say so,
-    without a further pass over them.
+    without a further pass over them; and if it was `found` already how they are to be done, since
+    the kernels take them as they are, this is not looked up.
     """
     if not type(images) is type(kernel) is np.ndarray:
         result = operation(images, kernel, geometry)
         return result, not _checks.all_finite(_checks.plain(result)), True
-    doubts = [True, True]
-    result = _apply(KERNELS[operation], images, kernel, geometry, doubts)
-    return result, *doubts
+    if found is None:
+        result, doubts = _run(KERNELS[operation], images, kernel, geometry)
+    else:
+        result, doubts = batched.run(found, images, kernel)
+    return result, doubts & batched.RESULT_DOUBTFUL, doubts & batched.KERNEL_DOUBTFUL
 
 
 # y = M x
