@@ -23,7 +23,7 @@ from cinc_ref.kernels.memory import aligned_inlined
 from cinc_ref.kernels.tiling import sides
 from cinc_ref.kernels.weights import pack, pack_factored, packed_length_inlined, unpack
 
-CALLEES = "f1dc0cba"
+CALLEES = "c8a894a2"
 """Digest of `blocks`, `copying`, `layout`, `memory`, `tiling` and `weights`."""
 RESULT_DOUBTFUL, KERNEL_DOUBTFUL, NOT_GENERAL = 1, 2, 4
 """What the loops return, added up: the result may not be finite; the kernel may not be, or not be

@@ -57,7 +57,7 @@ class Part(NamedTuple):
 
 @cache
 def parts(count, size, rows, uses, vector, quadrant):
-    """The batch in parts, so that those of the same lanes follow one another.
+    """The batch in parts.
 
     As many tiles of the most lanes as fit, then what costs least. A last tile that would reach
     beyond the batch begins earlier and does some images again.

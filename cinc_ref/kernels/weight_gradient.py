@@ -17,7 +17,7 @@ from cinc_ref.kernels.copying import BATCH_FIRST, ONE_BY_ONE, Copy, copy_strip, 
 from cinc_ref.kernels.plan import reaching_taps
 from cinc_ref.kernels.tiling import SQUARE, VECTOR_BYTES, sides
 
-CALLEES = "24bccf53"
+CALLEES = "25684518"
 """Digest of `blocks`, `copying` and `tiling`."""
 OUTER = (4, 6) if VECTOR_BYTES == 64 else (2, 4)
 """Output times input channels whose weight gradients are summed in registers."""

@@ -6,7 +6,7 @@ from cinc_ref.kernels.compiling import blocks, compiled, inlined
 from cinc_ref.kernels.textbook import corner_form, factor_corner
 from cinc_ref.kernels.tiling import SQUARE
 
-CALLEES = "ba9963dd"
+CALLEES = "abc3830a"
 """Digest of `blocks`, `layout`, `textbook` and `tiling`."""
 
 
