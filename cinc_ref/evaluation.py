@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cinc_ref._checks import as_images
+from cinc_ref._images import as_images
 from cinc_ref._trees import named_leaves, rebuild
 from cinc_ref.errors import DataError, OptionError
 from cinc_ref.flows import dequantize

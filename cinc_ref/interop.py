@@ -6,7 +6,7 @@ pixel itself at the bottom right.
 
 import numpy as np
 
-from cinc_ref import _checks
+from cinc_ref import _validate
 from cinc_ref.errors import OptionError, ShapeError
 
 FINC_CORNERS = ("top-left", "top-right", "bottom-left", "bottom-right")
@@ -138,7 +138,7 @@ def kernel_to_tf(kernel):
     True
     """
     kernel = np.asarray(kernel)
-    _checks.check_kernel_shape(kernel)
+    _validate.check_kernel_shape(kernel)
     channels, _, kh, kw = kernel.shape
     if np.tril(kernel[:, :, -1, -1], -1).any():
         raise OptionError(
@@ -182,7 +182,7 @@ def kernels_from_finc(kernels):
     ours = []
     for kernel, corner in zip(_four(kernels), FINC_CORNERS, strict=True):
         kernel = np.asarray(kernel)
-        _checks.check_kernel_shape(kernel)
+        _validate.check_kernel_shape(kernel)
         kernel = _flipped(kernel, corner).copy()
         block = np.tril(kernel[:, :, -1, -1], -1) + np.eye(len(kernel), dtype=kernel.dtype)
         kernel[:, :, -1, -1] = block
@@ -220,7 +220,7 @@ def kernels_to_finc(kernels):
     theirs = []
     for kernel, corner in zip(_four(kernels), FINC_CORNERS, strict=True):
         kernel = np.asarray(kernel)
-        _checks.check_kernel_shape(kernel)
+        _validate.check_kernel_shape(kernel)
         block = kernel[:, :, -1, -1]
         if np.triu(block, 1).any() or (np.diagonal(block) != 1).any():
             raise OptionError(

@@ -17,7 +17,7 @@ from scipy.sparse.linalg import spsolve_triangular
 
 import cinc_ref as cr
 from cinc_ref import theory
-from cinc_ref._checks import CORNERS, Geometry
+from cinc_ref.geometry import CORNERS, Geometry
 from cinc_ref.primitives.trust import elementwise_residual
 from tests.oracles import DTYPES, causal_mask, corner_block
 

@@ -116,7 +116,7 @@ EQUIVALENT = {
     ): "the threshold itself never comes",
     (
         "cinc_ref/bijections/base.py",
-        "return log_det * np.ones(images.shape[0], _checks.plain(images).dtype)",
+        "return log_det * np.ones(images.shape[0], value_of(images).dtype)",
         "Mult to Div",
     ): "by ones",
     (

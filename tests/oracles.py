@@ -10,7 +10,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 import cinc_ref as cr
-from cinc_ref._checks import CORNERS
+from cinc_ref.geometry import CORNERS
 
 DTYPES = (np.float32, np.float64)
 

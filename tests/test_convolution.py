@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import cinc_ref as cr
-from cinc_ref._checks import CORNERS, Geometry
 from cinc_ref.errors import SingularKernelError
+from cinc_ref.geometry import CORNERS, Geometry
 from cinc_ref.kernels import batched
 from cinc_ref.primitives.arrays import native
 from cinc_ref.primitives.causal import KERNELS

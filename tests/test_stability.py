@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 import cinc_ref as cr
 from cinc_ref import theory
-from cinc_ref._checks import Geometry
 from cinc_ref.errors import DtypeError, IllConditionedWarning, ShapeError, SingularKernelError
+from cinc_ref.geometry import Geometry
 from cinc_ref.primitives import trust
 from cinc_ref.theory import conditioning, explanation, impulse, residual
 from cinc_ref.theory.exact import matrix_inverse

@@ -11,8 +11,8 @@ import pytest
 
 import cinc_ref as cr
 from cinc_ref import theory
-from cinc_ref._checks import CORNERS
 from cinc_ref.errors import CheckpointError, OptionError, OutputError
+from cinc_ref.geometry import CORNERS
 from cinc_ref.theory import (
     exact_inverse,
     implementation,

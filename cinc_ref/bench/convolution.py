@@ -9,9 +9,9 @@ its weight gradient.
 import numpy as np
 
 import cinc_ref as cr
-from cinc_ref._checks import Geometry
 from cinc_ref.bench.machine import SIDE, gemm_share, has_torch, matrix_products
 from cinc_ref.bench.rows import timed
+from cinc_ref.geometry import Geometry
 from cinc_ref.kernels import batched, textbook
 from cinc_ref.primitives.arrays import batch_last
 from cinc_ref.primitives.causal import causal_conv_weight_grad

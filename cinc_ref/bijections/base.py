@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cinc_ref import _checks
+from cinc_ref import _validate
+from cinc_ref._autodiff import as_array, value_of
 from cinc_ref.errors import ShapeError
 
 
@@ -87,13 +88,13 @@ class Bijection:
         return self._inverse(params, y)
 
     def _checked(self, images, name):
-        images = _checks.as_array(images)
-        value = _checks.plain(images)
+        images = as_array(images)
+        value = value_of(images)
         if value.ndim != 4 or 0 in value.shape[1:]:
             raise ShapeError(
                 f"{name} must have shape (N, C, H, W) with C, H, W >= 1; got {value.shape}"
             )
-        _checks.check_float(value, name)
+        _validate.check_float(value, name)
         return images
 
     def _channels_of(self, params):
@@ -130,4 +131,4 @@ class Bijection:
 
 def per_image(log_det, images):
     """One log-determinant that holds for every image, as the array of shape (N,)."""
-    return log_det * np.ones(images.shape[0], _checks.plain(images).dtype)
+    return log_det * np.ones(images.shape[0], value_of(images).dtype)

@@ -7,9 +7,10 @@ import autograd.numpy as anp
 import numpy as np
 import scipy.linalg
 
-from cinc_ref import _checks
+from cinc_ref._autodiff import value_of
 from cinc_ref.bijections.base import Bijection, per_image
 from cinc_ref.errors import OptionError
+from cinc_ref.geometry import Geometry, check_geometry
 from cinc_ref.primitives.arrays import scatter
 from cinc_ref.primitives.causal import causal_conv, causal_solve
 from cinc_ref.primitives.corner import check_corner_invertible, log_abs_det
@@ -92,7 +93,7 @@ class InvertibleConv(Bijection):
         if not all(isinstance(side, int) and side >= 1 for side in (height, width)):
             raise OptionError(f"kernel_size must be integers >= 1; got {self.kernel_size!r}")
         object.__setattr__(self, "kernel_size", (height, width))
-        geometry = _checks.check_geometry(
+        geometry = check_geometry(
             np.zeros((1, 1, height, width)), self.corner, self.dilation, self.anchor
         )
         object.__setattr__(self, "anchor", geometry.anchor)
@@ -100,7 +101,7 @@ class InvertibleConv(Bijection):
     @property
     def geometry(self):
         """Corner, dilation and anchor, as the operations take them."""
-        return _checks.Geometry(self.corner, self.dilation, self.anchor)
+        return Geometry(self.corner, self.dilation, self.anchor)
 
     def count_parameters(self, channels):
         """How many numbers are learned for this many channels.
@@ -144,7 +145,7 @@ class InvertibleConv(Bijection):
             return params["corner"]
         diagonal, lower, upper = _triangles(channels)
         square = (channels, channels)
-        one = np.eye(channels, dtype=_checks.plain(params["taps"]).dtype)
+        one = np.eye(channels, dtype=value_of(params["taps"]).dtype)
         if self.corner_block in ("unit", "triangular"):
             free = {"lower": lower, "upper": upper}[self.triangle]
             strict = scatter(params[self.triangle], free, square)

@@ -6,7 +6,7 @@ where the border is, and so, in the small images of the deeper levels, where a p
 
 import numpy as np
 
-from cinc_ref import _checks
+from cinc_ref._autodiff import value_of
 from cinc_ref.primitives.coupling import coupling_network
 from cinc_ref.primitives.network import add_bias, same_conv
 
@@ -30,7 +30,7 @@ def init_network(rng, inputs, width, outputs, dtype):
 def apply_network(params, x):
     """The network on images (N, inputs, H, W), zero-padded: (N, outputs, H, W)."""
     first, second, last = params["first"], params["second"], params["last"]
-    ones = np.ones((1, 1, *x.shape[2:]), _checks.plain(x).dtype)
+    ones = np.ones((1, 1, *x.shape[2:]), value_of(x).dtype)
     position = add_bias(same_conv(ones, first["border"]), first["bias"])
     return coupling_network(
         x,

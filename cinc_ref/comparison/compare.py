@@ -7,9 +7,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from cinc_ref._checks import _is_integer
 from cinc_ref._extras import extra
 from cinc_ref._output import make_folder
+from cinc_ref._validate import is_integer
 from cinc_ref.comparison.job import Job, kept_result, remeasure, run_job
 from cinc_ref.comparison.table import rows_of
 from cinc_ref.errors import OptionError
@@ -114,7 +114,7 @@ def compare(
     >>> [(row["system"], row["runs"]) for row in found.rows]
     [('glow', 1), ('cinc', 1)]
     """
-    if not _is_integer(seeds) or seeds < 1:
+    if not is_integer(seeds) or seeds < 1:
         raise OptionError(f"seeds must be an integer >= 1; got {seeds!r}")
     if minutes is None and steps is None:
         raise OptionError("minutes or steps must be given: how long each run trains")

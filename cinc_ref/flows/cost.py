@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cinc_ref import _checks
+from cinc_ref._autodiff import value_of
 from cinc_ref.flows.trust import leaf_layers, named_convolutions
 from cinc_ref.primitives.arrays import batch_last
 
@@ -116,7 +116,7 @@ def _weights(tree):
 
 def _leaves(tree):
     if not isinstance(tree, dict | list | tuple):
-        yield _checks.plain(tree)
+        yield value_of(tree)
         return
     for branch in tree.values() if isinstance(tree, dict) else tree:
         yield from _leaves(branch)

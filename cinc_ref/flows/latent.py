@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cinc_ref import _checks
+from cinc_ref import _validate
 from cinc_ref.errors import OptionError, ShapeError
 
 
@@ -44,7 +44,7 @@ def interpolate(flow, params, a, b, steps):
     >>> way.shape, bool(np.allclose(way[0], a)), bool(np.allclose(way[-1], b))
     ((5, 1, 4, 4), True, True)
     """
-    if not _checks._is_integer(steps) or steps < 2:
+    if not _validate.is_integer(steps) or steps < 2:
         raise OptionError(f"steps must be an integer >= 2; got {steps!r}")
     a, b = np.asarray(a), np.asarray(b)
     if a.shape != b.shape or a.ndim not in (3, 4):

@@ -6,7 +6,8 @@ from functools import cached_property, partial
 import autograd.numpy as anp
 import numpy as np
 
-from cinc_ref import _checks
+from cinc_ref import _validate
+from cinc_ref._autodiff import as_array, value_of
 from cinc_ref.bijections import ActNorm, Chain, Squeeze
 from cinc_ref.errors import DataError, OptionError
 from cinc_ref.flows.dequantize import bits_per_dim, check_fits, dequantize
@@ -193,8 +194,8 @@ class Flow:
             large residual; with or without, for the layer at which the images cease to be finite.
         """
         self._check_params(params)
-        latents = [_checks.as_array(z) for z in latents]
-        shapes = [_checks.plain(z).shape for z in latents]
+        latents = [as_array(z) for z in latents]
+        shapes = [value_of(z).shape for z in latents]
         if [shape[1:] for shape in shapes] != list(self.latent_shapes):
             raise DataError(
                 f"latents must have the shapes (N, C, H, W) of {self.latent_shapes}; got {shapes}"
@@ -204,7 +205,7 @@ class Flow:
         latents = [batch_last(z) for z in latents]
         if not check:
             x = batch_first(self._decode(params, latents, _inverse))
-            if np.isfinite(_checks.plain(x)).all():
+            if np.isfinite(value_of(x)).all():
                 return x
         watched = partial(watched_inverse, check=check)
         return batch_first(self._decode(params, latents, watched))
@@ -249,7 +250,7 @@ class Flow:
         -------
         ndarray, shape (n, C, H, W), dtype of the parameters
         """
-        if not _checks._is_integer(n) or n < 0:
+        if not _validate.is_integer(n) or n < 0:
             raise OptionError(f"n must be an integer >= 0; got {n!r}")
         self._check_params(params)
         dtype = _any_leaf(params).dtype
@@ -284,17 +285,17 @@ class Flow:
         return bits_per_dim(self.log_prob(params, x), int(np.prod(self.image_shape)), self.bins)
 
     def _checked(self, x, name, params=None):
-        x = _checks.as_array(x)
+        x = as_array(x)
         check_fits(x, self.image_shape, name)
         self._check_values(x, name, params)
         return batch_last(x)
 
     def _check_values(self, x, name, params):
-        value = _checks.plain(x)
-        _checks.check_float(value, name)
+        value = value_of(x)
+        _validate.check_float(value, name)
         if params is not None:
-            _checks.check_same_dtype(value, name, _any_leaf(params), "the parameters")
-        _checks.check_finite(value, name)
+            _validate.check_same_dtype(value, name, _any_leaf(params), "the parameters")
+        _validate.check_finite(value, name)
 
     def _check_params(self, params):
         """Refuse parameters that are plainly not those of this flow."""
@@ -361,7 +362,7 @@ def _inverse(chain, params, y, level):
 
 def _any_leaf(params):
     """One array of the parameters, for their dtype."""
-    return _checks.plain(params["top"]["mean"])
+    return value_of(params["top"]["mean"])
 
 
 def _standard_normal(z):

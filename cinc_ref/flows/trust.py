@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 
-from cinc_ref import _checks
+from cinc_ref._autodiff import value_of
 from cinc_ref.bijections import Chain, Inverse
 from cinc_ref.errors import IllConditionedWarning
 from cinc_ref.primitives.trust import warn_unless_finite, warn_unless_trusted
@@ -18,7 +18,7 @@ def named_convolutions(flow, params):
         shape = chain._output_shape(shape)
         for name, layer, own in leaf_layers(chain, params["levels"][level], level):
             for convolution, its, _ in layer._convolutions(own):
-                kernel = _checks.plain(convolution.kernel(its))
+                kernel = value_of(convolution.kernel(its))
                 yield _convolution_name(name, convolution), convolution, kernel, shape[1:]
         shape = (shape[0] // 2, *shape[1:])
 
@@ -50,7 +50,7 @@ def watched_inverse(chain, params, y, level, check):
     """
     for name, layer, own in reversed(list(leaf_layers(chain, params, level))):
         x, _ = layer.inverse(own, y)
-        _look(name, layer, own, _checks.plain(x), _checks.plain(y), check)
+        _look(name, layer, own, value_of(x), value_of(y), check)
         y = x
     return y
 
@@ -77,7 +77,7 @@ def _look(name, layer, params, x, y, check):
         return
     watch = warn_unless_trusted if check else lambda x, *rest: warn_unless_finite((x,), *rest)
     for convolution, own, (start, stop) in layer._convolutions(params):
-        kernel = _checks.plain(convolution.kernel(own))
+        kernel = value_of(convolution.kernel(own))
         full_name = _convolution_name(name, convolution)
         watch(x[:, start:stop], y[:, start:stop], kernel, convolution.geometry, full_name)
 

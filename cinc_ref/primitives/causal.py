@@ -8,12 +8,11 @@ checked functions for users are in `cinc_ref.primitives.convolution`.
 import numpy as np
 from autograd.extend import defjvp, defvjp, primitive
 
-from cinc_ref import _checks
+from cinc_ref import _validate
+from cinc_ref._autodiff import value_of
+from cinc_ref.geometry import flips
 from cinc_ref.kernels import batched
 from cinc_ref.primitives.arrays import native
-
-FLIPS = {corner: ("bottom" in corner, "right" in corner) for corner in _checks.CORNERS}
-"""Whether rows and columns run backwards, seen from the padded corner."""
 
 
 def as_kernels_take(images):
@@ -33,7 +32,7 @@ def arranged(operation, images, kernel_shape, geometry):
     batch_first = images.flags.c_contiguous
     return batched.arrangement(
         operation, kernel_shape, images.shape, batch_first, images.itemsize, dilation, anchor,
-        FLIPS[corner],
+        flips(corner),
     )  # fmt: skip
 
 
@@ -73,7 +72,7 @@ def causal_conv_weight_grad(x, g, shape, geometry):
     """The kernel of the linear form K -> <g, M(K) x>."""
     corner, dilation, anchor = geometry
     x, g = _plain(x), _plain(g.astype(x.dtype, copy=False))
-    return batched.conv_weight_grad(x, g, shape, dilation, anchor, FLIPS[corner])
+    return batched.conv_weight_grad(x, g, shape, dilation, anchor, flips(corner))
 
 
 KERNELS = {
@@ -94,7 +93,7 @@ def with_doubts(operation, images, kernel, geometry, found=None):
     """
     if not type(images) is type(kernel) is np.ndarray:
         result = operation(images, kernel, geometry)
-        return result, not _checks.all_finite(_checks.plain(result)), True
+        return result, not _validate.all_finite(value_of(result)), True
     if found is None:
         result, doubts = _run(KERNELS[operation], images, kernel, geometry)
     else:

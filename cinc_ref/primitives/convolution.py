@@ -4,8 +4,10 @@ from functools import lru_cache
 
 import numpy as np
 
-from cinc_ref import _checks
+from cinc_ref import _validate
+from cinc_ref._autodiff import as_array, value_of
 from cinc_ref.errors import SingularKernelError
+from cinc_ref.geometry import check_geometry
 from cinc_ref.kernels.batched import CONV, SUBSTITUTE
 from cinc_ref.primitives.causal import (
     arranged,
@@ -76,9 +78,9 @@ def conv(x, kernel, *, corner="top-left", dilation=1, anchor=None):
     x, kernel, geometry, found = _checked(CONV, x, "x", kernel, corner, dilation, anchor)
     y, doubtful, kernel_doubtful = with_doubts(causal_conv, x, kernel, geometry, found)
     if kernel_doubtful:
-        _checks.check_finite(_checks.plain(kernel), "kernel")
+        _validate.check_finite(value_of(kernel), "kernel")
     if doubtful:  # every pixel of x is a term of y, so that one pass over y is enough
-        _checks.check_finite(_checks.plain(x), "x")
+        _validate.check_finite(value_of(x), "x")
     return y
 
 
@@ -143,17 +145,17 @@ def conv_inverse(y, kernel, *, corner="top-left", dilation=1, anchor=None, check
     y, kernel, geometry, found = _checked(SUBSTITUTE, y, "y", kernel, corner, dilation, anchor)
     if check:
         _check_solvable(y, kernel, geometry)
-        y_value = _checks.plain(y)
-        _checks.check_finite(y_value, "y")
+        y_value = value_of(y)
+        _validate.check_finite(y_value, "y")
         x = causal_solve(y, kernel, geometry)
-        warn_unless_trusted(_checks.plain(x), y_value, _checks.plain(kernel), geometry)
+        warn_unless_trusted(value_of(x), y_value, value_of(kernel), geometry)
         return x
     x, doubtful, kernel_doubtful = with_doubts(causal_solve, y, kernel, geometry, found)
     if kernel_doubtful:
         _check_solvable(y, kernel, geometry)
     if doubtful:
-        x_value, y_value, kernel_value = (_checks.plain(array) for array in (x, y, kernel))
-        _checks.check_finite(y_value, "y")
+        x_value, y_value, kernel_value = (value_of(array) for array in (x, y, kernel))
+        _validate.check_finite(y_value, "y")
         warn_unless_finite((x_value,), y_value, kernel_value, geometry)
     return x
 
@@ -193,11 +195,11 @@ def conv_vjp(x, kernel, g, *, corner="top-left", dilation=1, anchor=None):
     g = _checked_cotangent(g, x)
     x_bar, doubtful, kernel_doubtful = with_doubts(causal_conv_transpose, g, kernel, geometry)
     if kernel_doubtful:
-        _checks.check_finite(_checks.plain(kernel), "kernel")
+        _validate.check_finite(value_of(kernel), "kernel")
     kernel_bar = causal_conv_weight_grad(x, g, kernel.shape, geometry)
-    if doubtful or not _checks.all_finite(_checks.plain(kernel_bar)):
-        _checks.check_finite(_checks.plain(x), "x")
-        _checks.check_finite(_checks.plain(g), "g")
+    if doubtful or not _validate.all_finite(value_of(kernel_bar)):
+        _validate.check_finite(value_of(x), "x")
+        _validate.check_finite(value_of(g), "g")
     return x_bar, kernel_bar
 
 
@@ -244,10 +246,10 @@ def conv_inverse_vjp(y, kernel, g, *, corner="top-left", dilation=1, anchor=None
         _check_solvable(y, kernel, geometry)
     x, x_doubtful, _ = with_doubts(causal_solve, y, kernel, geometry, found)
     kernel_bar = -causal_conv_weight_grad(x, y_bar, kernel.shape, geometry)
-    values = [_checks.plain(array) for array in (y_bar, kernel_bar, y, kernel)]
-    if doubtful or x_doubtful or not _checks.all_finite(values[1]):
-        _checks.check_finite(values[2], "y")
-        _checks.check_finite(_checks.plain(g), "g")
+    values = [value_of(array) for array in (y_bar, kernel_bar, y, kernel)]
+    if doubtful or x_doubtful or not _validate.all_finite(values[1]):
+        _validate.check_finite(values[2], "y")
+        _validate.check_finite(value_of(g), "g")
         warn_unless_finite(tuple(values[:2]), *values[2:], geometry)
     return y_bar, kernel_bar
 
@@ -259,8 +261,8 @@ def _checked(operation, images, name, kernel, corner, dilation, anchor):
     """
     x, k = images, kernel
     if not type(x) is type(k) is np.ndarray:
-        images, kernel = _checks.as_array(images), _checks.as_array(kernel)
-        x, k = _checks.plain(images), _checks.plain(kernel)
+        images, kernel = as_array(images), as_array(kernel)
+        x, k = value_of(images), value_of(kernel)
     if anchor is None and type(corner) is str and type(dilation) is int:
         geometry, found = _known(
             operation, x.shape, x.strides, x.dtype, name, k.shape, k.dtype, corner, dilation
@@ -272,11 +274,11 @@ def _checked(operation, images, name, kernel, corner, dilation, anchor):
 
 def _geometry(images, name, kernel, corner, dilation, anchor):
     """The geometry of a convolution, or an error."""
-    _checks.check_kernel_shape(kernel)
-    _checks.check_images_shape(images, len(kernel), name)
-    _checks.check_float(kernel, "kernel")
-    _checks.check_same_dtype(images, name, kernel, "kernel")
-    return _checks.check_geometry(kernel, corner, dilation, anchor)
+    _validate.check_kernel_shape(kernel)
+    _validate.check_images_shape(images, len(kernel), name)
+    _validate.check_float(kernel, "kernel")
+    _validate.check_same_dtype(images, name, kernel, "kernel")
+    return check_geometry(kernel, corner, dilation, anchor)
 
 
 @lru_cache(maxsize=64)
@@ -295,17 +297,17 @@ def _known(operation, shape, strides, dtype, name, kernel_shape, kernel_dtype, c
 
 def _check_solvable(y, kernel, geometry):
     """Refuse a kernel that is not finite, and a singular corner block; before it, such images."""
-    _checks.check_finite(_checks.plain(kernel), "kernel")
+    _validate.check_finite(value_of(kernel), "kernel")
     try:
         check_corner_invertible(kernel, geometry.anchor)
     except SingularKernelError:
-        _checks.check_finite(_checks.plain(y), "y")
+        _validate.check_finite(value_of(y), "y")
         raise
 
 
 def _checked_cotangent(g, images):
-    g = _checks.as_array(g)
-    value, expected = _checks.plain(g), _checks.plain(images)
-    _checks.check_same_dtype(value, "g", expected, "the images")
-    _checks.check_same_shape(value, "g", expected, "the images")
+    g = as_array(g)
+    value, expected = value_of(g), value_of(images)
+    _validate.check_same_dtype(value, "g", expected, "the images")
+    _validate.check_same_shape(value, "g", expected, "the images")
     return g

@@ -4,8 +4,10 @@ import autograd.numpy as anp
 import numpy as np
 from autograd.extend import defjvp, defvjp, primitive
 
-from cinc_ref import _checks
+from cinc_ref import _validate
+from cinc_ref._autodiff import as_array, value_of
 from cinc_ref.errors import SingularKernelError
+from cinc_ref.geometry import check_geometry
 from cinc_ref.kernels import textbook
 from cinc_ref.primitives.arrays import native
 from cinc_ref.theory.exact import matrix_determinant
@@ -50,13 +52,13 @@ def log_abs_det(kernel, size, *, anchor=None):
     >>> float(cr.log_abs_det(kernel, (3, 5)) / np.log(2.0))
     15.0
     """
-    kernel = _checks.as_array(kernel)
-    value = _checks.plain(kernel)
-    _checks.check_kernel_shape(value)
-    _checks.check_float(value, "kernel")
-    height, width = _checks.check_size(size)
-    p, q = _checks.check_geometry(value, anchor=anchor).anchor
-    _checks.check_finite(value, "kernel")
+    kernel = as_array(kernel)
+    value = value_of(kernel)
+    _validate.check_kernel_shape(value)
+    _validate.check_float(value, "kernel")
+    height, width = _validate.check_size(size)
+    p, q = check_geometry(value, anchor=anchor).anchor
+    _validate.check_finite(value, "kernel")
     check_corner_invertible(kernel, (p, q))
     return _log_abs_det_corner(kernel[:, :, p, q], height * width)
 
@@ -68,7 +70,7 @@ def check_corner_invertible(kernel, anchor):
     clear cases, and the others are decided by exact elimination.
     """
     p, q = anchor
-    corner = _checks.plain(kernel)[:, :, p, q]
+    corner = value_of(kernel)[:, :, p, q]
     corner = native(corner, corner.dtype)
     above, below, channel = textbook.corner_form(corner)
     if not (above and below):

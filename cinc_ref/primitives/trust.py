@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 
-from cinc_ref import _checks
+from cinc_ref import _validate
 from cinc_ref.errors import IllConditionedWarning
 from cinc_ref.theory.conditioning import condition_and_digits
 from cinc_ref.theory.substitution import convolve
@@ -28,7 +28,7 @@ def warn_unless_finite(results, y, kernel, geometry, layer="kernel", stacklevel=
     stacklevel : int
         As in `warnings.warn`; 3 is the caller of the caller.
     """
-    if not all(map(_checks.all_finite, results)):
+    if not all(map(_validate.all_finite, results)):
         _warn("the result is not finite", y, kernel, geometry, layer, stacklevel)
 
 
@@ -38,7 +38,7 @@ def warn_unless_trusted(x, y, kernel, geometry, layer="kernel", stacklevel=3):
     x is the computed inverse of y; the other arguments are those of `warn_unless_finite`. A large
     residual is more than rounding can leave: 10 eps, or eps/2 for every term of a pixel's sum.
     """
-    if not _checks.all_finite(x):
+    if not _validate.all_finite(x):
         return _warn("the result is not finite", y, kernel, geometry, layer, stacklevel)
     condition, digits = condition_and_digits(kernel, y.shape[2:], geometry, x.dtype)
     residual = elementwise_residual(x, y, kernel, geometry)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cinc_ref._checks import CORNERS, Geometry
+from cinc_ref.geometry import CORNERS, Geometry
 from cinc_ref.theory.matrix import convolution_matrix
 
 OPTIONS = ("corner", "dilation", "anchor")

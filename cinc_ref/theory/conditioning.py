@@ -9,8 +9,9 @@ from math import isqrt, log10
 
 import numpy as np
 
-from cinc_ref import _checks
+from cinc_ref import _validate
 from cinc_ref.errors import DtypeError
+from cinc_ref.geometry import check_geometry
 from cinc_ref.theory.exact import matrix_inverse, to_float, to_fractions
 from cinc_ref.theory.growth import growth_rate
 from cinc_ref.theory.impulse import norms
@@ -166,7 +167,7 @@ def stability(kernel, size, *, dilation=1, anchor=None):
     >>> found.verdict, f"{found.condition_number:.0e}", found.digits("float32")
     ('growing', '2e+17', 0.0)
     """
-    image_size = _checks.check_size(size)
+    image_size = _validate.check_size(size)
     kernel, size, anchor = _checked(kernel, size, dilation, anchor)
     found = norms(kernel, size, anchor)
     inverse, scaled, anchor = _normalized(kernel, anchor)
@@ -194,11 +195,11 @@ def _checked(kernel, size, dilation, anchor):
     another; the largest of them contains the others.
     """
     kernel = np.asarray(kernel)
-    _checks.check_kernel_shape(kernel)
-    _checks.check_exact_or_float(kernel, "kernel")
-    height, width = _checks.check_size(size)
-    geometry = _checks.check_geometry(kernel, dilation=dilation, anchor=anchor)
-    _checks.check_finite(kernel, "kernel")
+    _validate.check_kernel_shape(kernel)
+    _validate.check_exact_or_float(kernel, "kernel")
+    height, width = _validate.check_size(size)
+    geometry = check_geometry(kernel, dilation=dilation, anchor=anchor)
+    _validate.check_finite(kernel, "kernel")
     if kernel.dtype == object and not np.all(np.abs(kernel) < 2**1000):
         raise DtypeError("kernel must hold numbers below 2^1000 in magnitude")
     check_invertible(kernel, geometry.anchor)

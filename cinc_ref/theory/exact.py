@@ -5,7 +5,7 @@ from math import inf, lcm, log
 
 import numpy as np
 
-from cinc_ref import _checks
+from cinc_ref import _validate
 from cinc_ref.errors import ShapeError
 
 
@@ -154,6 +154,6 @@ def _square(matrix):
     matrix = np.asarray(matrix)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
         raise ShapeError(f"matrix must be square; got shape {matrix.shape}")
-    _checks.check_exact_or_float(matrix, "matrix")
-    _checks.check_finite(matrix, "matrix")
+    _validate.check_exact_or_float(matrix, "matrix")
+    _validate.check_finite(matrix, "matrix")
     return matrix

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from cinc_ref import _checks
+from cinc_ref import _validate
+from cinc_ref.geometry import check_geometry
 from cinc_ref.theory.conditioning import stability
 from cinc_ref.theory.exact import log_abs, matrix_determinant, to_float
 from cinc_ref.theory.invertibility import null_image
@@ -50,11 +51,11 @@ def explain(kernel, size, *, dilation=1, anchor=None):
     Certificate: S = 0.75 < 1, so the 2-norm of the inverse is at most 4 on images of any size.
     """
     kernel = np.asarray(kernel)
-    _checks.check_kernel_shape(kernel)
-    _checks.check_exact_or_float(kernel, "kernel")
-    height, width = _checks.check_size(size)
-    geometry = _checks.check_geometry(kernel, dilation=dilation, anchor=anchor)
-    _checks.check_finite(kernel, "kernel")
+    _validate.check_kernel_shape(kernel)
+    _validate.check_exact_or_float(kernel, "kernel")
+    height, width = _validate.check_size(size)
+    geometry = check_geometry(kernel, dilation=dilation, anchor=anchor)
+    _validate.check_finite(kernel, "kernel")
     channels, _, kh, kw = kernel.shape
     plural = "" if channels == 1 else "s"
     lines = [

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cinc_ref._checks import Geometry
+from cinc_ref.geometry import Geometry
 from cinc_ref.theory.exact import matrix_inverse, to_integers
 from cinc_ref.theory.substitution import convolve, is_clearly_invertible, substitute
 

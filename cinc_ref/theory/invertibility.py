@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from cinc_ref import _checks
+from cinc_ref import _validate
 from cinc_ref.errors import OptionError
+from cinc_ref.geometry import check_geometry
 from cinc_ref.theory.exact import matrix_determinant, null_vector
 from cinc_ref.theory.matrix import convolution_matrix
 
@@ -123,8 +124,8 @@ def null_image(kernel, size, *, corner="top-left", anchor=None):
     """
     kernel = np.asarray(kernel)
     block = _corner_block(kernel, anchor)
-    height, width = _checks.check_size(size)
-    _checks.check_geometry(kernel, corner, anchor=anchor)
+    height, width = _validate.check_size(size)
+    check_geometry(kernel, corner, anchor=anchor)
     vector = null_vector(block)
     if vector is None:
         raise OptionError(
@@ -139,10 +140,10 @@ def null_image(kernel, size, *, corner="top-left", anchor=None):
 
 
 def _corner_block(kernel, anchor):
-    _checks.check_kernel_shape(kernel)
-    _checks.check_exact_or_float(kernel, "kernel")
-    _checks.check_finite(kernel, "kernel")
-    return kernel[:, :, *_checks.check_geometry(kernel, anchor=anchor).anchor]
+    _validate.check_kernel_shape(kernel)
+    _validate.check_exact_or_float(kernel, "kernel")
+    _validate.check_finite(kernel, "kernel")
+    return kernel[:, :, *check_geometry(kernel, anchor=anchor).anchor]
 
 
 def _in_dtype(integers, dtype):

@@ -3,7 +3,8 @@
 import numpy as np
 import scipy.sparse
 
-from cinc_ref import _checks
+from cinc_ref import _validate
+from cinc_ref.geometry import check_geometry
 
 
 def convolution_matrix(kernel, size, *, corner="top-left", dilation=1, anchor=None, sparse=False):
@@ -64,11 +65,11 @@ def convolution_matrix(kernel, size, *, corner="top-left", dilation=1, anchor=No
            [1, 2, 3, 4]])
     """
     kernel = np.asarray(kernel)
-    _checks.check_kernel_shape(kernel)
-    _checks.check_exact_or_float(kernel, "kernel")
-    height, width = _checks.check_size(size)
-    geometry = _checks.check_geometry(kernel, corner, dilation, anchor)
-    _checks.check_finite(kernel, "kernel")
+    _validate.check_kernel_shape(kernel)
+    _validate.check_exact_or_float(kernel, "kernel")
+    height, width = _validate.check_size(size)
+    geometry = check_geometry(kernel, corner, dilation, anchor)
+    _validate.check_finite(kernel, "kernel")
 
     rows, columns, entries = _entries(kernel, height, width, geometry)
     shape = 2 * (height * width * len(kernel),)

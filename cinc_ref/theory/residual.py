@@ -27,7 +27,7 @@ def elementwise_residual(x, y, kernel, geometry):
     Examples
     --------
     >>> import numpy as np
-    >>> from cinc_ref._checks import Geometry
+    >>> from cinc_ref.geometry import Geometry
     >>> kernel, x = np.array([[[[3.0]]]]), np.array([[[[1 / 3]]]])
     >>> y = np.array([[[[1.0]]]])
     >>> float(elementwise_residual(x, y, kernel, Geometry()) / 2**-54)

@@ -12,8 +12,9 @@ from functools import partial
 
 import numpy as np
 
-from cinc_ref import _checks
+from cinc_ref import _validate
 from cinc_ref.errors import SingularKernelError
+from cinc_ref.geometry import check_geometry
 from cinc_ref.theory.exact import matrix_determinant, matrix_inverse, to_fractions
 
 
@@ -141,12 +142,12 @@ def check_invertible(kernel, anchor):
 
 def _checked(images, name, kernel, corner, dilation, anchor):
     images, kernel = np.asarray(images), np.asarray(kernel)
-    _checks.check_kernel_shape(kernel)
-    _checks.check_images_shape(images, len(kernel), name)
+    _validate.check_kernel_shape(kernel)
+    _validate.check_images_shape(images, len(kernel), name)
     for array, array_name in ((kernel, "kernel"), (images, name)):
-        _checks.check_exact_or_float(array, array_name)
-        _checks.check_finite(array, array_name)
-    return images, kernel, _checks.check_geometry(kernel, corner, dilation, anchor)
+        _validate.check_exact_or_float(array, array_name)
+        _validate.check_finite(array, array_name)
+    return images, kernel, check_geometry(kernel, corner, dilation, anchor)
 
 
 def _taps(kernel, geometry, transpose):

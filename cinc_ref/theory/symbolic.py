@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cinc_ref._checks import CORNERS
+from cinc_ref.geometry import CORNERS
 from cinc_ref.theory.cases import Case
 from cinc_ref.theory.evidence import search, skipped
 from cinc_ref.theory.exact import bareiss

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cinc_ref import _checks
+from cinc_ref import _validate
 from cinc_ref._trees import named_leaves, rebuild
 from cinc_ref.errors import DtypeError, ShapeError
 from cinc_ref.flows import build
@@ -51,7 +51,7 @@ def save(path, flow, params):
     """
     leaves = named_leaves(params)
     for name, leaf in leaves.items():
-        _checks.check_float(leaf, f"params {name}")
+        _validate.check_float(leaf, f"params {name}")
     if len({leaf.dtype.newbyteorder("=") for leaf in leaves.values()}) > 1:
         raise DtypeError("params must all be float32 or all float64; got both: convert them")
     found = {name: leaf.shape for name, leaf in leaves.items()}

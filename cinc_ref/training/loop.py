@@ -4,8 +4,8 @@ import time
 
 import numpy as np
 
-from cinc_ref import _checks
 from cinc_ref._blas import one_blas_thread
+from cinc_ref._images import as_images, in_chunks
 from cinc_ref.errors import DataError, NonFiniteError, OptionError
 from cinc_ref.flows import dequantize
 from cinc_ref.flows.dequantize import check_fits
@@ -201,11 +201,11 @@ def train(
 
 
 def _checked_images(flow, images, name):
-    images = _checks.as_images(images)
+    images = as_images(images)
     check_fits(images, flow.image_shape, name)
     if not len(images):
         raise DataError(f"{name} must hold at least one image; got shape {images.shape}")
-    for part in _checks.in_chunks(images):
+    for part in in_chunks(images):
         extremes = np.array([part.min(), part.max()])
         dequantize(extremes, flow.bins, np.random.default_rng(0))  # refuses what is not in the bins
     return images

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cinc_ref._checks import in_chunks
+from cinc_ref._images import in_chunks
 from cinc_ref.errors import NonFiniteError
 from cinc_ref.flows import dequantize
 from cinc_ref.flows.trust import worst_conditioned

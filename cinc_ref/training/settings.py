@@ -4,7 +4,7 @@ from dataclasses import MISSING, asdict, dataclass, fields
 
 import numpy as np
 
-from cinc_ref._checks import _is_integer
+from cinc_ref._validate import is_integer
 from cinc_ref.errors import DtypeError, OptionError
 from cinc_ref.training.optimizer import OPTIMIZERS, SCHEDULES
 
@@ -71,7 +71,7 @@ class Settings:
         value = getattr(self, name)
         if optional and value is None:
             return
-        if not _is_integer(value) or value < smallest:
+        if not is_integer(value) or value < smallest:
             raise OptionError(f"{name} must be an integer >= {smallest}; got {value!r}")
         object.__setattr__(self, name, int(value))
 
@@ -91,4 +91,4 @@ class Settings:
 
 
 def _is_real(value):
-    return _is_integer(value) or isinstance(value, float | np.floating)
+    return is_integer(value) or isinstance(value, float | np.floating)

@@ -1,0 +1,16 @@
+"""Image sets of any origin, read a part at a time."""
+
+import numpy as np
+from autograd.tracer import isbox
+
+
+def as_images(images):
+    """Convert to an array; an object that reads its rows from the disk stays as it is."""
+    reads_rows = hasattr(images, "shape") and hasattr(images, "__getitem__")
+    return images if reads_rows and not isbox(images) else np.asarray(images)
+
+
+def in_chunks(images, rows=4096):
+    """Yield images a few thousand at a time, as arrays."""
+    for start in range(0, len(images), rows):
+        yield images[start : start + rows]

@@ -1,0 +1,158 @@
+"""Validation of arguments at the public edge, in one voice: what was expected, what came.
+
+`integer`, `number`, `boolean`, `one_of` and `instance` check one option and return it as a plain
+Python value. The checks of arrays look at plain NumPy values and touch nothing.
+"""
+
+import operator
+import reprlib
+from math import isfinite
+from numbers import Real
+
+import numpy as np
+
+from cinc_ref.errors import DtypeError, NonFiniteError, OptionError, ShapeError
+
+
+def is_integer(value):
+    """Whether a value counts as an integer: anything with ``__index__`` but a truth value."""
+    if isinstance(value, bool | np.bool_):
+        return False
+    try:
+        operator.index(value)
+    except TypeError:
+        return False
+    return True
+
+
+def integer(name, value, minimum=None):
+    """Return an option as an int, or raise `OptionError` if it is none or below the minimum."""
+    if not is_integer(value) or (minimum is not None and operator.index(value) < minimum):
+        least = "" if minimum is None else f" >= {minimum}"
+        raise OptionError(f"{name} must be an integer{least}; got {shown(value)}")
+    return operator.index(value)
+
+
+def integers(values, count, minimum):
+    """Return so many integers of at least a minimum as a tuple, or None if they are not that."""
+    values = tuple(values) if isinstance(values, tuple | list | np.ndarray) else ()
+    if len(values) != count or not all(is_integer(v) and v >= minimum for v in values):
+        return None
+    return tuple(map(operator.index, values))
+
+
+def number(name, value, *, minimum=None, above=None, below=None):
+    """Return an option as a float, or raise `OptionError` if it is not a finite real in range."""
+    bounds = ((minimum, ">=", operator.ge), (above, ">", operator.gt), (below, "<", operator.lt))
+    bounds = [bound for bound in bounds if bound[0] is not None]
+    is_number = isinstance(value, Real) and not isinstance(value, bool | np.bool_)
+    if not (is_number and _is_finite(value) and all(holds(value, b) for b, _, holds in bounds)):
+        range_ = " and ".join(f"{sign} {bound:g}" for bound, sign, _ in bounds)
+        raise OptionError(f"{name} must be a number {range_}".rstrip() + f"; got {shown(value)}")
+    return float(value)
+
+
+def _is_finite(value):
+    try:
+        return isfinite(value)
+    except OverflowError:  # an integer or Fraction that no float holds
+        return False
+
+
+def boolean(name, value):
+    """Return an option as a bool, or raise `OptionError` if it is no truth value."""
+    if not isinstance(value, bool | np.bool_):
+        raise OptionError(f"{name} must be True or False; got {shown(value)}")
+    return bool(value)
+
+
+def one_of(name, value, choices):
+    """Return the choice that a string names, or raise `OptionError` with the list of choices."""
+    choices = list(choices)
+    if not (isinstance(value, str) and value in choices):
+        raise OptionError(f"{name} must be one of {', '.join(choices)}; got {shown(value)}")
+    return choices[choices.index(value)]  # a plain string, also of an Enum's member
+
+
+def instance(name, value, kind, description):
+    """Return a value of a class, or raise `OptionError` that describes what was expected."""
+    if not isinstance(value, kind):
+        raise OptionError(f"{name} must be {description}; got {shown(value)}")
+    return value
+
+
+def shown(value):
+    """Show a wrong value in an error, in one short piece."""
+    if isinstance(value, np.ndarray) and value.size > 8:
+        return f"an array of shape {value.shape}"
+    return " ".join(reprlib.repr(value).split())
+
+
+def check_float(array, name):
+    """Refuse anything but float32 and float64, in either byte order."""
+    if array.dtype.char not in "fd":
+        raise DtypeError(
+            f"{name} must be float32 or float64; got {array.dtype}: convert it with .astype(...)"
+        )
+
+
+def check_exact_or_float(array, name):
+    """Refuse all but real numbers; Python integers and Fractions come as objects."""
+    if array.dtype.kind not in "iufO":
+        raise DtypeError(f"{name} must hold real numbers; got {array.dtype}")
+
+
+def check_same_dtype(first, first_name, second, second_name):
+    """Refuse all but two float arrays of one dtype: which of two is meant cannot be guessed."""
+    if first.dtype.char != second.dtype.char:  # which says nothing of the byte order
+        check_float(first, first_name)
+        raise DtypeError(
+            f"{first_name} and {second_name} must have the same dtype; "
+            f"got {first.dtype} and {second.dtype}"
+        )
+
+
+def check_same_shape(array, name, other, other_name):
+    """Refuse an array whose shape is not that of another."""
+    if array.shape != other.shape:
+        raise ShapeError(
+            f"{name} must have the shape of {other_name}, {other.shape}; got {array.shape}"
+        )
+
+
+def all_finite(array):
+    """Whether no float is NaN or infinity: a finite sum of squares shows it in one quick pass."""
+    numbers = array.ravel(order="K")
+    squares = np.vdot(numbers, numbers)  # np.dot would warn of overflow
+    return isfinite(squares) or bool(np.isfinite(array).all())
+
+
+def check_finite(array, name):
+    """Refuse NaN and infinity, naming the first index that holds one."""
+    if array.dtype.kind == "f" and not all_finite(array):
+        index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        raise NonFiniteError(f"{name} must be finite; got {array[index]} at index {index}")
+
+
+def check_kernel_shape(kernel):
+    """Refuse a kernel that is not of shape (C, C, kh, kw)."""
+    shape = kernel.shape
+    if len(shape) != 4 or shape[0] != shape[1] or 0 in shape:
+        raise ShapeError(f"kernel must have shape (C, C, kh, kw); got {shape}")
+
+
+def check_images_shape(x, channels, name):
+    """Refuse images that are not of shape (N, channels, H, W) with at least one pixel."""
+    shape = x.shape
+    if len(shape) != 4 or 0 in shape[1:]:
+        raise ShapeError(f"{name} must have shape (N, C, H, W) with C, H, W >= 1; got {shape}")
+    if shape[1] != channels:
+        raise ShapeError(f"{name} must have the kernel's {channels} channels; got shape {shape}")
+
+
+def check_size(size):
+    """Return the image size (H, W) as two positive integers."""
+    values = integers(size, 2, minimum=1)
+    if values is None:
+        raise ShapeError(f"size must be (H, W), two integers >= 1; got {shown(size)}")
+    return values

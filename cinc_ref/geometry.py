@@ -1,0 +1,78 @@
+"""Where the taps of a convolution lie: the padded corner, the dilation and the anchor.
+
+This is the only place that interprets the name of a corner. A convolution that is padded at
+another corner than the top left one is the top-left one between two flips of the images,
+
+    y = flip(conv(flip(x), K)),
+
+so a corner is a pair of flips everywhere else.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from cinc_ref import _validate
+from cinc_ref.errors import OptionError
+
+CORNERS = ("top-left", "top-right", "bottom-left", "bottom-right")
+"""The corners in raster order, which is also that of the four groups of FInC."""
+
+
+class Geometry(NamedTuple):
+    """Where the taps of a kernel lie around the pixel that they produce.
+
+    `corner` is the image corner that is padded, `dilation` the distance between neighbouring taps
+    in pixels, `anchor` the (row, column) of the tap that reads the pixel itself.
+    """
+
+    corner: str = "top-left"
+    dilation: int = 1
+    anchor: tuple[int, int] = (0, 0)
+
+    @property
+    def flips(self):
+        """Whether (rows, columns) run backwards, seen from the padded corner."""
+        return flips(self.corner)
+
+
+def flips(corner):
+    """Whether (rows, columns) run backwards, seen from a corner of this name."""
+    rows, columns = corner.split("-")
+    return rows == "bottom", columns == "right"
+
+
+def flip(array, corner, axes=(-2, -1)):
+    """View an array as seen from a corner: its two image axes reversed as `flips` has it."""
+    reversed_axes = [axis for axis, backwards in zip(axes, flips(corner), strict=True) if backwards]
+    return np.flip(array, reversed_axes)
+
+
+def check_geometry(kernel, corner="top-left", dilation=1, anchor=None):
+    """The options of a convolution as a `Geometry`, or the error that says which one is wrong."""
+    corner = _validate.one_of("corner", corner, CORNERS)
+    dilation = _validate.integer("dilation", dilation, minimum=1)
+    return Geometry(corner, dilation, _check_anchor(kernel, anchor))
+
+
+def _check_anchor(kernel, anchor):
+    height, width = kernel.shape[2:]
+    if anchor is None:
+        return height - 1, width - 1
+    row, column = _validate.integers(anchor, 2, minimum=0) or (height, width)
+    if row >= height or column >= width:
+        raise OptionError(
+            f"anchor must be (row, column) of a tap of the {height}x{width} kernel; "
+            f"got {_validate.shown(anchor)}"
+        )
+    later = np.argwhere(
+        kernel.reshape(*kernel.shape[:2], -1)[:, :, row * width + column + 1 :] != 0
+    )
+    if len(later):
+        o, c, tap = (int(i) for i in later[0])
+        a, b = divmod(row * width + column + 1 + tap, width)
+        raise OptionError(
+            f"taps after the anchor {(row, column)} in raster order must be 0 (they would read "
+            f"later pixels); got kernel[{o}, {c}, {a}, {b}] = {kernel[o, c, a, b]}"
+        )
+    return row, column
