@@ -170,7 +170,7 @@ def test_exact_inverse_of_a_singular_kernel(entry):
 @given(problems(largest=3))
 def test_exact_residual_is_that_in_extended_precision(problem):
     y = cr.conv(problem.x, problem.kernel, **problem.options)
-    geometry = cr.Geometry(**problem.options)
+    geometry = Geometry(**problem.options)
     exact = elementwise_residual(problem.x, y, problem.kernel, geometry)
     eps = np.finfo(problem.kernel.dtype).eps
     assert exact / eps == pytest.approx(residual(problem, y, problem.x), abs=1e-2)
@@ -178,7 +178,7 @@ def test_exact_residual_is_that_in_extended_precision(problem):
 
 def test_residual_where_nothing_is_read():
     kernel, zero = np.array([[[[1.0]]]]), np.zeros((1, 1, 1, 1))
-    geometry = cr.Geometry()
+    geometry = Geometry()
     assert elementwise_residual(zero, zero, kernel, geometry) == 0
     assert elementwise_residual(zero, zero + 1, kernel, geometry) == np.inf
     assert np.isnan(elementwise_residual(zero / 1 + np.nan, zero, kernel, geometry))
