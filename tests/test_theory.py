@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 import cinc_ref as cr
 from cinc_ref import theory
 from cinc_ref.errors import OptionError, ShapeError, SingularKernelError
+from cinc_ref.geometry import Geometry
 from cinc_ref.theory.exact import matrix_determinant, matrix_inverse, matrix_rank, null_vector
 from cinc_ref.theory.residual import elementwise_residual
 from tests.oracles import flat, problems, residual
