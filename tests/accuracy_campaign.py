@@ -18,7 +18,7 @@ from scipy.sparse.linalg import spsolve_triangular
 import cinc_ref as cr
 from cinc_ref import theory
 from cinc_ref.geometry import CORNERS, Geometry
-from cinc_ref.primitives.trust import elementwise_residual
+from cinc_ref.primitives.diagnostics import elementwise_residual
 from tests.oracles import DTYPES, causal_mask, corner_block
 
 KINDS = ("lower", "upper", "dense")

@@ -14,7 +14,7 @@ from registry import perturbed
 from cinc_ref.bijections import ActNorm, AffineCoupling, Chain, InvertibleConv, Squeeze
 from cinc_ref.errors import OptionError
 from cinc_ref.flows import COUPLINGS, SYSTEMS, Flow, build
-from cinc_ref.primitives.reversible import compose
+from cinc_ref.primitives.recompute import compose
 from cinc_ref.training import load, loop, train
 from cinc_ref.training.loss import bits_and_gradient
 from cinc_ref.training.tree import Layout

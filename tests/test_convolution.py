@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 import cinc_ref as cr
 from cinc_ref.errors import SingularKernelError
 from cinc_ref.geometry import CORNERS, Geometry
-from cinc_ref.kernels import batched
-from cinc_ref.primitives.arrays import native
-from cinc_ref.primitives.causal import KERNELS
+from cinc_ref.kernels.causal.packing import pack
+from cinc_ref.kernels.causal.plan import make_plan
+from cinc_ref.kernels.causal.sweep import compiled_sweep
+from cinc_ref.primitives.causal import OPERATIONS
+from cinc_ref.primitives.memory_order import as_native_contiguous
 from tests.oracles import DTYPES, causal_mask, flat, kernel_for, problems, residual
 
 
@@ -159,21 +161,20 @@ def test_nothing_is_compiled_once_more_for_read_only_arrays(operation, interpret
     kernel = kernel_for(np.random.default_rng(1), (3, 3, 2, 2), (1, 1), "lower")
     x = np.ones((2, 3, 4, 5))
     expected, solving = operation(x, kernel), operation is cr.conv_inverse
-    found = batched.arrangement(
-        (solving, False), kernel.shape, x.shape, True, 8, 1, (1, 1), (False, False)
-    )
-    assert all(len(loops.signatures) == 1 for loops, _, _ in found.calls)
+    call = kernel.shape, x.shape, True, 8, (1, (1, 1), (False, False))
+    sweep = compiled_sweep(*make_plan((solving, False), *call).block, False)
+    compiled = {function: len(function.signatures) for function in (sweep, pack)}
     for array in (x, kernel):
         array.flags.writeable = False
     assert np.array_equal(operation(x, kernel), expected)
-    assert all(len(loops.signatures) == 1 for loops, _, _ in found.calls)
+    assert all(len(function.signatures) == count for function, count in compiled.items())
 
 
 def test_only_what_kernels_cannot_take_is_copied():
     x = np.ones((2, 3))
-    assert native(x, x.dtype) is x
+    assert as_native_contiguous(x, x.dtype) is x
     for other in (x.astype(">f8"), x.astype(np.float32), np.asfortranarray(x)):
-        taken = native(other, x.dtype)
+        taken = as_native_contiguous(other, x.dtype)
         assert np.array_equal(taken, x) and taken.dtype == x.dtype
         assert taken.flags.carray and taken.dtype.isnative
 
@@ -192,7 +193,7 @@ def test_results_are_plain_arrays_and_corners_any_strings():
     expected = cr.conv(x, kernel, corner="bottom-right")
     y = cr.conv(np.ma.array(x), np.ma.array(kernel), corner=Corner("bottom-right"))
     assert type(y) is np.ndarray and np.array_equal(y, expected)
-    for operation in KERNELS:
+    for operation in OPERATIONS.values():
         assert type(operation(np.ma.array(x), kernel, Geometry(anchor=(1, 1)))) is np.ndarray
 
 

@@ -25,7 +25,7 @@ from cinc_ref.errors import (
     OutputError,
 )
 from cinc_ref.flows import build, quantize
-from cinc_ref.primitives.network import same_conv
+from cinc_ref.primitives.layers import same_conv
 from cinc_ref.training import container, load, save, train
 from cinc_ref.training.diagnosis import first_culprit
 from cinc_ref.training.dropout import drop_units

@@ -7,7 +7,7 @@ import numpy as np
 
 from cinc_ref._autodiff import value_of
 from cinc_ref.bijections.base import Bijection, per_image
-from cinc_ref.primitives.elementwise import scale_channels
+from cinc_ref.primitives.layers import scale_channels
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ import numpy as np
 from cinc_ref.bijections.base import Bijection, per_image
 from cinc_ref.bijections.network import apply_network, init_network
 from cinc_ref.errors import OptionError, ShapeError
-from cinc_ref.primitives.arrays import embed_channels, take_channels
-from cinc_ref.primitives.elementwise import couple, log_scale_sum
+from cinc_ref.primitives.affine_coupling import affine_coupling, log_scale_sum
+from cinc_ref.primitives.channels import pad_channels, take_channels
 
 
 @dataclass(frozen=True)
@@ -79,8 +79,8 @@ class _Coupling(Bijection):
         """x with one block changed by what the network says, and the log-determinant."""
         if self.scaled:
             log_det = log_scale_sum(h)
-            return couple(x, h, start, inverse), -log_det if inverse else log_det
-        shift = embed_channels(h, start, x.shape[1])
+            return affine_coupling(x, h, start, inverse), -log_det if inverse else log_det
+        shift = pad_channels(h, start, x.shape[1])
         return x - shift if inverse else x + shift, 0
 
     def _output_shape(self, shape):

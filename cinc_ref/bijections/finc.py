@@ -10,7 +10,7 @@ from cinc_ref.bijections.base import Bijection
 from cinc_ref.bijections.conv import InvertibleConv
 from cinc_ref.errors import ShapeError
 from cinc_ref.interop import FINC_CORNERS
-from cinc_ref.primitives.arrays import take_channels
+from cinc_ref.primitives.channels import take_channels
 
 
 @dataclass(frozen=True)

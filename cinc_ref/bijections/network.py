@@ -7,8 +7,8 @@ where the border is, and so, in the small images of the deeper levels, where a p
 import numpy as np
 
 from cinc_ref._autodiff import value_of
-from cinc_ref.primitives.coupling import coupling_network
-from cinc_ref.primitives.network import add_bias, same_conv
+from cinc_ref.primitives.coupling_network import coupling_network
+from cinc_ref.primitives.layers import add_bias, same_conv
 
 
 def init_network(rng, inputs, width, outputs, dtype):

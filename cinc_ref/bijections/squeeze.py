@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from cinc_ref.bijections.base import Bijection, per_image
 from cinc_ref.errors import ShapeError
-from cinc_ref.primitives.arrays import squeeze, unsqueeze
+from cinc_ref.primitives.channels import squeeze, unsqueeze
 
 
 @dataclass(frozen=True)

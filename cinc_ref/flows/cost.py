@@ -7,7 +7,7 @@ import numpy as np
 
 from cinc_ref._autodiff import value_of
 from cinc_ref.flows.trust import leaf_layers, named_convolutions
-from cinc_ref.primitives.arrays import batch_last
+from cinc_ref.primitives.memory_order import batch_last
 
 
 @dataclass(frozen=True)

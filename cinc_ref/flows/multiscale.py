@@ -13,9 +13,10 @@ from cinc_ref.errors import DataError, OptionError
 from cinc_ref.flows.dequantize import bits_per_dim, check_fits, dequantize
 from cinc_ref.flows.systems import COUPLINGS, step_convolution
 from cinc_ref.flows.trust import stability_by_layer, watched_inverse
-from cinc_ref.primitives.arrays import batch_first, batch_last, take_channels
-from cinc_ref.primitives.network import add_bias, same_conv
-from cinc_ref.primitives.reversible import compose
+from cinc_ref.primitives.channels import take_channels
+from cinc_ref.primitives.layers import add_bias, same_conv
+from cinc_ref.primitives.memory_order import batch_first, batch_last
+from cinc_ref.primitives.recompute import compose
 
 
 @dataclass(frozen=True)

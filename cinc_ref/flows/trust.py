@@ -7,7 +7,7 @@ import numpy as np
 from cinc_ref._autodiff import value_of
 from cinc_ref.bijections import Chain, Inverse
 from cinc_ref.errors import IllConditionedWarning
-from cinc_ref.primitives.trust import warn_unless_finite, warn_unless_trusted
+from cinc_ref.primitives.diagnostics import warn_if_ill_conditioned, warn_if_nonfinite
 from cinc_ref.theory.conditioning import condition_and_digits, stability
 
 
@@ -75,7 +75,7 @@ def _look(name, layer, params, x, y, check):
             )
             warnings.warn(IllConditionedWarning(message, name, np.inf, 0.0), stacklevel=5)
         return
-    watch = warn_unless_trusted if check else lambda x, *rest: warn_unless_finite((x,), *rest)
+    watch = warn_if_ill_conditioned if check else lambda x, *rest: warn_if_nonfinite((x,), *rest)
     for convolution, own, (start, stop) in layer._convolutions(params):
         kernel = value_of(convolution.kernel(own))
         full_name = _convolution_name(name, convolution)

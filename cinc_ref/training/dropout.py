@@ -2,7 +2,7 @@
 
 from autograd.builtins import isinstance  # also knows the boxes of traced dicts and lists
 
-from cinc_ref.primitives.arrays import scale_sides
+from cinc_ref.primitives.channels import scale_axes
 
 
 def drop_units(params, rate, rng):
@@ -60,6 +60,6 @@ def _drop_both_sides(layer, rate, rng):
     )
     return {
         **layer,
-        "weight": scale_sides(weight, outputs, inputs),
-        "bias": scale_sides(bias, outputs),
+        "weight": scale_axes(weight, outputs, inputs),
+        "bias": scale_axes(bias, outputs),
     }

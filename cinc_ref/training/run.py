@@ -11,7 +11,7 @@ from cinc_ref._images import in_chunks
 from cinc_ref.errors import NonFiniteError
 from cinc_ref.flows import dequantize
 from cinc_ref.flows.trust import worst_conditioned
-from cinc_ref.primitives.trust import FEW_DIGITS
+from cinc_ref.primitives.diagnostics import MIN_DIGITS
 from cinc_ref.training.diagnosis import first_culprit
 from cinc_ref.training.loss import bits_and_gradient, evaluate
 from cinc_ref.training.optimizer import OPTIMIZERS, clip, learning_rate, norm, update_average
@@ -208,7 +208,7 @@ def check_inverses(run, layout, state):
     if not run.constant_memory:
         return
     name, condition, digits = worst_conditioned(run.flow, layout.params(state.parameters))
-    if digits < FEW_DIGITS:
+    if digits < MIN_DIGITS:
         raise Unusable(
             f"constant_memory rebuilds inputs by inverses, but that of {name} keeps about "
             f"{digits:.1f} digits in {run.settings.dtype} after step {state.step}, its condition "

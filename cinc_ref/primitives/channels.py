@@ -1,9 +1,6 @@
-"""Rearrangements of arrays as primitives: each is linear, and its transpose is another one.
+"""Rearrangements of channels and entries as primitives: each is linear, as is its transpose.
 
 autograd differentiates slices through ``np.add.at``, which takes fifty times as long as these.
-
-Images are (N, C, H, W) to every caller. In memory they may lie batch-last, as contiguous
-(C, H, W, N): the values are the same, and elementwise operations keep that order.
 """
 
 import numpy as np
@@ -14,47 +11,6 @@ def _define_linear(operation, transpose):
     """Derivatives of an operation linear in its first argument; the others are plain."""
     defvjp(operation, lambda ans, x, *rest: lambda g: transpose(g, x, *rest))
     defjvp(operation, lambda g, ans, x, *rest: operation(g, *rest))
-
-
-def native(array, dtype):
-    """The array as kernels take any: of this dtype, contiguous, in the machine's byte order.
-
-    And writeable, since kernels would be compiled once more for what is not.
-    """
-    if array.flags.carray and array.dtype == dtype and dtype.isnative:
-        return array
-    return np.array(array, dtype.newbyteorder("="), order="C")
-
-
-def as_pixels(images):
-    """Images (N, C, H, W) as the kernels take them: contiguous (C, H*W, N), native byte order.
-
-    Without a copy where memory already lies so.
-    """
-    count, channels, height, width = images.shape
-    pixels = native(images.transpose(1, 2, 3, 0), images.dtype)
-    return pixels.reshape(channels, height * width, count)
-
-
-def from_pixels(pixels, size):
-    """The images (N, C, H, W) that lie in memory as (C, H*W, N); size is (H, W)."""
-    return pixels.reshape(len(pixels), *size, pixels.shape[2]).transpose(3, 0, 1, 2)
-
-
-@primitive
-def batch_last(x):
-    """The same images, contiguous as (C, H, W, N) in memory."""
-    return np.ascontiguousarray(x.transpose(1, 2, 3, 0)).transpose(3, 0, 1, 2)
-
-
-@primitive
-def batch_first(x):
-    """The same images in NumPy's usual memory order."""
-    return np.ascontiguousarray(x)
-
-
-_define_linear(batch_last, lambda g, x: g)
-_define_linear(batch_first, lambda g, x: g)
 
 
 @primitive
@@ -90,7 +46,7 @@ def take_channels(x, start, stop):
 
 
 @primitive
-def embed_channels(part, start, channels):
+def pad_channels(part, start, channels):
     """Images of `channels` channels that are 0 but for `part`, from channel `start` on."""
     n, c, h, w = part.shape
     whole = np.zeros((channels, h, w, n), part.dtype).transpose(3, 0, 1, 2)
@@ -98,22 +54,22 @@ def embed_channels(part, start, channels):
     return whole
 
 
-_define_linear(take_channels, lambda g, x, start, stop: embed_channels(g, start, x.shape[1]))
+_define_linear(take_channels, lambda g, x, start, stop: pad_channels(g, start, x.shape[1]))
 _define_linear(
-    embed_channels,
+    pad_channels,
     lambda g, part, start, channels: take_channels(g, start, start + part.shape[1]),
 )
 
 
 @primitive
-def scale_sides(x, *factors):
+def scale_axes(x, *factors):
     """x times vectors along its first axes; the derivative keeps the vectors, no whole array."""
     for axis, factor in enumerate(factors):
         x = x * factor.reshape(-1, *(1,) * (x.ndim - axis - 1))
     return x
 
 
-_define_linear(scale_sides, lambda g, x, *factors: scale_sides(g, *factors))
+_define_linear(scale_axes, lambda g, x, *factors: scale_axes(g, *factors))
 
 
 @primitive

@@ -11,13 +11,12 @@ Every pixel reads itself, through the corner block B = K[:, :, p, q], and earlie
 Sums run over the taps in raster order and the channels in ascending order, image by image, so an
 image gives the same bits in whatever batch it stands.
 
-Functions that call one another live in this one file: Numba's disk cache does not notice an edit
-of a callee elsewhere.
+This is what the fast kernels are tested against, and nothing that is fast imports it.
 """
 
 import numpy as np
 
-from cinc_ref.kernels.compiling import compiled
+from cinc_ref.kernels._jit import compiled
 
 
 @compiled
@@ -68,7 +67,7 @@ def conv_weight_grad(x, g, kernel_shape, dilation, anchor):
 
 
 @compiled
-def substitute(y, kernel, dilation, anchor):
+def solve(y, kernel, dilation, anchor):
     """x = M^{-1} y, exact substitution in raster order:
 
     x[i, j] = B^{-1} (y[i, j] - sum over the taps before the anchor of K_ab x[earlier pixel]).
@@ -95,31 +94,14 @@ def substitute(y, kernel, dilation, anchor):
 
 
 @compiled
-def substitute_transpose(g, kernel, dilation, anchor):
+def solve_transpose(g, kernel, dilation, anchor):
     """M^{-T} g: substitution from the last pixel to the first, by the identity above."""
-    return _reversed(substitute(_reversed(g), _exchanged(kernel), dilation, anchor))
-
-
-@compiled
-def corner_form(corner):
-    """Whether anything stands above the diagonal, whether below it, and the first zero on it.
-
-    That is a channel, or -1.
-    """
-    above = below = False
-    zero = -1
-    for o in range(len(corner) - 1, -1, -1):
-        if corner[o, o] == 0:
-            zero = o
-        for c in range(o):
-            above |= corner[c, o] != 0
-            below |= corner[o, c] != 0
-    return above, below, zero
+    return _reversed(solve(_reversed(g), _exchanged(kernel), dilation, anchor))
 
 
 @compiled
 def factor_corner(corner):
-    """Order and triangles (order, L, U) with B[order] = L U.
+    """Factor B[order] = L U; return (order, L, U).
 
     A triangular B is left as it is, L = B or U = B, so that it is substituted through and never
     divided or multiplied beforehand; any other B goes through LU with partial pivoting.
@@ -129,10 +111,9 @@ def factor_corner(corner):
     identity = np.zeros_like(corner)
     for c in range(channels):
         identity[c, c] = 1
-    above, below, _ = corner_form(corner)
-    if not above:
+    if not np.any(np.triu(corner, 1)):
         return order, corner.copy(), identity
-    if not below:
+    if not np.any(np.tril(corner, -1)):
         return order, identity, corner.copy()
     lower, upper = identity, corner.copy()
     for c in range(channels):
@@ -172,7 +153,7 @@ def solve_corner(order, lower, upper, rest):
 
 @compiled
 def _taps_in_row(row, width, anchor):
-    """How many taps of a kernel row are not after the anchor."""
+    """Return how many taps of a kernel row are not after the anchor."""
     return anchor[1] + 1 if row == anchor[0] else width
 
 

@@ -3,10 +3,10 @@
 import numpy as np
 from autograd.extend import primitive
 
-from cinc_ref.kernels import network as kernels
-from cinc_ref.primitives.arrays import as_pixels, from_pixels, native
+from cinc_ref.kernels import coupling_network as kernels
 from cinc_ref.primitives.fused import define_fused
-from cinc_ref.primitives.network import add_bias, relu, same_conv
+from cinc_ref.primitives.layers import add_bias, relu, same_conv
+from cinc_ref.primitives.memory_order import as_native_contiguous, as_pixels, from_pixels
 
 
 @primitive
@@ -28,8 +28,8 @@ def coupling_network(x, first, position, second, second_bias, last, last_bias):
     -------
     ndarray, shape (N, outputs, H, W)
     """
-    arguments = _as_kernels_take(x, first, position, second, second_bias, last)
-    y = kernels.network(*arguments, native(last_bias, arguments[0].dtype))
+    arguments = _to_kernel_layout(x, first, position, second, second_bias, last)
+    y = kernels.network(*arguments, as_native_contiguous(last_bias, arguments[0].dtype))
     return from_pixels(y, x.shape[2:])
 
 
@@ -41,7 +41,7 @@ def _layers(x, first, position, second, second_bias, last, last_bias):
 
 def _gradients(g, y, x, first, position, second, second_bias, last, last_bias):
     outputs, width, k, _ = last.shape
-    arguments = _as_kernels_take(x, first, position, second, second_bias, last)
+    arguments = _to_kernel_layout(x, first, position, second, second_bias, last)
     g = as_pixels(g).astype(arguments[0].dtype, copy=False)
     x_bar, matrices, position_bar, second_bias_bar = kernels.network_gradient(*arguments, g)
     first_bar, second_bar, last_bar = matrices
@@ -59,14 +59,22 @@ def _gradients(g, y, x, first, position, second, second_bias, last, last_bias):
 define_fused(coupling_network, _layers, _gradients)
 
 
-def _as_kernels_take(x, first, position, second, second_bias, last):
-    """Images, their size, the weights as matrices with taps before channels, and the biases."""
+def _to_kernel_layout(x, first, position, second, second_bias, last):
+    """Return images, their size, weights as matrices with taps before channels, and biases."""
     outputs, width, k, _ = last.shape
     images = as_pixels(x).astype(np.result_type(x, first), copy=False)
     matrices = (
-        native(first.transpose(0, 2, 3, 1), images.dtype).reshape(width, -1),
-        native(second, images.dtype).reshape(width, width),
-        native(last.transpose(2, 3, 0, 1), images.dtype).reshape(k * k * outputs, width),
+        as_native_contiguous(first.transpose(0, 2, 3, 1), images.dtype).reshape(width, -1),
+        as_native_contiguous(second, images.dtype).reshape(width, width),
+        as_native_contiguous(last.transpose(2, 3, 0, 1), images.dtype).reshape(
+            k * k * outputs, width
+        ),
     )
-    position = native(position, images.dtype).reshape(width, -1)
-    return images, x.shape[2:], matrices, position, native(second_bias, images.dtype)[:, None]
+    position = as_native_contiguous(position, images.dtype).reshape(width, -1)
+    return (
+        images,
+        x.shape[2:],
+        matrices,
+        position,
+        as_native_contiguous(second_bias, images.dtype)[:, None],
+    )

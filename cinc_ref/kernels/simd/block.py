@@ -1,10 +1,10 @@
-"""A register block as a Numba type: `rows` SIMD vectors of `lanes` numbers each.
+"""Register blocks as a Numba type: `rows` SIMD vectors of `lanes` numbers each.
 
 A loop over plain arrays keeps its accumulators in memory and leaves the choice of vectors to the
 compiler. A `Block` is a value, an LLVM array of vectors, which an ordinary ``for`` loop carries in
 registers. A few operations on it are all that the kernels need; `rows` and `lanes` are literal
 integers, so that one source gives every size. Arrays are one-dimensional, contiguous and addressed
-by element; nothing is checked. Without the compiler, `blocks_interpreted` stands in.
+by element; indices are not checked. Without the compiler, `block_numpy` takes its place.
 """
 
 from llvmlite import ir
@@ -12,11 +12,11 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, register_model
 
-from cinc_ref.kernels.tiling import LINE_BYTES
+from cinc_ref.kernels.simd.cpu import LINE_BYTES
 
 
 class Block(types.Type):
-    """`rows` vectors of `lanes` floats."""
+    """The type of `rows` vectors of `lanes` floats."""
 
     def __init__(self, dtype, rows, lanes):
         self.dtype, self.rows, self.lanes = dtype, rows, lanes
@@ -32,7 +32,7 @@ class _BlockModel(models.PrimitiveModel):
 
 @intrinsic(prefer_literal=True)
 def integers(typingctx, array, first, count):
-    """The `count` elements of an array from `first` on, as a tuple."""
+    """Return the `count` elements of an array from `first` on, as a tuple."""
     kind = types.UniTuple(array.dtype, count.literal_value)
 
     def generate(context, builder, signature, arguments):
@@ -43,9 +43,23 @@ def integers(typingctx, array, first, count):
     return kind(array, types.intp, count), generate
 
 
+@intrinsic
+def line_start(typingctx, array, index):
+    """Return the first index from `index` on at which a cache line begins."""
+
+    def generate(context, builder, signature, arguments):
+        array_type, (array, index) = signature.args[0], arguments
+        memory = _Memory(context, builder, array_type, array)
+        place = builder.ptrtoint(builder.gep(memory.data, [index]), index.type)
+        rest = builder.and_(builder.neg(place), ir.Constant(index.type, LINE_BYTES - 1))
+        return builder.add(index, builder.udiv(rest, ir.Constant(index.type, memory.align)))
+
+    return types.intp(array, types.intp), generate
+
+
 @intrinsic(prefer_literal=True)
 def zeros(typingctx, array, rows, lanes):
-    """A block of zeros, of the dtype of `array`."""
+    """Return a block of zeros of the dtype of `array`."""
     block = Block(array.dtype, rows.literal_value, lanes.literal_value)
 
     def generate(context, builder, signature, arguments):
@@ -56,7 +70,7 @@ def zeros(typingctx, array, rows, lanes):
 
 @intrinsic(prefer_literal=True)
 def load(typingctx, array, index, stride, rows, lanes):
-    """Row r holds the `lanes` elements of `array` from ``index + r * stride`` on."""
+    """Load a block: row r holds `lanes` elements of `array` from ``index + r * stride`` on."""
     block = Block(array.dtype, rows.literal_value, lanes.literal_value)
 
     def generate(context, builder, signature, arguments):
@@ -70,7 +84,7 @@ def load(typingctx, array, index, stride, rows, lanes):
 
 @intrinsic
 def store(typingctx, array, index, stride, block):
-    """The elements of `array` from ``index + r * stride`` on become row r."""
+    """Store row r of a block to the elements of `array` from ``index + r * stride`` on."""
 
     def generate(context, builder, signature, arguments):
         memory = _Memory(context, builder, signature.args[0], arguments[0])
@@ -83,8 +97,8 @@ def store(typingctx, array, index, stride, block):
 
 
 @intrinsic(prefer_literal=True)
-def gather(typingctx, array, index, places, first, rows, lanes):
-    """Row r holds the `lanes` elements of `array` from ``index + places[first + r]`` on."""
+def gather(typingctx, array, index, offsets, first, rows, lanes):
+    """Load a block: row r holds `lanes` elements from ``index + offsets[first + r]`` on."""
     block = Block(array.dtype, rows.literal_value, lanes.literal_value)
 
     def generate(context, builder, signature, arguments):
@@ -94,56 +108,62 @@ def gather(typingctx, array, index, places, first, rows, lanes):
         starts = [builder.add(index, table.entry(first, r)) for r in range(block.rows)]
         return _from_rows(context, builder, block, [memory.vector(p, block.lanes) for p in starts])
 
-    return block(array, types.intp, places, types.intp, rows, lanes), generate
+    return block(array, types.intp, offsets, types.intp, rows, lanes), generate
 
 
 @intrinsic(prefer_literal=True)
-def prefetch(typingctx, array, index, places, first, rows, lanes):
-    """Have the cache lines fetched that `gather` of the same will load: it takes no time here."""
-    count, length = rows.literal_value, lanes.literal_value
+def prefetch_third(typingctx, array, index, offsets, first, third, rows, lanes):
+    """Prefetch the cache lines that `gather` will load, those of a third of the rows."""
+    count, length = -(-rows.literal_value // 3), lanes.literal_value
+    last = rows.literal_value - count
 
     def generate(context, builder, signature, arguments):
         memory = _Memory(context, builder, signature.args[0], arguments[0])
         table = _Memory(context, builder, signature.args[2], arguments[2])
-        index, first = arguments[1], arguments[3]
+        index, first, third = arguments[1], arguments[3], arguments[4]
+        row = builder.mul(third, ir.Constant(third.type, count))
+        limit = ir.Constant(third.type, last)
+        row = builder.select(builder.icmp_signed("<", row, limit), row, limit)
+        first = builder.add(first, row)
         for r in range(count):
             memory.prefetch(builder.add(index, table.entry(first, r)), length)
         return context.get_dummy_value()
 
-    return types.void(array, types.intp, places, types.intp, rows, lanes), generate
+    return types.void(array, types.intp, offsets, types.intp, types.intp, rows, lanes), generate
 
 
 @intrinsic
-def scatter(typingctx, array, index, places, first, block):
-    """The elements of `array` from ``index + places[first + r]`` on become row r.
+def scatter(typingctx, array, index, offsets, first, block):
+    """Store row r of a block to the elements of `array` from ``index + offsets[first + r]`` on.
 
     The last row is written first, so that of rows that share a place the first one stays.
     """
 
     def generate(context, builder, signature, arguments):
-        _scatter(context, builder, signature, arguments, past_caches=False)
+        _scatter(context, builder, signature, arguments, nontemporal=False)
         return context.get_dummy_value()
 
-    return types.void(array, types.intp, places, types.intp, block), generate
+    return types.void(array, types.intp, offsets, types.intp, block), generate
 
 
 @intrinsic
-def scatter_past_caches(typingctx, array, index, places, first, block):
-    """The same, of rows that fill whole cache lines, which are not fetched before, nor kept.
+def scatter_nontemporal(typingctx, array, index, offsets, first, block):
+    """Store a block like `scatter`, past the caches; every row must fill whole cache lines.
 
-    For what is read long afterwards, if at all: memory has less to move.
+    Memory has less to move: a line is not fetched before it is overwritten, and drives nothing
+    else out of the caches.
     """
 
     def generate(context, builder, signature, arguments):
-        _scatter(context, builder, signature, arguments, past_caches=True)
+        _scatter(context, builder, signature, arguments, nontemporal=True)
         return context.get_dummy_value()
 
-    return types.void(array, types.intp, places, types.intp, block), generate
+    return types.void(array, types.intp, offsets, types.intp, block), generate
 
 
 @intrinsic
-def transposed(typingctx, block):
-    """Rows and lanes exchanged; the block must be square, its side a power of two.
+def transpose(typingctx, block):
+    """Exchange rows and lanes; the block must be square, its side a power of two.
 
     Interleaving the first half of the rows with the second half, log2(rows) times, does it.
     """
@@ -160,22 +180,11 @@ def transposed(typingctx, block):
 
 
 @intrinsic
-def negated(typingctx, block):
-    """Every number with the other sign."""
-
-    def generate(context, builder, signature, arguments):
-        rows = [builder.fneg(row) for row in _rows(builder, block, arguments[0])]
-        return _from_rows(context, builder, block, rows)
-
-    return block(block), generate
-
-
-@intrinsic
 def multiply_add(typingctx, block, array, index, stride, weights, first):
     """Add ``weights[first + t * rows + r] * vector t`` to row r, fused, for `rows` vectors t.
 
-    Vector t is ``array[index + t * stride :][:lanes]``. As many vectors as rows, because the
-    channels of a pixel come in such numbers: long straight code has few branches to mispredict.
+    Vector t is ``array[index + t * stride :][:lanes]``. There are as many vectors as rows, because
+    the channels of a pixel come in such numbers: long straight code has few branches to mispredict.
     """
 
     def generate(context, builder, signature, arguments):
@@ -194,22 +203,22 @@ def multiply_add(typingctx, block, array, index, stride, weights, first):
 
 
 @intrinsic
-def watch(typingctx, seen, block):
-    """Add 0 times every row to the one row of `seen`: it stays 0 while all is finite, else NaN."""
+def probe_nonfinite(typingctx, probe, block):
+    """Add 0 times every row to the one row of `probe`: it stays 0 while all is finite, else NaN."""
 
     def generate(context, builder, signature, arguments):
-        (total,) = _rows(builder, seen, arguments[0])
+        (total,) = _rows(builder, probe, arguments[0])
         zero = ir.Constant(total.type, None)
         for row in _rows(builder, block, arguments[1]):
             total = _fused(builder, zero, row, total)
-        return _from_rows(context, builder, seen, [total])
+        return _from_rows(context, builder, probe, [total])
 
-    return seen(seen, block), generate
+    return probe(probe, block), generate
 
 
 @intrinsic
 def lane_sum(typingctx, block):
-    """The sum of the one row."""
+    """Return the sum of the one row."""
 
     def generate(context, builder, signature, arguments):
         sums = _lane_sums(builder, _rows(builder, block, arguments[0]))
@@ -219,10 +228,10 @@ def lane_sum(typingctx, block):
 
 
 @intrinsic(prefer_literal=True)
-def substitute(typingctx, block, triangle, first, divide):
+def solve(typingctx, block, triangle, first, divide):
     """Solve with a lower triangle, stored negated, 1 / d behind every row of diagonal entry d.
 
-    The solution waits for one quotient after the other, and division is slow. Unless `divide` is 1,
+    A solution waits for one quotient after the other, and division is slow. Unless `divide` is 1,
     q = y (1 / d) is corrected by its exact remainder, q + (y - d q) (1 / d): the quotient as
     division rounds it (Markstein 1990), an exact one exactly. It needs 1 / d to be a normal number,
     and where a quotient overflows it gives NaN for infinity.
@@ -255,7 +264,7 @@ def substitute(typingctx, block, triangle, first, divide):
 def add_outer(typingctx, block, left, index, right, start, stride, columns, count):
     """Add left[index + r * stride] * right[start + c * stride], vectors, to row r * columns + c.
 
-    Of the vectors only the first `count` numbers, where these are fewer than the lanes.
+    Only the first `count` numbers of the vectors are read where these are fewer than the lanes.
     """
     width, whole = columns.literal_value, getattr(count, "literal_value", 0) >= block.lanes
 
@@ -298,7 +307,7 @@ def add_lane_sums(typingctx, array, index, block):
 
 
 class _Memory:
-    """The data of an array while code is generated that reads and writes it."""
+    """The data of an array, while code is generated that reads and writes it."""
 
     def __init__(self, context, builder, array_type, array):
         self.builder = builder
@@ -307,12 +316,12 @@ class _Memory:
         self.align = array_type.dtype.bitwidth // 8
 
     def entry(self, first, offset):
-        """array[first + offset], the offset a Python integer."""
+        """Load array[first + offset]; the offset is a Python integer."""
         place = _add_number(self.builder, first, offset)
         return self.builder.load(self.builder.gep(self.data, [place]))
 
     def vector(self, place, lanes, mask=None):
-        """The vector array[place : place + lanes], 0 where it is masked out, and not read there."""
+        """Load array[place : place + lanes]; where it is masked out it is 0 and not read."""
         pointer = self._pointer(place, lanes)
         if mask is None:
             return self.builder.load(pointer, align=self.align)
@@ -322,10 +331,10 @@ class _Memory:
         function = cgutils.get_or_insert_function(self.builder.module, kind, name)
         return self.builder.call(function, [pointer, align, mask, ir.Constant(vector, None)])
 
-    def set_vector(self, place, vector, past_caches=False):
-        """array[place : place + lanes] = vector; past the caches it must begin on a line."""
+    def set_vector(self, place, vector, nontemporal=False):
+        """array[place : place + lanes] = vector; a nontemporal one must begin on a line."""
         pointer = self._pointer(place, vector.type.count)
-        if past_caches:
+        if nontemporal:
             store = self.builder.store(vector, pointer, align=LINE_BYTES)
             yes = self.builder.module.add_metadata([cgutils.int32_t(1)])
             store.set_metadata("nontemporal", yes)
@@ -333,7 +342,7 @@ class _Memory:
             self.builder.store(vector, pointer, align=self.align)
 
     def prefetch(self, place, lanes):
-        """Have the cache lines of array[place : place + lanes] fetched, all levels, for reading."""
+        """Prefetch the cache lines of array[place : place + lanes] to all levels, for reading."""
         number = cgutils.int32_t
         kind = ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, number, number, number])
         function = cgutils.get_or_insert_function(self.builder.module, kind, "llvm.prefetch.p0")
@@ -348,12 +357,12 @@ class _Memory:
         return self.builder.bitcast(self.builder.gep(self.data, [place]), vector.as_pointer())
 
 
-def _scatter(context, builder, signature, arguments, past_caches):
+def _scatter(context, builder, signature, arguments, nontemporal):
     memory = _Memory(context, builder, signature.args[0], arguments[0])
     table = _Memory(context, builder, signature.args[2], arguments[2])
     index, first, value = arguments[1], arguments[3], arguments[4]
     for r, row in reversed(list(enumerate(_rows(builder, signature.args[4], value)))):
-        memory.set_vector(builder.add(index, table.entry(first, r)), row, past_caches)
+        memory.set_vector(builder.add(index, table.entry(first, r)), row, nontemporal)
 
 
 def _rows(builder, block, value):
@@ -376,14 +385,14 @@ def _add_multiple(builder, index, stride, times):
 
 
 def _broadcast(builder, number, lanes):
-    """A vector whose lanes are all the same number."""
+    """Return a vector whose lanes are all the same number."""
     undefined = ir.Constant(ir.VectorType(number.type, lanes), ir.Undefined)
     single = builder.insert_element(undefined, number, ir.Constant(cgutils.int32_t, 0))
     return builder.shuffle_vector(single, undefined, _lane_mask([0] * lanes))
 
 
 def _interleaved(builder, a, b):
-    """a0 b0 a1 b1 ... as two vectors."""
+    """Return a0 b0 a1 b1 ... as two vectors."""
     lanes = a.type.count
     order = [lane for k in range(lanes) for lane in (k, lanes + k)]
     return tuple(
@@ -392,9 +401,9 @@ def _interleaved(builder, a, b):
 
 
 def _lane_sums(builder, rows):
-    """The vector of the sums of some rows, at most as many as there are lanes.
+    """Return the sums of some rows as a vector; there are at most as many as lanes.
 
-    Rows and lanes are exchanged as by `transposed`, and pairs added up at once.
+    Rows and lanes are exchanged as by `transpose`, and pairs added up at once.
     """
     count, lanes = len(rows), rows[0].type.count
     rows = rows + (lanes - count) * [ir.Constant(rows[0].type, None)]
@@ -405,7 +414,7 @@ def _lane_sums(builder, rows):
 
 
 def _first_lanes(builder, count, lanes):
-    """A mask of the first `count` lanes."""
+    """Return a mask of the first `count` lanes."""
     numbers = ir.Constant(ir.VectorType(count.type, lanes), list(range(lanes)))
     return builder.icmp_signed("<", numbers, _broadcast(builder, count, lanes))
 
@@ -415,7 +424,7 @@ def _lane_mask(lanes):
 
 
 def _fused(builder, a, b, c):
-    """a * b + c with one rounding."""
+    """Return a * b + c with one rounding."""
     function = cgutils.get_or_insert_function(
         builder.module, ir.FunctionType(a.type, 3 * [a.type]), f"llvm.fma.{_kind(a.type)}"
     )
@@ -423,5 +432,5 @@ def _fused(builder, a, b, c):
 
 
 def _kind(vector):
-    """The type as names of LLVM's functions have it."""
+    """Name a type as LLVM's functions have it in their names."""
     return f"v{vector.count}f{64 if vector.element == ir.DoubleType() else 32}"

@@ -12,8 +12,10 @@ import autograd.numpy as anp
 import numpy as np
 from autograd.extend import defjvp, defvjp, primitive
 
-from cinc_ref.kernels import network as kernels
-from cinc_ref.primitives.arrays import as_pixels, from_pixels
+from cinc_ref.kernels import coupling_network as kernels
+from cinc_ref.kernels import elementwise
+from cinc_ref.primitives.fused import define_fused
+from cinc_ref.primitives.memory_order import as_native_contiguous, as_pixels, from_pixels
 
 
 @primitive
@@ -121,3 +123,33 @@ def log_sigmoid(x):
 
 defvjp(log_sigmoid, lambda y, x: lambda g: g * anp.exp(log_sigmoid(-x)))
 defjvp(log_sigmoid, lambda g, y, x: g * anp.exp(log_sigmoid(-x)))
+
+
+@primitive
+def scale_channels(x, before, scale, after):
+    """(x + before) * scale + after, each of the three a number for every channel."""
+    pixels = as_pixels(x)
+    numbers = [as_native_contiguous(a, a.dtype) for a in (before, scale, after)]
+    y = np.empty(pixels.shape, np.result_type(pixels, *numbers))
+    elementwise.scale_channels(pixels, *numbers, y)
+    return from_pixels(y, x.shape[2:])
+
+
+def _scale_channels(x, before, scale, after):
+    return add_bias(add_bias(x, before) * scale[:, None, None], after)
+
+
+def _scale_channels_gradients(g, y, x, before, scale, after):
+    rows, images = (as_pixels(a).reshape(len(scale), -1) for a in (g, x))
+    total = rows.sum(axis=1)
+    with_images = (rows[:, None, :] @ images[:, :, None]).ravel()
+    zeros = np.zeros_like(scale)
+    return (
+        scale_channels(g, zeros, scale, zeros),
+        total * scale,
+        with_images + before * total,
+        total,
+    )
+
+
+define_fused(scale_channels, _scale_channels, _scale_channels_gradients)

@@ -1,58 +1,60 @@
-"""The operations of `blocks` in NumPy, for NUMBA_DISABLE_JIT=1: a block is an array (rows, lanes).
+"""The operations of `block` in NumPy, for NUMBA_DISABLE_JIT=1: a block is an array (rows, lanes).
 
 The only difference is that products and sums are rounded separately here.
 """
 
 import numpy as np
 
+from cinc_ref.kernels.simd.cpu import LINE_BYTES
+
 
 def integers(array, first, count):
-    """The `count` elements of an array from `first` on, as a tuple."""
+    """Return the `count` elements of an array from `first` on, as a tuple."""
     return tuple(array[first : first + count].tolist())
 
 
+def line_start(array, index):
+    """Return the first index from `index` on at which a cache line begins."""
+    return index + -array[index:].ctypes.data % LINE_BYTES // array.itemsize
+
+
 def zeros(array, rows, lanes):
-    """A block of zeros, of the dtype of `array`."""
+    """Return a block of zeros of the dtype of `array`."""
     return np.zeros((rows, lanes), array.dtype)
 
 
 def load(array, index, stride, rows, lanes):
-    """Row r holds the `lanes` elements of `array` from ``index + r * stride`` on."""
+    """Load a block: row r holds `lanes` elements of `array` from ``index + r * stride`` on."""
     return np.stack([array[index + r * stride :][:lanes] for r in range(rows)])
 
 
 def store(array, index, stride, block):
-    """The inverse of `load`."""
+    """Store a block where `load` reads it."""
     for r, row in enumerate(block):
         array[index + r * stride :][: len(row)] = row
 
 
-def gather(array, index, places, first, rows, lanes):
-    """Row r holds the `lanes` elements of `array` from ``index + places[first + r]`` on."""
-    return np.stack([array[index + places[first + r] :][:lanes] for r in range(rows)])
+def gather(array, index, offsets, first, rows, lanes):
+    """Load a block: row r holds `lanes` elements from ``index + offsets[first + r]`` on."""
+    return np.stack([array[index + offsets[first + r] :][:lanes] for r in range(rows)])
 
 
-def prefetch(array, index, places, first, rows, lanes):
-    """Nothing."""
+def prefetch_third(array, index, offsets, first, third, rows, lanes):
+    """Do nothing."""
 
 
-def scatter(array, index, places, first, block):
-    """The inverse of `gather`; the last row is written first."""
+def scatter(array, index, offsets, first, block):
+    """Store a block where `gather` reads it; the last row is written first."""
     for r, row in reversed(list(enumerate(block))):
-        array[index + places[first + r] :][: len(row)] = row
+        array[index + offsets[first + r] :][: len(row)] = row
 
 
-scatter_past_caches = scatter
+scatter_nontemporal = scatter
 
 
-def transposed(block):
-    """Rows and lanes exchanged."""
+def transpose(block):
+    """Exchange rows and lanes."""
     return block.T
-
-
-def negated(block):
-    """Every number with the other sign."""
-    return -block
 
 
 def multiply_add(block, array, index, stride, weights, first):
@@ -64,18 +66,18 @@ def multiply_add(block, array, index, stride, weights, first):
     return block
 
 
-def watch(seen, block):
-    """Add 0 times every row to the one row of `seen`: it stays 0 while all is finite, else NaN."""
+def probe_nonfinite(probe, block):
+    """Add 0 times every row to the one row of `probe`: it stays 0 while all is finite, else NaN."""
     with np.errstate(invalid="ignore"):
-        return seen + np.sum(0 * block, axis=0)
+        return probe + np.sum(0 * block, axis=0)
 
 
 def lane_sum(block):
-    """The sum of the one row."""
+    """Return the sum of the one row."""
     return block.sum()
 
 
-def substitute(block, triangle, first, divide):
+def solve(block, triangle, first, divide):
     """Solve with a lower triangle, stored negated, one number behind every row; always divides."""
     rows = len(block)
     entries = triangle[first : first + rows * (rows + 1)].reshape(rows, rows + 1)
@@ -88,7 +90,7 @@ def substitute(block, triangle, first, divide):
 def add_outer(block, left, index, right, start, stride, columns, count):
     """Add left[index + r * stride] * right[start + c * stride] to row r * columns + c.
 
-    Of the vectors only the first `count` numbers, where these are fewer than the lanes.
+    Only the first `count` numbers of the vectors are read where these are fewer than the lanes.
     """
     rows, lanes = block.shape
     count = min(count, lanes)

@@ -17,7 +17,7 @@ Weights are matrices here: `first` (width, taps * inputs), `second` (width, widt
 
 import numpy as np
 
-from cinc_ref.kernels.compiling import compiled
+from cinc_ref.kernels._jit import compiled
 
 ALONG, AGAINST, FIRST = np.intp(1), np.intp(-1), np.intp(0)
 """The way of a tap or the other way, and a first row. Of Python's integers, which Numba takes as

@@ -1,26 +1,22 @@
-"""The causal convolution and its exact inverse as users call them, arguments checked."""
+"""The causal convolution and its exact inverse as users call them.
 
-from functools import lru_cache
-
-import numpy as np
+Each function prepares a call (checks of shapes, dtypes and options), executes it, and diagnoses
+what went wrong if the status is not 0.
+"""
 
 from cinc_ref import _validate
 from cinc_ref._autodiff import as_array, value_of
-from cinc_ref.errors import SingularKernelError
 from cinc_ref.geometry import check_geometry
-from cinc_ref.kernels.batched import CONV, SUBSTITUTE
-from cinc_ref.primitives.causal import (
-    arranged,
-    as_kernels_take,
-    causal_conv,
-    causal_conv_transpose,
-    causal_conv_weight_grad,
-    causal_solve,
-    causal_solve_transpose,
-    with_doubts,
+from cinc_ref.kernels.causal.plan import CONV, SOLVE
+from cinc_ref.primitives.call import (
+    diagnose,
+    execute,
+    execute_vjp,
+    prepare,
+    prepare_cotangent,
 )
-from cinc_ref.primitives.corner import check_corner_invertible
-from cinc_ref.primitives.trust import warn_unless_finite, warn_unless_trusted
+from cinc_ref.primitives.corner import log_abs_det_corner
+from cinc_ref.primitives.diagnostics import check_corner_invertible
 
 
 def conv(x, kernel, *, corner="top-left", dilation=1, anchor=None):
@@ -75,12 +71,10 @@ def conv(x, kernel, *, corner="top-left", dilation=1, anchor=None):
     array([[[[ 2., 14.],
              [ 7., 40.]]]])
     """
-    x, kernel, geometry, found = _checked(CONV, x, "x", kernel, corner, dilation, anchor)
-    y, doubtful, kernel_doubtful = with_doubts(causal_conv, x, kernel, geometry, found)
-    if kernel_doubtful:
-        _validate.check_finite(value_of(kernel), "kernel")
-    if doubtful:  # every pixel of x is a term of y, so that one pass over y is enough
-        _validate.check_finite(value_of(x), "x")
+    x, kernel, plan = prepare(CONV, x, "x", kernel, corner, dilation, anchor)
+    y, status = execute(plan, x, kernel)
+    if status:
+        diagnose(status, plan, kernel, {"x": x})
     return y
 
 
@@ -142,22 +136,61 @@ def conv_inverse(y, kernel, *, corner="top-left", dilation=1, anchor=None, check
     array([[[[1., 2.],
              [3., 4.]]]])
     """
-    y, kernel, geometry, found = _checked(SUBSTITUTE, y, "y", kernel, corner, dilation, anchor)
-    if check:
-        _check_solvable(y, kernel, geometry)
-        y_value = value_of(y)
-        _validate.check_finite(y_value, "y")
-        x = causal_solve(y, kernel, geometry)
-        warn_unless_trusted(value_of(x), y_value, value_of(kernel), geometry)
-        return x
-    x, doubtful, kernel_doubtful = with_doubts(causal_solve, y, kernel, geometry, found)
-    if kernel_doubtful:
-        _check_solvable(y, kernel, geometry)
-    if doubtful:
-        x_value, y_value, kernel_value = (value_of(array) for array in (x, y, kernel))
-        _validate.check_finite(y_value, "y")
-        warn_unless_finite((x_value,), y_value, kernel_value, geometry)
+    y, kernel, plan = prepare(SOLVE, y, "y", kernel, corner, dilation, anchor)
+    x, status = execute(plan, y, kernel)
+    if status or check:
+        diagnose(status, plan, kernel, {"y": y}, (x,), check)
     return x
+
+
+def log_abs_det(kernel, size, *, anchor=None):
+    r"""The log-determinant of `conv` on one image, in nats.
+
+    .. math::
+        \log|\det M| = H W \log|\det B|, \qquad B = K[:, :, p, q]
+
+    for triangular B, H W times the sum of log|K_nn| (CInC Flow, section 3). Neither the corner
+    that is padded nor the dilation changes it. Differentiable by autograd like `conv`.
+
+    Parameters
+    ----------
+    kernel : array_like, shape (C, C, kh, kw)
+        float32 or float64.
+    size : (int, int)
+        Image height and width (H, W).
+    anchor : (int, int), optional
+        Row and column (p, q) of the tap that reads the pixel itself; the bottom-right one unless
+        given.
+
+    Returns
+    -------
+    scalar in the kernel's dtype
+        For `conv_inverse` it is minus this.
+
+    Raises
+    ------
+    SingularKernelError
+        If B is singular; the message names the zero K_nn.
+    ShapeError, DtypeError, NonFiniteError, OptionError
+        If an argument is not as described.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cinc_ref as cr
+    >>> kernel = np.array([[[[7.0, 7.0], [7.0, -2.0]]]])
+    >>> float(cr.log_abs_det(kernel, (3, 5)) / np.log(2.0))
+    15.0
+    """
+    kernel = as_array(kernel)
+    value = value_of(kernel)
+    _validate.check_kernel_shape(value)
+    _validate.check_float(value, "kernel")
+    height, width = _validate.check_size(size)
+    p, q = check_geometry(value, anchor=anchor).anchor
+    _validate.check_finite(value, "kernel")
+    check_corner_invertible(value, (p, q))
+    return log_abs_det_corner(kernel[:, :, p, q], height * width)
 
 
 def conv_vjp(x, kernel, g, *, corner="top-left", dilation=1, anchor=None):
@@ -191,15 +224,11 @@ def conv_vjp(x, kernel, g, *, corner="top-left", dilation=1, anchor=None):
     >>> bool(np.isclose(np.sum(cr.conv(x, kernel) * g), np.sum(x * x_bar)))
     True
     """
-    x, kernel, geometry, _ = _checked(CONV, x, "x", kernel, corner, dilation, anchor)
-    g = _checked_cotangent(g, x)
-    x_bar, doubtful, kernel_doubtful = with_doubts(causal_conv_transpose, g, kernel, geometry)
-    if kernel_doubtful:
-        _validate.check_finite(value_of(kernel), "kernel")
-    kernel_bar = causal_conv_weight_grad(x, g, kernel.shape, geometry)
-    if doubtful or not _validate.all_finite(value_of(kernel_bar)):
-        _validate.check_finite(value_of(x), "x")
-        _validate.check_finite(value_of(g), "g")
+    x, kernel, plan = prepare(CONV, x, "x", kernel, corner, dilation, anchor)
+    g = prepare_cotangent(g, x)
+    x_bar, kernel_bar, status = execute_vjp(plan, x, kernel, g)
+    if status:
+        diagnose(status, plan, kernel, {"x": x, "g": g})
     return x_bar, kernel_bar
 
 
@@ -239,75 +268,9 @@ def conv_inverse_vjp(y, kernel, g, *, corner="top-left", dilation=1, anchor=None
     >>> bool(np.isclose(np.sum(cr.conv_inverse(y, kernel) * g), np.sum(y * y_bar)))
     True
     """
-    y, kernel, geometry, found = _checked(SUBSTITUTE, y, "y", kernel, corner, dilation, anchor)
-    g = _checked_cotangent(g, y)
-    y_bar, doubtful, kernel_doubtful = with_doubts(causal_solve_transpose, g, kernel, geometry)
-    if kernel_doubtful:
-        _check_solvable(y, kernel, geometry)
-    x, x_doubtful, _ = with_doubts(causal_solve, y, kernel, geometry, found)
-    kernel_bar = -causal_conv_weight_grad(x, y_bar, kernel.shape, geometry)
-    values = [value_of(array) for array in (y_bar, kernel_bar, y, kernel)]
-    if doubtful or x_doubtful or not _validate.all_finite(values[1]):
-        _validate.check_finite(values[2], "y")
-        _validate.check_finite(value_of(g), "g")
-        warn_unless_finite(tuple(values[:2]), *values[2:], geometry)
+    y, kernel, plan = prepare(SOLVE, y, "y", kernel, corner, dilation, anchor)
+    g = prepare_cotangent(g, y)
+    y_bar, kernel_bar, status = execute_vjp(plan, y, kernel, g)
+    if status:
+        diagnose(status, plan, kernel, {"y": y, "g": g}, (y_bar, kernel_bar))
     return y_bar, kernel_bar
-
-
-def _checked(operation, images, name, kernel, corner, dilation, anchor):
-    """Images and kernel as arrays (or boxes) and the geometry, or an error; numbers come later.
-
-    And, if it was looked up, how the kernels do the operation on just these arrays.
-    """
-    x, k = images, kernel
-    if not type(x) is type(k) is np.ndarray:
-        images, kernel = as_array(images), as_array(kernel)
-        x, k = value_of(images), value_of(kernel)
-    if anchor is None and type(corner) is str and type(dilation) is int:
-        geometry, found = _known(
-            operation, x.shape, x.strides, x.dtype, name, k.shape, k.dtype, corner, dilation
-        )
-        as_it_is = x.flags.behaved and k.flags.carray  # or kernels would be compiled once more
-        return images, kernel, geometry, found if as_it_is else None
-    return images, kernel, _geometry(x, name, k, corner, dilation, anchor), None
-
-
-def _geometry(images, name, kernel, corner, dilation, anchor):
-    """The geometry of a convolution, or an error."""
-    _validate.check_kernel_shape(kernel)
-    _validate.check_images_shape(images, len(kernel), name)
-    _validate.check_float(kernel, "kernel")
-    _validate.check_same_dtype(images, name, kernel, "kernel")
-    return check_geometry(kernel, corner, dilation, anchor)
-
-
-@lru_cache(maxsize=64)
-def _known(operation, shape, strides, dtype, name, kernel_shape, kernel_dtype, corner, dilation):
-    """The same, and how the kernels do it, looked up; None where they do not take such images.
-
-    With one image the checks would take a tenth of the time, and one look takes less than two.
-    """
-    images = np.lib.stride_tricks.as_strided(np.empty((), dtype), shape, strides)
-    kernel = np.broadcast_to(np.empty((), kernel_dtype), kernel_shape)
-    geometry = _geometry(images, name, kernel, corner, dilation, None)
-    if not (as_kernels_take(images) and kernel_dtype.isnative):
-        return geometry, None
-    return geometry, arranged(operation, images, kernel_shape, geometry)
-
-
-def _check_solvable(y, kernel, geometry):
-    """Refuse a kernel that is not finite, and a singular corner block; before it, such images."""
-    _validate.check_finite(value_of(kernel), "kernel")
-    try:
-        check_corner_invertible(kernel, geometry.anchor)
-    except SingularKernelError:
-        _validate.check_finite(value_of(y), "y")
-        raise
-
-
-def _checked_cotangent(g, images):
-    g = as_array(g)
-    value, expected = value_of(g), value_of(images)
-    _validate.check_same_dtype(value, "g", expected, "the images")
-    _validate.check_same_shape(value, "g", expected, "the images")
-    return g
