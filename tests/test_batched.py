@@ -21,7 +21,7 @@ from cinc_ref.kernels import (
     weight_gradient,
     weights,
 )
-from tests.oracles import DTYPES, kernel_for
+from tests.support.oracles import DTYPES, kernel_for
 
 OPERATIONS = ("conv", "conv_transpose", "substitute", "substitute_transpose")
 

@@ -20,10 +20,10 @@ from cinc_ref.testing import (
     run_checks,
 )
 from cinc_ref.theory.exact import matrix_determinant
-from tests.bugs import CONVOLUTION, planted, quad_coupling, small_flow
 from tests.conftest import INTERPRETED
-from tests.registry import LAYERS, layer_case
-from tests.right import ours
+from tests.support.planted_bugs import CONVOLUTION, planted, quad_coupling, small_flow
+from tests.support.registry import LAYERS, layer_case
+from tests.support.right_implementations import ours
 
 CATALOGUE = dict(checks())
 

@@ -11,7 +11,7 @@ from cinc_ref.geometry import CORNERS, Geometry
 from cinc_ref.kernels import batched
 from cinc_ref.primitives.arrays import native
 from cinc_ref.primitives.causal import KERNELS
-from tests.oracles import DTYPES, causal_mask, flat, kernel_for, problems, residual
+from tests.support.oracles import DTYPES, causal_mask, flat, kernel_for, problems, residual
 
 
 @given(problems())

@@ -8,7 +8,7 @@ from autograd.test_util import check_grads
 from hypothesis import given, settings
 
 import cinc_ref as cr
-from tests.oracles import corner_block, flat, kernel_for, problems
+from tests.support.oracles import corner_block, flat, kernel_for, problems
 
 CASES = [  # channels, (kh, kw), (H, W), kind of corner block, options
     (1, (3, 3), (4, 3), "lower", {}),

@@ -10,7 +10,7 @@ from scipy.special import logsumexp
 
 import cinc_ref as cr
 from cinc_ref.errors import CincError, DataError, NonFiniteError, OptionError, ShapeError
-from tests.registry import perturbed
+from tests.support.registry import perturbed
 
 CASES = [
     ("additive", "triangular"),

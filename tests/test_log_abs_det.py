@@ -6,7 +6,7 @@ from hypothesis import given
 
 import cinc_ref as cr
 from cinc_ref.errors import SingularKernelError
-from tests.oracles import problems
+from tests.support.oracles import problems
 
 
 @given(problems())

@@ -3,9 +3,9 @@
 import pytest
 
 from cinc_ref.testing import CheckFailure, check_bijection, check_density, checks, run_checks
-from tests import bugs
 from tests.conftest import INTERPRETED
-from tests.right import RIGHT
+from tests.support import planted_bugs as bugs
+from tests.support.right_implementations import RIGHT
 
 SEEDS = range(1 if INTERPRETED else 5)
 CATALOGUE = dict(checks())

@@ -16,9 +16,9 @@ from cinc_ref.geometry import Geometry
 from cinc_ref.primitives import trust
 from cinc_ref.theory import conditioning, explanation, impulse, residual
 from cinc_ref.theory.exact import matrix_inverse
-from tests import accuracy_campaign as campaign
 from tests.conftest import INTERPRETED
-from tests.oracles import kernel_for, problems
+from tests.support.oracles import kernel_for, problems
+from tools import accuracy_campaign as campaign
 
 REPORTED = np.array([[[[0.8033, 0.1748, 0.089], [-0.6137, 0.0462, 0.0]]]])  # DESIGN: section 1
 CORNER_ALMOST_0 = np.full((1, 1, 3, 3), 0.1, np.float32)

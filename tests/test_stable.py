@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from cinc_ref import theory
 from cinc_ref.primitives.stable import BOUND, stable_taps
-from tests.oracles import DTYPES, corner_block
+from tests.support.oracles import DTYPES, corner_block
 
 
 def _kernel(free, corner):

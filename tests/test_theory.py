@@ -14,7 +14,7 @@ from cinc_ref.errors import OptionError, ShapeError, SingularKernelError
 from cinc_ref.geometry import Geometry
 from cinc_ref.theory.exact import matrix_determinant, matrix_inverse, matrix_rank, null_vector
 from cinc_ref.theory.residual import elementwise_residual
-from tests.oracles import flat, problems, residual
+from tests.support.oracles import flat, problems, residual
 
 
 @given(problems(largest=3))

@@ -11,7 +11,7 @@ import numpy as np
 import cinc_ref as cr
 from cinc_ref.bijections import Squeeze
 from cinc_ref.testing import Implementation
-from tests.right import OPTIONS, ours
+from tests.support.right_implementations import OPTIONS, ours
 
 
 class Bug(NamedTuple):
@@ -789,7 +789,7 @@ def flow(seed, concatenated="kept first", figure=True):
 
 def small_flow(seed, shape=(1, 4, 4), levels=2):
     """A flow of two levels on tiny images, its parameters away from their start."""
-    from tests.registry import perturbed
+    from tests.support.registry import perturbed
 
     model = cr.flows.build("cinc", "quad", shape, levels, 1, 4, 17)
     x = np.random.default_rng(seed).uniform(-0.5, 0.5, (3, *shape))

@@ -1,6 +1,6 @@
 """Do the tests notice when the code is wrong? Seeded mutants of theory, primitives and bijections.
 
-``python -m tests.mutants 300 --seed 0`` changes one operator, comparison or number at a time, runs
+``python -m tools.mutants 300 --seed 0`` changes one operator, comparison or number at a time, runs
 tests until one fails, and prints the mutants that none noticed. Messages, docstrings, annotations
 and decorators are left alone. ``--parts bijections`` keeps to one part.
 

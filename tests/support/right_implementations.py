@@ -1,7 +1,7 @@
 """Right implementations, each written its own way: none may fail a check at any seed.
 
-``python -m tests.right 200`` runs every check on all of them for 200 seeds, and the right layers
-and densities of `tests.bugs` with them.
+``python -m tests.support.right_implementations 200`` runs every check on all of them for 200
+seeds, and the right layers and densities of `tests.support.planted_bugs` with them.
 """
 
 import sys
@@ -191,7 +191,7 @@ def _failures_of_implementations(seed, implementations):
 
 def _failures_of_layers(seed):
     """(name, failed check) of every right layer and density."""
-    from tests import bugs
+    from tests.support import planted_bugs as bugs
 
     for name, layer in bugs.RIGHT_LAYERS.items():
         options = {"volume_preserving": name in bugs.VOLUME_PRESERVING}

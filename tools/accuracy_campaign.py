@@ -1,9 +1,9 @@
 """Three campaigns on random kernels, sized for a command; the suite runs a part of each.
 
-    python -m tests.accuracy_campaign             all three, about two minutes
-    python -m tests.accuracy_campaign residual    5,000 cases: elementwise residual below 10 eps
-    python -m tests.accuracy_campaign prediction  200 kernels: expected against observed error
-    python -m tests.accuracy_campaign growth      200 kernels of a kind: verdict against growth
+    python -m tools.accuracy_campaign             all three, about two minutes
+    python -m tools.accuracy_campaign residual    5,000 cases: elementwise residual below 10 eps
+    python -m tools.accuracy_campaign prediction  200 kernels: expected against observed error
+    python -m tools.accuracy_campaign growth      200 kernels of a kind: verdict against growth
 
 Case k of seed s is drawn from ``numpy.random.default_rng([s, k])``, so that any one case can be
 drawn again by itself. The exit code is 1 if a campaign finds what must not be.
@@ -19,7 +19,7 @@ import cinc_ref as cr
 from cinc_ref import theory
 from cinc_ref.geometry import CORNERS, Geometry
 from cinc_ref.primitives.trust import elementwise_residual
-from tests.oracles import DTYPES, causal_mask, corner_block
+from tests.support.oracles import DTYPES, causal_mask, corner_block
 
 KINDS = ("lower", "upper", "dense")
 
