@@ -15,6 +15,7 @@ from cinc_ref.geometry import Geometry
 from cinc_ref.kernels import batched, textbook
 from cinc_ref.primitives.arrays import batch_last
 from cinc_ref.primitives.causal import causal_conv_weight_grad
+from cinc_ref.theory.random_kernels import random_kernel
 from cinc_ref.timing import measure_in_turn
 
 K = 3
@@ -39,10 +40,9 @@ TURN = 0.02
 
 
 def problem(channels, size, batch, dtype):
-    """Random images, and a kernel with a triangular corner block and a calm inverse."""
+    """Random images, and a kernel with a unit triangular corner block and a bounded inverse."""
     rng = np.random.default_rng(0)
-    kernel = 0.1 / np.sqrt(channels) * rng.normal(size=(channels, channels, K, K))
-    kernel[:, :, -1, -1] = np.tril(kernel[:, :, -1, -1], -1) + np.eye(channels)
+    kernel = random_kernel(rng, (channels, channels, K, K), kind="unit")
     images = rng.normal(size=(batch, channels, *size))
     return images.astype(dtype), kernel.astype(dtype)
 

@@ -9,6 +9,8 @@ from functools import cached_property
 
 import numpy as np
 
+from cinc_ref.theory.random_kernels import causal_mask, random_kernel
+
 DIAGONALS = {  # smallest and largest |K_nn|
     "mixed": (1.5, 2.5),  # but for one channel, below 1
     "large": (1.5, 2.5),
@@ -92,19 +94,21 @@ class Problem:
     def kernel(self):
         """K, of shape (C, C, kh, kw)."""
         rng, (p, q) = self._generator(0), self.anchor_tap
-        block = self._corner_block(rng)
+        kind = "upper" if self.corner_block == "diagonal" else self.corner_block
         shape = (self.channels, self.channels, *self.kernel_size)
-        taps = np.arange(shape[2] * shape[3]).reshape(shape[2:])
-        before = taps < p * shape[3] + q
+        taps = np.ones(self.kernel_size, bool)
         if self.only_tap is not None:
-            before &= taps == self.only_tap[0] * shape[3] + self.only_tap[1]
-        kernel = (_signed(rng, 1, 3, shape, self.integers) if self.other_taps else 0) * before
-        kernel = np.broadcast_to(kernel, shape).astype(float)
-        if not self.integers:
-            scaled = np.einsum("oc,ciab->oiab", np.linalg.inv(block), kernel)
-            norm = np.linalg.norm(scaled, 2, axis=(0, 1)).sum()
-            kernel = kernel * (self.other_taps / norm if norm else 1)
-        kernel[:, :, p, q] = np.tril(block) if self.corner_block == "diagonal" else block
+            taps[:] = False
+            taps[self.only_tap] = True
+        diagonal = self._diagonal(rng)
+        if self.integers:
+            kernel = _integer_kernel(rng, shape, (p, q), kind, diagonal, taps)
+        else:
+            kernel = random_kernel(
+                rng, shape, (p, q), kind, self.other_taps, diagonal=diagonal, taps=taps
+            )
+        if self.corner_block == "diagonal":
+            kernel[:, :, p, q] = np.diag(diagonal)
         return kernel.astype(self.dtype)
 
     @cached_property
@@ -125,17 +129,8 @@ class Problem:
     def _generator(self, stream):
         return np.random.default_rng([self.seed, stream, self.channels, *self.size])
 
-    def _corner_block(self, rng):
-        c = self.channels
-        if self.corner_block == "dense":
-            return np.linalg.qr(rng.normal(size=(c, c)))[0] * rng.uniform(1.2, 2, c)
-        triangle = np.tril if self.corner_block == "lower" else np.triu
-        block = triangle(_signed(rng, 0.3, 0.8, (c, c), self.integers))
-        np.fill_diagonal(block, self._diagonal(rng))
-        return block
-
     def _diagonal(self, rng):
-        """An odd number of entries is negative, so that det B is."""
+        """The diagonal: an odd number of its entries is negative, so that det B is."""
         c = self.channels
         magnitudes = rng.uniform(*DIAGONALS[self.diagonal], c)
         if self.diagonal == "mixed" and c > 1:
@@ -149,7 +144,15 @@ class Problem:
         return magnitudes * rng.permutation(signs)
 
 
-def _signed(rng, low, high, shape, integers):
-    """Random numbers of both signs, their magnitudes from `low` to `high`."""
-    magnitudes = rng.integers(1, 3, shape) if integers else rng.uniform(low, high, shape)
-    return magnitudes * rng.choice([-1.0, 1.0], shape)
+def _integer_kernel(rng, shape, anchor, kind, diagonal, taps):
+    """Draw a kernel whose entries are 1, 2, -1 or -2; a dense B is a product of two triangles."""
+    entries = rng.choice([-2.0, -1.0, 1.0, 2.0], shape)
+    kernel = entries * causal_mask(shape, anchor) * taps
+    block = entries[:, :, *anchor]
+    lower, upper = np.tril(block, -1), np.triu(block, 1)
+    kernel[:, :, *anchor] = {
+        "lower": lower + np.diag(diagonal),
+        "upper": upper + np.diag(diagonal),
+        "dense": (lower + np.eye(len(block))) @ (upper + np.diag(diagonal)),
+    }[kind]
+    return kernel
