@@ -26,7 +26,8 @@ from cinc_ref.testing import (
 )
 from cinc_ref.theory.exact import matrix_determinant
 from tests.conftest import INTERPRETED
-from tests.support.planted_bugs import CONVOLUTION, planted, quad_coupling, small_flow
+from tests.support.layers import quad_coupling, small_flow
+from tests.support.planted_bugs import CONVOLUTION, planted
 from tests.support.registry import LAYERS, layer_case
 from tests.support.right_implementations import ours
 

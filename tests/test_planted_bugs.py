@@ -5,6 +5,7 @@ import pytest
 from cinc_ref.testing import CheckFailure, check_bijection, check_density, checks, run_checks
 from tests.conftest import INTERPRETED
 from tests.support import planted_bugs
+from tests.support.layers import RIGHT_LAYERS, VOLUME_PRESERVING, density
 from tests.support.right_implementations import RIGHT
 
 SEEDS = range(1 if INTERPRETED else 5)
@@ -12,7 +13,7 @@ SUITE = dict(checks())
 
 
 def caught(name, check, *arguments, **options):
-    """The check fails, under its own name and no other."""
+    """Fail unless the check fails under its own name and no other."""
     with pytest.raises(CheckFailure) as raised:
         check(*arguments, **options)
     assert raised.value.check == name
@@ -53,13 +54,13 @@ def test_right_implementation_passes(name):
         assert report.ok, str(report)
 
 
-@pytest.mark.parametrize("name", planted_bugs.RIGHT_LAYERS)
+@pytest.mark.parametrize("name", RIGHT_LAYERS)
 def test_right_layer_passes(name):
     for seed in SEEDS:
-        layer = planted_bugs.RIGHT_LAYERS[name](seed)
-        check_bijection(*layer, volume_preserving=name in planted_bugs.VOLUME_PRESERVING)
+        layer = RIGHT_LAYERS[name](seed)
+        check_bijection(*layer, volume_preserving=name in VOLUME_PRESERVING)
 
 
 def test_right_density_passes():
     for seed in SEEDS:
-        check_density(*planted_bugs.density(seed), seed=seed)
+        check_density(*density(seed), seed=seed)

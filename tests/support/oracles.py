@@ -11,7 +11,7 @@ DTYPES = (np.float32, np.float64)
 
 @st.composite
 def problems(draw, dtypes=DTYPES, kinds=("lower", "upper", "dense"), largest=5):
-    """Problems of up to four channels, 4x4 taps and `largest` pixels a side."""
+    """Draw problems of up to four channels, 4x4 taps and `largest` pixels a side."""
     kh, kw = draw(st.integers(1, 4)), draw(st.integers(1, 4))
     return Problem(
         seed=draw(st.integers(0, 2**32)),
@@ -28,12 +28,12 @@ def problems(draw, dtypes=DTYPES, kinds=("lower", "upper", "dense"), largest=5):
 
 
 def float_matrix(problem):
-    """The matrix of a problem in float64."""
+    """Return the matrix of a problem in float64."""
     return reference.matrix(problem).astype(np.float64)
 
 
 def flat(images):
-    """Images as rows in the matrix's pixel-major order."""
+    """Reshape images to rows in the matrix's pixel-major order."""
     rows = images.transpose(0, 2, 3, 1)
     return rows.reshape(len(images), int(np.prod(images.shape[1:])))
 
