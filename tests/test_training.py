@@ -96,6 +96,13 @@ def test_layout_keeps_structure_order_and_dtype():
     assert leaves_equal(back, tree)
 
 
+def test_the_loss_before_the_first_step_is_that_of_the_initial_parameters():
+    """On the same images the training loss and the validation loss differ by their noise alone."""
+    first = train(FLOW, TRAIN, TRAIN, **{**OPTIONS, "steps": 1}).history[0]
+    assert first["step"] == 0
+    assert np.isclose(first["train"], first["validation"], rtol=0.1)
+
+
 def test_leaves_are_views_of_the_vector(start):
     layout, vector, _ = start
     for leaf in named_leaves(layout.params(vector)).values():
@@ -300,6 +307,11 @@ def test_clipping_bounds_the_norm_and_keeps_the_direction():
 
 def test_the_norm_of_large_float32_gradients_does_not_overflow():
     assert np.isclose(norm(np.full(4, 1e30, np.float32)), 2e30, rtol=1e-6)
+
+
+@pytest.mark.parametrize("length", [1, 2**16 - 1, 2**16, 2**16 + 1, 200_000])
+def test_every_entry_of_a_gradient_of_any_length_counts_once_in_the_norm(length):
+    assert np.isclose(norm(np.ones(length, np.float32)), np.sqrt(length), rtol=1e-12)
 
 
 def test_the_learning_rate_rises_then_falls_to_zero():
