@@ -520,6 +520,15 @@ def files(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
+def test_a_finished_run_is_saved_so_that_resuming_it_makes_no_step(tmp_path):
+    """A run whose intermediate saves are hours apart."""
+    finished = fit(out=tmp_path, save_every=1e9)
+    steps = []
+    again = fit(out=tmp_path, resume=True, progress=lambda report: steps.append(report["step"]))
+    assert steps == [] and again.step == finished.step == OPTIONS["steps"]
+    assert leaves_equal(again.params, finished.params)
+
+
 def test_a_run_stopped_by_ctrl_c_and_then_killed_ends_as_if_it_had_not(finished, tmp_path):
     """Killed after an evaluation, so that best.npz is newer than last.npz."""
     stopped = run_child(tmp_path, step=2)
