@@ -7,6 +7,7 @@ conditioned by construction, not by rejection. Install ``cinc_ref[test]`` for hy
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from cinc_ref import bijections
 from cinc_ref._extras import extra
@@ -15,6 +16,7 @@ from cinc_ref.theory.random_kernels import norm_sum
 with extra("test"):
     from hypothesis import strategies as st
     from hypothesis.extra.numpy import arrays
+    from hypothesis.strategies import DrawFn
 
 DIAGONAL = (2.0, -2.0, 1.5, -1.5, 0.5, -0.5, 3.0, -3.0)
 """The diagonal entries of corner blocks, the simplest first."""
@@ -29,7 +31,13 @@ class Layered(NamedTuple):
 
 
 @st.composite
-def kernels(draw, channels=None, kernel_size=None, dtype=np.float64, corner_block=None):
+def kernels(
+    draw: DrawFn,
+    channels: int | None = None,
+    kernel_size: tuple[int, int] | None = None,
+    dtype: DTypeLike = np.float64,
+    corner_block: str | None = None,
+) -> np.ndarray:
     """Draw kernels (C, C, kh, kw) of well-conditioned causal convolutions.
 
     The corner block B is triangular or dense with a diagonal of both signs, never 1. The other taps
@@ -76,7 +84,12 @@ def kernels(draw, channels=None, kernel_size=None, dtype=np.float64, corner_bloc
 
 
 @st.composite
-def images(draw, shape=None, channels=None, dtype=np.float64):
+def images(
+    draw: DrawFn,
+    shape: tuple[int, int, int, int] | None = None,
+    channels: int | None = None,
+    dtype: DTypeLike = np.float64,
+) -> np.ndarray:
     """Draw images (N, C, H, W) of small multiples of 1/2.
 
     Parameters
@@ -127,7 +140,7 @@ LAYERS = {  # name: (constructor, smallest number of channels, divisor of H and 
 
 
 @st.composite
-def layers(draw, dtype=np.float64):
+def layers(draw: DrawFn, dtype: DTypeLike = np.float64) -> Layered:
     """Draw layers of `cinc_ref.bijections` with parameters away from their initial values.
 
     Parameters
