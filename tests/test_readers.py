@@ -133,6 +133,7 @@ def test_imagenet_larger_than_the_memory_is_read_by_rows(tmp_path, rng, monkeypa
     train = train.reshape(-1, 3, 32, 32) >> 5
     assert isinstance(found.train, Stack) and found.bins == 8
     assert found.train.shape == (5, 3, 32, 32) and len(found.validation) == 1
+    assert found.train.ndim == 4 and found.train.dtype == np.uint8
     assert np.array_equal(found.train[[4, 0, 2, 4]], train[[4, 0, 2, 4]])
     assert np.array_equal(found.train[1:4], train[1:4])
     assert np.array_equal(found.train[-1], train[4])
@@ -291,6 +292,14 @@ def test_pictures_of_the_right_size_are_kept_as_they_are(tmp_path, rng):
         for k, image in enumerate(part):
             pixels = np.asarray(Image.open(tmp_path / name / f"{k:02}.png"))
             assert np.array_equal(image, pixels.transpose(2, 0, 1))
+
+
+@pytest.mark.parametrize("count, parts", [(3, [1, 1, 1]), (9, [7, 1, 1]), (29, [25, 2, 2])])
+def test_pictures_of_one_pixel_and_parts_of_at_least_one_picture(tmp_path, rng, count, parts):
+    _write_pictures(tmp_path, count, rng)
+    found = image_set("folder", path=tmp_path, size=1)
+    assert found.image_shape == (3, 1, 1)
+    assert [len(part) for part in (found.train, found.validation, found.test)] == parts
 
 
 def test_pictures_are_upright_and_cut_to_the_middle(tmp_path):
