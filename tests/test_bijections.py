@@ -16,7 +16,7 @@ from cinc_ref.bijections import (
 )
 from cinc_ref.bijections.network import apply_network, init_network
 from cinc_ref.errors import CincError, DtypeError, OptionError, ShapeError
-from tests.registry import LAYERS, layer_case
+from tests.support.registry import LAYERS, layer_case
 
 pytestmark = pytest.mark.filterwarnings("ignore:Output seems independent of input")
 

@@ -13,7 +13,8 @@ from cinc_ref.kernels.causal.tuning import TUNING
 from cinc_ref.kernels.causal.weight_gradient import _compiled_loops, conv_weight_grad
 from cinc_ref.kernels.simd import pages
 from cinc_ref.reference import loops as reference
-from tests.oracles import DTYPES, kernel_for
+from cinc_ref.theory.random_kernels import random_kernel
+from tests.support.oracles import DTYPES
 
 OPERATIONS = {
     plan.CONV: reference.conv,
@@ -40,7 +41,7 @@ def _case(seed, channels, images, dtype, sides=(1, 6)):
     inside = (int(rng.integers(kh)), int(rng.integers(kw)))
     anchor = inside if rng.random() < 0.5 else (kh - 1, kw - 1)
     kind = str(rng.choice(["lower", "upper", "dense", "unit"]))
-    kernel = kernel_for(rng, (channels, channels, kh, kw), anchor, kind).astype(dtype)
+    kernel = random_kernel(rng, (channels, channels, kh, kw), anchor, kind).astype(dtype)
     size = (int(side) for side in rng.integers(*sides, 2))
     images = rng.normal(size=(images, channels, *size)).astype(dtype)
     return images, kernel, int(rng.integers(1, 4)), anchor
@@ -103,7 +104,7 @@ def test_corners_whose_reciprocals_are_no_normal_numbers(dtype, kind, place, ord
         "just normal": limits.tiny,
         "most": limits.max / 3,  # 1 / it is not normal
     }[place]
-    kernel = kernel_for(rng, (3, 3, 2, 2), (1, 1), kind)
+    kernel = random_kernel(rng, (3, 3, 2, 2), (1, 1), kind)
     kernel = (kernel / (8 * np.max(np.abs(kernel))) * scale).astype(dtype)
     kernel[range(3), range(3), 1, 1] = scale
     y = _laid_out((scale * rng.uniform(-1, 1, (70, 3, 3, 3))).astype(dtype), order)
@@ -126,7 +127,7 @@ def test_more_images_on_a_wavefront_than_lanes(images):
     for dtype, side in product(DTYPES, (2, 4)):
         x, kernel, *_ = _case(images, 3, images, dtype, sides=(side, side + 1))
         rng = np.random.default_rng(images)
-        kernel = kernel_for(rng, (3, 3, 5, 5), (4, 4), "lower").astype(dtype)
+        kernel = random_kernel(rng, (3, 3, 5, 5), (4, 4), "lower").astype(dtype)
         _equals_reference(x, kernel, 1, (4, 4))
 
 
@@ -189,7 +190,7 @@ def test_a_call_compiles_one_sweep(images, interpreted):
     if interpreted:
         pytest.skip("nothing is compiled")
     compiled_sweep.cache_clear()
-    kernel = kernel_for(np.random.default_rng(0), (2, 2, 2, 2), (1, 1), "lower")
+    kernel = random_kernel(np.random.default_rng(0), (2, 2, 2, 2), (1, 1), "lower")
     fast(plan.SOLVE, np.ones((images, 2, 3, 3)), kernel, 1, (1, 1))
     assert compiled_sweep.cache_info().currsize == 1
 

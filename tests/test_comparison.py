@@ -7,7 +7,6 @@ from itertools import product
 import joblib
 import numpy as np
 import pytest
-from commands import assert_one_line_error, few_digits, run
 
 import cinc_ref as cr
 from cinc_ref.comparison import compare, job, paper
@@ -20,6 +19,7 @@ from cinc_ref.flows import COUPLINGS, SYSTEMS, build
 from cinc_ref.flows.cost import cost, timed_decode
 from cinc_ref.flows.systems import variant
 from cinc_ref.training import loop
+from tests.support.commands import assert_one_line_error, few_digits, run
 
 MODEL = {"levels": 1, "depth": 1, "width": 4}
 OPTIONS = {"couplings": ["affine"], "seeds": 2, "steps": 2, "model": MODEL}

@@ -8,8 +8,6 @@ import pytest
 from autograd import grad
 from autograd.misc.flatten import flatten
 from autograd.test_util import check_grads
-from commands import run as run_command
-from registry import perturbed
 
 from cinc_ref.bijections import ActNorm, AffineCoupling, Chain, InvertibleConv, Squeeze
 from cinc_ref.errors import OptionError
@@ -18,6 +16,8 @@ from cinc_ref.primitives.recompute import compose
 from cinc_ref.training import load, loop, train
 from cinc_ref.training.loss import bits_and_gradient
 from cinc_ref.training.tree import Layout
+from tests.support.commands import run as run_command
+from tests.support.registry import perturbed
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 3, (30, 1, 1, 1)) + RNG.binomial(1, 0.2, (30, 1, 8, 8))

@@ -74,6 +74,15 @@ def test_patches_are_pieces_of_the_photographs_and_the_parts_share_no_pixel(size
     assert not columns["validation"] & columns["test"]
 
 
+@pytest.mark.parametrize("size", [8, 16])
+def test_the_left_end_of_the_photographs_is_in_the_training_part_the_right_end_in_the_test(size):
+    images = image_set("patches", size=size)
+    for photograph in load_sample_images().images:
+        left, right = photograph[:size, :size], photograph[:size, -size:]
+        for part, window in ((images.train, left), (images.test, right)):
+            assert (part == window.transpose(2, 0, 1)).all(axis=(1, 2, 3)).any()
+
+
 def _columns_of(patch, photographs):
     """The columns of the photographs where this patch occurs."""
     size = patch.shape[1]
@@ -93,6 +102,9 @@ def test_fewer_bits_are_the_highest():
     assert few.bins == 32
     assert np.array_equal(few.train, whole.train // 8)
     assert np.array_equal(few.test, whole.test // 8)
+    all_bits = image_set("patches", n_bits=8)
+    assert all_bits.bins == 256 and np.array_equal(all_bits.train, whole.train)
+    assert image_set("patches", n_bits=1).bins == 2
     for bits in (0, 9, 2.5):
         with pytest.raises(OptionError, match=f"n_bits must be.*{bits}"):
             image_set("patches", n_bits=bits)

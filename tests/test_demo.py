@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from commands import assert_one_line_error, few_digits, run
 
 import cinc_ref as cr
 import cinc_ref.demo
@@ -10,6 +9,7 @@ from cinc_ref.demo.convolution import RoundTrip, convolve_and_invert
 from cinc_ref.demo.flow import arrange, there_and_back
 from cinc_ref.errors import OutputError
 from cinc_ref.flows import build
+from tests.support.commands import assert_one_line_error, few_digits, run
 
 TINY = {"system": "cinc", "coupling": "quad", "levels": 2, "depth": 1, "width": 4}
 

@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
-from commands import assert_one_line_error, few_digits, run
 
 import cinc_ref as cr
 from cinc_ref.data import IMAGE_SETS
 from cinc_ref.errors import CincError, OptionError, ShapeError
 from cinc_ref.flows import SYSTEMS, temperature_sweep
 from cinc_ref.plots import image_table
-from tests.registry import perturbed
+from tests.support.commands import assert_one_line_error, few_digits, run
+from tests.support.registry import perturbed
 
 
 def _flow(system="cinc", shape=(1, 4, 8), levels=2, bins=17):

@@ -7,7 +7,6 @@ import signal
 
 import numpy as np
 import pytest
-from commands import assert_one_line_error, few_digits, run
 from PIL import Image
 
 import cinc_ref as cr
@@ -15,6 +14,7 @@ from cinc_ref.__main__ import main
 from cinc_ref.cli import train as cli_train
 from cinc_ref.data import IMAGE_SETS, ImageSet
 from cinc_ref.training import loop
+from tests.support.commands import assert_one_line_error, few_digits, run
 
 FLOW = ("--levels", 1, "--depth", 1, "--width", 4, "--coupling", "affine")
 OPTIONS = (*FLOW, "--steps", 4, "--batch-size", 8)

@@ -21,7 +21,7 @@ from cinc_ref.flows.systems import step_convolution
 from cinc_ref.flows.trust import named_convolutions, worst_conditioned
 from cinc_ref.testing import check_bijection, check_density
 from cinc_ref.theory import parameter_counts
-from tests.registry import perturbed
+from tests.support.registry import perturbed
 
 ALL = list(product(SYSTEMS, COUPLINGS, CORNER_BLOCKS, DIRECTIONS))
 EITHER_WAY = list(product(SYSTEMS, DIRECTIONS))

@@ -96,6 +96,13 @@ def test_layout_keeps_structure_order_and_dtype():
     assert leaves_equal(back, tree)
 
 
+def test_the_loss_before_the_first_step_is_that_of_the_initial_parameters():
+    """On the same images the training loss and the validation loss differ by their noise alone."""
+    first = train(FLOW, TRAIN, TRAIN, **{**OPTIONS, "steps": 1}).history[0]
+    assert first["step"] == 0
+    assert np.isclose(first["train"], first["validation"], rtol=0.1)
+
+
 def test_leaves_are_views_of_the_vector(start):
     layout, vector, _ = start
     for leaf in named_leaves(layout.params(vector)).values():
@@ -302,6 +309,11 @@ def test_the_norm_of_large_float32_gradients_does_not_overflow():
     assert np.isclose(norm(np.full(4, 1e30, np.float32)), 2e30, rtol=1e-6)
 
 
+@pytest.mark.parametrize("length", [1, 2**16 - 1, 2**16, 2**16 + 1, 200_000])
+def test_every_entry_of_a_gradient_of_any_length_counts_once_in_the_norm(length):
+    assert np.isclose(norm(np.ones(length, np.float32)), np.sqrt(length), rtol=1e-12)
+
+
 def test_the_learning_rate_rises_then_falls_to_zero():
     rates = [learning_rate(2.0, step, 10, step / 100) for step in range(101)]
     assert np.isclose(rates[0], 0.2, rtol=1e-3)  # the cosine is still flat
@@ -506,6 +518,15 @@ def run_child(out, step=None, number="SIGINT", resume=False, save_every=1e9, bef
 
 def files(folder):
     return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_finished_run_is_saved_so_that_resuming_it_makes_no_step(tmp_path):
+    """A run whose intermediate saves are hours apart."""
+    finished = fit(out=tmp_path, save_every=1e9)
+    steps = []
+    again = fit(out=tmp_path, resume=True, progress=lambda report: steps.append(report["step"]))
+    assert steps == [] and again.step == finished.step == OPTIONS["steps"]
+    assert leaves_equal(again.params, finished.params)
 
 
 def test_a_run_stopped_by_ctrl_c_and_then_killed_ends_as_if_it_had_not(finished, tmp_path):

@@ -10,7 +10,7 @@ from cinc_ref.bijections import InvertibleConv
 from cinc_ref.errors import IllConditionedWarning, OptionError
 from cinc_ref.evaluation import cast
 from cinc_ref.flows.trust import named_convolutions, worst_conditioned
-from tests.registry import perturbed
+from tests.support.registry import perturbed
 
 
 def _flow(**options):

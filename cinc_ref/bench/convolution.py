@@ -16,6 +16,7 @@ from cinc_ref.kernels.causal.plan import SOLVE, run
 from cinc_ref.primitives.causal import causal_conv_weight_grad, plan_for
 from cinc_ref.primitives.memory_order import batch_last
 from cinc_ref.reference import loops as reference
+from cinc_ref.theory.random_kernels import random_kernel
 from cinc_ref.timing import measure_in_turn
 
 K = 3
@@ -40,10 +41,9 @@ TURN = 0.02
 
 
 def problem(channels, size, batch, dtype):
-    """Random images, and a kernel with a triangular corner block and a calm inverse."""
+    """Random images, and a kernel with a unit triangular corner block and a bounded inverse."""
     rng = np.random.default_rng(0)
-    kernel = 0.1 / np.sqrt(channels) * rng.normal(size=(channels, channels, K, K))
-    kernel[:, :, -1, -1] = np.tril(kernel[:, :, -1, -1], -1) + np.eye(channels)
+    kernel = random_kernel(rng, (channels, channels, K, K), kind="unit")
     images = rng.normal(size=(batch, channels, *size))
     return images.astype(dtype), kernel.astype(dtype)
 

@@ -72,7 +72,7 @@ class Stability:
 
         ``eps * error_factor``. Over 200 random kernels with condition numbers up to 1e12, the
         median error of 20 images lies between 1/40 of this and twice this, while eps times Skeel's
-        number overshoots it up to 200-fold (``python -m tests.accuracy_campaign prediction``).
+        number overshoots it up to 200-fold.
         """
         return float(np.finfo(dtype).eps) * self.error_factor
 

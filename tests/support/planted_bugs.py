@@ -1,7 +1,7 @@
-"""Bugs planted into otherwise right implementations: one line each, and the check that names it.
+"""Bugs of one line each in otherwise right implementations, with the check that must find each.
 
-The first table is of the convolution, its functions replaced in our own implementation; the others
-are of layers, for `check_bijection`, and of densities, for `check_density`.
+The first tables replace a function of this package; the others are of layers, for
+`check_bijection`, and of densities, for `check_density`.
 """
 
 from typing import NamedTuple
@@ -9,13 +9,24 @@ from typing import NamedTuple
 import numpy as np
 
 import cinc_ref as cr
-from cinc_ref.bijections import Squeeze
 from cinc_ref.testing import Implementation
-from tests.right import OPTIONS, ours
+from tests.support.layers import (
+    actnorm,
+    additive_coupling,
+    affine_coupling,
+    chain,
+    density,
+    flow,
+    pointwise,
+    quad_coupling,
+    squeeze,
+    sum_of_entries,
+)
+from tests.support.right_implementations import OPTIONS, ours
 
 
 class Bug(NamedTuple):
-    """What is wrong, the check that must say so, and the replaced functions."""
+    """A description of the bug, the check that must find it, and the replaced functions."""
 
     description: str
     check: str
@@ -23,7 +34,7 @@ class Bug(NamedTuple):
 
 
 def planted(bug):
-    """Our implementation with the bug in it."""
+    """Make an `Implementation` of this package with the bug in it."""
     right = ours()
     names = ("conv", "conv_inverse", "log_abs_det", "conv_vjp", "conv_inverse_vjp")
     functions = {name: getattr(right, name) for name in names} | bug.functions
@@ -34,7 +45,7 @@ def planted(bug):
 
 
 def _corner(kernel, change):
-    """The kernel with another corner block."""
+    """Copy a kernel and change its corner block."""
     kernel = kernel.copy()
     kernel[:, :, -1, -1] = change(kernel[:, :, -1, -1])
     return kernel
@@ -51,7 +62,7 @@ def _diagonal(block):
 
 
 def _correlate(x, kernel, pads, mode="constant"):
-    """Correlation of x, padded by ((top, bottom), (left, right)) in some numpy.pad mode."""
+    """Correlate x, padded by ((top, bottom), (left, right)) in a mode of numpy.pad."""
     wide, y = np.pad(x, ((0, 0), (0, 0), *pads), mode=mode), np.zeros_like(x)
     kh, kw = kernel.shape[2:]
     for i, j in np.ndindex(x.shape[2:]):
@@ -60,12 +71,12 @@ def _correlate(x, kernel, pads, mode="constant"):
 
 
 def _around(before, after):
-    """Paddings of both axes from functions of the kernel's sides."""
+    """Make paddings of both axes from functions of the kernel's sides."""
     return lambda kernel: [(before(k), after(k)) for k in kernel.shape[2:]]
 
 
 def _spoil_last(images, axis, when):
-    """The last row (axis 2) or column (axis 3) is 0 for some image sizes."""
+    """Set the last row (axis 2) or column (axis 3) to 0 for some image sizes."""
     images = images.copy()
     if when(*images.shape[2:]):
         images[(slice(None),) * axis + (-1,)] = 0
@@ -73,7 +84,7 @@ def _spoil_last(images, axis, when):
 
 
 def _through_float32(function):
-    """Computed in float32 whatever comes."""
+    """Compute in float32 for any dtype."""
     return lambda *arrays, **options: _cast(
         function(*(np.float32(a) if isinstance(a, np.ndarray) else a for a in arrays), **options),
         arrays[0].dtype,
@@ -89,7 +100,7 @@ def _cast(result, dtype):
 
 
 def _without(function, name):
-    """An option is taken and ignored."""
+    """Ignore an option."""
 
     def ignoring(*arrays, **options):
         options.pop(name, None)
@@ -99,7 +110,7 @@ def _without(function, name):
 
 
 def _in_place(function):
-    """The result is written over the first argument."""
+    """Write the result over the first argument."""
 
     def overwriting(images, *others, **options):
         images[...] = function(images, *others, **options)
@@ -109,7 +120,7 @@ def _in_place(function):
 
 
 def _cached(function):
-    """One buffer for all results of a shape."""
+    """Return the same buffer for all results of a shape."""
     buffers = {}
 
     def buffered(images, kernel, **options):
@@ -131,17 +142,17 @@ def _noisy(function):
 
 
 def _clean(function):
-    """NaN becomes 0 before anything is computed."""
+    """Replace NaN by 0 before anything is computed."""
     return lambda x, kernel, **o: function(np.nan_to_num(x), kernel, **o)
 
 
 def _polluted(function):
-    """A reduction over the batch, times 0."""
+    """Add a sum over the batch, times 0."""
     return lambda x, kernel, **o: function(np.nan_to_num(x), kernel, **o) + 0 * x.sum()
 
 
 def _misread_as_contiguous(function):
-    """Memory is read in its own order, as a C function does that looks at the pointer alone."""
+    """Read memory in its own order, as a C function does that ignores strides."""
 
     def misreading(x, kernel, **options):
         if not x.flags.c_contiguous:
@@ -163,7 +174,7 @@ def _depthwise(x, kernel, **options):
 
 
 def _negative_indices(x, kernel, **options):
-    """Sources above the image count from its end, once the kernel is larger than the image."""
+    """Let pixels above the image count from its end, once the kernel is larger than the image."""
     y = cr.conv(x, kernel, **options)
     if kernel.shape[2] > x.shape[2]:
         y[:, :, 0] += np.einsum("ncw,oc->now", x[:, :, -1], kernel[:, :, 0, -1])
@@ -186,7 +197,7 @@ def _squeezing(function, axis, rank):
 
 
 def _up_to(count, axis, function):
-    """Blocks and tails: what lies beyond a number of images, channels, rows or columns is 0."""
+    """Set what lies beyond a number of images, channels, rows or columns to 0, like a lost tail."""
 
     def cut(x, kernel, **options):
         y = function(x, kernel, **options).copy()
@@ -197,7 +208,7 @@ def _up_to(count, axis, function):
 
 
 def _flushed(function):
-    """What is below 1e-10 counts as 0."""
+    """Replace what is below 1e-10 by 0."""
 
     def flushing(x, kernel, **options):
         y = function(x, kernel, **options)
@@ -207,7 +218,7 @@ def _flushed(function):
 
 
 def _prepared_once(function):
-    """The first kernel of a shape is kept for all later ones."""
+    """Use the first kernel of a shape for all later ones."""
     kernels = {}
 
     def stale(x, kernel, *others, **options):
@@ -225,7 +236,7 @@ def _once_a_kernel(function):
 
 
 def _accumulating(function):
-    """Gradients of the kernel are added to those of earlier calls."""
+    """Add gradients of the kernel to those of earlier calls."""
     sums = {}
 
     def accumulating(x, kernel, g, **options):
@@ -245,14 +256,14 @@ def _of_the_first_image(function):
 
 
 def _wavefront(y, kernel, **options):
-    """Substitution along anti-diagonals i + j = t, for t < 2 W - 1 instead of H + W - 1."""
+    """Substitute along anti-diagonals i + j = t for t < 2 W - 1 instead of H + W - 1."""
     x = cr.conv_inverse(y, kernel, **options)
     i, j = np.indices(y.shape[2:])
     return np.where(i + j < 2 * y.shape[3] - 1, x, 0).astype(y.dtype)
 
 
 def _neumann(terms):
-    """x = B^-1 (y - (M - B) x), iterated a fixed number of times from 0."""
+    """Iterate x = B^-1 (y - (M - B) x) a fixed number of times from 0."""
 
     def inverse(y, kernel, **options):
         p, q = options.get("anchor", (-1, -1))
@@ -281,7 +292,7 @@ def _forgets_last_pixel(y, kernel, **options):
 
 
 def _triangular_only(y, kernel, **options):
-    """Entries of B above the diagonal are not looked at."""
+    """Ignore the entries of B above the diagonal."""
     p, q = options.get("anchor", (-1, -1))
     kernel = kernel.copy()
     kernel[:, :, p, q] = np.tril(kernel[:, :, p, q])
@@ -289,7 +300,7 @@ def _triangular_only(y, kernel, **options):
 
 
 def _wraps_at_row_ends(y, kernel, **options):
-    """Flat pixel offsets without looking at the column: the row above is read on the left."""
+    """Use flat pixel offsets at any column, so that the row above is read on the left."""
     images, channels, height, width = y.shape
     kh, kw = kernel.shape[2:]
     x = np.zeros((images, channels, height * width), y.dtype)
@@ -305,7 +316,7 @@ def _wraps_at_row_ends(y, kernel, **options):
 
 
 def _first_order(y, kernel, **options):
-    """Each channel corrected by what the others of y, not of x, give."""
+    """Correct each channel by the others of y, not of x."""
     p, q = options.get("anchor", (-1, -1))
     kernel, block = kernel.copy(), kernel[:, :, p, q]
     inverse = np.diag(1 / np.diagonal(block))
@@ -315,7 +326,7 @@ def _first_order(y, kernel, **options):
 
 
 def _log_det(change):
-    """pixels and |K_nn| to a figure."""
+    """Make a log-determinant from a function of the image size and the diagonal."""
     return lambda kernel, size, **o: change(
         size, np.diagonal(kernel[:, :, -1, -1]).astype(np.float64)
     )
@@ -602,202 +613,11 @@ CONVOLUTION = [
 ]
 
 
-# ---- layers: (forward, inverse) of NumPy arrays, drawn from a seed -------------------------------
-
-
-def _images(seed, channels=4):
-    return np.random.default_rng(seed).normal(size=(3, channels, 2, 2))
-
-
-def _networks(seed, count=4):
-    """Functions of some blocks of channels to one channel: what couplings call t and s."""
-    rng = np.random.default_rng([seed, 1])
-    weights = rng.uniform(0.4, 1, (count, 8)) * rng.choice([-1, 1], (count, 8))
-
-    def network(k, context):
-        return np.tanh(np.einsum("c,nchw->nhw", weights[k, : context.shape[1]], context))[:, None]
-
-    return network
-
-
-def _total(log_scale):
-    return log_scale.sum(axis=(1, 2, 3))
-
-
-def affine_coupling(seed, scale=np.exp, undo=None, log_det=None, context=None, sign=-1):
-    """x1 is kept, y2 = (x2 + t(x1)) s(x1); the arguments replace a piece by a wrong one."""
-    network = _networks(seed)
-    log_det = log_det or (lambda log_scale: _total(log_scale) * 2)
-
-    def pieces(x1, x2):
-        kept = x1 if context is None else context(x1, x2)
-        return network(0, kept), network(1, kept)
-
-    def forward(x):
-        x1, x2 = np.split(x, 2, axis=1)
-        t, log_scale = pieces(x1, x2)
-        return np.concatenate([x1, (x2 + t) * scale(log_scale)], axis=1), log_det(log_scale)
-
-    def inverse(y):
-        y1, y2 = np.split(y, 2, axis=1)
-        t, log_scale = pieces(y1, y2)
-        x2 = undo(y2, t, log_scale) if undo else y2 / scale(log_scale) - t
-        return np.concatenate([y1, x2], axis=1), sign * log_det(log_scale)
-
-    return forward, inverse, _images(seed)
-
-
-def additive_coupling(seed, undo=np.subtract, log_det=0.0):
-    """x1 is kept, y2 = x2 + t(x1)."""
-    network = _networks(seed)
-
-    def forward(x):
-        x1, x2 = np.split(x, 2, axis=1)
-        return np.concatenate([x1, x2 + network(0, x1)], axis=1), np.full(len(x), log_det)
-
-    def inverse(y):
-        y1, y2 = np.split(y, 2, axis=1)
-        return np.concatenate([y1, undo(y2, network(0, y1))], axis=1), np.full(len(y), -log_det)
-
-    return forward, inverse, _images(seed)
-
-
-def quad_coupling(seed, published=False, sign=-1, last=3):
-    """Four blocks, the first kept, each other from all blocks before it.
-
-    The published reverse pass hands its networks the blocks of y, not the recovered ones of x.
-    """
-    shift, log_scale = _networks(seed), _networks(seed + 1000)
-
-    def forward(x):
-        parts, total = [x[:, :1]], np.zeros(len(x))
-        for k in (1, 2, 3):
-            t, s = shift(k, x[:, :k]), log_scale(k, x[:, :k])
-            parts.append((x[:, k : k + 1] + t) * np.exp(s))
-            total = total + (_total(s) if k <= last else 0)
-        return np.concatenate(parts, axis=1), total
-
-    def inverse(y):
-        x, total = y.copy(), np.zeros(len(y))
-        for k in (1, 2, 3):
-            known = y[:, :k] if published else x[:, :k]
-            t, s = shift(k, known), log_scale(k, known)
-            x[:, k : k + 1] = y[:, k : k + 1] / np.exp(s) - t
-            total = total + sign * (_total(s) if k <= last else 0)
-        return x, total
-
-    return forward, inverse, _images(seed)
-
-
-def actnorm(seed, pixels=4, absolute=np.abs, sign=1, data=False, shape=None, start=False):
-    """(x + b) s, a scale and a shift for every channel; log det H W sum log|s|."""
-    rng = np.random.default_rng([seed, 2])
-    scale = rng.uniform(1.5, 3, 4) * np.array([1, -1, 1, 1])
-    bias = rng.normal(size=4)
-    if start:
-        scale, bias = np.ones(4), np.zeros(4)
-    scale, bias = scale[:, None, None], bias[:, None, None]
-
-    def figure(x):
-        with np.errstate(invalid="ignore"):
-            value = sign * pixels * np.log(absolute(scale)).sum()
-        return np.full((len(x),) if shape is None else shape, value)
-
-    def forward(x):
-        centre = x.mean(axis=(0, 2, 3), keepdims=True) if data else 0
-        return (x - centre + bias) * scale, figure(x)
-
-    def inverse(y):
-        return y / scale - bias, -figure(y)
-
-    return forward, inverse, _images(seed)
-
-
-def squeeze(seed, order=(4, 2, 5, 3), log_det=0.0, lossy=False):
-    """Squares of pixels to channels 4c + 2i + j; back by an order of (n, c, i, j, h, w)."""
-
-    def forward(x):
-        y, _ = Squeeze().forward({}, x)
-        return (np.repeat(y[:, ::2], 2, axis=1) if lossy else y), np.full(len(x), log_det)
-
-    def inverse(y):
-        n, c, h, w = y.shape
-        axes = y.reshape(n, c // 4, 2, 2, h, w).transpose(0, 1, *order)
-        return axes.reshape(n, c // 4, 2 * h, 2 * w), np.full(len(y), -log_det)
-
-    return forward, inverse, _images(seed)
-
-
-def pointwise(seed, undo=np.linalg.inv, pixels=4, sign=1):
-    """A dense 1x1 convolution."""
-    weight = np.random.default_rng([seed, 3]).normal(size=(4, 4)) + 2 * np.eye(4)
-    log_det = sign * pixels * np.linalg.slogdet(weight)[1]
-
-    def apply(matrix, x):
-        return np.einsum("oc,nchw->nohw", matrix, x)
-
-    return (
-        lambda x: (apply(weight, x), np.full(len(x), log_det)),
-        lambda y: (apply(undo(weight), y), np.full(len(y), -log_det)),
-        _images(seed),
-    )
-
-
-def chain(seed, skipped=None, in_order=False):
-    """Three layers; a figure may be left out of the sum, or the inverse run in the same order."""
-    layers = [actnorm(seed), pointwise(seed), affine_coupling(seed)]
-
-    def forward(x):
-        total = 0
-        for k, layer in enumerate(layers):
-            x, log_det = layer[0](x)
-            total = total + (0 if k == skipped else log_det)
-        return x, total
-
-    def inverse(y):
-        total = 0
-        for k, layer in list(enumerate(layers))[:: 1 if in_order else -1]:
-            y, log_det = layer[1](y)
-            total = total + (0 if k == skipped else log_det)
-        return y, total
-
-    return forward, inverse, _images(seed)
-
-
-def flow(seed, concatenated="kept first", figure=True):
-    """Our multi-scale flow, its latents joined to one vector."""
-    model, params, x = small_flow(seed)
-
-    def forward(x):
-        latents = model.encode(params, x)
-        z = np.concatenate([z.reshape(len(x), -1) for z in latents], axis=1)
-        prior = -0.5 * np.sum(z**2, axis=1) - z.shape[1] / 2 * np.log(2 * np.pi)
-        return z, (model.log_prob(params, x) - prior) * (1 if figure else 0.5)
-
-    def inverse(z):
-        sizes = [int(np.prod(shape)) for shape in model.latent_shapes]
-        if concatenated == "kept last":
-            parts = np.split(z, np.cumsum(sizes[::-1])[:-1], axis=1)[::-1]
-        else:
-            parts = np.split(z, np.cumsum(sizes)[:-1], axis=1)
-        shaped = zip(parts, model.latent_shapes, strict=True)
-        x = model.decode(params, [part.reshape(len(z), *shape) for part, shape in shaped])
-        return x, -forward(x)[1]
-
-    return forward, inverse, x
-
-
-def small_flow(seed, shape=(1, 4, 4), levels=2):
-    """A flow of two levels on tiny images, its parameters away from their start."""
-    from tests.registry import perturbed
-
-    model = cr.flows.build("cinc", "quad", shape, levels, 1, 4, 17)
-    x = np.random.default_rng(seed).uniform(-0.5, 0.5, (3, *shape))
-    return model, perturbed(model.init(np.random.default_rng(seed), x), 0.1, seed), x
+# ---- layers: (forward, inverse, images) ----------------------------------------------------------
 
 
 def _changed(layer, forward=None, inverse=None):
-    """A layer with something done to what its directions return, or to what they are given."""
+    """Wrap the directions of a layer."""
     first, second, x = layer
     return forward(first) if forward else first, inverse(second) if inverse else second, x
 
@@ -829,37 +649,25 @@ def _buffered(direction):
 
 
 def _remembering(layer, part):
-    """The inverse takes its images (part 0) or log det (part 1) from the last forward pass."""
+    """Let the inverse return the images (part 0) or log det (part 1) of the last forward pass."""
     forward, inverse, images = layer
-    seen = [images[:0], np.zeros(0)]
+    last = [images[:0], np.zeros(0)]
 
     def remembered(x):
         y, log_det = forward(x)
-        seen[:] = x.copy(), -log_det
+        last[:] = x.copy(), -log_det
         return y, log_det
 
     def stale(y):
         results = list(inverse(y))
-        if len(seen[part]) == len(y):
-            results[part] = seen[part]
+        if len(last[part]) == len(y):
+            results[part] = last[part]
         return tuple(results)
 
     return remembered, stale, images
 
 
-RIGHT_LAYERS = {
-    "affine coupling": affine_coupling,
-    "additive coupling": additive_coupling,
-    "quad coupling": quad_coupling,
-    "actnorm": actnorm,
-    "squeeze": squeeze,
-    "1x1 convolution": pointwise,
-    "chain": chain,
-    "flow": flow,
-}
-VOLUME_PRESERVING = ("squeeze",)
-
-LAYERS = {  # what is wrong: (the check that says so, the layer of a seed)
+LAYERS = {  # description: (the check that must find it, the layer of a seed)
     "quad coupling: the published reverse pass": (
         "inverse_undoes_forward", lambda s: quad_coupling(s, published=True)),
     "quad coupling: log det of the inverse not negated": (
@@ -868,16 +676,17 @@ LAYERS = {  # what is wrong: (the check that says so, the layer of a seed)
         "log_det_is_that_of_the_jacobian", lambda s: quad_coupling(s, last=2)),
     "affine coupling: log det of the scale, not of its logarithm": (
         "log_det_is_that_of_the_jacobian",
-        lambda s: affine_coupling(s, log_det=lambda a: 2 * _total(np.exp(a)))),
+        lambda s: affine_coupling(s, log_det=lambda a: 2 * sum_of_entries(np.exp(a)))),
     "affine coupling: log det 0": (
         "log_det_is_that_of_the_jacobian",
-        lambda s: affine_coupling(s, log_det=lambda a: 0 * _total(a))),
+        lambda s: affine_coupling(s, log_det=lambda a: 0 * sum_of_entries(a))),
     "affine coupling: log det sign": (
         "log_det_is_that_of_the_jacobian",
-        lambda s: affine_coupling(s, log_det=lambda a: -2 * _total(a))),
+        lambda s: affine_coupling(s, log_det=lambda a: -2 * sum_of_entries(a))),
     "affine coupling: log det averaged over the batch": (
         "log_det_is_that_of_the_jacobian",
-        lambda s: affine_coupling(s, log_det=lambda a: 0 * _total(a) + 2 * _total(a).mean())),
+        lambda s: affine_coupling(
+            s, log_det=lambda a: 0 * sum_of_entries(a) + 2 * sum_of_entries(a).mean())),
     "affine coupling: log det averaged over the pixels": (
         "log_det_is_that_of_the_jacobian",
         lambda s: affine_coupling(s, log_det=lambda a: 2 * a.mean(axis=(1, 2, 3)))),
@@ -923,9 +732,9 @@ LAYERS = {  # what is wrong: (the check that says so, the layer of a seed)
     "chain: the inverse in the order of the forward pass": (
         "inverse_undoes_forward", lambda s: chain(s, in_order=True)),
     "flow: latents joined in another order": (
-        "inverse_undoes_forward", lambda s: flow(s, concatenated="kept last")),
+        "inverse_undoes_forward", lambda s: flow(s, concatenated="last first")),
     "flow: half of the log det": (
-        "log_det_is_that_of_the_jacobian", lambda s: flow(s, figure=False)),
+        "log_det_is_that_of_the_jacobian", lambda s: flow(s, whole_log_det=False)),
     "a layer that overwrites its input": (
         "inputs_are_kept", lambda s: _changed(affine_coupling(s), forward=_overwriting)),
     "an inverse that overwrites its input": (
@@ -955,24 +764,6 @@ LAYERS = {  # what is wrong: (the check that says so, the layer of a seed)
 
 
 # ---- densities: (log_prob, sample) ---------------------------------------------------------------
-
-
-def density(seed, log_det=True, constant=True, temperature=1.0, published=False, batch=False):
-    """A quad coupling before a normal density, and its sampler."""
-    forward, _, _ = quad_coupling(seed)
-    _, inverse, _ = quad_coupling(seed, published=published)
-
-    def log_prob(x):
-        z, figure = forward(x.reshape(-1, 4, 1, 1))
-        value = -0.5 * np.sum(z**2, axis=(1, 2, 3)) - (2 * np.log(2 * np.pi) if constant else 0)
-        value = value + (figure if log_det else 0)
-        return value.sum() if batch else value
-
-    def sample(rng, n):
-        z = temperature * rng.normal(size=(n, 4, 1, 1))
-        return inverse(z)[0].reshape(n, 1, 2, 2)
-
-    return log_prob, sample
 
 
 def _sampler(change):

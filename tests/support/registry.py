@@ -1,4 +1,4 @@
-"""Every bijection that the tests run on, with images that fit it; new layers are added here."""
+"""The registry of bijections that the tests run on; a new layer is added here."""
 
 import numpy as np
 from autograd.misc.flatten import flatten
@@ -54,14 +54,14 @@ LAYERS = {  # name: (layer, (C, H, W))
 
 
 def perturbed(params, scale=0.3, seed=1):
-    """Parameters moved away from where they start, every one of them."""
+    """Add noise to every parameter, away from the initial values."""
     vector, rebuild = flatten(params)
     noise = np.random.default_rng(seed).normal(size=vector.shape)
     return rebuild((vector + scale * noise).astype(vector.dtype))
 
 
 def layer_case(name, images=2, dtype=np.float64):
-    """A layer of the registry with perturbed parameters and images away from zero."""
+    """Return a layer of the registry, perturbed parameters, and images."""
     layer, shape = LAYERS[name]
     x = np.random.default_rng(7).normal(size=(images, *shape)).astype(dtype)
     return layer, perturbed(layer.init(np.random.default_rng(0), x)), x

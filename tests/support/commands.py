@@ -1,4 +1,4 @@
-"""Commands run inside the test process, and a few digits for them to work on."""
+"""Running commands inside the test process, and a few digits for them to work on."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from cinc_ref.data import ImageSet, digits
 
 
 def run(capsys, *arguments):
-    """Exit code, stdout and stderr of one command."""
+    """Run one command; return its exit code, stdout and stderr."""
     with pytest.raises(SystemExit) as exit_:
         main([str(argument) for argument in arguments])
     out, err = capsys.readouterr()
@@ -21,6 +21,6 @@ def assert_one_line_error(err):
 
 
 def few_digits():
-    """An image set of 24 / 6 / 6 digits."""
+    """Make an image set of 24 / 6 / 6 digits."""
     images = digits()[:36]
     return ImageSet("digits", *np.split(images, [24, 30]), bins=17)

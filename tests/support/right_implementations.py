@@ -1,28 +1,15 @@
-"""Right implementations, each written its own way: none may fail a check at any seed.
-
-``python -m tests.right 200`` runs every check on all of them for 200 seeds, and the right layers
-and densities of `tests.bugs` with them.
-"""
-
-import sys
+"""Right implementations, each written in its own way: none may fail a check at any seed."""
 
 import numpy as np
-from tqdm import tqdm
 
 import cinc_ref as cr
-from cinc_ref.testing import (
-    CheckFailure,
-    Implementation,
-    check_bijection,
-    check_density,
-    run_checks,
-)
+from cinc_ref.testing import Implementation
 
 OPTIONS = ("corner", "dilation", "anchor")
 
 
 def ours():
-    """The package itself."""
+    """Make an `Implementation` of this package."""
     return Implementation(
         conv=cr.conv,
         conv_inverse=cr.conv_inverse,
@@ -35,7 +22,7 @@ def ours():
 
 
 def dense():
-    """The matrix, column by column from unit images, and LAPACK."""
+    """Make an `Implementation` of the matrix and LAPACK."""
 
     def matrix(kernel, size, **options):
         return cr.convolution_matrix(kernel, size, **options)
@@ -57,7 +44,7 @@ def dense():
         return np.linalg.slogdet(matrix(kernel, size, **options))[1]
 
     def kernel_gradient(x, g, kernel, **options):
-        """<g, x moved as the tap moves it>, tap after tap."""
+        """Compute <g, x moved by the tap>, tap after tap."""
         gradient = np.zeros_like(kernel)
         for a, b in np.ndindex(kernel.shape[2:]):
             if kernel[:, :, a, b].any():
@@ -82,7 +69,7 @@ def dense():
 
 
 def loops():
-    """NumPy, pixel after pixel; triangular corner blocks only, padded at the top left."""
+    """Make an `Implementation` of NumPy loops, for lower triangular corner blocks only."""
 
     def padded(x, kernel):
         _, _, kh, kw = kernel.shape
@@ -119,7 +106,7 @@ def loops():
 
 
 def pytorch():
-    """conv2d on padded images, substitution by triangular solves, gradients by autograd."""
+    """Make an `Implementation` of PyTorch: conv2d, solves pixel by pixel, and its autograd."""
     import torch
     import torch.nn.functional as F
 
@@ -181,48 +168,3 @@ def pytorch():
 
 
 RIGHT = {"ours": ours, "dense": dense, "loops": loops, "pytorch": pytorch}
-
-
-def _failures_of_implementations(seed, implementations):
-    """(name, failed checks) of every implementation."""
-    for name, implementation in implementations.items():
-        yield name, run_checks(implementation, seed).failed
-
-
-def _failures_of_layers(seed):
-    """(name, failed check) of every right layer and density."""
-    from tests import bugs
-
-    for name, layer in bugs.RIGHT_LAYERS.items():
-        options = {"volume_preserving": name in bugs.VOLUME_PRESERVING}
-        yield name, _failed(check_bijection, *layer(seed), **options)
-    yield "density", _failed(check_density, *bugs.density(seed), seed=seed)
-
-
-def _failed(check, *arguments, **options):
-    try:
-        check(*arguments, **options)
-    except CheckFailure as failure:
-        return [failure.check]
-    return []
-
-
-def main(seeds):
-    """Print every failed check; none is expected."""
-    implementations = {name: make() for name, make in RIGHT.items()}
-    alarms = 0
-    for seed in tqdm(range(seeds)):
-        outcomes = [
-            *_failures_of_implementations(seed, implementations),
-            *_failures_of_layers(seed),
-        ]
-        for name, failed in outcomes:
-            alarms += len(failed)
-            if failed:
-                tqdm.write(f"{name}, seed {seed}: {', '.join(failed)}")
-    print(f"{seeds} seeds, {alarms} false alarms")
-    return alarms
-
-
-if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 3) > 0)

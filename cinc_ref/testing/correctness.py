@@ -1,14 +1,14 @@
-"""Every operation against the matrix, in one situation a check."""
+"""The results of every operation compared with the matrix, one kind of problem a check."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
-from cinc_ref.testing.catalogue import add_check
-from cinc_ref.testing.failure import CheckFailure, NotChecked
-from cinc_ref.testing.implementation import OPERATIONS
-from cinc_ref.testing.trial import answer
+from cinc_ref.testing.base import Check
+from cinc_ref.testing.failure import CheckFailure, CheckSkipped
+from cinc_ref.testing.trial import reference_results
 
 STATEMENTS = {
     "conv": "conv(x, K) is M x",
@@ -18,7 +18,7 @@ STATEMENTS = {
     "conv_inverse_vjp": "conv_inverse_vjp(y, K, g) is M^-T g and the gradient of <g, M^-1 y> by K",
 }
 
-SITUATIONS = {  # name: (in words, the recipes of its problems)
+CASES = {  # name: (description, recipes of its problems)
     "square": ("square images", [{}]),
     "tall": ("images taller than wide", [{"size": (6, 3)}, {"size": (5, 2)}]),
     "wide": ("images wider than tall", [{"size": (3, 6)}, {"size": (2, 5)}]),
@@ -56,13 +56,13 @@ SITUATIONS = {  # name: (in words, the recipes of its problems)
     ),
 }
 
-BATCHES = {
+BATCH_CASES = {  # as CASES; log_abs_det takes no images
     "one_image": ("N = 1", [{"images": 1}]),
     "no_images": ("N = 0", [{"images": 0}]),
     "many_images": ("N = 67", [{"images": 67, "size": (3, 3), "channels": 2}]),
 }
 
-OPTIONAL = {  # name: (in words, options to be declared, recipes)
+OPTION_CASES = {  # name: (description, options that must be declared, recipes)
     **{
         f"corner_{corner.replace('-', '_')}": (
             f"padded at the {corner.replace('-', ' ')}",
@@ -100,7 +100,7 @@ OPTIONAL = {  # name: (in words, options to be declared, recipes)
     ),
 }
 
-REFUSABLE = {  # as above
+MAY_BE_REFUSED = {  # name: (description, options that must be declared, recipes)
     "even_kernel": ("k = 2, or an error", (), [{"kernel_size": (2, 2)}]),
     "oblong_kernel": (
         "kernels that are not square, or an error",
@@ -117,29 +117,72 @@ REFUSABLE = {  # as above
 }
 
 
-def _agree(trial, operation, recipes):
+def correctness_checks(operation: str) -> Iterator[Check]:
+    """Yield the checks that compare the results of an operation with the matrix."""
+
+    def check(name, description, options, recipes, body):
+        statement = f"{STATEMENTS[operation]}: {description}"
+        body = partial(body, operation=operation, recipes=recipes)
+        return Check(f"{operation}_{name}", statement, (operation,), options, body)
+
+    cases = CASES if operation == "log_abs_det" else CASES | BATCH_CASES
+    for name, (description, recipes) in cases.items():
+        yield check(name, description, (), recipes, _is_right)
+    for name, (description, options, recipes) in OPTION_CASES.items():
+        if operation != "log_abs_det" or options == ("anchor",):
+            yield check(name, description, options, recipes, _is_right)
+    for name, (description, options, recipes) in MAY_BE_REFUSED.items():
+        yield check(name, description, options, recipes, _is_right_or_refused)
+
+
+def compare(trial, operation, problem, result):
+    """Fail unless a result is that of the reference."""
+    if operation.endswith("vjp"):
+        images, kernel = reference_results(operation, problem)
+        trial.assert_close(operation, problem, result[0], images, "the gradient by the images")
+        got = masked(trial, operation, problem, result[1])
+        expected = tuple(part * (problem.kernel != 0) for part in kernel)
+        trial.assert_close(operation, problem, got, expected, "the gradient by the kernel")
+        return
+    ((expected, rounding),) = reference_results(operation, problem)
+    if operation == "log_abs_det" and result.ndim == 1 and len(result):  # one for each image
+        expected = np.full(result.shape, expected)
+    trial.assert_close(operation, problem, result, (expected, rounding))
+
+
+def masked(trial, operation, problem, kernel_bar):
+    """Return a kernel gradient without the entries where the kernel is 0: layers may mask them."""
+    part = "the gradient by the kernel"
+    trial.require_shape(operation, problem, kernel_bar, problem.kernel.shape, part)
+    return kernel_bar * (problem.kernel != 0)
+
+
+def _is_right(trial, operation, recipes):
     for recipe in recipes:
         problem = trial.problem(**recipe)
         compare(trial, operation, problem, trial.call(operation, problem))
 
 
-def _agree_or_refuse(trial, operation, recipes):
-    """More than CInC layers need: neither an error fails nor a mask that all operations share."""
+def _is_right_or_refused(trial, operation, recipes):
+    """Try what CInC layers need not do: an error is no failure.
+
+    Nor is a mask of the corner block that all operations of the implementation share.
+    """
     for recipe in recipes:
         problem = trial.problem(**recipe)
         result = trial.call_unless_refused(operation, problem)
         try:
             compare(trial, operation, problem, result)
         except CheckFailure:
-            given = trial.implementation.conv is not None
-            if _masks(trial, operation) and (not given or _masks(trial, "conv")):
+            has_conv = trial.implementation.conv is not None
+            if _masks(trial, operation) and (not has_conv or _masks(trial, "conv")):
                 reason = "masks the corner block to its lower triangle"
-                raise NotChecked(f"{operation} {reason}") from None
+                raise CheckSkipped(f"{operation} {reason}") from None
             raise
 
 
 def _masks(trial, operation):
-    """Whether an upper triangular corner block counts as its diagonal."""
+    """Return whether an upper triangular corner block counts as its diagonal."""
     problem = trial.problem(corner_block="upper")
     try:
         result = trial.call(operation, problem)
@@ -147,45 +190,3 @@ def _masks(trial, operation):
     except CheckFailure:
         return False
     return True
-
-
-def compare(trial, operation, problem, result):
-    """Fail unless a result is what the reference answers."""
-    if operation.endswith("vjp"):
-        images, kernel = answer(operation, problem)
-        trial.agree(operation, problem, result[0], images, "the gradient by the images")
-        got = masked(trial, operation, problem, result[1])
-        expected = tuple(part * (problem.kernel != 0) for part in kernel)
-        trial.agree(operation, problem, got, expected, "the gradient by the kernel")
-        return
-    ((expected, rounding),) = answer(operation, problem)
-    if operation == "log_abs_det" and result.ndim == 1 and len(result):  # equal ones, an image each
-        expected = np.full(result.shape, expected)
-    trial.agree(operation, problem, result, (expected, rounding))
-
-
-def masked(trial, operation, problem, kernel_bar):
-    """A kernel gradient without the entries where the kernel is 0, which layers may mask."""
-    part = "the gradient by the kernel"
-    trial.require_shape(operation, problem, kernel_bar, problem.kernel.shape, part)
-    return kernel_bar * (problem.kernel != 0)
-
-
-def _situations(operation):
-    """(name, words, options, recipes, body) of every check."""
-    tables = [SITUATIONS] if operation == "log_abs_det" else [SITUATIONS, BATCHES]
-    for table in tables:
-        for name, (words, recipes) in table.items():
-            yield name, words, (), recipes, _agree
-    for name, (words, options, recipes) in OPTIONAL.items():
-        if operation != "log_abs_det" or options == ("anchor",):
-            yield name, words, options, recipes, _agree
-    for name, (words, options, recipes) in REFUSABLE.items():
-        yield name, words, options, recipes, _agree_or_refuse
-
-
-for _operation in OPERATIONS:
-    for _name, _words, _options, _recipes, _function in _situations(_operation):
-        _body = partial(_function, operation=_operation, recipes=_recipes)
-        _statement = f"{STATEMENTS[_operation]}: {_words}"
-        add_check(f"{_operation}_{_name}", _statement, (_operation,), _options, _body)

@@ -1,9 +1,9 @@
 """Three campaigns on random kernels, sized for a command; the suite runs a part of each.
 
-    python -m tests.accuracy_campaign             all three, about two minutes
-    python -m tests.accuracy_campaign residual    5,000 cases: elementwise residual below 10 eps
-    python -m tests.accuracy_campaign prediction  200 kernels: expected against observed error
-    python -m tests.accuracy_campaign growth      200 kernels of a kind: verdict against growth
+    python -m tools.accuracy_campaign             all three, about two minutes
+    python -m tools.accuracy_campaign residual    5,000 cases: elementwise residual below 10 eps
+    python -m tools.accuracy_campaign prediction  200 kernels: expected against observed error
+    python -m tools.accuracy_campaign growth      200 kernels of a kind: verdict against growth
 
 Case k of seed s is drawn from ``numpy.random.default_rng([s, k])``, so that any one case can be
 drawn again by itself. The exit code is 1 if a campaign finds what must not be.
@@ -19,7 +19,8 @@ import cinc_ref as cr
 from cinc_ref import theory
 from cinc_ref.geometry import CORNERS, Geometry
 from cinc_ref.primitives.diagnostics import elementwise_residual
-from tests.oracles import DTYPES, causal_mask, corner_block
+from cinc_ref.theory.random_kernels import random_kernel
+from tests.support.oracles import DTYPES
 
 KINDS = ("lower", "upper", "dense")
 
@@ -43,18 +44,6 @@ class Case:
         return (
             f"case {self.number}: {self.kernel.dtype}, {self.kernel.shape}, {size}, {self.options}"
         )
-
-
-def random_kernel(rng, shape, anchor, kind, total):
-    """Taps with sum ||B^-1 K_ab|| = total: below 1 bounded, well above 1 mostly growing."""
-    block = corner_block(rng, shape[0], kind)
-    kernel = rng.normal(size=shape) * causal_mask(shape, anchor)
-    kernel[:, :, *anchor] = 0
-    scaled = np.einsum("oc,ciab->aboi", np.linalg.inv(block), kernel)
-    norms = np.linalg.norm(scaled, 2, axis=(2, 3)).sum()
-    kernel *= total / norms if norms else 1
-    kernel[:, :, *anchor] = block
-    return kernel
 
 
 # ---- the residual of the inverse -----------------------------------------------------------------
