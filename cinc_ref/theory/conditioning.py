@@ -14,7 +14,7 @@ from cinc_ref.errors import DtypeError
 from cinc_ref.geometry import check_geometry
 from cinc_ref.theory.exact import matrix_inverse, to_float, to_fractions
 from cinc_ref.theory.growth import growth_rate
-from cinc_ref.theory.impulse import norms
+from cinc_ref.theory.norms import norms
 from cinc_ref.theory.substitution import check_invertible, is_clearly_invertible
 
 UNDECIDED = 0.02
@@ -129,7 +129,7 @@ def condition_and_digits(kernel, size, geometry, dtype):
     """Condition number and digits kept, as `stability` gives them, without the rest; unchecked."""
     d = geometry.dilation
     found = norms(kernel, (-(-size[0] // d), -(-size[1] // d)), geometry.anchor)
-    error = float(np.finfo(dtype).eps) * _square_root(found.squares)
+    error = float(np.finfo(dtype).eps) * _square_root(found.squared_skeel)
     return to_float(found.conv * found.inverse), _digits(error, dtype)
 
 
@@ -178,7 +178,7 @@ def stability(kernel, size, *, dilation=1, anchor=None):
         inverse_norm=to_float(found.inverse),
         condition_number=to_float(found.conv * found.inverse),
         skeel_number=to_float(found.skeel),
-        error_factor=_square_root(found.squares),
+        error_factor=_square_root(found.squared_skeel),
         certificate=certificate,
         inverse_norm_bound=bound,
         verdict=verdict,

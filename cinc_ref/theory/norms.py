@@ -29,14 +29,14 @@ class Norms(NamedTuple):
     skeel : number
         The infinity norm of |M^{-1}| |M|, the largest sum of a row (Skeel, "Scaling for numerical
         stability in Gaussian elimination", 1979).
-    squares : number
-        The same with the squares of all entries instead of their absolute values.
+    squared_skeel : number
+        The infinity norm of the product of M^{-1} and M with every entry squared.
     """
 
     conv: Fraction | float
     inverse: Fraction | float
     skeel: Fraction | float
-    squares: Fraction | float
+    squared_skeel: Fraction | float
 
 
 def norms(kernel, size, anchor):
@@ -63,7 +63,7 @@ def norms(kernel, size, anchor):
     with np.errstate(all="ignore"):
         found, error = _norms_in_floats(kernel.astype(np.float64), size, geometry)
         error = error * max(1, found.conv * found.inverse / found.skeel)
-    accurate = error < ACCURACY and np.isfinite(found.squares)
+    accurate = error < ACCURACY and np.isfinite(found.squared_skeel)
     return found if accurate else _norms_in_integers(kernel, size, geometry)
 
 
@@ -102,7 +102,7 @@ def _norms_in_integers(kernel, size, geometry):
         Fraction(found.conv, scale),
         Fraction(found.inverse, 1 << bits),
         Fraction(found.skeel, scale << bits),
-        Fraction(found.squares, (scale << bits) ** 2),
+        Fraction(found.squared_skeel, (scale << bits) ** 2),
     )
 
 
