@@ -239,9 +239,8 @@ def _residual(case, x, y):
 
 def _eps_times_skeel(case):
     """Return eps times Skeel's number, the unit of the error of an inverse."""
-    d = case.dilation
-    size = (-(-case.size[0] // d), -(-case.size[1] // d))
-    return float(norms(case.kernel, size, case.anchor).skeel) * np.finfo(case.kernel.dtype).eps
+    skeel = norms(case.kernel, case.size, case.geometry).skeel
+    return float(skeel) * np.finfo(case.kernel.dtype).eps
 
 
 def _weight_gradient(case, x, g):

@@ -120,15 +120,14 @@ def condition_number(kernel, size, *, dilation=1, anchor=None):
     >>> f"{theory.condition_number(np.array([[[[2.0, 1.0]]]]), (1, 200)):.1e}"
     '4.8e+60'
     """
-    kernel, size, anchor = _checked(kernel, size, dilation, anchor)
-    found = norms(kernel, size, anchor)
+    kernel, size, geometry = _checked(kernel, size, dilation, anchor)
+    found = norms(kernel, size, geometry)
     return to_float(found.conv * found.inverse)
 
 
 def condition_and_digits(kernel, size, geometry, dtype):
     """Condition number and digits kept, as `stability` gives them, without the rest; unchecked."""
-    d = geometry.dilation
-    found = norms(kernel, (-(-size[0] // d), -(-size[1] // d)), geometry.anchor)
+    found = norms(kernel, size, geometry)
     error = float(np.finfo(dtype).eps) * _square_root(found.squared_skeel)
     return to_float(found.conv * found.inverse), _digits(error, dtype)
 
@@ -167,14 +166,13 @@ def stability(kernel, size, *, dilation=1, anchor=None):
     >>> found.verdict, f"{found.condition_number:.0e}", found.digits("float32")
     ('growing', '2e+17', 0.0)
     """
-    image_size = _validate.check_size(size)
-    kernel, size, anchor = _checked(kernel, size, dilation, anchor)
-    found = norms(kernel, size, anchor)
-    inverse, scaled, anchor = _normalized(kernel, anchor)
+    kernel, size, geometry = _checked(kernel, size, dilation, anchor)
+    found = norms(kernel, size, geometry)
+    inverse, scaled, anchor = _normalized(kernel, geometry.anchor)
     certificate, bound = _certificate(inverse, scaled, anchor)
     verdict, rate, margin, reason = _verdict(scaled, anchor, certificate)
     return Stability(
-        size=image_size,
+        size=size,
         inverse_norm=to_float(found.inverse),
         condition_number=to_float(found.conv * found.inverse),
         skeel_number=to_float(found.skeel),
@@ -197,14 +195,13 @@ def _checked(kernel, size, dilation, anchor):
     kernel = np.asarray(kernel)
     _validate.check_kernel_shape(kernel)
     _validate.check_exact_or_float(kernel, "kernel")
-    height, width = _validate.check_size(size)
+    size = _validate.check_size(size)
     geometry = check_geometry(kernel, dilation=dilation, anchor=anchor)
     _validate.check_finite(kernel, "kernel")
     if kernel.dtype == object and not np.all(np.abs(kernel) < 2**1000):
         raise DtypeError("kernel must hold numbers below 2^1000 in magnitude")
     check_invertible(kernel, geometry.anchor)
-    d = geometry.dilation
-    return kernel, (-(-height // d), -(-width // d)), geometry.anchor
+    return kernel, size, geometry
 
 
 def _normalized(kernel, anchor):
