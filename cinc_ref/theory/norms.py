@@ -19,6 +19,7 @@ import numpy as np
 
 from cinc_ref.errors import OptionError
 from cinc_ref.geometry import Geometry
+from cinc_ref.theory import response as responses
 from cinc_ref.theory.exact import matrix_inverse, to_fractions, to_integers
 from cinc_ref.theory.substitution import convolve, is_clearly_invertible, substitute
 
@@ -140,8 +141,12 @@ def _norms_in_floats(kernel, size, geometry, growth=(0.0, 0.0)):
     (p, q), (height, width) = geometry.anchor, size
     up, left = p - np.arange(kernel.shape[2])[:, None], q - np.arange(kernel.shape[3])
     kernel, unscaled = kernel * np.exp2(-(up * growth[0] + left * growth[1])), kernel
-    response, rest = _response(kernel, size, geometry)
     quadrant = _is_quadrant(kernel, geometry)
+    sources = len(kernel) * (1 if quadrant else width)
+    response, rest = (
+        array.transpose(3, 2, 0, 1)
+        for array in responses.response(kernel, geometry.anchor, size, sources)
+    )
     rounding = _rounding_norms(response, kernel, geometry)
     error = max(_column_norm(rest) + rounding[0], _row_norm(rest, quadrant) + rounding[1])
     error *= max(_column_norm(response), _row_norm(response, quadrant))
@@ -188,43 +193,6 @@ def _growth(logarithms, lag):
     cost = [2, height - 1, width - 1]
     solution = linprog(cost, constraints, -by_lag[i, v], bounds=(None, None))
     return (0.0, 0.0) if solution.x is None else (float(solution.x[1]), float(solution.x[2]))
-
-
-def _response(kernel, size, geometry):
-    """Return the computed response G to the first pixels, and |1 - M G|, as images.
-
-    Row by row of pixels: T_0 G_i = 1 (at i = 0) - sum over u of T_u G_{i-u}, where T_u are the
-    taps u rows up, and T_0 is solved from pixel to pixel.
-    """
-    (height, width), channels, (p, q) = size, len(kernel), geometry.anchor
-    sources = channels * (1 if _is_quadrant(kernel, geometry) else width)
-    response = np.zeros((height, width, channels, sources))
-    rest = np.zeros_like(response)
-    impulse = np.zeros((width, channels, sources))
-    impulse.reshape(-1, sources)[range(sources), range(sources)] = 1
-    inverse = np.linalg.inv(kernel[:, :, p, q])
-    for i in range(height):
-        right = impulse.copy() if i == 0 else np.zeros_like(impulse)
-        for a in range(max(0, p - i), p):
-            _subtract_taps(right, kernel[:, :, a], response[i - p + a], q)
-        for j in range(width):
-            pixel = right[j]
-            for b in range(max(0, q - j), q):
-                pixel = pixel - kernel[:, :, p, b] @ response[i, j - q + b]
-            response[i, j] = inverse @ pixel
-        _subtract_taps(right, kernel[:, :, p], response[i], q)
-        rest[i] = np.abs(right)
-    return response.transpose(3, 2, 0, 1), rest.transpose(3, 2, 0, 1)
-
-
-def _subtract_taps(right, taps, row, q):
-    """Subtract what the taps of one kernel row, shape (C, C, kw), read of a row of pixels."""
-    width = len(row)
-    for b in range(taps.shape[2]):
-        left = q - b
-        if abs(left) < width:
-            start, stop = max(0, left), min(width, width + left)
-            right[start:stop] -= taps[:, :, b] @ row[start - left : stop - left]
 
 
 def _rounding_norms(response, kernel, geometry):
