@@ -3,7 +3,7 @@ r"""Boundedness from an approximate inverse: the certificate that reaches every 
 *Theorem.* If for images of every size there is a G with ||M G - 1||_1 <= r < 1 and
 ||M G - 1||_inf <= s < 1, then ||M^{-1}||_2^2 <= ||G||_1 ||G||_inf / ((1 - r)(1 - s)).
 
-*Proof.* M^{-1} = G (1 + R)^{-1} with R = M G - 1, in both norms, and ||.||_2^2 <= ||.||_1 ||.||_inf.
+*Proof.* M^{-1} = G (1 + R)^{-1} with R = M G - 1, and ||.||_2^2 <= ||.||_1 ||.||_inf.
 
 *Quadrant taps.* Let G be the convolution with the first rows and columns of the inverse's response.
 Products of convolutions with quadrant taps are such convolutions on images of every size, so R is

@@ -18,9 +18,9 @@ the open bidisk. It is finite iff det P has no zero in the closed bidisk, and th
 3. det P(w, z) != 0 for |w| = |z| = 1.
 
 1 and 2 are decided by Schur and Cohn's test. For 3, let f = det P(., z) of degree n and
-f* = w^n f(1/w, 1/z): on the circle |z| = 1 a zero of f with |w| = 1 is one of f*. Their resultant is a
-polynomial G in x = (z + 1/z)/2, and by 1 and 2 the zeros of f cannot come into the disk, as z
-moves along the circle from 1, without a zero of G on -1 <= x <= 1; conversely, G = 0 there means
+f* = w^n f(1/w, 1/z): on the circle |z| = 1 a zero of f with |w| = 1 is one of f*. Their resultant
+is a polynomial G in x = (z + 1/z)/2, and by 1 and 2 the zeros of f cannot come into the disk, as
+z moves along the circle from 1, without a zero of G on -1 <= x <= 1; conversely, G = 0 there means
 that w and 1/conj(w) are both zeros, one of which is in the closed disk. G is interpolated from
 integers z = 1, 2, 3, ..., and has no zero on [-1, 1] if its Bernstein coefficients on the parts of
 a subdivision have one sign. Everything is in integers; nothing is rounded.
@@ -61,6 +61,20 @@ def wave_polynomial(symbol, tangent):
     )
     blocks = [np.block([[a, -b], [b, a]]) for a, b in zip(real, imaginary, strict=True)]
     return as_integers(_determinant_of_polynomial(np.stack(blocks, axis=2)))
+
+
+def wave_coefficients(symbol, tangent):
+    """Return T_0(z), ..., T_p(z) at a rational point z in floating point, up to a factor."""
+    parts = [_taps_at(symbol, up, tangent) for up in range(symbol.anchor[0] + 1)]
+    largest = max(abs(int(x)) for pair in parts for part in pair for x in part.ravel())
+    values = [
+        [
+            complex(int(x) / largest, int(y) / largest)
+            for x, y in zip(*map(np.ravel, pair), strict=True)
+        ]
+        for pair in parts
+    ]
+    return np.array(values).reshape(len(parts), symbol.channels, symbol.channels)
 
 
 def _taps_at(symbol, up, tangent):
@@ -157,7 +171,7 @@ def _sylvester(f, g):
 
 
 def _tangent_near(symbol, s):
-    """Return a rational t with cos(theta) near 1 - 2s whose wave has a zero in the disk, or None."""
+    """Return a rational t with cos(theta) near 1 - 2s whose wave has a zero, or None."""
     square = s / (1 - s) if s != 1 else None
     if square is None:
         return None

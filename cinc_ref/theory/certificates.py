@@ -11,13 +11,15 @@ accretive            bounded   the Hermitian part of B^{-1} P is at least "delta
 approximate inverse  bounded   ||M G - 1|| < 1 for the response G, cut off, on images of any size
 bidisk               bounded   det P(w, z) != 0 for |w|, |z| <= 1 (taps in one quadrant)
 row                  growing   det P(0, z) = 0 for some |z| <= 1
-wave                 growing   det P(w, z) = 0 for some |w| <= 1, at the z with tan(theta/2) = "tangent"
+wave                 growing   det P(w, z) = 0 for some |w| <= 1, z of tan(theta/2) = "tangent"
 width                growing   det of P(w) on rows of "width" pixels is 0 for some |w| <= 1
 ==================== ========= ==================================================================
 
-Proofs of these theorems are in the modules `accretive`, `approximate_inverse`, `bidisk` and
-`transfer`. Growth and "bidisk" are checked in integers and Fractions, the others in floating point
-with bounds of all rounding errors. ``"balance"`` holds exponents e of a matrix D = diag(2^e): the
+A zero is proved in integers, or, if the proof has one as ``"zero": [real, imaginary]``, by
+isolating it there. Proofs of these theorems are in the modules `accretive`,
+`approximate_inverse`, `bidisk`, `transfer` and `zeros`. "bidisk" and growth without such a zero
+are checked in integers and Fractions, the others in floating point with bounds of all rounding
+errors. ``"balance"`` holds exponents e of a matrix D = diag(2^e): the
 checks are made for D K D^{-1}, which is bounded iff K is. ``"fingerprint"`` binds the proof to the
 kernel, so that damage is noticed.
 """
@@ -25,6 +27,7 @@ kernel, so that damage is noticed.
 import hashlib
 import json
 from fractions import Fraction
+from itertools import pairwise
 from math import comb, isfinite, lcm
 
 import numpy as np
@@ -372,23 +375,89 @@ def _row_sum(matrix):
 
 def _check_row(taps, proof):
     rows = {v: block for (u, v), block in taps.items() if u == 0}
-    return _has_zero_in_disk(rows)
+    return _has_zero(rows, proof)
 
 
 def _check_wave(taps, proof):
-    return _has_zero_in_disk(_at_wave(taps, proof["tangent"]))
+    turned = _at_wave(taps, proof["tangent"])
+    if "zero" not in proof:
+        return _has_zero_in_disk(turned)
+    n = len(taps[0, 0])
+    parts = {k: (a[:n, :n], a[n:, :n]) for k, a in turned.items()}
+    return _isolates_zero(_complex_polynomial(parts), complex(*proof["zero"]))
 
 
 def _check_width(taps, proof):
     width = proof["width"]
     if not (type(width) is int and 0 < width * len(taps[0, 0]) <= 256):
         return False
-    return _has_zero_in_disk(_row_blocks(taps, width, object))
+    return _has_zero(_row_blocks(taps, width, object), proof)
+
+
+def _has_zero(coefficients, proof):
+    if "zero" not in proof:
+        return _has_zero_in_disk(coefficients)
+    parts = {k: (a, a * 0) for k, a in coefficients.items()}
+    return _isolates_zero(_complex_polynomial(parts), complex(*proof["zero"]))
+
+
+def _complex_polynomial(parts):
+    """Return A_0, ..., A_p from exact real and imaginary parts, over their largest entry."""
+    size = len(next(iter(parts.values()))[0])
+    largest = max(abs(Fraction(x)) for pair in parts.values() for a in pair for x in a.ravel())
+    matrices = np.zeros((max(parts) + 1, size, size), complex)
+    for k, pair in parts.items():
+        real, imaginary = (
+            np.array([float(Fraction(x) / largest) for x in a.ravel()]).reshape(size, size)
+            for a in pair
+        )
+        matrices[k] = real + 1j * imaginary
+    return matrices
+
+
+def _isolates_zero(matrices, w):
+    """Prove a zero of det Q near w, |w| < 1, by Newton's method and Kantorovich's theorem.
+
+    For F(x, w) = (Q(w) x, l x - 1) with the inverse Y of F' there: if e >= |Y F|, and h bounds
+    |Y F''| around there so that 2 e h < 1, a zero lies within 2 e (in the maximum norm). Y is
+    approximate: with ||1 - Y F'|| = g < 1, e and h grow by 1 / (1 - g).
+    """
+    degree, n = len(matrices) - 1, len(matrices[0])
+    powers = w ** np.arange(degree + 1)
+    slopes = np.arange(degree + 1) * np.append(0, powers[:-1])
+    value, slope = np.tensordot(powers, matrices, axes=1), np.tensordot(slopes, matrices, axes=1)
+    x = np.linalg.svd(value)[2][-1].conj()
+    jacobian = np.zeros((n + 1, n + 1), complex)
+    jacobian[:n, :n], jacobian[:n, n], jacobian[n, :n] = value, slope @ x, x.conj()
+    near = np.linalg.inv(jacobian)
+    unit = 32 * (n + degree + 8) * EPS
+    modulus = abs(w) + 1e-3
+    ladder = modulus ** np.arange(degree + 1)
+    k = np.arange(degree + 1)
+    first = np.tensordot(k * np.append(0, ladder[:-1]), np.abs(matrices), axes=1)
+    second = k * (k - 1) * np.concatenate([[0, 0], ladder])[: degree + 1]
+    second = np.tensordot(second, np.abs(matrices), axes=1)
+    terms = np.tensordot(ladder, np.abs(matrices), axes=1)
+    residual = np.append(np.abs(value @ x) + unit * (terms @ np.abs(x)), (n + 8) * EPS)
+    wobble = np.zeros((n + 1, n + 1))
+    wobble[:n, :n], wobble[:n, n] = unit * terms, unit * (first @ np.abs(x))
+    gap = np.abs(np.eye(n + 1) - near @ jacobian)
+    gap += np.abs(near) @ (wobble + unit * np.abs(jacobian))
+    gap = gap.sum(axis=1).max() * (1 + unit)
+    if not gap < 0.5:
+        return False
+    distance = (np.abs(near) @ residual).max() * (1 + unit) / (1 - gap)
+    bend = np.append(2 * first.sum(axis=1) + second @ (np.abs(x) + 1e-3), 0)
+    curvature = (np.abs(near) @ bend).max() * (1 + unit) / (1 - gap)
+    if not (2 * distance * curvature < 0.99 and 2 * distance < 1e-3):
+        return False
+    return abs(w) + 2 * distance < 1 - 8 * EPS
 
 
 def _check_bidisk(taps, proof):
     """Huang's conditions: in the row, at z = 1, and nowhere on the circle from there."""
-    if not _is_quadrant(taps) or _check_row(taps, proof):
+    rows = {v: block for (u, v), block in taps.items() if u == 0}
+    if not _is_quadrant(taps) or _has_zero_in_disk(rows):
         return False
     if _has_zero_in_disk(_at_wave(taps, [0, 1])):
         return False
@@ -400,9 +469,7 @@ def _check_bidisk(taps, proof):
     nodes = [z for k in range(2, degree + 3) for z in (k, -k)][: degree + 1]
     points, values = [], []
     for z in nodes:
-        f, g = (
-            _determinant_polynomial(_in_w(taps, Fraction(z) ** sign), n) for sign in (1, -1)
-        )
+        f, g = (_determinant_polynomial(_in_w(taps, Fraction(z) ** sign), n) for sign in (1, -1))
         points.append((Fraction(z) + Fraction(1, z)) / 2)
         values.append(_resultant(f, g[::-1]))
     return not _has_zero_between(_lagrange(points, values), Fraction(-1), Fraction(1))
@@ -554,7 +621,7 @@ def _has_zero_between(polynomial, low, high):
         if coefficients[0] == 0 or coefficients[-1] == 0:
             return True
         signs = [c > 0 for c in coefficients if c]
-        changes = sum(a != b for a, b in zip(signs, signs[1:], strict=False))
+        changes = sum(a != b for a, b in pairwise(signs))
         if changes == 1 or (high - low).denominator.bit_length() > 256:
             return True
         if changes:

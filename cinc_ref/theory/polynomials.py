@@ -4,6 +4,7 @@ A polynomial is the list of its integer coefficients, the constant term first. N
 """
 
 from fractions import Fraction
+from itertools import pairwise
 from math import comb, gcd, lcm
 
 
@@ -121,5 +122,5 @@ def _halves(values):
     for k in range(n + 1):
         left.append(row[0] << (n - k))
         right.append(row[-1] << (n - k))
-        row = [a + b for a, b in zip(row, row[1:], strict=False)]
+        row = [a + b for a, b in pairwise(row)]
     return left, right[::-1]

@@ -22,13 +22,16 @@ from functools import cached_property
 
 import numpy as np
 
-from cinc_ref.theory.exact import matrix_inverse, to_float, to_fractions, to_integers
+from cinc_ref.theory.exact import matrix_inverse, to_integers
 from cinc_ref.theory.substitution import is_clearly_invertible
 
 EPS = float(np.finfo(float).eps)
 
 EXACT_CHANNELS = 16
 """The number of channels up to which B is inverted in Fractions: 0.1 s."""
+
+TIE = 0.000137
+"""An offset to round by that no sum of integers over a number of channels comes near."""
 
 ONE_WAY = 16
 """Couplings that go one way are at most 2^-16 times the diagonal."""
@@ -67,7 +70,8 @@ class Symbol:
     @cached_property
     def floats(self):
         """Return the taps over a power of two, rounded to float64, the largest in [1/2, 1)."""
-        return to_floats(to_fractions(self.taps) / (1 << self.bits))
+        flat = [_quotient(int(tap), 1 << self.bits) for tap in self.taps.ravel()]
+        return np.array(flat).reshape(self.taps.shape)
 
     @cached_property
     def bits(self):
@@ -84,7 +88,9 @@ class Symbol:
     def inverse(self):
         """Return X, the inverse of B (over the power of two in `floats`), in float64."""
         if self.has_exact_inverse:
-            return to_floats(self._exact_inverse * (1 << self.bits))
+            numerators, denominator = to_integers(self._exact_inverse)
+            flat = [_quotient(int(n) << self.bits, denominator) for n in numerators.ravel()]
+            return np.array(flat).reshape(numerators.shape)
         return np.linalg.inv(self.floats[:, :, *self.anchor])
 
     @cached_property
@@ -95,8 +101,10 @@ class Symbol:
     def normalized(self):
         """Return X times the taps in float64, the symbol X P."""
         if self.has_exact_inverse:
-            product = np.tensordot(self._exact_inverse, to_fractions(self.taps), axes=1)
-            return to_floats(product)
+            numerators, denominator = to_integers(self._exact_inverse)
+            product = np.tensordot(numerators, self.taps, axes=1)
+            flat = [_quotient(int(number), denominator) for number in product.ravel()]
+            return np.array(flat).reshape(product.shape)
         return np.tensordot(self.inverse, self.floats, axes=1)
 
     @cached_property
@@ -112,10 +120,12 @@ class Symbol:
         return kernel[:, :, self.anchor[0] - up]
 
 
-def to_floats(fractions):
-    """Round Fractions to float64; infinite beyond 1.8e308."""
-    flat = [to_float(number) for number in fractions.ravel()]
-    return np.array(flat).reshape(fractions.shape)
+def _quotient(numerator, denominator):
+    """Round a ratio of integers to float64; infinite beyond 1.8e308."""
+    try:
+        return numerator / denominator
+    except OverflowError:
+        return np.copysign(np.inf, numerator)
 
 
 def symbol_of(kernel, anchor):
@@ -173,21 +183,19 @@ def _balance(taps):
 
 
 def _least_squares(size, members, level):
-    """Minimize the sum of (size[o][c] - level + e_o - e_c)^2 over entries that are not 0, e_0 = 0."""
-    unknowns = len(members) - 1
-    if not unknowns:
-        return [0]
-    normal = np.full((unknowns + 1, unknowns + 1), Fraction(0), dtype=object)
-    right = np.full(unknowns + 1, Fraction(0), dtype=object)
-    for i, o in enumerate(members):
-        for j, c in enumerate(members):
-            if o != c and size[o][c]:
-                gap = level - size[o][c]
-                normal[i, i] += 1
-                normal[j, j] += 1
-                normal[i, j] -= 1
-                normal[j, i] -= 1
-                right[i] += gap
-                right[j] -= gap
-    solution = matrix_inverse(normal[1:, 1:]) @ right[1:]
-    return [0, *(int(np.floor(e + Fraction(1, 2))) for e in solution)]
+    """Minimize the sum of (size[o][c] - level + e_o - e_c)^2 over entries that are not 0, e_0 = 0.
+
+    The solution is rounded to integers. A change of the sizes by integers d_o - d_c changes it by
+    them; an odd offset keeps ties from being decided by rounding.
+    """
+    pairs = [(i, j) for i, o in enumerate(members) for j, c in enumerate(members)
+             if o != c and size[o][c]]  # fmt: skip
+    if not pairs:
+        return [0] * len(members)
+    matrix = np.zeros((len(pairs), len(members)))
+    gaps = np.array([float(level - size[members[i]][members[j]]) for i, j in pairs])
+    rows = np.arange(len(pairs))
+    matrix[rows, [i for i, _ in pairs]] += 1
+    matrix[rows, [j for _, j in pairs]] -= 1
+    solution = np.append(0.0, np.linalg.lstsq(matrix[:, 1:], gaps)[0])
+    return [int(e) for e in np.floor(solution + 0.5 + TIE)]

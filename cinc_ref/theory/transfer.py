@@ -10,7 +10,9 @@ so for images of this width and any height sup ||M^{-1}||_2 is the supremum of
 |w| <= 1. (A zero on the circle is enough for growth: x_i = x_{i-1} + y_i sums up its input.) The
 reciprocals of the zeros are the eigenvalues of the matrix that takes p rows to the next ones,
 
-.. math:: A = \begin{pmatrix} -T_W(T_0)^{-1} T_W(T_1) & \cdots & -T_W(T_0)^{-1} T_W(T_p) \\ 1 & & 0 \end{pmatrix}.
+.. math::
+    A = \begin{pmatrix} A_1 & \cdots & A_p \\ 1 & & 0 \end{pmatrix},
+    \qquad A_u = -T_W(T_0)^{-1} T_W(T_u).
 
 *Growth* at one width is growth. It is decided in integers, by Schur and Cohn's test of f.
 *Boundedness* at one width is proved by a power of A with a norm below 1, with a bound of all
@@ -23,10 +25,7 @@ channels: solutions that decay away from a border of the image and grow from row
 import numpy as np
 
 from cinc_ref.theory.exact import bareiss
-from cinc_ref.theory.polynomials import as_integers, has_no_zero_in_closed_disk, interpolate
-
-LARGEST_DEGREE = 32
-"""The degree of f up to which a decision takes about a second."""
+from cinc_ref.theory.polynomials import as_integers, interpolate
 
 SQUARINGS = 14
 """A is raised to powers up to 2^14: rates up to about 0.999 are seen to decay."""
@@ -58,16 +57,6 @@ def width_matrices(symbol, kernel, width):
             block[pixels, :, pixels - left] = kernel[:, :, p - up, b]
         blocks.append(block.reshape(2 * (width * channels,)))
     return blocks
-
-
-def degree(symbol, width):
-    """Return the degree that f can have."""
-    return width * symbol.channels * symbol.anchor[0]
-
-
-def grows_at_width(symbol, width):
-    """Decide whether images of this width grow as they get taller, in integers."""
-    return not has_no_zero_in_closed_disk(width_polynomial(symbol, width))
 
 
 def companion(symbol, width):

@@ -13,9 +13,11 @@ det P is enough for boundedness: an edge state at a border of the image may grow
 Work is counted in operations, not in seconds, so that a verdict does not depend on the machine.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from math import inf, isfinite, tan
+from functools import partial
+from math import atan, inf, isfinite, tan
 
 import numpy as np
 
@@ -29,7 +31,8 @@ from cinc_ref.theory.polynomials import (
     has_no_zero_in_closed_disk,
     smallest_zero,
 )
-from cinc_ref.theory.waves import rate_of_waves, rate_within_a_row
+from cinc_ref.theory.waves import dominant, rate_of_waves, rate_within_a_row
+from cinc_ref.theory.zeros import isolate_zero
 
 NEAR_ONE = 1e-3
 """Rates above 1 minus this are tried for growth: rounding may have hidden it."""
@@ -39,6 +42,15 @@ EDGE = Fraction(1, 2**20)
 
 WIDTHS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 24)
 """Widths at which half-plane taps are tried for growth."""
+
+LARGEST_DEGREE = 32
+"""The degree of a determinant up to which Schur and Cohn's test in integers takes a second."""
+
+MULTIPLE = 4
+"""From this degree on a multiple zero may be spread by rounding to any estimate of the rate."""
+
+LARGEST_MATRIX = 96
+"""The largest matrix of a width, W C, that is tried for growth."""
 
 WITHIN_A_ROW = "from pixel to pixel within a row"
 OF_WAVES = "from row to row, of the wave that grows fastest"
@@ -74,14 +86,14 @@ class Verdict:
 
 
 def decide(symbol):
-    """Decide about images of any size; the proof lacks `sealed` yet."""
+    """Decide about images of any size; `sealed` completes the proof."""
     within = rate_within_a_row(symbol)
-    row = _growth_within_a_row(symbol, within)
-    if row is not None:
-        return row
     waves, angle = rate_of_waves(symbol)
     rate, rate_of = max((within, WITHIN_A_ROW), (waves, OF_WAVES))
     estimate = Verdict("undecided", rate, rate_of, 0.0, "")
+    growth = _grows(_within_a_row(symbol), within)
+    if growth is not None:
+        return growth
     for attempt in (_norm_sum, _accretive):
         proof, bound, reason = attempt(symbol)
         if proof:
@@ -103,24 +115,24 @@ def decide(symbol):
 
 def decide_at_width(symbol, width, overall):
     """Decide about images of one width and any height, given the verdict about all sizes."""
-    rate_of = f"from row to row, on images {width} pixels wide"
+    recursion = _at_a_width(symbol, 1 if symbol.is_quadrant else width)
+    recursion = replace(recursion, rate_of=f"from row to row, on images {width} pixels wide")
     rate = transfer.row_to_row_rate(symbol, width)
+    below_1 = float(np.nextafter(1, 0))
+    bounded = Verdict(
+        "bounded", min(rate, below_1), recursion.rate_of, max(0.0, 1 - rate),
+        "images of every size stay bounded", overall.proof, overall.bound,
+    )  # fmt: skip
     if overall.verdict == "bounded":
-        rate = min(rate, np.nextafter(1, 0))
-        return replace(
-            overall, rate=rate, rate_of=rate_of, margin=1 - rate,
-            reason="images of every size are", proof=overall.proof,
-        )  # fmt: skip
-    effective = 1 if symbol.is_quadrant else width
-    if rate > 1 - NEAR_ONE and transfer.degree(symbol, effective) <= transfer.LARGEST_DEGREE:
-        if transfer.grows_at_width(symbol, effective):
-            return _growing_at_width(symbol, effective, rate, rate_of)
+        return bounded
+    growth = _grows(recursion, rate)
+    if growth is not None:
+        return growth
     if transfer.decays_at_width(symbol, width):
-        rate = min(rate, float(np.nextafter(1, 0)))
         reason = "a power of the matrix from row to row has a norm below 1"
-        return Verdict("bounded", rate, rate_of, 1 - rate, reason)
+        return replace(bounded, reason=reason, proof=None, bound=inf)
     reason = "rounding hides whether the matrix from row to row has a power with a norm below 1"
-    return Verdict("undecided", rate, rate_of, 0.0, reason)
+    return Verdict("undecided", rate, recursion.rate_of, 0.0, reason)
 
 
 def sealed(verdict, kernel, anchor, symbol):
@@ -143,51 +155,102 @@ def sealed(verdict, kernel, anchor, symbol):
 # ---- growing -------------------------------------------------------------------------------------
 
 
-def _growth_within_a_row(symbol, within):
-    if within <= 1 - NEAR_ONE and not _is_clustered(symbol):
+@dataclass(frozen=True)
+class Recursion:
+    """A recursion A_0 x_i + A_1 x_{i-1} + ... = y_i that grows iff det(sum A_k w^k) has a zero.
+
+    The zeros that count have |w| <= 1. `coefficients` are the A_k in floating point, and
+    `polynomial()` the determinant in integers.
+    """
+
+    coefficients: np.ndarray
+    polynomial: Callable[[], list[int]]
+    proof: dict
+    rate_of: str
+    reason: str
+
+
+def _grows(recursion, rate):
+    """Prove that a recursion grows: by an isolated zero, or by Schur and Cohn's test."""
+    degree = len(recursion.coefficients[0]) * (len(recursion.coefficients) - 1)
+    if rate <= 1 - NEAR_ONE and not MULTIPLE < degree <= LARGEST_DEGREE:
         return None
-    polynomial = bidisk.row_polynomial(symbol)
+    if rate > 1 + float(EDGE) and isfinite(rate):
+        zero = isolate_zero(recursion.coefficients, 1 / dominant(recursion.coefficients))
+        if zero is not None:
+            proof = recursion.proof | {"zero": [zero.real, zero.imag]}
+            return _growing(recursion, 1 / abs(zero), proof)
+    if degree > LARGEST_DEGREE:
+        return None
+    polynomial = recursion.polynomial()
     if has_no_zero_in_closed_disk(polynomial):
         return None
-    rate = _proved_rate(polynomial, within)
-    reason = "det P(0, z) has a zero in the closed unit disk: the response grows within a row"
-    return Verdict("growing", rate, WITHIN_A_ROW, abs(rate - 1), reason, {"kind": "row"})
+    if has_no_zero_in_closed_disk(dilated(polynomial, 1 - EDGE)):
+        rate = 1.0
+    elif rate < 1 + NEAR_ONE or not isfinite(rate):
+        rate = 1 / smallest_zero(polynomial, 1.0) if polynomial[0] else inf
+    return _growing(recursion, rate, recursion.proof)
 
 
-def _is_clustered(symbol):
-    """Return whether rounding may hide growth: many taps in a row may be a multiple zero."""
-    return symbol.channels * symbol.anchor[1] > 4
+def _growing(recursion, rate, proof):
+    margin = abs(rate - 1)
+    return Verdict("growing", rate, recursion.rate_of, margin, recursion.reason, proof)
+
+
+def _within_a_row(symbol):
+    q = symbol.anchor[1]
+    return Recursion(
+        np.moveaxis(symbol.rows_up(symbol.floats, 0)[:, :, q::-1], -1, 0),
+        partial(bidisk.row_polynomial, symbol),
+        {"kind": "row"},
+        WITHIN_A_ROW,
+        "det P(0, z) has a zero in the closed unit disk: the response grows within a row",
+    )
+
+
+def _of_a_wave(symbol, tangent):
+    angle = np.pi if tangent == "infinity" else 2 * atan(tangent)
+    ratio = [1, 0] if tangent == "infinity" else list(Fraction(tangent).as_integer_ratio())
+    return Recursion(
+        bidisk.wave_coefficients(symbol, tangent),
+        partial(bidisk.wave_polynomial, symbol, tangent),
+        {"kind": "wave", "tangent": ratio},
+        OF_WAVES,
+        f"det P(w, z) has a zero with |w| <= 1 for the wave of angle {angle:.4g}: the response "
+        "grows from row to row",
+    )
+
+
+def _at_a_width(symbol, width):
+    reason = "the matrix from row to row has an eigenvalue of modulus 1 or more"
+    if not symbol.is_quadrant:
+        reason += f" on images {width} pixels wide"
+    return Recursion(
+        np.array(transfer.width_matrices(symbol, symbol.floats, width)),
+        partial(transfer.width_polynomial, symbol, width),
+        {"kind": "width", "width": width},
+        f"from row to row, on images {width} pixels wide",
+        reason,
+    )
 
 
 def _growth_of_a_wave(symbol, rate, angle):
     if rate <= 1 - NEAR_ONE:
         return None
-    for tangent in _tangents_near(angle):
-        polynomial = bidisk.wave_polynomial(symbol, tangent)
-        if has_no_zero_in_closed_disk(polynomial):
-            continue
-        rate = _proved_rate(polynomial, rate)
-        reason = (
-            f"det P(w, z) has a zero with |w| <= 1 at the wave of angle {angle:.4g}: "
-            "the response grows from row to row"
-        )
-        return Verdict("growing", rate, OF_WAVES, abs(rate - 1), reason, _wave_proof(tangent))
-    return None
-
-
-def _wave_proof(tangent):
-    if tangent == "infinity":
-        return {"kind": "wave", "tangent": [1, 0]}
-    return {"kind": "wave", "tangent": list(Fraction(tangent).as_integer_ratio())}
+    growth = (_grows(_of_a_wave(symbol, t), rate) for t in _tangents_near(angle))
+    verdict = next((verdict for verdict in growth if verdict is not None), None)
+    if verdict is None or verdict.rate == 1:
+        return verdict
+    rate = max(verdict.rate, rate)  # a rational wave nearby may grow less
+    return replace(verdict, rate=rate, margin=rate - 1)
 
 
 def _tangents_near(angle):
-    """Yield rational tangents of half angles, the simplest first."""
-    if angle > np.pi - 1e-6:
+    """Yield rational tangents of half angles, the simplest first; they may be those of pi."""
+    if abs(angle) > np.pi - 1e-6:
         yield "infinity"
         return
-    exact = Fraction(tan(angle / 2))
-    seen = set()
+    exact, seen = Fraction(abs(tan(angle / 2))), set()
     for largest in (1, 2**6, 2**14, 2**30):
         tangent = exact.limit_denominator(largest)
         if tangent not in seen:
@@ -197,33 +260,15 @@ def _tangents_near(angle):
 
 def _growth_at_a_width(symbol):
     """Look for a width at which images grow as they get taller, among a few."""
-    for width in WIDTHS[: 1 if symbol.is_quadrant else None]:
-        if transfer.degree(symbol, width) > transfer.LARGEST_DEGREE:
-            return None
-        rate = transfer.row_to_row_rate(symbol, width)
-        if rate > 1 - NEAR_ONE and transfer.grows_at_width(symbol, width):
-            rate_of = f"from row to row, on images {width} pixels wide"
-            return _growing_at_width(symbol, width, rate, rate_of)
+    if not symbol.anchor[0]:
+        return None
+    for width in (1,) if symbol.is_quadrant else WIDTHS:
+        if width * symbol.channels > LARGEST_MATRIX:
+            break
+        growth = _grows(_at_a_width(symbol, width), transfer.row_to_row_rate(symbol, width))
+        if growth is not None:
+            return growth
     return None
-
-
-def _growing_at_width(symbol, width, rate, rate_of):
-    rate = _proved_rate(transfer.width_polynomial(symbol, width), rate)
-    reason = "the matrix from row to row has an eigenvalue of modulus 1 or more"
-    if not symbol.is_quadrant:
-        reason += f" on images {width} pixels wide"
-    proof = {"kind": "width", "width": width}
-    return Verdict("growing", rate, rate_of, abs(rate - 1), reason, proof)
-
-
-def _proved_rate(polynomial, rate):
-    """Return 1 if no zero lies inside the disk, the reciprocal of the smallest one if needed."""
-    if not isfinite(rate) or rate <= 1 + 1e-2:
-        if has_no_zero_in_closed_disk(dilated(polynomial, 1 - EDGE)):
-            return 1.0
-        if len(polynomial) <= transfer.LARGEST_DEGREE:
-            return 1 / smallest_zero(polynomial, 1.0) if polynomial[0] else inf
-    return rate
 
 
 # ---- bounded -------------------------------------------------------------------------------------
@@ -283,10 +328,8 @@ def _exactly(symbol, estimate):
         return _bounded(symbol, estimate, {"kind": "bidisk"}, inf, reason)
     if outcome is None:
         return _undecided(symbol, estimate)
-    polynomial = bidisk.wave_polynomial(symbol, outcome)
-    rate = _proved_rate(polynomial, 1.0)
-    reason = "det P has a zero in the closed bidisk, decided in integers"
-    return Verdict("growing", rate, OF_WAVES, abs(rate - 1), reason, _wave_proof(outcome))
+    recursion = _within_a_row(symbol) if outcome == "row" else _of_a_wave(symbol, outcome)
+    return _grows(recursion, 1.0)
 
 
 def _undecided(symbol, estimate):

@@ -24,6 +24,15 @@ def rate_within_a_row(symbol):
     return float(_radii(symbol.rows_up(symbol.normalized, 0)[None, :, :, q::-1])[0])
 
 
+def dominant(coefficients):
+    """Return the largest eigenvalue of A_0 x_i + A_1 x_{i-1} + ... = 0, all A stacked."""
+    matrices, singular = _companions(np.moveaxis(coefficients, 0, -1)[None])
+    if singular[0] or not np.isfinite(matrices).all():
+        return complex(np.inf)
+    values = np.linalg.eigvals(matrices[0])
+    return complex(values[np.argmax(np.abs(values))])
+
+
 def rate_of_waves(symbol):
     """Estimate the largest factor from row to row of a wave, and the angle of that wave."""
     if not symbol.anchor[0]:
@@ -54,19 +63,25 @@ def _radii(coefficients):
 
     Infinite where A_0 is singular.
     """
+    if coefficients.shape[3] == 1:
+        return np.zeros(len(coefficients))
+    matrices, singular = _companions(coefficients)
+    finite = np.isfinite(matrices).all(axis=(1, 2)) & ~singular
+    radii = np.full(len(coefficients), np.inf)
+    radii[finite] = np.abs(np.linalg.eigvals(matrices[finite])).max(axis=1)
+    return radii
+
+
+def _companions(coefficients):
+    """Return the companion matrices, and where there is none because A_0 is singular."""
     count, channels, _, length = coefficients.shape
-    if length == 1:
-        return np.zeros(count)
     with np.errstate(all="ignore"):
         singular = ~(np.abs(np.linalg.det(coefficients[..., 0])) > 0)
         first = np.where(singular[:, None, None], np.eye(channels), coefficients[..., 0])
         others = np.concatenate([coefficients[..., k] for k in range(1, length)], axis=2)
         top = -np.linalg.solve(first, others)
-        matrix = np.zeros((count, (length - 1) * channels, (length - 1) * channels), top.dtype)
-        matrix[:, :channels] = top
-        below = np.arange(channels, matrix.shape[1])
-        matrix[:, below, below - channels] = 1
-        finite = np.isfinite(matrix).all(axis=(1, 2)) & ~singular
-        radii = np.full(count, np.inf)
-        radii[finite] = np.abs(np.linalg.eigvals(matrix[finite])).max(axis=1)
-    return radii
+    matrices = np.zeros((count, (length - 1) * channels, (length - 1) * channels), top.dtype)
+    matrices[:, :channels] = top
+    below = np.arange(channels, matrices.shape[1])
+    matrices[:, below, below - channels] = 1
+    return matrices, singular
