@@ -12,8 +12,14 @@ import cinc_ref as cr
 from cinc_ref import theory
 from cinc_ref.errors import OptionError, ShapeError, SingularKernelError
 from cinc_ref.geometry import Geometry
-from cinc_ref.theory.exact import matrix_determinant, matrix_inverse, matrix_rank, null_vector
-from cinc_ref.theory.residual import elementwise_residual
+from cinc_ref.theory.exact import (
+    matrix_determinant,
+    matrix_inverse,
+    matrix_rank,
+    null_vector,
+    to_fractions,
+)
+from cinc_ref.theory.substitution import elementwise_residual
 from tests.support.oracles import flat, float_matrix, problems, residual
 
 
@@ -169,17 +175,33 @@ def test_exact_inverse_of_a_singular_kernel(entry):
 
 
 @given(problems(largest=3))
-def test_exact_residual_is_that_in_extended_precision(problem):
-    y = cr.conv(problem.x, problem.kernel, **problem.options)
-    geometry = Geometry(**problem.options)
-    exact = elementwise_residual(problem.x, y, problem.kernel, geometry)
-    eps = np.finfo(problem.kernel.dtype).eps
-    assert exact / eps == pytest.approx(residual(problem, y, problem.x), abs=1e-2)
+def test_residual_in_wider_floats_is_the_exact_one_and_that_of_the_matrix(problem):
+    x = cr.conv_inverse(problem.x, problem.kernel, **problem.options)
+    geometry, eps = Geometry(**problem.options), np.finfo(x.dtype).eps
+    in_eps = elementwise_residual(x, problem.x, problem.kernel, geometry)
+    fractions = map(to_fractions, (x, problem.x, problem.kernel))
+    assert in_eps == pytest.approx(elementwise_residual(*fractions, geometry) / eps, abs=0.02)
+    assert in_eps == pytest.approx(residual(problem, problem.x, x), abs=1e-2)
 
 
-def test_residual_where_nothing_is_read():
-    kernel, zero = np.array([[[[1.0]]]]), np.zeros((1, 1, 1, 1))
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.longdouble, int, object])
+def test_residual_where_nothing_is_read(dtype):
+    kernel, zero = np.ones((1, 1, 1, 1), dtype), np.zeros((1, 1, 1, 1), dtype)
     geometry = Geometry()
     assert elementwise_residual(zero, zero, kernel, geometry) == 0
     assert elementwise_residual(zero, zero + 1, kernel, geometry) == np.inf
-    assert np.isnan(elementwise_residual(zero / 1 + np.nan, zero, kernel, geometry))
+    assert elementwise_residual(zero[:0], zero[:0], kernel, geometry) == 0
+
+
+def test_residual_of_what_is_not_finite_is_not_a_number():
+    kernel, zero = np.ones((1, 1, 1, 1)), np.zeros((1, 1, 1, 1))
+    assert np.isnan(elementwise_residual(zero + np.nan, zero, kernel, Geometry()))
+
+
+def test_residual_of_integers_and_of_long_doubles_is_exact():
+    kernel = np.array([[[[Fraction(1, 3)]]]])
+    x, y = np.array([[[[2]]]]), np.array([[[[1]]]])
+    assert elementwise_residual(x, y, kernel, Geometry()) == 0.5
+    eps = np.finfo(np.longdouble).eps
+    y, x = np.ones((1, 1, 1, 1), np.longdouble), np.full((1, 1, 1, 1), 1 + eps)
+    assert elementwise_residual(x, y, y, Geometry()) == pytest.approx(1)

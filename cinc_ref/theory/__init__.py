@@ -10,6 +10,7 @@ _HOME_OF = {
     "Counterexample": "evidence",
     "Evidence": "evidence",
     "Stability": "conditioning",
+    "check_certificate": "certificates",
     "condition_number": "conditioning",
     "convolution_matrix": "matrix",
     "exact_conv": "substitution",
