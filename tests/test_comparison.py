@@ -19,7 +19,7 @@ from cinc_ref.errors import NonFiniteError, OptionError
 from cinc_ref.flows import COUPLINGS, SYSTEMS, build
 from cinc_ref.flows.cost import cost, timed_decode
 from cinc_ref.flows.systems import variant
-from cinc_ref.training import loop
+from cinc_ref.training.trainer import NonFiniteStep, Trainer
 
 MODEL = {"levels": 1, "depth": 1, "width": 4}
 OPTIONS = {"couplings": ["affine"], "seeds": 2, "steps": 2, "model": MODEL}
@@ -112,16 +112,19 @@ def test_other_options_are_refused(finished):
 def test_a_broken_off_comparison_goes_on_where_it_stopped(finished, tmp_path, monkeypatch):
     """Ctrl-C in the second run's first step; the first is kept, the second resumed."""
     found, _ = finished
-    advance, steps = loop.advance, []
+    run_, steps = Trainer.run, []
 
-    def advance_and_interrupt(run, layout, state):
-        steps.append(run.flow.system)
-        if len(steps) == 3:
-            signal.raise_signal(signal.SIGINT)
-        return advance(run, layout, state)
+    def run_and_interrupt(trainer, interrupt, report):
+        def count(state):
+            steps.append(trainer.flow.system)
+            if len(steps) == 3:
+                signal.raise_signal(signal.SIGINT)
+            report(state)
+
+        return run_(trainer, interrupt, count)
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "advance", advance_and_interrupt)
+        patch.setattr(Trainer, "run", run_and_interrupt)
         partial = compare(tmp_path, systems=PAIR, **OPTIONS, progress=True)
     assert not partial.complete
     assert [row["system"] for row in partial.rows] == ["glow"] and partial.rows[0]["runs"] == 1
@@ -162,9 +165,7 @@ def test_a_run_that_diverges_is_judged_by_what_it_kept(tmp_path, monkeypatch):
     train = job.train
 
     def diverging(*arguments, **options):
-        error = NonFiniteError("the loss is not finite")
-        error.result = train(*arguments, **options)
-        raise error
+        raise NonFiniteStep("the loss is not finite", train(*arguments, **options))
 
     monkeypatch.setattr(job, "train", diverging)
     found = compare(tmp_path, systems=["glow"], **OPTIONS | {"seeds": 1})
@@ -300,12 +301,12 @@ def test_the_command_writes_table_picture_and_json(capsys, tmp_path):
 
 
 def test_an_interrupted_command_says_how_to_go_on(capsys, monkeypatch, tmp_path):
-    def interrupt(run, layout, state):
+    def interrupt(trainer):
         signal.raise_signal(signal.SIGINT)
-        return advance(run, layout, state)
+        return step(trainer)
 
-    advance = loop.advance
-    monkeypatch.setattr(loop, "advance", interrupt)
+    step = Trainer.step
+    monkeypatch.setattr(Trainer, "step", interrupt)
     arguments = ("--systems", "glow", "--seeds", 1, *COMMAND, "--out", tmp_path)
     code, out, _ = run(capsys, "compare", *arguments)
     assert code == 130 and "repeat the command" in out

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from cinc_ref import bench as benchmarks
-from cinc_ref._output import writing
-from cinc_ref.cli.printing import say
+from cinc_ref._files import output_errors
+from cinc_ref.cli._common import say
 
 ONE, ALL = "conv", "all"
 WIDTH = 200
@@ -163,5 +163,5 @@ def _bounds(verdicts):
 
 def _write_json(path, report, verdicts):
     content = report.to_dict() | {"bounds": [verdict.to_dict() for verdict in verdicts]}
-    with writing(path):
+    with output_errors(path):
         path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")

@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cinc_ref.cli.models import describe
-from cinc_ref.cli.printing import figures, levels, say
+from cinc_ref.cli._common import describe, grey_levels, print_figures, say
 
 
 def demo(
@@ -33,13 +32,15 @@ def demo(
     trips, trained = result.inversion.round_trips, result.trained
     sampling, training = trained.sampling, trained.training
     say(f"one convolution of {len(trips[0].images):,} digits, inverted:")
-    figures((f"largest error, {trip.dtype}", levels(trip.largest_error)) for trip in trips)
+    print_figures(
+        (f"largest error, {trip.dtype}", grey_levels(trip.largest_error)) for trip in trips
+    )
     say(f"{describe(training.flow)}, trained for {training.seconds:.0f} s:")
-    figures(
+    print_figures(
         [
             (f"{trained.test.images} test digits", f"{trained.test.bits_per_dim:.3f} bits/dim"),
             *(
-                (f"through the flow and back, {dtype}", levels(error))
+                (f"through the flow and back, {dtype}", grey_levels(error))
                 for dtype, error in trained.errors.items()
             ),
             (f"sampling {len(trained.samples)} digits", f"{1000 * sampling.median:.0f} ms"),

@@ -4,8 +4,17 @@ from typing import Annotated
 
 import typer
 
-from cinc_ref.cli.models import Data, DataPath, Model, describe, images_for, load_model
-from cinc_ref.cli.printing import figures, levels, say
+from cinc_ref.cli._common import (
+    Data,
+    DataPath,
+    Model,
+    describe,
+    grey_levels,
+    images_for,
+    load_model,
+    print_figures,
+    say,
+)
 from cinc_ref.evaluation import evaluate as evaluate_flow
 from cinc_ref.flows.trust import worst_conditioned
 
@@ -28,13 +37,13 @@ def evaluate(
     layer, condition, digits = worst_conditioned(flow, params)
     say(describe(flow))
     say(f"{found.images:,} test images of {images.name}:")
-    figures(
+    print_figures(
         [
             (
                 f"bits/dim, mean and deviation of {found.draws} noise draws",
                 f"{found.bits_per_dim:.4f} ± {found.standard_deviation:.4f}",
             ),
-            ("largest inversion error", levels(found.largest_error)),
+            ("largest inversion error", grey_levels(found.largest_error)),
             (
                 f"worst condition number, {layer}",
                 f"{condition:.1e}, keeps {digits:.1f} digits",

@@ -7,9 +7,8 @@ import numpy as np
 import typer
 
 from cinc_ref import flows
-from cinc_ref._output import writing
-from cinc_ref.cli.models import Data, DataPath, Model, images_for, load_model
-from cinc_ref.cli.printing import say
+from cinc_ref._files import output_errors
+from cinc_ref.cli._common import Data, DataPath, Model, images_for, load_model, say
 from cinc_ref.errors import OptionError
 
 TEMPERATURES = "0,0.2,0.4,0.6,0.8,1,1.2"
@@ -57,7 +56,7 @@ def interpolate(
 
 def _draw(image_table, path, images, bins, headings):
     rows = flows.quantize(images, bins).swapaxes(0, 1)
-    with writing(path):
+    with output_errors(path):
         image_table(rows, headings, value_range=(0, bins - 1)).savefig(path)
     say(f"wrote {path}")
 

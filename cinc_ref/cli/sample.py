@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cinc_ref.cli.models import Model, load_model
-from cinc_ref.cli.printing import say
+from cinc_ref.cli._common import Model, load_model, say
 from cinc_ref.sampling import check_suffix, sample_to_file
 
 

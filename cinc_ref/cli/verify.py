@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 import cinc_ref
-from cinc_ref._output import writing
-from cinc_ref.cli.printing import say
+from cinc_ref._files import output_errors
+from cinc_ref.cli._common import say
 from cinc_ref.errors import DataError
 
 VERDICT_STYLES = {"holds": "green", "fails": "bold red", "skipped": "yellow"}
@@ -85,7 +85,7 @@ def verify(
 def _write_json(path, evidence, **settings):
     items = [item.to_dict() for item in evidence]
     report = {"version": cinc_ref.__version__, **settings, "evidence": items}
-    with writing(path):
+    with output_errors(path):
         path.write_text(json.dumps(report, indent=1, allow_nan=False), encoding="utf-8")
 
 

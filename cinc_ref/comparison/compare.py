@@ -8,7 +8,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from cinc_ref._extras import extra
-from cinc_ref._output import make_folder
+from cinc_ref._files import make_folder
 from cinc_ref._validate import is_integer
 from cinc_ref.comparison.job import Job, kept_result, remeasure, run_job
 from cinc_ref.comparison.table import rows_of

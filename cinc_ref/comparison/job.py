@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from cinc_ref._output import make_folder, writing
+from cinc_ref._files import make_folder, output_errors
 from cinc_ref.comparison.measuring import times
 from cinc_ref.data import image_set
-from cinc_ref.errors import NonFiniteError, OptionError
+from cinc_ref.errors import OptionError
 from cinc_ref.evaluation import evaluate
 from cinc_ref.flows import build
 from cinc_ref.flows.cost import cost
@@ -18,6 +18,7 @@ from cinc_ref.flows.systems import variant
 from cinc_ref.flows.trust import worst_conditioned
 from cinc_ref.training import load, train
 from cinc_ref.training.folder import BEST, LAST
+from cinc_ref.training.trainer import NonFiniteStep
 
 RESULT = "result.json"
 DRAWS = 10
@@ -115,9 +116,9 @@ def run_job(job, out, progress=False):
             clock="processor",
             **job.training,
         )
-    except NonFiniteError as error:
-        training = getattr(error, "result", None)
-        if training is None or not training.history:
+    except NonFiniteStep as error:
+        training = error.result
+        if not training.history:
             raise
     if training.reason == "interrupted":
         return None
@@ -157,7 +158,7 @@ def _judged(flow, params, test):
 
 def _keep(result, folder):
     path = folder / RESULT
-    with writing(path):
+    with output_errors(path):
         new = path.with_name(f".{RESULT}.tmp")
         new.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n", encoding="utf-8")
         new.replace(path)

@@ -6,7 +6,7 @@ import numpy as np
 
 from cinc_ref.flows.cost import timed_decode
 from cinc_ref.timing import measure, one_core
-from cinc_ref.training.presets import step_seconds
+from cinc_ref.training.estimate import step_seconds
 
 SAMPLES = 100
 REPEAT = 7

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from cinc_ref._output import make_folder, writing
+from cinc_ref._files import make_folder, output_errors
 from cinc_ref.data import digits, image_set
 from cinc_ref.demo.convolution import Inversion, convolve_and_invert
 from cinc_ref.demo.flow import MINUTES, TrainedFlow, there_and_back, train_and_sample
@@ -72,7 +72,7 @@ def run(folder="demo", *, minutes=None, steps=None, progress=False):
         trained = train_and_sample(
             image_set("digits"), minutes=minutes, steps=steps, progress=progress
         )
-    with writing(folder):
+    with output_errors(folder):
         _write(inversion, trained, *files)
     return Demonstration(inversion, trained, files)
 
