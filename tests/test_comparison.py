@@ -329,6 +329,33 @@ def test_five_minutes_if_nothing_is_said_and_no_picture_without_matplotlib(
     assert not (tmp_path / "comparison.png").exists()
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"seeds": 0}, "seeds must be an integer >= 1; got 0"),
+        ({"seeds": True}, "seeds must be an integer >= 1; got True"),
+        ({"systems": "glow"}, "systems must be a sequence of names; got 'glow'"),
+        ({"systems": []}, "systems must be names, each once; got none"),
+        ({"couplings": ["affine"] * 2}, "couplings must be names, each once; got affine, affine"),
+        ({"couplings": [8]}, "coupling must be one of additive, affine, quad; got 8"),
+        ({"model": {"height": 3}}, "an option in model must be one of levels, .*; got 'height'"),
+        ({"training": {"rate": 3}}, "an option in training must be one of minutes.*got 'rate'"),
+        ({"training": {"dropout": 2}}, "dropout must be a number >= 0 and < 1; got 2"),
+        ({"data_options": {"n": 3}}, "an option in data_options must be one of path, size, n_bits"),
+        ({"steps": None}, "minutes or steps must be given"),
+        ({"n_jobs": 1.5}, "n_jobs must be an integer; got 1.5"),
+        ({"measure_again": 1}, "measure_again must be True or False; got 1"),
+        ({"progress": None}, "progress must be True or False; got None"),
+        ({"out": 3}, "out must be a path; got 3"),
+    ],
+)
+def test_impossible_options_are_refused_before_anything_is_trained(tmp_path, options, message):
+    options = OPTIONS | {"out": tmp_path / "out"} | options
+    with pytest.raises(OptionError, match=message):
+        compare(**options)
+    assert not (tmp_path / "out").exists()
+
+
 def test_what_cannot_be_compared_is_one_line(capsys, tmp_path):
     code, _, err = run(capsys, "compare", "--systems", "resnet", *COMMAND, "--out", tmp_path)
     assert code == 1

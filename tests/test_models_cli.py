@@ -1,5 +1,7 @@
 """Training, sampling and evaluating from the command line, on a few digits with a tiny flow."""
 
+import dataclasses
+import inspect
 import json
 import re
 import shlex
@@ -13,7 +15,9 @@ from PIL import Image
 import cinc_ref as cr
 from cinc_ref.__main__ import main
 from cinc_ref.cli import train as cli_train
+from cinc_ref.cli.train import TRAINING_OPTIONS
 from cinc_ref.data import IMAGE_SETS, ImageSet
+from cinc_ref.training.presets import PRESETS
 from cinc_ref.training.trainer import Trainer
 
 FLOW = ("--levels", 1, "--depth", 1, "--width", 4, "--coupling", "affine")
@@ -207,6 +211,23 @@ def test_the_help_says_how_to_switch_constant_memory_off(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     code, out, _ = run(capsys, "train", "--help")
     assert code == 0 and "--no-constant-memory" in out
+
+
+def test_a_preset_that_flips_can_be_told_not_to(capsys, monkeypatch, pictures, tmp_path):
+    flips = dataclasses.replace(PRESETS["paper-galaxy"], flip=True)
+    monkeypatch.setitem(PRESETS, "paper-galaxy", flips)
+    data = ("--preset", "paper-galaxy", "--path", pictures, "--size", 8)
+    options = ("--depth", 1, "--width", 4, "--levels", 2, "--steps", 1)
+    for switch, wanted in ((), True), (("--no-flip",), False):
+        out = tmp_path / f"run-{wanted}"
+        assert run(capsys, "train", *data, *options, "--out", out, *switch)[0] == 0
+        with np.load(out / "last.npz") as file:
+            assert json.loads(file["header"].tobytes())["run"]["flip"] is wanted
+
+
+def test_the_defaults_of_the_command_are_those_of_the_function():
+    for option in TRAINING_OPTIONS:
+        assert option.default is inspect.signature(cr.train).parameters[option.name].default
 
 
 def test_a_folder_that_holds_a_run_is_not_overwritten(capsys, model):

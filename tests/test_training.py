@@ -1,6 +1,11 @@
 """Training: its parts against independent formulas, and runs that repeat bit for bit."""
 
+import dataclasses
+import inspect
+import json
 import os
+import pickle
+import re
 import signal
 import subprocess
 import sys
@@ -44,6 +49,7 @@ from cinc_ref.training.optimizer import (
     update_average,
 )
 from cinc_ref.training.settings import Settings
+from cinc_ref.training.trainer import InverseTooIllConditioned, NonFiniteStep, Trainer
 
 FLOW = build("cinc", "affine", (1, 4, 4), levels=2, depth=1, width=4, bins=4)
 RNG = np.random.default_rng(0)
@@ -390,6 +396,17 @@ def test_a_run_from_before_an_option_is_resumed(finished, tmp_path, monkeypatch)
         fit(out=tmp_path, resume=True, flip=True)
 
 
+def test_the_names_in_a_saved_state_are_those_of_the_format(finished_folder):
+    """Runs of other versions hold the same names: neither may be renamed with an attribute."""
+    with np.load(finished_folder / "last.npz") as file:
+        header = json.loads(file["header"].tobytes())
+        arrays = {name for name in file if name.startswith("training/")}
+    assert arrays == {"training/parameters", "training/average", "training/moments"}
+    assert set(header["counters"]) == {
+        "step", "seconds", "best_bits", "best_step", "stale", "loss_sum", "loss_count", "history"
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_every_optimizer_trains(optimizer):
     result = fit(optimizer=optimizer, steps=30, beta2=0.9, schedule="constant", flip=True)
@@ -453,6 +470,17 @@ def test_the_processors_clock_stands_still_while_the_process_waits():
     began = time.process_time()
     seconds = fit(steps=3, patience=None, clock="processor", progress=wait).seconds
     assert 0 < seconds <= time.process_time() - began
+
+
+def test_a_trainer_makes_the_steps_of_a_run_one_by_one(finished):
+    trainer = Trainer(FLOW, TRAIN, VALIDATE, Settings(**OPTIONS))
+    trainer.initialize()
+    trainer.validate()
+    bits = [trainer.step() for _ in range(3)]
+    trainer.validate()
+    assert trainer.state.history[1]["train"] == sum(bits) / 3
+    for row, expected in zip(trainer.state.history, finished.history[:2], strict=True):
+        assert {**row, "seconds": 0} == {**expected, "seconds": 0}
 
 
 def test_progress_is_reported_after_every_step():
@@ -654,10 +682,54 @@ def test_a_layer_that_notices_first_leads_to_the_same_error(monkeypatch):
         fit()
 
 
+def test_the_error_keeps_its_result_on_its_way_between_processes(finished):
+    for kind in (NonFiniteStep, InverseTooIllConditioned):
+        error = pickle.loads(pickle.dumps(kind("message", finished)))
+        assert type(error) is kind and str(error) == "message"
+        assert leaves_equal(error.result.params, finished.params)
+
+
 def test_validation_that_is_not_finite_is_an_error(monkeypatch):
     monkeypatch.setattr("cinc_ref.training.trainer.evaluate", lambda *arguments: np.inf)
     with pytest.raises(NonFiniteError, match=r"after step 0.*there is no model yet"):
         fit()
+
+
+# ---- options -----------------------------------------------------------------------------------
+
+
+def test_options_have_one_default_in_one_place():
+    parameters = inspect.signature(train).parameters
+    own = ["flow", "train_images", "validation_images", "out", "resume", "progress"]
+    names = [option.name for option in dataclasses.fields(Settings)]
+    assert sorted(parameters) == sorted(own + names)
+    for option in dataclasses.fields(Settings):
+        assert parameters[option.name].default is option.default
+        assert option.metadata["help"].strip()
+
+
+def test_every_option_is_explained_in_the_order_of_the_signature():
+    explained = re.findall(r"^    ([a-z_0-9, ]+) : ", train.__doc__, flags=re.MULTILINE)
+    explained = [name for names in explained for name in names.split(", ")]
+    assert explained == list(inspect.signature(train).parameters)
+
+
+def test_every_setting_can_be_none_only_if_it_is_optional():
+    for option in dataclasses.fields(Settings):
+        values = {"minutes": 1.0, "steps": 1, option.name: None}
+        if option.metadata.get("optional"):
+            assert getattr(Settings(**values), option.name) is None
+        else:
+            with pytest.raises((OptionError, DtypeError), match=f"{option.name} must be .*None"):
+                Settings(**values)
+
+
+def test_a_run_is_told_from_others_by_what_its_parameters_depend_on():
+    """The other options may differ when it is resumed."""
+    may_change = {"save_every", "constant_memory", "clock"}
+    names = {option.name for option in dataclasses.fields(Settings)}
+    assert set(settings().reproducible()) == names - may_change
+    assert set(LATER_OPTIONS) < names
 
 
 # ---- bad input ---------------------------------------------------------------------------------
@@ -689,6 +761,28 @@ def test_validation_that_is_not_finite_is_an_error(monkeypatch):
 def test_impossible_options_are_refused(options, message):
     with pytest.raises(OptionError, match=message):
         fit(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"resume": "yes"}, "resume must be True or False; got 'yes'"),
+        ({"progress": "bar"}, "progress must be True or False; got 'bar'"),
+        ({"save_every": np.nan}, "save_every must be a number >= 0; got nan"),
+        ({"evaluate_every": True}, "evaluate_every must be an integer >= 1; got True"),
+    ],
+)
+def test_options_outside_the_arithmetic_are_checked_too(options, message):
+    with pytest.raises(OptionError, match=message):
+        fit(**options)
+
+
+@pytest.mark.parametrize("flow", [None, "cinc", FLOW.config()])
+def test_what_is_no_flow_is_refused(flow, tmp_path, finished):
+    with pytest.raises(OptionError, match=r"flow must be a Flow, .*; got "):
+        train(flow, TRAIN, VALIDATE, **OPTIONS)
+    with pytest.raises(OptionError, match=r"flow must be a Flow, .*; got "):
+        save(tmp_path / "model.npz", flow, finished.params)
 
 
 def test_other_dtypes_are_refused():

@@ -14,8 +14,10 @@ from cinc_ref._files import output_errors
 from cinc_ref.cli._common import say
 
 ONE, ALL = "conv", "all"
+"""Names of the group of one convolution of your own, and of all other groups together."""
+
 WIDTH = 200
-"""Columns, enough that no cell is wrapped: then the tables are Markdown."""
+"""Columns of a table, enough that no cell is wrapped: then the tables are Markdown."""
 
 
 def bench(
@@ -121,7 +123,7 @@ def _print_table(table):
 
 
 def _figures(rows, without_torch):
-    """One line a row, one column a ratio that any row has."""
+    """Make a table with a line for each row, and a column for each ratio that any row has."""
     ratios = list(dict.fromkeys(name for row in rows for name in row.ratios))
     columns = ["median ms", "min ms", "GFLOP/s", *(f"/ {name}" for name in ratios)]
     if without_torch:

@@ -70,11 +70,12 @@ def compare(
     """Train several systems alike, and compare what they learned and what they cost.
 
     Every run has the same time, images and seeds. Ctrl-C stops it, and the same command goes on.
-    The folder --out receives comparison.md, comparison.json and comparison.png, and a folder a run.
+    The folder --out receives comparison.md, comparison.json, comparison.png, and a folder for each
+    run.
     """
     if options["minutes"] is None and options["steps"] is None:
         options["minutes"] = MINUTES
-    found = compare_systems(
+    comparison = compare_systems(
         out,
         systems=systems.split(","),
         couplings=couplings.split(","),
@@ -89,17 +90,20 @@ def compare(
         measure_again=measure_again,
         progress=True,
     )
-    if found.rows:
-        _write(found, out, command_line(context, without="measure_again"))
-        _print(found)
+    if comparison.rows:
+        _write(comparison, out, command_line(context, without="measure_again"))
+        _print(comparison)
         say(f"wrote {out / 'comparison.md'}, comparison.json and comparison.png beside it")
-    if not found.complete:
+    if not comparison.complete:
         say("Interrupted; everything is saved. To go on, repeat the command.")
         raise typer.Exit(INTERRUPTED)
 
 
-def _write(found, out, command):
-    texts = {"comparison.md": markdown(found, command), "comparison.json": as_json(found, command)}
+def _write(comparison, out, command):
+    texts = {
+        "comparison.md": markdown(comparison, command),
+        "comparison.json": as_json(comparison, command),
+    }
     for name, text in texts.items():
         with output_errors(out / name):
             (out / name).write_text(text, encoding="utf-8")
@@ -108,11 +112,11 @@ def _write(found, out, command):
     from cinc_ref.comparison.picture import comparison_figure  # slow to import
 
     with output_errors(out / "comparison.png"):
-        comparison_figure(found).savefig(out / "comparison.png")
+        comparison_figure(comparison).savefig(out / "comparison.png")
 
 
-def _print(found):
-    """The table in one piece, or on a narrow terminal in several."""
+def _print(comparison):
+    """Print the table in one piece, or on a narrow terminal in several."""
     console = Console()
     figures = COLUMNS[2:]
     step = len(figures) if console.width >= WIDE else PIECE
@@ -121,9 +125,9 @@ def _print(found):
         table.add_column("system, coupling", no_wrap=True)
         for column in figures[start : start + step]:
             table.add_column(column.heading, justify="right")
-        for row in found.rows:
+        for row in comparison.rows:
             cells = [column.text(row) for column in figures[start : start + step]]
             table.add_row(f"{row['system']}, {row['coupling']}", *cells)
         console.print(table)
-    for line in explanation(found):
+    for line in explanation(comparison):
         say(line)

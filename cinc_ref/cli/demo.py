@@ -22,7 +22,7 @@ def demo(
 ):
     """Invert a convolution of real digits; train a flow on them, invert it, sample and time it.
 
-    Takes less than three minutes. Start with report.md in the folder it leaves. Ctrl-C during the
+    It takes less than three minutes. Start with report.md in the folder --out. Ctrl-C during the
     training goes on with the model so far.
     """
     from cinc_ref.demo import run  # draws: slow to import, and an extra of its own

@@ -12,6 +12,7 @@ from cinc_ref.cli._common import Data, DataPath, Model, images_for, load_model, 
 from cinc_ref.errors import OptionError
 
 TEMPERATURES = "0,0.2,0.4,0.6,0.8,1,1.2"
+"""Temperatures of the second picture."""
 
 
 def interpolate(
@@ -25,7 +26,7 @@ def interpolate(
     temperatures: Annotated[
         str, typer.Option(metavar="NUMBERS", help="With commas between, for --sweep.")
     ] = TEMPERATURES,
-    seed: Annotated[int, typer.Option(min=0, help="Of the choice of images and latents.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the choice of images and latents.")] = 0,
     out: Annotated[Path, typer.Option(help="The picture.")] = Path("interpolation.png"),
     sweep: Annotated[
         Path | None,
@@ -35,7 +36,7 @@ def interpolate(
         ),
     ] = None,
 ):
-    """Walk between test images along the straight line through the flow's latents."""
+    """Interpolate between test images along straight lines through the flow's latents."""
     from cinc_ref.plots import image_table  # slow to import, and an extra of its own
 
     flow, params = load_model(model)
@@ -45,9 +46,9 @@ def interpolate(
         raise OptionError(f"pairs must be at most {len(images.test) // 2} for {data}; got {pairs}")
     chosen = images.test[np.sort(rng.permutation(len(images.test))[: 2 * pairs])]
     x = flows.dequantize(chosen, flow.bins, rng, params["top"]["mean"].dtype)
-    way = flows.interpolate(flow, params, x[:pairs], x[pairs:], steps)
+    images_on_line = flows.interpolate(flow, params, x[:pairs], x[pairs:], steps)
     headings = ["image", *[""] * (steps - 2), "image"]
-    _draw(image_table, out, way, flow.bins, headings)
+    _draw(image_table, out, images_on_line, flow.bins, headings)
     if sweep is not None:
         values = _numbers(temperatures)
         samples = flows.temperature_sweep(flow, params, rng, pairs, values)

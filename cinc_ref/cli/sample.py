@@ -16,7 +16,7 @@ def sample(
         float,
         typer.Option(min=0, help="Below 1: fewer oddities, less variety; 0: the mode."),
     ] = 0.8,
-    seed: Annotated[int, typer.Option(min=0, help="Of the random latents.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the random latents.")] = 0,
     out: Annotated[
         Path,
         typer.Option(

@@ -1,4 +1,4 @@
-"""Real images that an installed package brings along, so that no download is needed."""
+"""Real images from an installed package, so that no download is needed."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from cinc_ref._extras import extra
 
 
 def digits():
-    """Handwritten digits: the 1,797 images that scikit-learn ships.
+    """Load handwritten digits: the 1,797 images that scikit-learn ships.
 
     Returns
     -------

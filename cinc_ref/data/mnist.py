@@ -1,4 +1,4 @@
-"""MNIST, and whatever else comes as its idx files."""
+"""MNIST, and other images in idx files of the same names."""
 
 import gzip
 from pathlib import Path
@@ -12,14 +12,16 @@ from cinc_ref.errors import DataError
 
 TRAIN, TEST = "train-images-idx3-ubyte", "t10k-images-idx3-ubyte"
 MAGIC = 0x00000803
-"""Unsigned bytes in three axes: image, row, column."""
+"""First four bytes of the files: unsigned bytes in three axes (image, row, column)."""
 
 HEADER = 16
+"""Size of the header in bytes: magic number, images, rows, columns."""
+
 EXPECTED = "an idx file of images: unsigned bytes, three axes"
 
 
 def mnist(path):
-    """MNIST: 54,000 / 6,000 / 10,000 grey images, 28x28.
+    """Load MNIST: 54,000 / 6,000 / 10,000 grey images, 28x28.
 
     The validation part is the last tenth of the training file.
 
@@ -36,7 +38,7 @@ def mnist(path):
     Raises
     ------
     DataError
-        If a file is missing, truncated or something else; the message says which.
+        If a file is missing, truncated or something else; the message names it.
 
     References
     ----------

@@ -23,9 +23,6 @@ def train(
     train_images: Any,
     validation_images: Any,
     *,
-    out: str | PathLike | None = None,
-    resume: bool = False,
-    progress: bool | Callable[[dict], None] | None = False,
     minutes: float | None = Settings.minutes,
     steps: int | None = Settings.steps,
     seed: int = Settings.seed,
@@ -43,7 +40,10 @@ def train(
     evaluate_every: int = Settings.evaluate_every,
     patience: int | None = Settings.patience,
     dtype: str | type = Settings.dtype,
+    out: str | PathLike | None = None,
+    resume: bool = False,
     save_every: float = Settings.save_every,
+    progress: bool | Callable[[dict], None] | None = False,
     constant_memory: bool = Settings.constant_memory,
     clock: str = Settings.clock,
 ) -> TrainingResult:
@@ -61,15 +61,6 @@ def train(
     flow : Flow
     train_images, validation_images : array_like of integers, shape (N, C, H, W)
         Levels 0 to ``flow.bins - 1``.
-    out : path, optional
-        Folder that receives ``best.npz`` (for `load`), ``last.npz`` (to resume from) and
-        ``history.json``.
-    resume : bool
-        Continue from the state in `out`; the images and all options must be the same, except
-        where noted.
-    progress : bool or callable, optional
-        True shows a bar. A callable receives a dict after every step: "step", "fraction" of the
-        budget, "train" (this batch) and "validation" bits per dimension, "images_per_second".
     minutes : float, optional
         Budget of time in minutes, compilation included.
     steps : int, optional
@@ -103,8 +94,17 @@ def train(
         Evaluations without improvement after which training stops; None for never.
     dtype : {"float32", "float64"}
         Dtype of the parameters and of the arithmetic.
+    out : path, optional
+        Folder that receives ``best.npz`` (for `load`), ``last.npz`` (to resume from) and
+        ``history.json``.
+    resume : bool
+        Continue from the state in `out`; the images and all options must be the same, except
+        where noted.
     save_every : float
         Seconds between two savings of the state. It may differ when a run is resumed.
+    progress : bool or callable, optional
+        True shows a bar. A callable receives a dict after every step: "step", "fraction" of the
+        budget, "train" (this batch) and "validation" bits per dimension, "images_per_second".
     constant_memory : bool
         Whether the backward pass rebuilds the input of each flow step by its inverse, so that the
         memory of a step does not grow with the depth of the flow. The gradient is the same up to

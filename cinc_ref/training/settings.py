@@ -59,7 +59,7 @@ class Settings:
     steps: int | None = _option(
         None, _COUNT, "Steps to train instead: the same result on every run.", optional=True
     )
-    seed: int = _option(0, _INDEX, "Of everything random.")
+    seed: int = _option(0, _INDEX, "Seed of everything random.")
     batch_size: int = _option(128, _COUNT, "Images in a step.")
     optimizer: str = _choice("adam", OPTIMIZERS, "Optimizer")
     learning_rate: float = _option(5e-3, _POSITIVE, "Learning rate at its peak.")
