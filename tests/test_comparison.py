@@ -19,7 +19,8 @@ from cinc_ref.errors import NonFiniteError, OptionError
 from cinc_ref.flows import COUPLINGS, SYSTEMS, build
 from cinc_ref.flows.cost import cost, timed_decode
 from cinc_ref.flows.systems import variant
-from cinc_ref.training.trainer import NonFiniteStep, Trainer
+from cinc_ref.training.errors import NonFiniteStep
+from cinc_ref.training.trainer import Trainer
 
 MODEL = {"levels": 1, "depth": 1, "width": 4}
 OPTIONS = {"couplings": ["affine"], "seeds": 2, "steps": 2, "model": MODEL}

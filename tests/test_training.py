@@ -36,6 +36,7 @@ from cinc_ref.training.batches import STEP, VALIDATION, Batches, generator
 from cinc_ref.training.console import interruptible
 from cinc_ref.training.diagnosis import first_nonfinite_parameter
 from cinc_ref.training.dropout import drop_units
+from cinc_ref.training.errors import InverseTooIllConditioned, NonFiniteStep
 from cinc_ref.training.flat_params import FlatParams
 from cinc_ref.training.folder import LATER_OPTIONS
 from cinc_ref.training.loss import bits_and_gradient, evaluate, mean_bits
@@ -49,7 +50,7 @@ from cinc_ref.training.optimizer import (
     update_average,
 )
 from cinc_ref.training.settings import Settings
-from cinc_ref.training.trainer import InverseTooIllConditioned, NonFiniteStep, Trainer
+from cinc_ref.training.trainer import Trainer
 
 FLOW = build("cinc", "affine", (1, 4, 4), levels=2, depth=1, width=4, bins=4)
 RNG = np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""What several commands share: printing, models and their images, and the command line itself."""
+"""Functions of several commands: printing, models with their images, and the command line."""
 
 import shlex
 from pathlib import Path

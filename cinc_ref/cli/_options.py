@@ -1,4 +1,4 @@
-"""The options of data, model and training, from which several commands take theirs.
+"""The options of data, model and training that several commands share.
 
 Typer reads the options of a command from its signature; `takes` puts options from these tables
 there.
@@ -20,7 +20,7 @@ MODEL, TRAINING = "Model", "Training"
 
 
 def takes(*options):
-    """Give a command further options, in the place of the ``**options`` of its function."""
+    """Give a command further options, which its function receives as ``**options``."""
 
     def decorate(command):
         signature = inspect.signature(command)
@@ -32,7 +32,7 @@ def takes(*options):
 
 
 def option(name, kind, default, help, **more):
-    """Define one option; a default of None is not shown."""
+    """Define one option as a parameter; a default of None is not shown."""
     shown = {} if default is not None else {"show_default": False}
     annotation = Annotated[kind, typer.Option(help=help, **shown, **more)]
     return _parameter(name, annotation, default)

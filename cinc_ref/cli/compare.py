@@ -67,7 +67,7 @@ def compare(
     ] = False,
     **options,
 ):
-    """Train several systems alike, and compare what they learned and what they cost.
+    """Train several systems in the same way, and compare their quality and their cost.
 
     Every run has the same time, images and seeds. Ctrl-C stops it, and the same command goes on.
     The folder --out receives comparison.md, comparison.json, comparison.png, and a folder for each
@@ -93,7 +93,7 @@ def compare(
     if comparison.rows:
         _write(comparison, out, command_line(context, without="measure_again"))
         _print(comparison)
-        say(f"wrote {out / 'comparison.md'}, comparison.json and comparison.png beside it")
+        say(f"wrote {out / 'comparison.md'}, comparison.json and comparison.png")
     if not comparison.complete:
         say("Interrupted; everything is saved. To go on, repeat the command.")
         raise typer.Exit(INTERRUPTED)

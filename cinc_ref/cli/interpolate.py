@@ -8,17 +8,17 @@ import typer
 
 from cinc_ref import flows
 from cinc_ref._files import output_errors
-from cinc_ref.cli._common import Data, DataPath, Model, images_for, load_model, say
+from cinc_ref.cli._common import Model, images_for, load_model, say
+from cinc_ref.cli._options import DATA_OPTIONS, takes
 from cinc_ref.errors import OptionError
 
 TEMPERATURES = "0,0.2,0.4,0.6,0.8,1,1.2"
 """Temperatures of the second picture."""
 
 
+@takes(*DATA_OPTIONS[:2])  # data and path
 def interpolate(
     model: Model,
-    data: Data = "digits",
-    path: DataPath = None,
     pairs: Annotated[int, typer.Option(min=1, help="Pairs of test images, a row each.")] = 6,
     steps: Annotated[
         int, typer.Option(min=2, help="Images in a row, the two themselves included.")
@@ -35,15 +35,17 @@ def interpolate(
             show_default=False,
         ),
     ] = None,
+    **options,
 ):
     """Interpolate between test images along straight lines through the flow's latents."""
     from cinc_ref.plots import image_table  # slow to import, and an extra of its own
 
     flow, params = load_model(model)
-    images = images_for(flow, data, path)
+    images = images_for(flow, **options)
     rng = np.random.default_rng(seed)
     if 2 * pairs > len(images.test):
-        raise OptionError(f"pairs must be at most {len(images.test) // 2} for {data}; got {pairs}")
+        most = len(images.test) // 2
+        raise OptionError(f"pairs must be at most {most} for {images.name}; got {pairs}")
     chosen = images.test[np.sort(rng.permutation(len(images.test))[: 2 * pairs])]
     x = flows.dequantize(chosen, flow.bins, rng, params["top"]["mean"].dtype)
     images_on_line = flows.interpolate(flow, params, x[:pairs], x[pairs:], steps)

@@ -17,8 +17,8 @@ from cinc_ref.flows.cost import cost
 from cinc_ref.flows.systems import variant
 from cinc_ref.flows.trust import worst_conditioned
 from cinc_ref.training import load, train
+from cinc_ref.training.errors import NonFiniteStep
 from cinc_ref.training.folder import BEST, LAST
-from cinc_ref.training.trainer import NonFiniteStep
 
 RESULT = "result.json"
 """Name of the file of a run's result."""

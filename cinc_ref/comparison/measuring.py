@@ -1,4 +1,4 @@
-"""The times of a model: of sampling, of its invertible convolutions in that, and of training."""
+"""The times of a model in sampling, of its convolutions in that, and in training."""
 
 import statistics
 

@@ -55,7 +55,7 @@ def image_set(name, *, n_bits=None, **options):
     ----------
     name : {"digits", "patches", "cifar10", "imagenet32", "imagenet64", "mnist", "folder", "array"}
     n_bits : int, optional
-        Number of bits of every level that are kept; see `ImageSet.with_bits`.
+        Number of bits of every level to keep; see `ImageSet.with_bits`.
     **options
         The options of the set, where it has any: ``path`` of your files, ``size`` of a patch or
         picture, ``channels`` of a picture. None counts as not given.

@@ -57,7 +57,7 @@ def _permutation(seed, epoch, count):
 
 
 def digest(images):
-    """Return a text that tells images from other images: dtype, shape and hash."""
+    """Return dtype, shape and hash of images as a text that identifies them."""
     sha = hashlib.sha256()
     for part in in_chunks(images):
         sha.update(np.ascontiguousarray(part))

@@ -33,7 +33,13 @@ class Folder:
 
     @classmethod
     def open(cls, path, resume):
-        """Make the folder if need be, after checking that it holds a run exactly if it should.
+        """Open a folder that holds a run, or make one that holds none.
+
+        Parameters
+        ----------
+        path : path
+        resume : bool
+            Whether the folder must hold a run.
 
         Raises
         ------

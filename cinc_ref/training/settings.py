@@ -1,5 +1,6 @@
 """The options of a training run: names, defaults, help texts and validation in one place."""
 
+import time
 from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import Any
@@ -10,8 +11,8 @@ from cinc_ref._validate import boolean, integer, number, one_of, shown
 from cinc_ref.errors import DtypeError, OptionError
 from cinc_ref.training.optimizer import OPTIMIZERS, SCHEDULES
 
-CLOCKS = ("wall", "processor")
-"""Names of the clocks on which a budget of minutes can be counted."""
+CLOCKS = {"wall": time.monotonic, "processor": time.process_time}
+"""Functions that read the clocks of a budget of minutes, in seconds, by name."""
 
 
 def _dtype(name, value):
@@ -112,7 +113,7 @@ class Settings:
         return cls(**{name: value for name, value in options.items() if name in names})
 
     def reproducible(self):
-        """Return what the parameters of a run depend on, as a dict of JSON values."""
+        """Return the options that the parameters of a run depend on, as a dict of JSON values."""
         return {
             option.name: getattr(self, option.name)
             for option in fields(self)

@@ -1,62 +1,33 @@
-"""A training run: its state, and how it is initialized, stepped, validated, saved and stopped."""
+"""Training runs, which are initialized or restored, stepped, validated, saved and stopped."""
 
 import time
 from functools import cached_property
 
 import numpy as np
 
-from cinc_ref.errors import NonFiniteError, OptionError
+from cinc_ref.errors import NonFiniteError
 from cinc_ref.flows import dequantize
 from cinc_ref.flows.trust import worst_conditioned
 from cinc_ref.primitives.trust import FEW_DIGITS
 from cinc_ref.training.batches import INIT, STEP, VALIDATION, Batches, digest, generator
 from cinc_ref.training.console import StepTimer
 from cinc_ref.training.diagnosis import first_nonfinite_parameter
+from cinc_ref.training.errors import InverseTooIllConditioned, NonFiniteStep
 from cinc_ref.training.flat_params import FlatParams
 from cinc_ref.training.folder import BEST, Folder
 from cinc_ref.training.loss import bits_and_gradient, evaluate
 from cinc_ref.training.optimizer import OPTIMIZERS, clip, learning_rate, norm, update_average
+from cinc_ref.training.settings import CLOCKS
 from cinc_ref.training.state import State, TrainingResult
 
 INIT_IMAGES = 256
 """Number of images from which the parameters are initialized, as in the paper's released code."""
 
-CLOCKS = {"wall": time.monotonic, "processor": time.process_time}
-"""The functions that read the clocks of `Settings.clock`, in seconds."""
-
-
-class NonFiniteStep(NonFiniteError):
-    """A loss or gradient is not finite; the message names the parameters where this begins.
-
-    Attributes
-    ----------
-    result : TrainingResult or None
-        The run so far, where `train` raises it; None where a single step does.
-    """
-
-    def __init__(self, message, result=None):
-        super().__init__(message)
-        self.result = result
-
-
-class InverseTooIllConditioned(OptionError):
-    """Constant memory needs an inverse that keeps too few digits; the message names the layer.
-
-    Attributes
-    ----------
-    result : TrainingResult or None
-        The run so far, where `train` raises it.
-    """
-
-    def __init__(self, message, result=None):
-        super().__init__(message)
-        self.result = result
-
 
 class Trainer:
     """A flow in training on integer images, which `train` has checked.
 
-    `initialize` or `restore` begins the run; `run` then trains until there is a reason to stop,
+    `initialize` or `restore` starts the run; `run` then trains until there is a reason to stop,
     by means of `step`, `validate` and `save`.
 
     Parameters
@@ -140,7 +111,7 @@ class Trainer:
 
     @cached_property
     def fingerprint(self):
-        """What must be equal for a run to be resumed, in addition to the flow; JSON values."""
+        """JSON values that must be equal for a run to be resumed, in addition to the flow."""
         return {
             **self.settings.reproducible(),
             "train_images": digest(self.train_images),
@@ -272,7 +243,7 @@ class Trainer:
         state, timer = self.state, StepTimer()
         self._check_inverses()
         if not state.history:
-            self._validate_and_keep()
+            self._validate_and_save()
         elif self.folder:  # the process may have been killed between writing the two files
             self._save_best()
         self.save()
@@ -283,7 +254,7 @@ class Trainer:
             timer.add(time.monotonic() - began)
             self._update_seconds()
             if state.step % self.settings.evaluate_every == 0:
-                self._validate_and_keep()
+                self._validate_and_save()
                 self._check_inverses()
             if time.monotonic() - saved >= self.settings.save_every:
                 self.save()
@@ -291,7 +262,7 @@ class Trainer:
             report(self._report(bits, timer))
         # An evaluation out of turn would make a resumed run differ from an uninterrupted one.
         if reason != "interrupted" and state.history[-1]["step"] != state.step:
-            self._validate_and_keep()
+            self._validate_and_save()
         self.save()
         return reason
 
@@ -308,7 +279,7 @@ class Trainer:
     def _update_seconds(self):
         self.state.seconds = self._clock() - self._start_time
 
-    def _validate_and_keep(self):
+    def _validate_and_save(self):
         """Validate, and write the model if it is the best so far."""
         self._update_seconds()
         self.validate()
@@ -390,12 +361,12 @@ class Trainer:
 
     def _advice_on_divergence(self):
         """Save the last good state, and return where the best model is and what to do."""
-        kept = "the best model so far is the exception's `result`"
+        best = "the best model so far is the exception's `result`"
         if not self.state.history:
-            kept = "there is no model yet"
+            best = "there is no model yet"
         elif self.folder:
             if np.isfinite(self.state.parameters).all():
                 self.save()
-            kept = f"the best model so far is in {self.folder.path / BEST}"
+            best = f"the best model so far is in {self.folder.path / BEST}"
         rate = self.settings.learning_rate
-        return f"{kept}: train anew with a learning rate below {rate:g} or a smaller clip"
+        return f"{best}: train anew with a learning rate below {rate:g} or a smaller clip"
