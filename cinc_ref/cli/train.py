@@ -85,10 +85,7 @@ def train(
     chosen, given = None if preset is None else find_preset(preset), explicit_options(context)
     if chosen:
         options |= {"data": chosen.data, **chosen.data_options, **chosen.model} | given
-    images = image_set(options["data"], **_select(options, (*DATA_OPTIONS[1:], CHANNELS)))
-    shape = {"image_shape": images.image_shape, "bins": images.bins}
-    flow = flows.build(**shape, **_select(options, MODEL_OPTIONS))
-    say(f"{describe(flow)}; {len(images.train):,} images of {images.name}")
+    images, flow = _images_and_flow(options)
     settings = _select(options, TRAINING_OPTIONS)
     if chosen:
         settings = _estimated(flow, images, chosen, settings, given)
@@ -97,9 +94,8 @@ def train(
         return
     if no_budget:
         settings["minutes"] = MINUTES
-    result = train_flow(
-        flow, images.train, images.validation, out=out, resume=resume, progress=True, **settings
-    )
+    settings |= {"out": out, "resume": resume, "progress": True}
+    result = train_flow(flow, images.train, images.validation, **settings)
     _draw(result)
     if result.reason == "interrupted":
         say(f"Interrupted after {result.step} steps; everything is saved. To go on:")
@@ -108,13 +104,22 @@ def train(
     _report(result, images)
 
 
+def _images_and_flow(options):
+    """Load the images and build the model, and print what they are."""
+    images = image_set(options["data"], **_select(options, (*DATA_OPTIONS[1:], CHANNELS)))
+    shape = {"image_shape": images.image_shape, "bins": images.bins}
+    flow = flows.build(**shape, **_select(options, MODEL_OPTIONS))
+    say(f"{describe(flow)}; {len(images.train):,} images of {images.name}")
+    return images, flow
+
+
 def _select(options, parameters):
-    """Select the values of options, by name."""
+    """Return the values of some options, by name."""
     return {parameter.name: options[parameter.name] for parameter in parameters}
 
 
 def _estimated(flow, images, preset, settings, given):
-    """Return the settings of a preset with those given, after printing what it would take."""
+    """Return the settings of a preset with those given, and print how long it would take."""
     of_preset = preset.training(len(images.train), given.get("batch_size"))
     budget = {"minutes": settings["minutes"], "steps": settings["steps"]}
     explicit = {name: value for name, value in given.items() if name in settings}

@@ -68,21 +68,21 @@ class Comparison:
 
 
 def compare(
-    out,
+    out: str | PathLike,
     *,
-    systems=SYSTEMS,
-    couplings=("affine", "quad"),
-    data="digits",
-    data_options=None,
-    seeds=3,
-    minutes=None,
-    steps=None,
-    model=None,
-    training=None,
-    n_jobs=1,
-    measure_again=False,
-    progress=False,
-):
+    systems: Iterable[str] = SYSTEMS,
+    couplings: Iterable[str] = ("affine", "quad"),
+    data: str = "digits",
+    data_options: dict | None = None,
+    seeds: int = 3,
+    minutes: float | None = None,
+    steps: int | None = None,
+    model: dict | None = None,
+    training: dict | None = None,
+    n_jobs: int = 1,
+    measure_again: bool = False,
+    progress: bool = False,
+) -> Comparison:
     """Train every system with every coupling on the same images for the same time, and compare.
 
     Runs are independent jobs of joblib: inside ``joblib.parallel_config(backend=...)`` another

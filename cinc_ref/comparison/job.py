@@ -9,10 +9,10 @@ import numpy as np
 
 from cinc_ref._files import make_folder, write_atomically
 from cinc_ref.comparison.measuring import times
-from cinc_ref.data import image_set
+from cinc_ref.data import ImageSet, image_set
 from cinc_ref.errors import OptionError
 from cinc_ref.evaluation import evaluate
-from cinc_ref.flows import build
+from cinc_ref.flows import Flow, build
 from cinc_ref.flows.cost import cost
 from cinc_ref.flows.systems import variant
 from cinc_ref.flows.trust import worst_conditioned
@@ -63,15 +63,15 @@ class Job:
     training: dict = field(default_factory=dict)
 
     @property
-    def title(self):
+    def title(self) -> str:
         """The name of the run and of its folder."""
         return f"{self.name}-{self.coupling}-{self.seed}"
 
-    def images(self):
+    def images(self) -> ImageSet:
         """Load the image set."""
         return image_set(self.data, **self.data_options)
 
-    def flow(self, images):
+    def flow(self, images: ImageSet) -> Flow:
         """Build the model for an image set."""
         return build(
             coupling=self.coupling,

@@ -1,6 +1,7 @@
 """Images in one npy or npz file of your own."""
 
 import zipfile
+from os import PathLike
 
 import numpy as np
 
@@ -13,7 +14,7 @@ SHAPES = "(N, H, W), (N, C, H, W) or (N, H, W, C) with C = 1 or 3"
 EXPECTED = f"an npy or npz of images: unsigned bytes, shape {SHAPES}"
 
 
-def array(path):
+def array(path: str | PathLike) -> ImageSet:
     """Load images of uint8 from one file, memory-mapped where it is not compressed.
 
     An npz holds the parts as "train", "validation" and "test", or all images as its only array.

@@ -5,7 +5,7 @@ import numpy as np
 from cinc_ref._extras import extra
 
 
-def digits():
+def digits() -> np.ndarray:
     """Load handwritten digits: the 1,797 images that scikit-learn ships.
 
     Returns

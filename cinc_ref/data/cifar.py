@@ -1,6 +1,7 @@
 """CIFAR-10 in its binary version: a folder of .bin files, or the archive that holds it."""
 
 import tarfile
+from os import PathLike
 
 import numpy as np
 
@@ -23,7 +24,7 @@ RECORD = 1 + 3 * 32 * 32
 EXPECTED = "a file of CIFAR-10, binary version: records of a label 0-9 and 3,072 bytes"
 
 
-def cifar10(path):
+def cifar10(path: str | PathLike) -> ImageSet:
     """Load CIFAR-10: 45,000 / 5,000 / 10,000 colour images, 32x32.
 
     The validation part is the last tenth of the training batches, the test part the test batch.

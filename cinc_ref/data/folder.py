@@ -1,5 +1,7 @@
 """Pictures in a folder as an image set of one size, for Galaxy and for images of your own."""
 
+from os import PathLike
+
 import numpy as np
 
 from cinc_ref._extras import extra
@@ -15,7 +17,7 @@ LISTED = 10
 """Number of unreadable files that a message names."""
 
 
-def folder(path, size=32, channels=3):
+def folder(path: str | PathLike, size: int = 32, channels: int = 3) -> ImageSet:
     """Load the pictures below a folder, cut to their middle square and scaled to one size.
 
     Folders ``train``, ``validation`` (or ``valid``, ``val``) and ``test`` are the parts; otherwise

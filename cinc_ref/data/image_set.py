@@ -46,11 +46,11 @@ class ImageSet:
         object.__setattr__(self, "bins", integer("bins", self.bins, minimum=2))
 
     @property
-    def image_shape(self):
+    def image_shape(self) -> tuple[int, int, int]:
         """The shape (C, H, W) of one image."""
         return self.train.shape[1:]
 
-    def with_bits(self, bits):
+    def with_bits(self, bits: int) -> "ImageSet":
         """Return the images with 2**bits levels, without the lowest bits of every level.
 
         Parameters

@@ -1,6 +1,7 @@
 """ImageNet downsampled to 32x32 or 64x64, from the npz batches in which it is distributed."""
 
 import re
+from os import PathLike
 
 from cinc_ref.data.image_set import ImageSet
 from cinc_ref.data.reading import existing, read_npz, reading
@@ -14,7 +15,7 @@ BATCH = re.compile(r"train_data_batch_(\d+)(\.npz)?")
 """Names of the training batches; those without ending are the pickled version."""
 
 
-def imagenet32(path):
+def imagenet32(path: str | PathLike) -> ImageSet:
     """Load ImageNet at 32x32.
 
     The validation part is the last hundredth of the training batches, the test part ``val_data``.
@@ -42,7 +43,7 @@ def imagenet32(path):
     return _downsampled("imagenet32", path, 32)
 
 
-def imagenet64(path):
+def imagenet64(path: str | PathLike) -> ImageSet:
     """Load ImageNet at 64x64, in the way of `imagenet32`.
 
     Parameters

@@ -1,6 +1,7 @@
 """MNIST, and other images in idx files of the same names."""
 
 import gzip
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ HEADER = 16
 EXPECTED = "an idx file of images: unsigned bytes, three axes"
 
 
-def mnist(path):
+def mnist(path: str | PathLike) -> ImageSet:
     """Load MNIST: 54,000 / 6,000 / 10,000 grey images, 28x28.
 
     The validation part is the last tenth of the training file.

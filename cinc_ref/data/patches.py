@@ -23,7 +23,7 @@ OVERLAP = 4
 """Training patches start at every (side / 4)-th pixel; those of the other parts do not overlap."""
 
 
-def patches(size=16):
+def patches(size: int = 16) -> ImageSet:
     """Cut square colour patches from photographs, in regions that the three parts do not share.
 
     The photographs are ``china.jpg`` and ``flower.jpg`` of scikit-learn, 427x640 each.

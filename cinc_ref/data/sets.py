@@ -1,6 +1,7 @@
 """The table of image sets, and the function that loads them by name."""
 
 import inspect
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from cinc_ref.data.patches import patches
 from cinc_ref.errors import OptionError
 
 
-def digits_set():
+def digits_set() -> ImageSet:
     """Load the digits of `digits`, shuffled with a fixed seed: 1,437 / 180 / 180 images, 17 levels.
 
     The order is ``numpy.random.default_rng(0).permutation(1797)``.
@@ -48,7 +49,7 @@ IMAGE_SETS = {
 """The functions that load the image sets, by name; those that read your files take a path."""
 
 
-def image_set(name, *, n_bits=None, **options):
+def image_set(name: str, *, n_bits: int | None = None, **options: Any) -> ImageSet:
     """Load an image set by its name in `IMAGE_SETS`.
 
     Parameters

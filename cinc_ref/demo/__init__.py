@@ -1,6 +1,7 @@
 """The demonstration on real digits: a convolution and its exact inverse, then a trained flow."""
 
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 
 from cinc_ref._files import make_folder, output_errors
@@ -42,7 +43,13 @@ class Demonstration:
     files: tuple[Path, ...]
 
 
-def run(folder="demo", *, minutes=None, steps=None, progress=False):
+def run(
+    folder: str | PathLike = "demo",
+    *,
+    minutes: float | None = None,
+    steps: int | None = None,
+    progress: bool = False,
+) -> Demonstration:
     """Convolve digits and invert that; train a flow, invert and sample it; write a report.
 
     Parameters

@@ -1,5 +1,8 @@
 """Models in one file each: the configuration and the parameters."""
 
+from os import PathLike
+from typing import Any
+
 import numpy as np
 
 from cinc_ref import _validate
@@ -13,7 +16,7 @@ PARAMS = "params/"
 """Prefix of the names of the arrays of parameters in a file."""
 
 
-def save(path, flow, params):
+def save(path: str | PathLike, flow: Flow, params: Any) -> None:
     """Save a model as one npz file: its parameters, and its configuration as JSON.
 
     The file is complete and on the disk before it replaces a file of the same name.
@@ -64,7 +67,7 @@ def save(path, flow, params):
     npz_file.write(path, model_header(flow), model_arrays(params))
 
 
-def load(path):
+def load(path: str | PathLike) -> tuple[Flow, Any]:
     """Load a model that `save` or `train` wrote, after checking that it is whole.
 
     Names, shapes and dtypes of all arrays are compared with the configuration before they are

@@ -18,7 +18,7 @@ CLOCKS = {"wall": time.monotonic, "processor": time.process_time}
 def _dtype(name, value):
     if isinstance(value, type | np.dtype):
         value = str(np.dtype(value))
-    if value not in ("float32", "float64"):
+    if not isinstance(value, str) or value not in ("float32", "float64"):
         raise DtypeError(f"{name} must be float32 or float64; got {shown(value)}")
     return str(value)
 
