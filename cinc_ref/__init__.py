@@ -15,9 +15,9 @@ _HOME_OF = {
     "log_abs_det": "cinc_ref.convolution",
     "convolution_matrix": "cinc_ref.theory.matrix",
     "interpolate": "cinc_ref.flows.latent",
-    "train": "cinc_ref.training.loop",
-    "save": "cinc_ref.training.checkpoint",
-    "load": "cinc_ref.training.checkpoint",
+    "train": "cinc_ref.training",
+    "save": "cinc_ref.training",
+    "load": "cinc_ref.training",
     "evaluate": "cinc_ref.evaluation",
 }
 _SUBMODULES = (

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cinc_ref._output import writing
+from cinc_ref._files import output_errors
 from cinc_ref.errors import OptionError
 from cinc_ref.flows import quantize
 
@@ -70,7 +70,7 @@ def sample_to_file(path, flow, params, count, *, temperature=0.8, seed=0):
         raise OptionError(f"temperature must be a number >= 0; got {temperature}")
     samples = flow.sample(params, np.random.default_rng(seed), count, temperature=temperature)
     images = quantize(samples, flow.bins)
-    with writing(path):
+    with output_errors(path):
         _write(Path(path), images, samples, flow.bins)
     return images
 

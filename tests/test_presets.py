@@ -10,7 +10,9 @@ from cinc_ref.data import IMAGE_SETS
 from cinc_ref.errors import OptionError
 from cinc_ref.flows import Flow, build
 from cinc_ref.training import train
-from cinc_ref.training.presets import PRESETS, duration, estimate, preset
+from cinc_ref.training.duration import duration
+from cinc_ref.training.estimate import estimate
+from cinc_ref.training.presets import PRESETS, preset
 
 SIZES = {  # as the released settings have them: side, levels, depth, batch
     "paper-cifar10": (32, 3, 32, 64),

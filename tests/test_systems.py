@@ -8,6 +8,7 @@ import autograd.numpy as anp
 import numpy as np
 import pytest
 from autograd import grad, jacobian
+from cinc_ref.flows.conditioning import named_convolutions, worst_conditioned
 from scipy.special import logsumexp
 
 import cinc_ref as cr
@@ -18,7 +19,6 @@ from cinc_ref.evaluation import cast
 from cinc_ref.flows import COUPLINGS, DIRECTIONS, SYSTEMS
 from cinc_ref.flows.cost import cost
 from cinc_ref.flows.systems import step_convolution
-from cinc_ref.flows.trust import named_convolutions, worst_conditioned
 from cinc_ref.testing import check_bijection, check_density
 from cinc_ref.theory import parameter_counts
 from tests.support.registry import perturbed

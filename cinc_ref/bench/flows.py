@@ -17,8 +17,8 @@ from cinc_ref.bench.twin import Twin
 from cinc_ref.bijections import Chain
 from cinc_ref.flows import COUPLINGS, build
 from cinc_ref.timing import measure_in_turn
-from cinc_ref.training.run import Run, advance, start
 from cinc_ref.training.settings import Settings
+from cinc_ref.training.trainer import Trainer
 
 IMAGE = (3, 32, 32)
 LEVELS = 3
@@ -30,19 +30,7 @@ PRODUCTS = 100
 """Matrix products that take some seconds, as sampling from a wide flow does."""
 
 SETTINGS = Settings(
-    minutes=None,
-    steps=10**6,
-    seed=0,
-    batch_size=64,
-    optimizer="adam",
-    learning_rate=1e-4,
-    warmup=0,
-    clip=None,
-    dropout=0.0,
-    polyak=0.998,
-    evaluate_every=100,
-    patience=None,
-    dtype="float32",
+    steps=10**6, batch_size=64, learning_rate=1e-4, warmup=0, clip=None, dropout=0.0, patience=None
 )
 
 
@@ -190,11 +178,13 @@ def measure_layers(batch=100, rounds=3, image_shape=IMAGE, shape=SAMPLING):
 
 
 def training_run(coupling="affine", batch=64, image_shape=IMAGE, constant_memory=False, **shape):
-    """A run of training on noise, its layout and its state, ready for `advance`."""
+    """Return a `Trainer` on noise, ready for its steps."""
     images = np.random.default_rng(0).integers(0, 256, (batch, *image_shape))
     flow = build("cinc", coupling, image_shape, **shape)
-    run = Run(flow, images, images[:1], replace(SETTINGS, batch_size=batch), constant_memory)
-    return run, *start(run)
+    settings = replace(SETTINGS, batch_size=batch, constant_memory=constant_memory)
+    trainer = Trainer(flow, images, images[:1], settings)
+    trainer.initialize()
+    return trainer
 
 
 def measure_training(coupling, batch=64, rounds=7, image_shape=IMAGE, shape=TRAINING):
@@ -203,20 +193,21 @@ def measure_training(coupling, batch=64, rounds=7, image_shape=IMAGE, shape=TRAI
     Ours also dequantizes the batch and averages the parameters.
     """
     stored, rebuilt = f"training step, {coupling}", f"training step, {coupling}, constant memory"
-    run, layout, state = training_run(coupling, batch, image_shape, **shape)
+    trainer = training_run(coupling, batch, image_shape, **shape)
     lean = training_run(coupling, batch, image_shape, constant_memory=True, **shape)
-    functions = {stored: lambda: advance(run, layout, state), rebuilt: lambda: advance(*lean)}
+    functions = {stored: trainer.step, rebuilt: lean.step}
     if has_torch():
-        x = run.batch(0, np.random.default_rng(0))
+        params = trainer.flat.params(trainer.state.parameters)
+        x = trainer.batches.batch(0, np.random.default_rng(0))
         for name, channels_last in (("NCHW", False), ("channels_last", True)):
-            twin = Twin(run.flow, layout.params(state.parameters), channels_last)
+            twin = Twin(trainer.flow, params, channels_last)
             functions[f"PyTorch twin, {coupling}, {name}"] = partial(
                 twin.training_step(), twin.images(x)
             )
     timings = measure_in_turn(functions, repeat=rounds)
     ratios = _over_twin(timings, stored, rebuilt)
     ratios[rebuilt]["stored step"] = timings[rebuilt].over(timings[stored])
-    case = case_name(run.flow, batch)
+    case = case_name(trainer.flow, batch)
     return [
         timed(what, case, "float32", timing, ratios=ratios.get(what, {}))
         for what, timing in timings.items()
@@ -238,6 +229,6 @@ def measure_step_memory(batch=64, image_shape=IMAGE, shallow=TRAINING, deep=DEEP
 
 def step_memory(batch, image_shape, constant_memory, shape):
     """Most bytes that one training step, with dropout, holds beyond its state and the gradient."""
-    run, layout, state = training_run("affine", batch, image_shape, constant_memory, **shape)
-    run = replace(run, settings=replace(run.settings, dropout=0.2))
-    return peak_memory(lambda: advance(run, layout, state)) - state.parameters.nbytes
+    trainer = training_run("affine", batch, image_shape, constant_memory, **shape)
+    trainer.settings = replace(trainer.settings, dropout=0.2)
+    return peak_memory(trainer.step) - trainer.state.parameters.nbytes

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cinc_ref._autodiff import value_of
-from cinc_ref.flows.trust import leaf_layers, named_convolutions
+from cinc_ref.flows.conditioning import leaf_layers, named_convolutions
 from cinc_ref.primitives.memory_order import batch_last
 
 

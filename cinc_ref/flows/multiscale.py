@@ -10,9 +10,9 @@ from cinc_ref import _validate
 from cinc_ref._autodiff import as_array, value_of
 from cinc_ref.bijections import ActNorm, Chain, Squeeze
 from cinc_ref.errors import DataError, OptionError
+from cinc_ref.flows.conditioning import stability_by_layer, watched_inverse
 from cinc_ref.flows.dequantize import bits_per_dim, check_fits, dequantize
 from cinc_ref.flows.systems import COUPLINGS, step_convolution
-from cinc_ref.flows.trust import stability_by_layer, watched_inverse
 from cinc_ref.primitives.channels import take_channels
 from cinc_ref.primitives.layers import add_bias, same_conv
 from cinc_ref.primitives.memory_order import batch_first, batch_last

@@ -104,25 +104,3 @@ def affine_coupling_gradient(g, changed, t, h, e, inverse, t_bar, h_bar):
                     z_bar[n] = change[n] * value[n] * rest / (one + decay[n])
                     shift_bar[n] = change[n] * up / (one + decay[n])
                     change[n] = shift_bar[n]
-
-
-@compiled
-def adam(parameters, gradient, first, second, new1, new2, rate, unbiased, epsilon):
-    """A step of Adam, in place.
-
-    new1 = 1 - beta1 and new2 = 1 - beta2 weigh what is new; `rate` and `unbiased` hold the
-    corrections of the two moments for their start at zero.
-    """
-    for n in range(len(parameters)):
-        g = gradient[n]
-        m = first[n] + new1 * (g - first[n])
-        v = second[n] + new2 * (g * g - second[n])
-        first[n], second[n] = m, v
-        parameters[n] -= rate * m / (np.sqrt(v * unbiased) + epsilon)
-
-
-@compiled
-def approach(average, values, weight):
-    """average += weight (values - average), in place."""
-    for n in range(len(average)):
-        average[n] += weight * (values[n] - average[n])

@@ -1,28 +1,33 @@
-"""The file format: one npz without pickles, a JSON header inside, checked before it is used.
+"""The format of checkpoints: one npz without pickles, with a JSON header inside.
 
-An npz is a zip archive with one npy file an array. Ours are stored uncompressed, so an array cannot
-be larger than the file: shapes are read and compared with the file's size before anything is
+An npz is a zip archive with one npy file for each array. Ours are stored uncompressed, so an array
+cannot be larger than the file: shapes are read and compared with the file's size before anything is
 allocated. The header is an array of bytes. Zip keeps a checksum of every array, which is compared
 whenever one is read.
 """
 
 import json
-import os
 import zipfile
 import zlib
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.lib import format as npy
 
-from cinc_ref.errors import CheckpointError, CincError, OutputError
+from cinc_ref._files import write_atomically
+from cinc_ref.errors import CheckpointError, CincError
 
 FORMAT = "cinc_ref checkpoint"
 VERSION = 1
+"""Name and version of the format, which the header of every file holds."""
+
 HEADER = "header"
+"""Name of the array whose bytes are the JSON header."""
+
 DTYPES = ("<f4", "<f8")
+"""Dtypes of the other arrays, little-endian on every machine."""
 
 DAMAGE = (
     EOFError,
@@ -38,78 +43,42 @@ DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
 )
-"""What reading a damaged file raises."""
+"""The errors that reading a damaged file can raise."""
 
 
 class Entry(NamedTuple):
-    """Shape and dtype of an array, as its header in the file says."""
+    """The shape and dtype of an array, from its header in the file."""
 
     shape: tuple[int, ...]
     dtype: np.dtype
 
 
 def write(path, header, arrays):
-    """Write a header (JSON values) and arrays (by name), all or nothing.
-
-    The file appears under its name only when it is complete and on the disk.
+    """Write a header (JSON values) and arrays (by name) to a file, all or nothing.
 
     Raises
     ------
     OutputError
         If it cannot be written; a file that was there before is still there.
     """
-    path = Path(path)
-    try:
-        _replace(path.resolve(), header, arrays)
-    except OSError as error:
-        reason = error.strerror or error
-        raise OutputError(f"cannot write {path}: {reason}; choose another place") from error
-
-
-def _replace(path, header, arrays):
-    temporary = path.with_name(f"{temporary_prefix(path.name)}{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            _write_archive(file, header, arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        with suppress(OSError):
-            temporary.unlink()
-        raise
-    _sync_folder(path.parent)
-
-
-def temporary_prefix(name):
-    """How the names of temporary files begin, from which the file of this name is made."""
-    return f".{name}."
-
-
-def _write_archive(file, header, arrays):
     content = {"format": FORMAT, "version": VERSION, **header}
     text = json.dumps(content, allow_nan=False).encode()
-    np.savez(file, **{HEADER: np.frombuffer(text, np.uint8)}, **arrays)
-
-
-def _sync_folder(folder):
-    """Make the new name itself survive a power failure; Windows cannot open folders."""
-    with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+    with write_atomically(path) as file:
+        np.savez(file, **{HEADER: np.frombuffer(text, np.uint8)}, **arrays)
 
 
 @contextmanager
 def opened(path):
-    """A `Container` to read from.
+    """Open a file to read from it.
+
+    Yields
+    ------
+    NpzFile
 
     Raises
     ------
     CheckpointError
-        If the file is missing, foreign or damaged; also for whatever the block raises over it.
+        If the file is missing, foreign or damaged, or the block finds it wrong.
     """
     path = Path(path)
     try:
@@ -119,7 +88,7 @@ def opened(path):
                 "expected a file that cinc_ref saved"
             )
         with zipfile.ZipFile(path) as archive:
-            yield Container(archive, path.stat().st_size)
+            yield NpzFile(archive, path.stat().st_size)
     except CheckpointError:
         raise
     except PermissionError as error:
@@ -134,8 +103,16 @@ def _first_line(error):
     return (str(error) or type(error).__name__).splitlines()[0]
 
 
-class Container:
-    """An open checkpoint: `header`, the `entries` of its arrays, and `read`."""
+class NpzFile:
+    """An open checkpoint, whose header and array headers are checked.
+
+    Attributes
+    ----------
+    header : dict
+        JSON values.
+    entries : dict of str to Entry
+        The arrays by name.
+    """
 
     def __init__(self, archive, file_size):
         self._archive = archive
@@ -152,7 +129,7 @@ class Container:
         }
 
     def read(self, name):
-        """The array of this name, new memory."""
+        """Read the array of this name into new memory."""
         entry = self.entries[name]
         with self._archive.open(self._infos[name]) as file:
             _read_npy_header(file)
@@ -160,8 +137,8 @@ class Container:
         return np.frombuffer(data, entry.dtype).reshape(entry.shape).astype(entry.dtype.type)
 
     @property
-    def numbers(self):
-        """How many numbers all arrays hold together."""
+    def total_size(self):
+        """The number of entries of all arrays together."""
         return sum(int(np.prod(entry.shape)) for entry in self.entries.values())
 
     def _read_header(self):

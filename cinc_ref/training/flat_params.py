@@ -1,4 +1,4 @@
-"""A parameter tree as one flat vector."""
+"""Parameter trees as one flat vector."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,17 +11,24 @@ from cinc_ref._trees import named_leaves, rebuild
 
 
 @dataclass(frozen=True)
-class Layout:
-    """Where each leaf of a tree lies in one flat vector.
+class FlatParams:
+    """The map between a parameter tree and one flat vector that holds its leaves.
 
-    An optimizer then updates a single vector, while the layers see views of it. The way from
+    An optimizer then updates a single vector, while the layers see views of it. The map from
     vector to tree is differentiable by autograd.
+
+    Attributes
+    ----------
+    structure : tree
+        The tree, with the leaves that it was made from.
+    shapes : dict of str to tuple of int
+        The shape of each leaf by its name, in the order of the vector.
 
     Examples
     --------
     >>> import numpy as np
     >>> params = {"weight": np.zeros((2, 2)), "bias": np.ones(3)}
-    >>> layout = Layout.of(params)
+    >>> layout = FlatParams.of(params)
     >>> vector = layout.vector(params)
     >>> vector
     array([0., 0., 0., 0., 1., 1., 1.])
@@ -35,43 +42,43 @@ class Layout:
 
     @classmethod
     def of(cls, params):
-        """The layout of a tree of arrays."""
+        """Describe the tree of arrays `params`."""
         leaves = named_leaves(params)
         shapes = {name: leaf.shape for name, leaf in leaves.items()}
         return cls(rebuild(params, iter(leaves)), shapes)
 
     @cached_property
-    def places(self):
-        """(start, stop, shape) of each leaf."""
+    def slices(self):
+        """Tuple of (start, stop, shape), one for each leaf."""
         stops = np.cumsum([int(np.prod(shape)) for shape in self.shapes.values()]).tolist()
         return tuple(zip([0, *stops[:-1]], stops, self.shapes.values(), strict=True))
 
     def name(self, k):
-        """The name of leaf number k."""
+        """Return the name of leaf number k."""
         return list(self.shapes)[k]
 
     def vector(self, params):
-        """One new vector that holds the leaves of a tree of this layout."""
+        """Copy the leaves of a tree of this structure into a new vector."""
         return np.concatenate([leaf.ravel() for leaf in named_leaves(params).values()])
 
     def leaves(self, vector):
-        """The leaves as views of a vector: they share its memory."""
-        return [_take(vector, self.places, k) for k in range(len(self.places))]
+        """Return the leaves as views, which share the memory of the vector."""
+        return [_take(vector, self.slices, k) for k in range(len(self.slices))]
 
     def params(self, vector):
-        """The tree whose leaves are views of a vector."""
+        """Return the tree whose leaves are views of the vector."""
         return rebuild(self.structure, iter(self.leaves(vector)))
 
 
 @primitive
-def _take(vector, places, k):
-    start, stop, shape = places[k]
+def _take(vector, slices, k):
+    start, stop, shape = slices[k]
     return vector[start:stop].reshape(shape)
 
 
-def _take_vjp(leaf, vector, places, k):
-    """Gradients of all leaves are added into one vector, in place, by autograd's accumulator."""
-    start, stop, _ = places[k]
+def _take_vjp(leaf, vector, slices, k):
+    """Return the VJP of a leaf, which autograd adds to one vector for all leaves, in place."""
+    start, stop, _ = slices[k]
 
     def add(total, g):
         total[start:stop] += g.ravel()
