@@ -16,9 +16,10 @@ from cinc_ref.bijections.conv import CORNER_BLOCKS
 from cinc_ref.errors import IllConditionedWarning, OptionError, ShapeError
 from cinc_ref.evaluation import cast
 from cinc_ref.flows import COUPLINGS, DIRECTIONS, SYSTEMS
+from cinc_ref.flows.conditioning import named_convolutions, worst_conditioned
 from cinc_ref.flows.cost import cost
 from cinc_ref.flows.systems import step_convolution
-from cinc_ref.flows.trust import named_convolutions, worst_conditioned
+from cinc_ref.geometry import CORNERS
 from cinc_ref.testing import check_bijection, check_density
 from cinc_ref.theory import parameter_counts
 from tests.registry import perturbed
@@ -284,9 +285,8 @@ def test_groups_of_finc_follow_array_split_and_their_corners():
     x = rng.normal(size=(2, 7, 3, 4))
     params = perturbed(layer.init(rng, x))
     y, _ = layer.forward(params, x)
-    corners = cr.interop.FINC_CORNERS
     for own, part, result, corner in zip(
-        params, np.array_split(x, 4, axis=1), np.array_split(y, 4, axis=1), corners, strict=True
+        params, np.array_split(x, 4, axis=1), np.array_split(y, 4, axis=1), CORNERS, strict=True
     ):
         kernel = InvertibleConv(2, corner_block="unit").kernel(own)
         np.testing.assert_allclose(cr.conv(part, kernel, corner=corner), result, atol=1e-12)

@@ -9,7 +9,7 @@ import cinc_ref as cr
 from cinc_ref.bijections import InvertibleConv
 from cinc_ref.errors import IllConditionedWarning, OptionError
 from cinc_ref.evaluation import cast
-from cinc_ref.flows.trust import named_convolutions, worst_conditioned
+from cinc_ref.flows.conditioning import named_convolutions, worst_conditioned
 from tests.registry import perturbed
 
 

@@ -7,7 +7,7 @@ import typer
 from cinc_ref.cli.models import Data, DataPath, Model, describe, images_for, load_model
 from cinc_ref.cli.printing import figures, levels, say
 from cinc_ref.evaluation import evaluate as evaluate_flow
-from cinc_ref.flows.trust import worst_conditioned
+from cinc_ref.flows.conditioning import worst_conditioned
 
 
 def evaluate(

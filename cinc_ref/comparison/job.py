@@ -13,9 +13,9 @@ from cinc_ref.data import image_set
 from cinc_ref.errors import NonFiniteError, OptionError
 from cinc_ref.evaluation import evaluate
 from cinc_ref.flows import build
+from cinc_ref.flows.conditioning import worst_conditioned
 from cinc_ref.flows.cost import cost
 from cinc_ref.flows.systems import variant
-from cinc_ref.flows.trust import worst_conditioned
 from cinc_ref.training import load, train
 from cinc_ref.training.folder import BEST, LAST
 

@@ -10,7 +10,7 @@ import numpy as np
 from cinc_ref._images import in_chunks
 from cinc_ref.errors import NonFiniteError
 from cinc_ref.flows import dequantize
-from cinc_ref.flows.trust import worst_conditioned
+from cinc_ref.flows.conditioning import worst_conditioned
 from cinc_ref.primitives.trust import FEW_DIGITS
 from cinc_ref.training.diagnosis import first_culprit
 from cinc_ref.training.loss import bits_and_gradient, evaluate
