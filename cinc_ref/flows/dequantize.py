@@ -146,10 +146,10 @@ def check_fits(x, image_shape, name="images"):
 def check_dtype(dtype):
     """Return float32 or float64 as a `numpy.dtype`, or raise the `DtypeError` of any other."""
     try:
-        known = np.dtype(dtype)
+        known = np.dtype(dtype) if isinstance(dtype, str | type | np.dtype) else None
     except TypeError:
         known = None
-    if dtype is None or known not in (np.float32, np.float64):  # NumPy takes None for float64
+    if known not in (np.float32, np.float64):
         raise DtypeError(f"dtype must be float32 or float64; got {_validate.shown(dtype)}")
     return known
 
