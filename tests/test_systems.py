@@ -40,8 +40,8 @@ def _flow(system, coupling="affine", corner_block=None, direction="forward", **o
 
 def _level(flow, params):
     """A flow of one level as a bijection of arrays."""
-    chain, own = flow.chains[0], params["levels"][0]
-    return lambda x: chain.forward(own, x), lambda y: chain.inverse(own, y)
+    chain, chain_params = flow.chains[0], params["levels"][0]
+    return lambda x: chain.forward(chain_params, x), lambda y: chain.inverse(chain_params, y)
 
 
 @pytest.mark.parametrize("system, coupling, corner_block, direction", ALL)
@@ -285,10 +285,10 @@ def test_groups_of_finc_follow_array_split_and_their_corners():
     x = rng.normal(size=(2, 7, 3, 4))
     params = perturbed(layer.init(rng, x))
     y, _ = layer.forward(params, x)
-    for own, part, result, corner in zip(
+    for conv_params, part, result, corner in zip(
         params, np.array_split(x, 4, axis=1), np.array_split(y, 4, axis=1), CORNERS, strict=True
     ):
-        kernel = InvertibleConv(2, corner_block="unit").kernel(own)
+        kernel = InvertibleConv(2, corner_block="unit").kernel(conv_params)
         np.testing.assert_allclose(cr.conv(part, kernel, corner=corner), result, atol=1e-12)
 
 

@@ -172,6 +172,17 @@ class Flow:
         ------
         DataError, DtypeError, NonFiniteError
             If the batch does not fit.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from cinc_ref.flows import build
+        >>> flow = build("cinc", "affine", (1, 8, 8), levels=2, depth=1, width=4, bins=17)
+        >>> rng = np.random.default_rng(0)
+        >>> x = rng.uniform(-0.5, 0.5, (3, 1, 8, 8))
+        >>> params = flow.init(rng, x)
+        >>> [key for key in params], params["top"]["mean"].shape
+        (['levels', 'priors', 'top'], (8, 2, 2))
         """
         x = self._checked(batch, "batch")
         if not len(x):
@@ -203,7 +214,7 @@ class Flow:
         x : array_like, shape (N, C, H, W)
             Floats in [-1/2, 1/2), the dtype of the parameters; see `dequantize`.
         constant_memory : bool
-            Keep one array a level for the gradient, whatever the depth: the backward pass rebuilds
+            Keep one array per level for the gradient, at any depth: the backward pass rebuilds
             the input of each step from its output, by the inverse. The inverse must be usable, see
             `stability`, and costs about as much again.
 
@@ -218,6 +229,17 @@ class Flow:
             If x does not fit, or holds NaN or infinity.
         OptionError
             If `constant_memory` is no truth value.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from cinc_ref.flows import build
+        >>> flow = build("cinc", "affine", (1, 8, 8), levels=2, depth=1, width=4, bins=17)
+        >>> rng = np.random.default_rng(0)
+        >>> x = rng.uniform(-0.5, 0.5, (3, 1, 8, 8))
+        >>> params = flow.init(rng, x)
+        >>> flow.log_prob(params, x).shape
+        (3,)
         """
         constant_memory = _validate.boolean("constant_memory", constant_memory)
         self._check_params(params)
@@ -244,6 +266,17 @@ class Flow:
         ------
         DataError, DtypeError, NonFiniteError
             If x does not fit, or holds NaN or infinity.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from cinc_ref.flows import build
+        >>> flow = build("cinc", "affine", (1, 8, 8), levels=2, depth=1, width=4, bins=17)
+        >>> rng = np.random.default_rng(0)
+        >>> x = rng.uniform(-0.5, 0.5, (3, 1, 8, 8))
+        >>> params = flow.init(rng, x)
+        >>> [z.shape for z in flow.encode(params, x)]
+        [(3, 2, 4, 4), (3, 8, 2, 2)]
         """
         self._check_params(params)
         latents, _ = self._encode(params, self._checked(x, "x", params), _forward)
@@ -279,6 +312,17 @@ class Flow:
         IllConditionedWarning
             With `check`, for a convolution whose inverse keeps fewer than three digits or leaves a
             large residual; with or without, for the layer at which the images cease to be finite.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from cinc_ref.flows import build
+        >>> flow = build("cinc", "affine", (1, 8, 8), levels=2, depth=1, width=4, bins=17)
+        >>> rng = np.random.default_rng(0)
+        >>> x = rng.uniform(-0.5, 0.5, (3, 1, 8, 8))
+        >>> params = flow.init(rng, x)
+        >>> bool(np.allclose(flow.decode(params, flow.encode(params, x)), x))
+        True
         """
         check = _validate.boolean("check", check)
         self._check_params(params)
@@ -400,6 +444,17 @@ class Flow:
         -----
         IllConditionedWarning
             For the layer at which the images cease to be finite.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from cinc_ref.flows import build
+        >>> flow = build("cinc", "affine", (1, 8, 8), levels=2, depth=1, width=4, bins=17)
+        >>> rng = np.random.default_rng(0)
+        >>> x = rng.uniform(-0.5, 0.5, (3, 1, 8, 8))
+        >>> params = flow.init(rng, x)
+        >>> flow.sample(params, rng, 5, temperature=0.7).shape
+        (5, 1, 8, 8)
         """
         n = _validate.integer("n", n, minimum=0)
         temperature = _validate.number("temperature", temperature, minimum=0)
@@ -428,6 +483,18 @@ class Flow:
         ------
         DataError
             If the images do not fit the model or its bins.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from cinc_ref.flows import build
+        >>> flow = build("cinc", "affine", (1, 8, 8), levels=2, depth=1, width=4, bins=17)
+        >>> rng = np.random.default_rng(0)
+        >>> x = rng.uniform(-0.5, 0.5, (3, 1, 8, 8))
+        >>> params = flow.init(rng, x)
+        >>> images = rng.integers(17, size=(3, 1, 8, 8))
+        >>> flow.bits_per_dim(params, images, rng).shape
+        (3,)
         """
         images = np.asarray(images)
         check_fits(images, self.image_shape)
@@ -516,8 +583,8 @@ def _standard_normal(z):
 
 
 def check_flow(flow: Any) -> Flow:
-    """Return a flow, or raise the `OptionError` that says what was handed in its place."""
-    return _validate.instance("flow", flow, Flow, "a Flow, as cinc_ref.flows.build returns it")
+    """Return a flow, or raise the `OptionError` for anything else."""
+    return _validate.instance("flow", flow, Flow, "a Flow, as cinc_ref.flows.build makes it")
 
 
 def _check_image_shape(image_shape):
