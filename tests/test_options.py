@@ -209,7 +209,7 @@ TRAINING = {
     "patience": optional(integer(1)),
     "dtype": DTYPE,
     "save_every": NOT_NEGATIVE,
-    "progress": BOOLEAN,
+    "progress": optional(BOOLEAN),
     "constant_memory": BOOLEAN,
     "clock": choice("wall", "processor"),
 }
@@ -497,8 +497,9 @@ WITHOUT_OPTIONS = {
     "testing.parametrize_with_checks", "testing.strategies", "theory.load_counterexample",
     "timing.one_blas_thread", "timing.one_core", *(f"interop.{name}" for name in interop.__all__),
     # what functions return or raise
-    "testing.Check", "testing.CheckFailure", "testing.NotChecked", "testing.Problem",
-    "testing.Report", "theory.Counterexample", "theory.Evidence", "theory.Stability",
+    "testing.Check", "testing.CheckFailure", "testing.CheckSkipped", "testing.NotChecked",
+    "testing.Problem", "testing.Report", "theory.Counterexample", "theory.Evidence",
+    "theory.Stability",
     "timing.OneCore", "timing.Timing",
 }  # fmt: skip
 
