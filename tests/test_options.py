@@ -94,7 +94,7 @@ def either(kind, other):
 
 BOOLEAN = Kind(lambda v: isinstance(v, bool | np.bool_), examples=(False,))
 NOTHING = Kind(lambda v: False)
-"""None of the values fits; those that do are objects, and the other tests pass them."""
+"""An object of a class, which none of the values is."""
 
 POSITIVE, NOT_NEGATIVE = number(lambda v: v > 0), number(lambda v: v >= 0)
 FRACTION = number(lambda v: 0 <= v < 1)
@@ -110,7 +110,7 @@ RANGE = Kind(lambda v: v is None or is_list(v), examples=((0, 1.5),))
 DTYPE = Kind(lambda v: False, DtypeError, ("float32", "float64", np.float32, np.dtype("float64")))
 
 
-# ---- what they are options of -------------------------------------------------------------------
+# ---- the functions and their valid arguments -----------------------------------------------------
 
 X = np.ones((1, 1, 2, 3))
 KERNEL = np.array([[[[0.1, 0.2, 0.3], [0.4, 0.5, 1.0]]]])
@@ -491,12 +491,12 @@ TABLE = {
 }
 
 WITHOUT_OPTIONS = {
-    # what they take are arrays, functions, files, or nothing
+    # Functions of arrays, of files or of nothing, and tables.
     "bijections.Bijection", "data.digits", "data.IMAGE_SETS", "flows.COUPLINGS",
     "flows.DIRECTIONS", "flows.SYSTEMS", "cr.load", "cr.save", "testing.checks",
     "testing.parametrize_with_checks", "testing.strategies", "theory.load_counterexample",
     "timing.one_blas_thread", "timing.one_core", *(f"interop.{name}" for name in interop.__all__),
-    # what functions return or raise
+    # Classes of results and of errors.
     "testing.Check", "testing.CheckFailure", "testing.CheckSkipped", "testing.NotChecked",
     "testing.Problem", "testing.Report", "theory.Counterexample", "theory.Evidence",
     "theory.Stability",

@@ -16,6 +16,7 @@ from cinc_ref.primitives.trust import warn_unless_finite, warn_unless_trusted
 from cinc_ref.theory.conditioning import condition_and_digits, stability
 
 PACKAGE = __name__.partition(".")[0] + "."
+"""Prefix of the names of all modules of this package."""
 
 
 def named_convolutions(flow, params):
