@@ -1,6 +1,5 @@
-"""The limit of one thread for the BLAS libraries of this process, for instance that of NumPy."""
+"""The BLAS libraries of this process, NumPy's and SciPy's for instance, held to one thread."""
 
-from collections.abc import Iterator
 from contextlib import contextmanager
 
 from threadpoolctl import ThreadpoolController
@@ -9,11 +8,11 @@ from cinc_ref.errors import CincError
 
 
 @contextmanager
-def one_blas_thread() -> Iterator[tuple[str, ...]]:
-    """Limit every loaded BLAS library to one thread, in this block.
+def one_blas_thread():
+    """Hold every BLAS library that is loaded to one thread, in this block.
 
-    The matrices of a small flow gain little from more threads, and on a busy machine the threads
-    wait for one another: training can become ten times slower.
+    The matrices of a small flow gain little from more threads, and on a busy machine these wait
+    for one another: training can become ten times slower.
 
     Yields
     ------
@@ -23,7 +22,7 @@ def one_blas_thread() -> Iterator[tuple[str, ...]]:
     Raises
     ------
     CincError
-        If one of them continues to use several threads.
+        If one of them goes on using several threads.
 
     Examples
     --------

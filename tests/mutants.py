@@ -120,8 +120,8 @@ EQUIVALENT = {
         "Mult to Div",
     ): "by ones",
     (
-        "cinc_ref/bijections/channels.py",
-        "return tuple(zip([0, *stops[:-1]], stops, strict=True))",
+        "cinc_ref/bijections/coupling.py",
+        "bounds = list(zip([0, *stops[:-1]], stops, strict=True))",
         "True to False",
     ): "as many starts as stops, always",
     **{
