@@ -14,7 +14,7 @@ _HOME_OF = {
     "conv_inverse_vjp": "cinc_ref.convolution",
     "log_abs_det": "cinc_ref.convolution",
     "convolution_matrix": "cinc_ref.theory.matrix",
-    "interpolate": "cinc_ref.flows.latent",
+    "interpolate": "cinc_ref.flows.interpolation",
     "train": "cinc_ref.training",
     "save": "cinc_ref.training",
     "load": "cinc_ref.training",

@@ -253,7 +253,7 @@ def test_the_convolutions_part_of_decoding_is_timed(monkeypatch):
     whole, inside = timed_decode(flow, params, [np.zeros((2, *s)) for s in flow.latent_shapes])
     leaves = 1 + 2 * 3  # a squeeze, and actnorm, convolution, coupling twice
     assert inside == 2
-    assert whole == leaves + 2 + 1  # every leaf takes one look, every convolution a second
+    assert whole == 2 * leaves + 1  # two looks a leaf, and one at the end
 
 
 def test_the_table_holds_every_row_and_the_paper_s_figures(finished):

@@ -14,8 +14,9 @@ from cinc_ref.bench.machine import gemm_share, has_torch, matrix_products
 from cinc_ref.bench.rows import Row, timed
 from cinc_ref.bench.scaling import peak_memory
 from cinc_ref.bench.twin import Twin
-from cinc_ref.bijections import Chain
+from cinc_ref.bijections.channels import channel_groups
 from cinc_ref.flows import COUPLINGS, build
+from cinc_ref.flows.cost import decoding_seconds
 from cinc_ref.timing import measure_in_turn
 from cinc_ref.training.settings import Settings
 from cinc_ref.training.trainer import Trainer
@@ -62,7 +63,7 @@ def multiply_adds(flow):
         near = (3 * height - 2) * (3 * width - 2)  # pairs of pixels that a centred 3x3 tap joins
         step = convolution.multiply_adds(channels, (height, width), 1)
         coupling = COUPLINGS[flow.coupling]
-        sizes = [len(part) for part in np.array_split(np.arange(channels), coupling.blocks)]
+        sizes = [stop - start for start, stop in channel_groups(channels, coupling.blocks)]
         for k in range(len(sizes) - 1):
             ends = sum(sizes[k + 1 :]) + sizes[k] * (1 + coupling.scaled)
             step += flow.width * (ends * near + flow.width * pixels)
@@ -145,24 +146,15 @@ def layer_seconds(flow, params, batch, rounds=3):
 
 
 def _layer_seconds(flow, params, batch):
-    seconds = Counter()
-
-    def inverse(chain, params, y, level):
-        for layer, own in zip(reversed(chain.layers), reversed(params), strict=True):
-            if isinstance(layer, Chain):
-                y = inverse(layer, own, y, level)
-                continue
-            began = time.perf_counter()
-            y, _ = layer.inverse(own, y)
-            seconds[type(layer).__name__] += time.perf_counter() - began
-        return y
-
-    began = time.perf_counter()
+    started = time.perf_counter()
     rng = np.random.default_rng(0)
     latents = [rng.standard_normal((batch, *s), np.float32) for s in flow.latent_shapes]
-    flow._decode(params, latents, inverse)
-    whole = time.perf_counter() - began
-    seconds["priors and noise"] = whole - sum(seconds.values())
+    noise = time.perf_counter() - started
+    decoding, layers = decoding_seconds(flow, params, latents)
+    seconds = Counter()
+    for layer, _, duration in layers:
+        seconds[type(layer).__name__] += duration
+    seconds["priors and noise"] = noise + decoding - sum(seconds.values())
     return dict(seconds)
 
 
