@@ -412,6 +412,12 @@ TABLE = {
         kernel=KERNEL,
         size=(2, 3),
     ),
+    "check_certificate": row(
+        cr.theory.check_certificate,
+        {"dilation": integer(1), "anchor": ANCHOR},
+        kernel=KERNEL,
+        proof={},
+    ),
     "explain": row(
         cr.theory.explain,
         {"size": SIZE, "dilation": integer(1), "anchor": ANCHOR},

@@ -80,6 +80,7 @@ class ImageSet:
                 f"n_bits must be an integer from 1 to the bits of the images; got {shown(bits)} "
                 f"for {self.name} with {self.bins} levels"
             )
+        bits = int(bits)  # a small NumPy integer would overflow
         drop = have - bits
         parts = {name: _shifted(getattr(self, name), drop) for name in PARTS}
         return replace(self, **parts, bins=2**bits)

@@ -55,6 +55,7 @@ def patches(size: int = 16) -> ImageSet:
         raise OptionError(
             f"size must be an integer from {SMALLEST} to {LARGEST}; got {shown(size)}"
         )
+    size = int(size)  # a small NumPy integer would overflow
     with extra("data"):
         from sklearn.datasets import load_sample_images
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from cinc_ref import _validate
 from cinc_ref.testing.failure import CheckFailure, difference, to_numpy
 from cinc_ref.testing.jacobian import slogdet_of
 
@@ -65,6 +66,7 @@ def check_bijection(
     ...     return (y - 1) / 3, np.full(len(y), -y[0].size * np.log(3))
     >>> check_bijection(forward, inverse, x)
     """
+    volume_preserving = _validate.boolean("volume_preserving", volume_preserving)
     layer = _Layer(forward, inverse, x)
     x = layer.x
     y, log_det = layer.call("forward", x)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.special import gammaln
 
+from cinc_ref import _validate
 from cinc_ref.testing.failure import CheckFailure, to_numpy
 
 MAX_ENTRIES = 12
@@ -68,6 +69,8 @@ def check_density(
     ...     return -0.5 * np.sum((x / 3) ** 2, axis=(1, 2, 3)) - 2 * np.log(2 * np.pi * 9)
     >>> check_density(log_prob, lambda rng, n: 3 * rng.normal(size=(n, 1, 2, 2)))
     """
+    seed = _validate.integer("seed", seed, minimum=0)
+    draws = _validate.integer("draws", draws, minimum=1)
     rng = np.random.default_rng(seed)
     images = _draw(sample, rng, draws)
     array = to_numpy(images).copy()

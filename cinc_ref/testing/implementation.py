@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
+from cinc_ref import _validate
 from cinc_ref.errors import OptionError
 
 OPERATIONS = ("conv", "conv_inverse", "log_abs_det", "conv_vjp", "conv_inverse_vjp")
@@ -72,6 +75,7 @@ class Implementation:
         for function in given:
             if not callable(function):
                 raise OptionError(f"an Implementation is made of callables; got {function!r}")
+        _validate.instance("name", self.name, str | None, "a string")
         object.__setattr__(self, "options", _known("options", self.options, OPTIONS))
         object.__setattr__(self, "dtypes", _known("dtypes", self.dtypes, DTYPES))
         if not self.dtypes:
@@ -81,7 +85,10 @@ class Implementation:
 
 
 def _known(what, names, table):
-    names = (names,) if isinstance(names, str | type) else tuple(names)
+    if isinstance(names, str | type):
+        names = (names,)
+    elif not np.iterable(names):
+        raise OptionError(f"{what} must be a sequence of names; got {_validate.shown(names)}")
     names = tuple(getattr(name, "__name__", None) or str(name) for name in names)
     for name in names:
         if name not in table:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from cinc_ref import _validate
 from cinc_ref.testing.failure import CheckSkipped
 from cinc_ref.testing.implementation import Implementation
 from cinc_ref.testing.suite import check_names, checks
@@ -123,10 +124,12 @@ def run_checks(
     >>> report.ok, "log_abs_det_counts_pixels" in report.failed
     (False, True)
     """
+    _validate.instance("implementation", implementation, Implementation, "an Implementation")
+    seed = _validate.integer("seed", seed, minimum=0)
     expected_failures = dict(expected_failures or {})
     suite = checks()
     check_names(expected_failures, suite)
-    report = Report(implementation.name, int(seed))
+    report = Report(implementation.name, seed)
     for name, check in suite:
         try:
             check(implementation, seed)
