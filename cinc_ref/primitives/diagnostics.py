@@ -1,4 +1,4 @@
-"""How far a computed inverse can be trusted: its residual, and how many digits it keeps."""
+"""Diagnostics of a computed inverse: its residual, and the digits that it keeps."""
 
 import warnings
 
@@ -48,7 +48,7 @@ def check_corner_invertible(kernel, anchor):
 
 
 def warn_if_nonfinite(results, y, kernel, geometry, layer="kernel", stacklevel=3):
-    """Warn if what was computed from finite images is not finite; costs 2 % of the inverse.
+    """Warn if a result for finite images is not finite; costs 2 % of the inverse.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def warn_if_nonfinite(results, y, kernel, geometry, layer="kernel", stacklevel=3
     kernel : ndarray, shape (C, C, kh, kw)
     geometry : Geometry
     layer : str
-        What the warning calls the kernel.
+        The name of the kernel in the warning.
     stacklevel : int
         As in `warnings.warn`; 3 is the caller of the caller.
     """
@@ -82,7 +82,7 @@ def warn_if_ill_conditioned(x, y, kernel, geometry, layer="kernel", stacklevel=3
 
 
 def elementwise_residual(x, y, kernel, geometry):
-    """max |y - M x| / (|M| |x|) in units of eps of y's dtype, computed in the next wider one.
+    """Compute max |y - M x| / (|M| |x|) in eps of y's dtype, in the next wider one.
 
     Elementwise: the normwise residual hides a small pixel that is wrong. Where |M| |x| is 0 the
     ratio is 0 if y is too, otherwise infinite.

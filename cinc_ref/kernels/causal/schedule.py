@@ -118,7 +118,7 @@ def row_ring_schedule(size, taps, flips, padded_channels, lanes, strip_pixels, s
 
 
 def _strip_cuts(size, strip_pixels, strip_rows):
-    """Rows at which strips begin and end; what is left over joins the last strip."""
+    """Return the rows at which strips begin and end; the remainder joins the last strip."""
     height, width = size
     rows = min(max(-(-strip_pixels // width), strip_rows), height)
     cuts = [*range(0, height - rows + 1, rows), height]

@@ -13,8 +13,8 @@ import numpy as np
 from cinc_ref.kernels._jit import block, inlined, internal
 
 SCALAR, BATCH_FIRST, BATCH_LAST, IN_PLACE = range(4)
-"""How images are transferred: number by number; in square blocks from batch-first or batch-last
-memory; or not at all, because the sweep itself reads and writes the images."""
+"""Modes of a transfer: number by number; in square blocks from batch-first or batch-last memory;
+or none, because the sweep itself reads and writes the images."""
 
 
 def memory_strides(shape, batch_first):
