@@ -265,6 +265,18 @@ def test_names_are_the_terms_of_the_field(path):
     assert not wrong, "\n".join(wrong)
 
 
+DOCUMENTS = ("README.md", "CONTRIBUTING.md")
+NAMED_FILE = re.compile(r"`((?:cinc_ref|tests|tools|examples|comparison)/[\w./-]*)`")
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_documents_name_files_that_exist(name):
+    root = SOURCES[0].parents[1]
+    named = NAMED_FILE.findall((root / name).read_text(encoding="utf-8"))
+    missing = {path for path in named if "NAME" not in path and not (root / path).exists()}
+    assert named and not missing, sorted(missing)
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=MODULES.get)
 def test_functions_have_few_parameters(path):
     entry_points = {value.__name__ for value in FUNCTIONS.values()}
