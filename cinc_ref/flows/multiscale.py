@@ -402,6 +402,11 @@ class Flow:
         dict of str to cinc_ref.theory.Stability
             The analysis by the layer's name, from data to latent.
 
+        Raises
+        ------
+        SingularKernelError, NonFiniteError
+            If a kernel is singular or not finite.
+
         Examples
         --------
         >>> import numpy as np

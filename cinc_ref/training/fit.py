@@ -134,6 +134,8 @@ def train(
     NonFiniteError
         If the loss or its gradient is not finite; the message names the parameters where this
         begins, and the attribute ``result`` is the `TrainingResult` so far.
+    CincError
+        If a BLAS library continues to use several threads.
 
     Examples
     --------
