@@ -63,7 +63,8 @@ def bench(
 
     Every figure is also a ratio: to the loops that specify the operation, to PyTorch's convolution
     and to the same flow in PyTorch, where that is installed. Tables are Markdown. conv measures
-    one convolution of your own size. Leave the machine alone meanwhile; all takes some minutes.
+    one convolution of a size that you choose. Other work on the machine disturbs the figures. All
+    takes some minutes.
     """
     given = {"channels": channels, "size": size, "batch": batch, "dtype": dtype}
     if group == ONE:
