@@ -140,7 +140,7 @@ def diagnose(status, plan, kernel, images, results=(), check=False):
     plan : Plan
     kernel : array or box
     images : dict of str to array or box
-        What was convolved or inverted, by the name that an error gives it.
+        The images that were convolved or inverted, by their names in errors.
     results : tuple of array or box
         Results of an inverse; none for a convolution, which may overflow without a warning.
     check : bool

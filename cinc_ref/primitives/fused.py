@@ -18,7 +18,7 @@ def define_fused(operation, expression, gradients):
     ----------
     operation : primitive
     expression : callable
-        The same function of the same arguments, composed of differentiable operations.
+        An equal function of these arguments, composed of differentiable operations.
     gradients : callable
         ``gradients(g, ans, *arguments)``: for all differentiable arguments, which come first; g
         is the gradient with respect to the result.

@@ -72,11 +72,11 @@ class Evidence:
     name : str
         Short name, as `verify` prints it.
     statement : str
-        What is claimed.
+        The claim in words.
     source : str
         Where the claim stands.
     cases : int
-        How many cases were tried.
+        Number of cases that were tried.
     largest : str
         The largest case, as its matrix size.
     worst : float or None

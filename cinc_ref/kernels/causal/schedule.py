@@ -29,7 +29,7 @@ class Schedule(NamedTuple):
     memory_length, scratch_length : int
         Numbers that working memory and scratch memory hold.
     channel_stride : int
-        From a channel of a pixel to the next, in both.
+        Distance from a channel of a pixel to the next, in both.
     pixel_offsets, scratch_offsets : ndarray, shape (H * W,)
         Where pixel i * W + j of the first image lies in working and in scratch memory.
     strips : ndarray, shape (strips, 4)
