@@ -10,6 +10,7 @@ _HOME_OF = {
     "Counterexample": "evidence",
     "Evidence": "evidence",
     "Stability": "conditioning",
+    "causal_order": "causal_order",
     "condition_number": "conditioning",
     "convolution_matrix": "matrix",
     "exact_conv": "substitution",
@@ -21,6 +22,7 @@ _HOME_OF = {
     "null_image": "invertibility",
     "padded_matrix": "padding",
     "parameter_counts": "systems",
+    "prove": "proofs",
     "stability": "conditioning",
     "verify": "verification",
 }
