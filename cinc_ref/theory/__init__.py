@@ -10,7 +10,7 @@ _HOME_OF = {
     "Counterexample": "evidence",
     "Evidence": "evidence",
     "Stability": "conditioning",
-    "causal_order": "causal_order",
+    "causal_order": "pixel_order",
     "condition_number": "conditioning",
     "convolution_matrix": "matrix",
     "exact_conv": "substitution",
