@@ -7,6 +7,7 @@ loads when it is first used.
 from importlib import import_module
 
 _HOME_OF = {
+    "Convolution": "general_convolution",
     "Counterexample": "evidence",
     "Evidence": "evidence",
     "Stability": "conditioning",
