@@ -24,6 +24,7 @@ _HOME_OF = {
     "padded_matrix": "padding",
     "parameter_counts": "systems",
     "prove": "proofs",
+    "refute": "refutation",
     "stability": "conditioning",
     "verify": "verification",
 }

@@ -12,7 +12,6 @@ of the image that the padding puts in its place.
 
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import product
 
 import numpy as np
 import scipy.sparse
@@ -22,9 +21,12 @@ from cinc_ref.errors import OptionError, ShapeError
 from cinc_ref.geometry import CORNERS, flips
 from cinc_ref.theory.exact import matrix_determinant, matrix_rank, null_basis, to_fractions
 
+OUTSIDE = -1
+"""The index that stands for a pixel outside the image, which is 0."""
+
 
 def _inside(index, length):
-    return index if 0 <= index < length else None
+    return np.where((0 <= index) & (index < length), index, OUTSIDE)
 
 
 def _wrapped(index, length):
@@ -32,19 +34,17 @@ def _wrapped(index, length):
 
 
 def _replicated(index, length):
-    return min(max(index, 0), length - 1)
+    return np.clip(index, 0, length - 1)
 
 
 def _symmetric(index, length):
-    index %= 2 * length
-    return min(index, 2 * length - 1 - index)
+    index = index % (2 * length)
+    return np.minimum(index, 2 * length - 1 - index)
 
 
 def _reflected(index, length):
-    if length == 1:
-        return 0
-    index %= 2 * length - 2
-    return min(index, 2 * length - 2 - index)
+    index = index % max(2 * length - 2, 1)
+    return np.minimum(index, 2 * length - 2 - index)
 
 
 PADDINGS = {
@@ -56,7 +56,7 @@ PADDINGS = {
     "symmetric": _symmetric,
     "replicate": _replicated,
 }
-"""The pixel that is read at an index outside the image; None stands for 0.
+"""For each padding the pixels that are read at given indices along an axis.
 
 "causal" has its anchor at the last tap and the others in the middle; "valid" computes only the
 outputs that read nothing outside. "reflect" does not repeat the pixel at the border, "symmetric"
@@ -142,6 +142,11 @@ class Convolution:
         names = ("padding", "stride", "groups", "dilation", "corner", "anchor")
         options = ", ".join(f"{name} {getattr(self, name)}" for name in names)
         return f"kernel {self.kernel.tolist()}, {options}"
+
+    def to_dict(self):
+        """The arguments by name, the kernel as nested lists."""
+        names = ("dims", "padding", "stride", "groups", "dilation", "corner", "anchor")
+        return {"kernel": self.kernel.tolist()} | {name: getattr(self, name) for name in names}
 
     @property
     def channels(self):
@@ -308,32 +313,36 @@ class Convolution:
                 f"got padding {self.padding} and stride {self.stride}"
             )
         inputs, outputs = self.channels
-        first = np.zeros((*size, outputs, inputs))
-        for pixel, tap, source in self._reads(size, size):
-            if not any(pixel):
-                first[source] += self._block(tap, self.kernel).astype(np.float64)
+        first = np.zeros((int(np.prod(size)), outputs, inputs))
+        for tap, targets, sources in self._reads(size, size):
+            block = self._block(tap, self.kernel).astype(np.float64)
+            first[sources[targets == 0]] += block
+        first = first.reshape(*size, outputs, inputs)
         return np.fft.ifftn(first, axes=range(self.dims)) * np.prod(size)
 
     def _reads(self, size, output_size):
-        """Every output pixel with every tap and the pixel that it reads, unless that is 0."""
-        axes = [
-            self._reads_along(axis, n, outputs)
-            for axis, (n, outputs) in enumerate(zip(size, output_size, strict=True))
-        ]
-        for reads in product(*axes):
-            pixel, tap, source = zip(*reads, strict=True)
-            yield pixel, tap, source
+        """Every tap with the raster numbers of the output pixels and of the pixels they read."""
+        for tap in np.ndindex(self.kernel.shape[2:]):
+            axes = [
+                self._reads_along(axis, a, size[axis], output_size[axis])
+                for axis, a in enumerate(tap)
+            ]
+            targets, sources = (np.ix_(*indices) for indices in zip(*axes, strict=True))
+            yield (
+                tap,
+                np.ravel_multi_index(targets, output_size).ravel(),
+                np.ravel_multi_index(sources, size).ravel(),
+            )
 
-    def _reads_along(self, axis, length, outputs):
-        """All (output, tap, source) along an axis; None stands for no source."""
-        pad, backwards = PADDINGS[self.padding], self.corner[axis]
-        stride, dilation, anchor = self.stride[axis], self.dilation[axis], self.anchor[axis]
-        for i in range(outputs):
-            for a in range(self.kernel.shape[2 + axis]):
-                source = pad(i * stride + (a - anchor) * dilation, length)
-                if source is None:
-                    continue
-                yield (outputs - 1 - i, a, length - 1 - source) if backwards else (i, a, source)
+    def _reads_along(self, axis, a, length, outputs):
+        """Outputs along an axis and what they read through tap a, where it lies in the image."""
+        targets = np.arange(outputs)
+        indices = targets * self.stride[axis] + (a - self.anchor[axis]) * self.dilation[axis]
+        sources = PADDINGS[self.padding](indices, length)
+        targets, sources = targets[sources != OUTSIDE], sources[sources != OUTSIDE]
+        if self.corner[axis]:
+            return outputs - 1 - targets, length - 1 - sources
+        return targets, sources
 
     def _block(self, tap, kernel):
         """The weights of a tap as a matrix (C_out, C_in), with zeros between the groups."""
@@ -348,19 +357,21 @@ class Convolution:
     def _entries(self, size, kernel):
         """Rows, columns and values of the entries, which add up where they meet, and the shape."""
         output_size, (inputs, outputs) = self.output_size(size), self.channels
+        o, c = np.indices((outputs, inputs))
         rows, columns, entries = [], [], []
-        for pixel, tap, source in self._reads(size, output_size):
-            block = self._block(tap, kernel)
-            o, c = np.indices(block.shape)
-            rows.append(np.ravel_multi_index(pixel, output_size) * outputs + o)
-            columns.append(np.ravel_multi_index(source, size) * inputs + c)
-            entries.append(block)
+        for tap, targets, sources in self._reads(size, output_size):
+            rows.append((targets[:, None, None] * outputs + o).ravel())
+            columns.append((sources[:, None, None] * inputs + c).ravel())
+            entries.append(np.tile(self._block(tap, kernel).ravel(), len(targets)))
         shape = (int(np.prod(output_size)) * outputs, int(np.prod(size)) * inputs)
-        return *(np.array(part).ravel() for part in (rows, columns, entries)), shape
+        return *map(np.concatenate, (rows, columns, entries)), shape
 
     def _exact_matrix(self, size):
-        """The matrix in Fractions, in which entries that meet are added without rounding."""
-        return _dense(*self._entries(self._checked_size(size), to_fractions(self.kernel)))
+        """The matrix in numbers that add without rounding or overflow where entries meet."""
+        kernel = self.kernel
+        if kernel.dtype.kind not in "iu" or np.abs(kernel.astype(float)).sum() > 2**62:
+            kernel = to_fractions(kernel)
+        return _dense(*self._entries(self._checked_size(size), kernel))
 
     def _square_matrix(self, size):
         matrix = self._exact_matrix(size)
