@@ -165,6 +165,7 @@ def test_triangular_in_an_order():
     taps[0, 0, 1, 1], taps[0, 0, 2, 0], taps[0, 0, 1, 0], taps[0, 0, 2, 1] = 5, 2, 3, 4
     convolution = theory.Convolution(taps, padding="same")
     assert not convolution.is_triangular((3, 4))
+    assert not theory.Convolution([[[[0, 1, 1]]]], padding="same").is_triangular((1, 2))
     order = theory.causal_order(convolution.taps)
     assert convolution.is_triangular((3, 4), order.pixels((3, 4)))
     assert convolution.determinant((3, 4)) == 5**12
