@@ -1,7 +1,7 @@
 (* What the theorems assume beyond their hypotheses: nothing. Each command prints "Closed under the
    global context". *)
 
-From CInC Require Import images convolution block_triangular theorem kernel.
+From CInC Require Import images convolution block_triangular theorem kernel causal_order.
 
 (* For all tap sets that are causal in raster order. *)
 Print Assumptions matrix_of_conv.
@@ -43,3 +43,10 @@ Print Assumptions kernel_transpose.
 Print Assumptions kernel_transposed_substitution.
 Print Assumptions paper_characterization.
 Print Assumptions singular_kernel_loses_an_image.
+
+(* For orders of the pixels other than raster order. *)
+Print Assumptions raster_is_an_order.
+Print Assumptions conv_of_substitute_by.
+Print Assumptions substitute_by_of_conv.
+Print Assumptions direction_orders.
+Print Assumptions cycle_has_no_order.
