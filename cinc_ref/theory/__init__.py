@@ -7,9 +7,11 @@ loads when it is first used.
 from importlib import import_module
 
 _HOME_OF = {
+    "Convolution": "general_convolution",
     "Counterexample": "evidence",
     "Evidence": "evidence",
     "Stability": "conditioning",
+    "causal_order": "pixel_order",
     "check_certificate": "certificates",
     "condition_number": "conditioning",
     "convolution_matrix": "matrix",
@@ -22,6 +24,8 @@ _HOME_OF = {
     "null_image": "invertibility",
     "padded_matrix": "padding",
     "parameter_counts": "systems",
+    "prove": "proofs",
+    "refute": "refutation",
     "stability": "conditioning",
     "verify": "verification",
 }
