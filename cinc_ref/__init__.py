@@ -12,6 +12,7 @@ _HOME_OF = {
     "conv_inverse": "cinc_ref.primitives.convolution",
     "conv_vjp": "cinc_ref.primitives.convolution",
     "conv_inverse_vjp": "cinc_ref.primitives.convolution",
+    "enclose": "cinc_ref.primitives.convolution",
     "log_abs_det": "cinc_ref.primitives.corner",
     "convolution_matrix": "cinc_ref.theory.matrix",
     "interpolate": "cinc_ref.flows.latent",

@@ -21,6 +21,7 @@ from cinc_ref.primitives.causal import (
 )
 from cinc_ref.primitives.corner import check_corner_invertible
 from cinc_ref.primitives.trust import warn_unless_finite, warn_unless_trusted
+from cinc_ref.theory.enclosures import enclose_inverse
 
 
 def conv(x, kernel, *, corner="top-left", dilation=1, anchor=None):
@@ -158,6 +159,64 @@ def conv_inverse(y, kernel, *, corner="top-left", dilation=1, anchor=None, check
         _validate.check_finite(y_value, "y")
         warn_unless_finite((x_value,), y_value, kernel_value, geometry)
     return x
+
+
+def enclose(y, kernel, *, corner="top-left", dilation=1, anchor=None):
+    r"""The inverse of `conv`, refined once, with a proved bound of the error of every entry.
+
+    .. math::
+        |x - M^{-1} y| \le \text{radius}
+
+    for the exact binary values of y and kernel, whatever the condition number is. The substitution
+    is only trusted as far as its residual, which is computed without rounding errors, bears it out
+    (`cinc_ref.theory.enclosures` has the proof). Not differentiable.
+
+    Parameters
+    ----------
+    y : array_like, shape (N, C, H, W)
+        float32 or float64; N may be 0.
+    kernel, corner, dilation, anchor
+        As for `conv`; B must be invertible.
+
+    Returns
+    -------
+    x, radius : ndarray, shape (N, C, H, W), dtype of y
+        The radius is infinite where nothing is proved: where the inverse overflows, or where the
+        condition number comes near the 1e16 of double precision.
+
+    Raises
+    ------
+    SingularKernelError
+        If B is singular.
+    ShapeError, DtypeError, NonFiniteError, OptionError
+        If an argument is not as described.
+
+    See Also
+    --------
+    conv_inverse : The same without the refinement and the bound.
+
+    Notes
+    -----
+    COST
+
+    References
+    ----------
+    Rump, "Verification methods: Rigorous results using floating-point arithmetic", Acta Numerica
+    19, 2010, section 10.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cinc_ref as cr
+    >>> x, radius = cr.enclose(np.ones((1, 1, 1, 2)), np.array([[[[1.0, 3.0]]]]))
+    >>> x, radius.max() < 1e-16  # the inverse is 1/3, 2/9
+    (array([[[[0.33333333, 0.22222222]]]]), np.True_)
+    """
+    y, kernel = (value_of(as_array(array)) for array in (y, kernel))
+    geometry = _geometry(y, "y", kernel, corner, dilation, anchor)
+    _check_solvable(y, kernel.astype(np.float64), geometry)
+    _validate.check_finite(y, "y")
+    return enclose_inverse(y, kernel, geometry, causal_solve)
 
 
 def conv_vjp(x, kernel, g, *, corner="top-left", dilation=1, anchor=None):
