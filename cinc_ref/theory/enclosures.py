@@ -52,6 +52,10 @@ NEGLIGIBLE = 0.5
 BLOCK_BYTES = 2**22
 """The memory for the columns of one matrix product, about the size of a cache."""
 
+RESPONSE_BYTES = 2**29
+"""The largest G that is computed: a few times as much memory is needed. Without it the radius is
+infinite."""
+
 FLOOR = 2.0**-400
 """Positive factors of a bound are raised to this, so that no product of two can underflow."""
 
@@ -232,6 +236,8 @@ def _response(system, size):
     (height, width), channels = size, len(system.kernel)
     is_half_plane = np.any(system.kernel[..., system.anchor[1] + 1 :])
     sources = width if is_half_plane else 1
+    if 8 * sources * channels**2 * height * width > RESPONSE_BYTES:
+        return _Response(np.zeros((1, channels, channels, height, width)), np.full(size, np.inf))
     units = np.zeros((sources, channels, channels, height, width))
     source, channel = np.indices((sources, channels))
     units[source, channel, channel, 0, source] = 1
@@ -311,7 +317,8 @@ def _applied_to_rows(values, response):
         sums = magnitude.sum(axis=0).max(axis=3)
     else:
         sums = magnitude[0].sum(axis=3)
-    result = _sum_over_rows(sums.transpose(2, 0, 1), values.max(axis=3).transpose(0, 2, 1))
+    rows = values.max(axis=3).transpose(0, 2, 1)
+    result = _sum_over_rows(sums.transpose(2, 0, 1), rows, channels)
     result = upper(result, width + height * channels)
     return result.transpose(0, 2, 1)[..., None]
 
@@ -320,28 +327,36 @@ def _applied(values, response):
     """|G| values, shape (N, C, H, W)."""
     magnitude = response.magnitude
     _, channels, _, height, width = magnitude.shape
-    source, target = np.indices((width, width))
-    blocks = (
-        _row_matrix(magnitude[:, :, :, row], response.is_half_plane, target - source)
-        for row in range(height)
-    )
-    rows = values.transpose(0, 2, 1, 3).reshape(-1, height, channels * width)
-    result = upper(_sum_over_rows(blocks, rows), height * channels * width)
-    return result.reshape(-1, height, channels, width).transpose(0, 2, 1, 3)
+    rows = values.transpose(0, 2, 1, 3)
+    result = np.empty_like(rows)
+    block = max(1, BLOCK_BYTES // (8 * channels**2 * width))
+    for first in range(0, width, block):
+        targets = np.arange(first, min(first + block, width))
+        sources = width if response.is_half_plane else targets[-1] + 1
+        matrices = (
+            _row_matrix(magnitude[:, :, :, row], response.is_half_plane, sources, targets)
+            for row in range(height)
+        )
+        flat = rows[..., :sources].reshape(-1, height, channels * sources)
+        sums = _sum_over_rows(matrices, flat, channels * len(targets))
+        result[..., targets] = sums.reshape(-1, height, channels, len(targets))
+    return upper(result, height * channels * width).transpose(0, 2, 1, 3)
 
 
-def _row_matrix(magnitude, is_half_plane, lag):
+def _row_matrix(magnitude, is_half_plane, sources, targets):
     """|G| from one row of pixels to another: rows (channel, source), columns (channel, target)."""
     if is_half_plane:
-        blocks = magnitude.transpose(1, 0, 2, 3)
+        blocks = magnitude[..., targets].transpose(1, 0, 2, 3)
     else:
+        lag = targets - np.arange(sources)[:, None]
         blocks = np.where(lag >= 0, magnitude[0][:, :, lag], 0).transpose(0, 2, 1, 3)
     return blocks.reshape(blocks.shape[0] * blocks.shape[1], -1)
 
 
-def _sum_over_rows(blocks, rows):
+def _sum_over_rows(blocks, rows, columns):
     """The sums over i of ``rows[:, j - i] @ blocks[i]`` for all j; the rows are (N, H, m)."""
-    result, height = np.zeros_like(rows), rows.shape[1]
+    height = rows.shape[1]
+    result = np.zeros((len(rows), height, columns))
     for i, block in enumerate(blocks):
         result[:, i:] += rows[:, : height - i] @ block
     return result
