@@ -8,12 +8,12 @@ import pytest
 import cinc_ref as cr
 from cinc_ref import theory
 from cinc_ref.errors import NonFiniteError, SingularKernelError
-from cinc_ref.geometry import Geometry
+from cinc_ref.geometry import CORNERS, Geometry
 from cinc_ref.primitives.causal import causal_solve
 from cinc_ref.theory import enclosures, rounding
 from cinc_ref.theory.exact import to_fractions
 from tests.conftest import INTERPRETED
-from tests.oracles import kernel_for
+from tests.oracles import DTYPES, kernel_for
 from tools import enclosure_campaign as campaign
 
 
@@ -194,6 +194,19 @@ def test_the_residual_is_as_exact_as_its_bound_says(count):
         assert all(g <= Fraction(b) for g, b in zip(gap.flat, bound.flat, strict=True))
         bits = 18 * count
         assert bound.max() < 2.0**-bits * np.abs(x).max() + 2.0**-52 * np.abs(value).max()
+
+
+@pytest.mark.parametrize("corner", CORNERS)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_residual_of_images_of_any_geometry(corner, dtype):
+    rng = np.random.default_rng(8)
+    kernel = kernel_for(rng, (2, 2, 2, 3), (1, 1), "dense").astype(dtype)
+    options = {"corner": corner, "dilation": 2, "anchor": (1, 1)}
+    y = (rng.normal(size=(2, 2, 4, 5)) * 1e-200 ** (dtype == np.float64)).astype(dtype)
+    x = cr.conv_inverse(y, kernel, **options)
+    found = enclosures.residual(x, y, kernel, Geometry(**options))
+    exact = to_fractions(y) - theory.exact_conv(x, kernel, **options)
+    np.testing.assert_allclose(found, exact.astype(float), rtol=1e-10, atol=1e-22 * np.abs(y).max())
 
 
 def test_two_sum_loses_nothing():

@@ -2,6 +2,7 @@
 
     python -m tools.enclosure_campaign          2,000 cases, about two minutes
     python -m tools.enclosure_campaign 200 7    200 cases of seed 7
+    python -m tools.enclosure_campaign cost     times of enclose and assess over the inverse's
 
 Case k of seed s is drawn from ``numpy.random.default_rng([s, k])``: float32 or float64, one to
 four channels, kernels up to 4x4, any corner, dilation and anchor, triangular and dense corner
@@ -12,12 +13,17 @@ above 6.
 """
 
 import sys
+import time
 from dataclasses import dataclass
 
 import numpy as np
 
 import cinc_ref as cr
+from cinc_ref._blas import one_blas_thread
 from cinc_ref.geometry import CORNERS, Geometry
+from cinc_ref.primitives.causal import causal_conv, causal_solve
+from cinc_ref.theory import trust
+from cinc_ref.theory.enclosures import enclose_inverse
 from cinc_ref.theory.exact import matrix_inverse, to_integers
 from cinc_ref.theory.substitution import substitute
 from tests.oracles import DTYPES, causal_mask, corner_block
@@ -190,5 +196,65 @@ def main(cases=2000, seed=0):
     return int(worst.worst > 1 or bool(loose))
 
 
+# ---- cost ----------------------------------------------------------------------------------------
+
+SHAPES = (  # images, channels, side, half-plane, largest sum of norms of the other taps
+    (100, 3, 32, False, 0.3),
+    (100, 3, 32, True, 0.3),
+    (100, 12, 32, False, 0.3),
+    (100, 12, 32, False, 2.5),
+    (100, 48, 8, False, 0.3),
+    (1, 12, 32, False, 0.3),
+)
+
+
+def cost():
+    """Print how many times the inverse's processor time its bound and its assessment take."""
+    print("images  channels  side  taps        others  dtype    inverse, ms  enclose  assess")
+    with one_blas_thread():
+        for images, channels, side, half_plane, total in SHAPES:
+            for dtype in DTYPES:
+                kernel, y, geometry = _problem(images, channels, side, half_plane, total, dtype)
+                x = causal_solve(y, kernel, geometry)
+                inverse, enclose, assess = (
+                    _seconds(function, arguments)
+                    for function, arguments in (
+                        (causal_solve, (y, kernel, geometry)),
+                        (enclose_inverse, (y, kernel, geometry, causal_solve)),
+                        (trust.assess, (x, y, kernel, geometry, causal_conv, causal_solve)),
+                    )
+                )
+                taps = "half-plane" if half_plane else "quadrant"
+                print(
+                    f"{images:6d}  {channels:8d}  {side:4d}  {taps:<10}  {total:6.1f}  "
+                    f"{np.dtype(dtype).name}  {inverse * 1e3:11.3f}  {enclose / inverse:7.0f}  "
+                    f"{assess / inverse:6.1f}"
+                )
+    return 0
+
+
+def _problem(images, channels, side, half_plane, total, dtype):
+    """A 3x3 kernel whose corner block is the identity, and normal images."""
+    rng, anchor = np.random.default_rng(0), (2, 1 if half_plane else 2)
+    shape = (channels, channels, 3, 3)
+    kernel = rng.normal(size=shape) * causal_mask(shape, anchor)
+    kernel[:, :, *anchor] = 0
+    kernel *= total / np.linalg.norm(kernel, 2, axis=(0, 1)).sum()
+    kernel[:, :, *anchor] = np.eye(channels)
+    y = rng.normal(size=(images, channels, side, side))
+    return kernel.astype(dtype), y.astype(dtype), Geometry(anchor=anchor)
+
+
+def _seconds(function, arguments, repeat=7):
+    """The least processor time of several calls, in seconds."""
+    function(*arguments)  # compiles
+    times = []
+    for _ in range(repeat):
+        start = time.process_time()
+        function(*arguments)
+        times.append(time.process_time() - start)
+    return min(times)
+
+
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(cost() if sys.argv[1:] == ["cost"] else main(*sys.argv[1:]))
