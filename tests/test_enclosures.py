@@ -70,6 +70,30 @@ def test_the_proof_trusts_nothing_of_the_approximate_inverse(dtype, error):
     assert not np.isfinite(radius).all() or error < 3
 
 
+def test_what_the_approximate_inverse_leaves_reaches_later_pixels():
+    """It knows the corner block only, so every pixel is left to the ones before it."""
+    y, kernel = np.zeros((1, 1, 5, 5)), np.array([[[[0.05, 0.1], [0.2, 1.0]]]])
+    y[..., 0, 0] = 1
+    x, radius = enclosures.enclose_inverse(
+        y, kernel, Geometry(anchor=(1, 1)), lambda y, *_: y / 0.5
+    )
+    assert _holds(x, radius, y, kernel)
+    assert np.isfinite(radius).all() and radius[..., -1, -1] > 0
+
+
+def test_one_step_of_refinement_squares_a_small_error():
+    rng = np.random.default_rng(9)
+    kernel = kernel_for(rng, (2, 2, 2, 2), (1, 1), "dense")
+    y = rng.normal(size=(1, 2, 4, 4))
+
+    def wrong(images, kernel, geometry):
+        return causal_solve(images, kernel, geometry) * (1 + 1e-7)
+
+    x, radius = enclosures.enclose_inverse(y, kernel, Geometry(anchor=(1, 1)), wrong)
+    assert _holds(x, radius, y, kernel)
+    assert radius.max() < 1e-12 * np.abs(x).max()
+
+
 @pytest.mark.parametrize("wrong", [np.zeros_like, lambda y: y * 100, lambda y: y * np.nan])
 def test_an_inverse_that_is_none_proves_nothing(wrong):
     y, kernel = np.ones((1, 1, 3, 3)), np.full((1, 1, 2, 2), 0.25)
@@ -194,6 +218,23 @@ def test_the_residual_is_as_exact_as_its_bound_says(count):
         assert all(g <= Fraction(b) for g, b in zip(gap.flat, bound.flat, strict=True))
         bits = 18 * count
         assert bound.max() < 2.0**-bits * np.abs(x).max() + 2.0**-52 * np.abs(value).max()
+
+
+@pytest.mark.parametrize("count", [2, 3, 4, 5])
+@pytest.mark.parametrize("channels", [1, 5, 9])
+def test_the_largest_products_of_slices_are_summed_exactly(channels, count):
+    """All slices are as large as they can be, and of one sign."""
+    bits = (53 - (count * channels * 4 - 1).bit_length()) // 2
+    number = sum(2.0**-bit for bit in range(1, 54) if bit % bits != 1 or bit == 1)
+    kernel = np.full((channels, channels, 2, 2), number)
+    kernel[:, :, 0] = np.nextafter(number, 0)
+    x = np.full((1, channels, 3, 3), number)
+    system = enclosures._equilibrated(kernel, (1, 1), None)
+    value, bound = enclosures._residual(np.zeros_like(x), x, np.zeros_like(x), system, count)
+    gap = np.abs(to_fractions(value) + theory.exact_conv(x, kernel))
+    assert all(g <= Fraction(b) for g, b in zip(gap.flat, bound.flat, strict=True))
+    weights = np.concatenate(list(rounding.integer_slices(kernel[0].ravel(), 0.0, count, bits)))
+    assert count * (np.abs(weights).max() ** 2) * channels * 4 <= 2**53
 
 
 @pytest.mark.parametrize("corner", CORNERS)
