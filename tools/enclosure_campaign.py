@@ -202,7 +202,7 @@ SHAPES = (  # images, channels, side, half-plane, largest sum of norms of the ot
     (100, 3, 32, False, 0.3),
     (100, 3, 32, True, 0.3),
     (100, 12, 32, False, 0.3),
-    (100, 12, 32, False, 2.5),
+    (100, 12, 32, False, 12.0),
     (100, 48, 8, False, 0.3),
     (1, 12, 32, False, 0.3),
 )
