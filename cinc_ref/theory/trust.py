@@ -123,8 +123,8 @@ def assess(x, y, kernel, geometry, conv, solve):
     >>> kernel = np.array([[[[-1, 1]]]], np.float32)
     >>> y = np.full((1, 1, 1, 10000), 0.1, np.float32)
     >>> solve = lambda y, *_: np.cumsum(y, axis=3, dtype=y.dtype)
-    >>> found = assess(solve(y), y, kernel, Geometry(anchor=(0, 1)), convolve, solve)
-    >>> round(found.digits, 1), found.is_usable
+    >>> result = assess(solve(y), y, kernel, Geometry(anchor=(0, 1)), convolve, solve)
+    >>> round(result.digits, 1), result.is_usable
     (4.0, True)
     """
     limit = max(MIN_RESIDUAL_LIMIT, kernel[0].size / 2)
@@ -136,11 +136,11 @@ def assess(x, y, kernel, geometry, conv, solve):
             images = x[first : first + block], y[first : first + block]
             scaled_x, scaled_y, smallest = _at_unit_scale(*images)
             rest = _quick_residual(scaled_x, scaled_y, kernel, geometry, conv)
-            found = _measure(rest, scaled_x, smallest, kernel, growth, geometry, conv, solve)
-            if x.itemsize == 8 and not (found[0] <= limit and found[1] <= CLEAR_ERROR):
+            measured = _measure(rest, scaled_x, smallest, kernel, growth, geometry, conv, solve)
+            if x.itemsize == 8 and not (measured[0] <= limit and measured[1] <= CLEAR_ERROR):
                 rest = exact_residual(scaled_x, scaled_y, kernel, geometry)
-                found = _measure(rest, scaled_x, smallest, kernel, growth, geometry, conv, solve)
-            residual, error = np.maximum((residual, error), found)
+                measured = _measure(rest, scaled_x, smallest, kernel, growth, geometry, conv, solve)
+            residual, error = np.maximum((residual, error), measured)
         expected = _round_trip_error(kernel, x.shape[2:], geometry, conv, solve)
     digits = min(_digits(error, x.dtype), _digits(expected, x.dtype))
     return Assessment(digits, np.inf if np.isnan(residual) else float(residual), limit)
