@@ -11,9 +11,10 @@ from cinc_ref import theory
 from cinc_ref.geometry import CORNERS, Geometry
 from cinc_ref.primitives.causal import causal_conv, causal_solve
 from cinc_ref.theory import trust
+from cinc_ref.theory.random_kernels import random_kernel
 from cinc_ref.theory.substitution import convolve
 from tests.conftest import INTERPRETED
-from tests.oracles import DTYPES, kernel_for
+from tests.support.oracles import DTYPES
 
 EDGE_STATE = np.zeros((2, 2, 2, 3))  # bounded for every wave, growing down the first column
 EDGE_STATE[:, :, 1, 1] = np.eye(2)
@@ -108,7 +109,7 @@ def _family(name, rng):
     if name == "growing":
         return np.array([[[[1.0, 2.0], [2.0, 1.0]]]]), (1, 1), 1, size
     anchor = (1, int(rng.integers(3)))
-    kernel = kernel_for(rng, (2, 2, 2, 3), anchor, str(rng.choice(["lower", "dense"])))
+    kernel = random_kernel(rng, (2, 2, 2, 3), anchor, str(rng.choice(["lower", "dense"])))
     block = kernel[:, :, *anchor].copy()
     kernel = kernel * 10 ** rng.uniform(-1, 2)
     kernel[:, :, *anchor] = block
@@ -146,7 +147,7 @@ def test_digits_are_at_most_those_that_stability_predicts(dilation, anchor, dtyp
     """A grown solution is right to its largest pixel, which says nothing of a round trip."""
     rng, seen = np.random.default_rng(7), []
     for number in range(10):
-        kernel = kernel_for(rng, (2, 2, 2, 3), anchor, "lower")
+        kernel = random_kernel(rng, (2, 2, 2, 3), anchor, "lower")
         kernel[:, :, :1] *= 2 + number
         kernel = kernel.astype(dtype)
         predicted = theory.stability(kernel, (8, 10), dilation=dilation, anchor=anchor)
@@ -190,7 +191,7 @@ def test_an_overflow_on_the_way_leaves_no_digits():
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_a_pixel_that_is_wrong_is_seen_however_small(dtype):
     rng = np.random.default_rng(1)
-    kernel = kernel_for(rng, (2, 2, 3, 3), (2, 2), "lower").astype(dtype)
+    kernel = random_kernel(rng, (2, 2, 3, 3), (2, 2), "lower").astype(dtype)
     y = rng.normal(size=(1, 2, 4, 4)).astype(dtype)
     y[0, 0, 0, 0] = 1e-6
     x = cr.conv_inverse(y, kernel)
@@ -234,7 +235,7 @@ def test_pivots_that_grow_are_no_alarm(dtype, monkeypatch):
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_rows_and_images_of_any_scale_are_no_alarm(dtype):
     rng = np.random.default_rng(3)
-    kernel = kernel_for(rng, (3, 3, 2, 2), (1, 1), "dense")
+    kernel = random_kernel(rng, (3, 3, 2, 2), (1, 1), "dense")
     y = rng.normal(size=(2, 3, 5, 5))
     for power in (20, -20, -30):
         rows = np.array([1, 10.0**power, 1])
@@ -274,7 +275,7 @@ def test_sums_of_many_terms_are_no_alarm(dtype):
 @pytest.mark.parametrize("anchor", [(1, 2), (1, 1)])
 @pytest.mark.parametrize("dilation", [1, 2])
 def test_condition_numbers_that_are_not_exact_are_lower_bounds(anchor, dilation, monkeypatch):
-    kernel = kernel_for(np.random.default_rng(4), (2, 2, 2, 3), anchor, "dense")
+    kernel = random_kernel(np.random.default_rng(4), (2, 2, 2, 3), anchor, "dense")
     geometry = Geometry(dilation=dilation, anchor=anchor)
     matrix = cr.convolution_matrix(kernel, (5, 7), dilation=dilation, anchor=anchor)
     exact = np.linalg.norm(matrix, 1) * np.linalg.norm(np.linalg.inv(matrix), 1)

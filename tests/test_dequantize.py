@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cinc_ref.flows import dequantize, quantize
-from tests.oracles import DTYPES
+from tests.support.oracles import DTYPES
 
 
 def _constant(noise):

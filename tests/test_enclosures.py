@@ -12,8 +12,9 @@ from cinc_ref.geometry import CORNERS, Geometry
 from cinc_ref.primitives.causal import causal_solve
 from cinc_ref.theory import enclosures, rounding
 from cinc_ref.theory.exact import to_fractions
+from cinc_ref.theory.random_kernels import random_kernel
 from tests.conftest import INTERPRETED
-from tests.oracles import DTYPES, kernel_for
+from tests.support.oracles import DTYPES
 from tools import enclosure_campaign as campaign
 
 
@@ -56,7 +57,7 @@ def test_the_campaign_sees_a_bound_that_is_too_small(monkeypatch):
 def test_the_proof_trusts_nothing_of_the_approximate_inverse(dtype, error):
     """Each of its values is wrong by up to a factor of 1 +- error, and still no bound is."""
     rng = np.random.default_rng(0)
-    kernel = kernel_for(rng, (2, 2, 2, 3), (1, 1), "dense").astype(dtype)
+    kernel = random_kernel(rng, (2, 2, 2, 3), (1, 1), "dense").astype(dtype)
     y = rng.normal(size=(2, 2, 4, 5)).astype(dtype)
     geometry = Geometry(dilation=2, anchor=(1, 1))
 
@@ -83,7 +84,7 @@ def test_what_the_approximate_inverse_leaves_reaches_later_pixels():
 
 def test_one_step_of_refinement_squares_a_small_error():
     rng = np.random.default_rng(9)
-    kernel = kernel_for(rng, (2, 2, 2, 2), (1, 1), "dense")
+    kernel = random_kernel(rng, (2, 2, 2, 2), (1, 1), "dense")
     y = rng.normal(size=(1, 2, 4, 4))
 
     def wrong(images, kernel, geometry):
@@ -151,7 +152,7 @@ def test_refinement_makes_the_error_half_a_unit_in_the_last_place():
 
 def test_scaling_by_powers_of_two_scales_the_result():
     rng = np.random.default_rng(3)
-    kernel = kernel_for(rng, (2, 2, 2, 2), (1, 1), "dense")
+    kernel = random_kernel(rng, (2, 2, 2, 2), (1, 1), "dense")
     y = rng.normal(size=(2, 2, 4, 4))
     x, radius = cr.enclose(y, kernel)
     scaled, scaled_radius = cr.enclose(y * 2.0**300, kernel * 2.0**-200)
@@ -189,7 +190,7 @@ def test_the_bound_of_entries_is_a_product_with_all_of_the_response(half_plane):
     """Against the dense matrix; bounds for rows of pixels are above."""
     rng = np.random.default_rng(4)
     anchor = (1, 1) if half_plane else (1, 2)
-    kernel = kernel_for(rng, (2, 2, 2, 3), anchor, "dense")
+    kernel = random_kernel(rng, (2, 2, 2, 3), anchor, "dense")
     system = enclosures._equilibrated(kernel, anchor, causal_solve)
     response = enclosures._response(system, (3, 4))
     inverse = np.abs(np.linalg.inv(cr.convolution_matrix(system.kernel, (3, 4), anchor=anchor)))
@@ -205,7 +206,7 @@ def test_the_residual_is_as_exact_as_its_bound_says(count):
     rng = np.random.default_rng(count)
     for number in range(20):
         anchor = (int(rng.integers(1, 3)), int(rng.integers(3)))
-        kernel = kernel_for(rng, (2, 2, anchor[0] + 1, 3), anchor, "dense")
+        kernel = random_kernel(rng, (2, 2, anchor[0] + 1, 3), anchor, "dense")
         system = enclosures._equilibrated(kernel, anchor, None)
         x = rng.normal(size=(2, 2, 3, 4)) * 10 ** rng.uniform(-5, 5, (2, 2, 3, 4))
         low = x * rng.uniform(-(2.0**-54), 2.0**-54, x.shape)
@@ -241,7 +242,7 @@ def test_the_largest_products_of_slices_are_summed_exactly(channels, count):
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_the_residual_of_images_of_any_geometry(corner, dtype):
     rng = np.random.default_rng(8)
-    kernel = kernel_for(rng, (2, 2, 2, 3), (1, 1), "dense").astype(dtype)
+    kernel = random_kernel(rng, (2, 2, 2, 3), (1, 1), "dense").astype(dtype)
     options = {"corner": corner, "dilation": 2, "anchor": (1, 1)}
     y = (rng.normal(size=(2, 2, 4, 5)) * 1e-200 ** (dtype == np.float64)).astype(dtype)
     x = cr.conv_inverse(y, kernel, **options)

@@ -4,13 +4,11 @@ import warnings
 
 import numpy as np
 
-from cinc_ref import _validate
+from cinc_ref import _validate, theory
 from cinc_ref._autodiff import value_of
 from cinc_ref.errors import IllConditionedWarning, SingularKernelError
 from cinc_ref.primitives.causal import causal_conv, causal_solve
 from cinc_ref.primitives.corner import is_triangular, pivots
-from cinc_ref.theory.exact import matrix_determinant
-from cinc_ref.theory.trust import assess, condition_in_time
 
 MIN_DIGITS = 3
 """Decimal digits that a usable inverse keeps."""
@@ -35,7 +33,7 @@ def check_corner_invertible(kernel, anchor):
         return
     has_zero_pivot = not pivots(corner).all()
     if has_zero_pivot or np.linalg.cond(corner, 1) * len(corner) > 1 / np.finfo(corner.dtype).eps:
-        if matrix_determinant(corner) == 0:
+        if theory.exact.matrix_determinant(corner) == 0:
             raise SingularKernelError(
                 f"the corner block kernel[:, :, {p}, {q}] must be invertible; "
                 "its determinant is exactly 0"
@@ -74,7 +72,7 @@ def warn_if_ill_conditioned(x, y, kernel, geometry, layer="kernel", stacklevel=3
     """
     if not _validate.all_finite(x):
         return _warn("the result is not finite", 0.0, y, kernel, geometry, layer, stacklevel)
-    assessment = assess(x, y, kernel, geometry, causal_conv, causal_solve)
+    assessment = theory.trust.assess(x, y, kernel, geometry, causal_conv, causal_solve)
     if not assessment.is_usable:
         problem = f"the elementwise residual is {assessment.residual:.2g} eps"
         _warn(problem, assessment.digits, y, kernel, geometry, layer, stacklevel)
@@ -82,7 +80,7 @@ def warn_if_ill_conditioned(x, y, kernel, geometry, layer="kernel", stacklevel=3
 
 def _warn(problem, digits, y, kernel, geometry, layer, stacklevel):
     height, width = y.shape[2:]
-    condition, is_exact = condition_in_time(kernel, (height, width), geometry)
+    condition, is_exact = theory.trust.condition_in_time(kernel, (height, width), geometry)
     number = f"{condition:.2g}" if np.isfinite(condition) else "above 1.8e308"
     if not is_exact and np.isfinite(condition):
         number = f"at least {number}"

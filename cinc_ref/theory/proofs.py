@@ -17,7 +17,7 @@ from itertools import count
 
 from cinc_ref import _validate
 from cinc_ref._extras import extra
-from cinc_ref._output import make_folder, writing
+from cinc_ref._files import make_folder, output_errors
 
 ORDERS = {
     "pixel-major": ("(+ (* (row y) W) (column x))", "(+ (* (number y x) C) channel)"),
@@ -235,7 +235,7 @@ class Proofs:
         folder = make_folder(folder)
         for proof in self.proofs:
             path = folder / f"{proof.formula.name}.smt2"
-            with writing(path):
+            with output_errors(path):
                 path.write_text(str(proof.formula), encoding="utf-8")
 
     def __str__(self):

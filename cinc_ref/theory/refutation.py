@@ -16,7 +16,7 @@ import numpy as np
 
 from cinc_ref import _validate
 from cinc_ref._extras import extra
-from cinc_ref._output import writing
+from cinc_ref._files import output_errors
 from cinc_ref.errors import OptionError, ShapeError
 from cinc_ref.theory.general_convolution import Convolution
 
@@ -87,7 +87,7 @@ class Refutation:
             raise OptionError(f"{self.claim} must be refuted before a counterexample is saved")
         descriptions = [convolution.to_dict() for convolution in self.convolutions]
         content = {"claim": self.claim, "size": self.size, "convolutions": descriptions}
-        with writing(path):
+        with output_errors(path):
             Path(path).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
     def __str__(self):
