@@ -8,16 +8,16 @@ from importlib import import_module
 __version__ = "0.1.0"
 
 _HOME_OF = {
-    "conv": "cinc_ref.primitives.convolution",
-    "conv_inverse": "cinc_ref.primitives.convolution",
-    "conv_vjp": "cinc_ref.primitives.convolution",
-    "conv_inverse_vjp": "cinc_ref.primitives.convolution",
-    "log_abs_det": "cinc_ref.primitives.corner",
+    "conv": "cinc_ref.convolution",
+    "conv_inverse": "cinc_ref.convolution",
+    "conv_vjp": "cinc_ref.convolution",
+    "conv_inverse_vjp": "cinc_ref.convolution",
+    "log_abs_det": "cinc_ref.convolution",
     "convolution_matrix": "cinc_ref.theory.matrix",
-    "interpolate": "cinc_ref.flows.latent",
-    "train": "cinc_ref.training.loop",
-    "save": "cinc_ref.training.checkpoint",
-    "load": "cinc_ref.training.checkpoint",
+    "interpolate": "cinc_ref.flows.interpolation",
+    "train": "cinc_ref.training",
+    "save": "cinc_ref.training",
+    "load": "cinc_ref.training",
     "evaluate": "cinc_ref.evaluation",
 }
 _SUBMODULES = (

@@ -1,4 +1,4 @@
-"""The BLAS libraries of this process, NumPy's and SciPy's for instance, held to one thread."""
+"""One thread for the BLAS libraries of this process, for instance those of NumPy and SciPy."""
 
 from contextlib import contextmanager
 
@@ -9,10 +9,10 @@ from cinc_ref.errors import CincError
 
 @contextmanager
 def one_blas_thread():
-    """Hold every BLAS library that is loaded to one thread, in this block.
+    """Limit every loaded BLAS library to one thread in this block.
 
-    The matrices of a small flow gain little from more threads, and on a busy machine these wait
-    for one another: training can become ten times slower.
+    The matrices of a small flow gain little from several threads, which on a busy machine wait for
+    one another: training can become ten times slower.
 
     Yields
     ------
@@ -22,7 +22,7 @@ def one_blas_thread():
     Raises
     ------
     CincError
-        If one of them goes on using several threads.
+        If a library still uses several threads.
 
     Examples
     --------

@@ -49,6 +49,13 @@ def test_ci_runs_the_test_command_of_the_readme_and_the_proofs():
     assert f"\n{command}\n" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
+def test_the_package_points_at_no_file_that_a_wheel_does_not_contain():
+    outside = re.compile(r"\b(tests|tools|examples|docs|comparison)/\w|python -m (tests|tools)\b")
+    for path in (ROOT / "cinc_ref").rglob("*.py"):
+        found = outside.search(path.read_text(encoding="utf-8"))
+        assert not found, f"{path.relative_to(ROOT)} points at {found[0]}"
+
+
 def test_import_loads_nothing_until_it_is_used():
     loaded = python("import sys, cinc_ref; print(*sys.modules)").split()
     heavy = {

@@ -12,9 +12,15 @@ import cinc_ref as cr
 from cinc_ref import theory
 from cinc_ref.errors import OptionError, ShapeError, SingularKernelError
 from cinc_ref.geometry import Geometry
-from cinc_ref.theory.exact import matrix_determinant, matrix_inverse, matrix_rank, null_vector
-from cinc_ref.theory.residual import elementwise_residual
-from tests.oracles import flat, problems, residual
+from cinc_ref.theory.exact import (
+    matrix_determinant,
+    matrix_inverse,
+    matrix_rank,
+    null_vector,
+    to_fractions,
+)
+from cinc_ref.theory.substitution import elementwise_residual
+from tests.support.oracles import flat, float_matrix, problems, residual
 
 
 @given(problems(largest=3))
@@ -22,10 +28,10 @@ def test_matrix_is_the_definition_term_by_term(problem):
     """Flip the image to the top-left corner, apply the sum, flip back: nothing but the formula."""
     kernel, options = problem.kernel, problem.options
     flip = (
-        slice(None, None, -1 if options["corner"].startswith("bottom") else 1),
-        slice(None, None, -1 if options["corner"].endswith("right") else 1),
+        slice(None, None, -1 if problem.corner.startswith("bottom") else 1),
+        slice(None, None, -1 if problem.corner.endswith("right") else 1),
     )
-    (p, q), d = options["anchor"], options["dilation"]
+    (p, q), d = problem.anchor, problem.dilation
     x = np.random.default_rng(0).normal(size=(1, len(kernel), *problem.size))
     seen = x[0][:, *flip]
     y = np.zeros_like(seen)
@@ -139,7 +145,7 @@ def test_null_image_needs_a_singular_corner():
 def test_exact_conv_and_inverse_undo_each_other_and_are_the_matrix(problem):
     kernel, x = problem.kernel, problem.x
     exact = theory.exact_conv(x, kernel, **problem.options)
-    matrix = problem.matrix(np.float64)
+    matrix = float_matrix(problem)
     np.testing.assert_allclose(flat(exact).astype(float), flat(x) @ matrix.T, atol=1e-5)
     assert (theory.exact_inverse(exact, kernel, **problem.options) == x).all()
     transposed = theory.exact_conv(x, kernel, transpose=True, **problem.options)
@@ -169,17 +175,33 @@ def test_exact_inverse_of_a_singular_kernel(entry):
 
 
 @given(problems(largest=3))
-def test_exact_residual_is_that_in_extended_precision(problem):
-    y = cr.conv(problem.x, problem.kernel, **problem.options)
-    geometry = Geometry(**problem.options)
-    exact = elementwise_residual(problem.x, y, problem.kernel, geometry)
-    eps = np.finfo(problem.kernel.dtype).eps
-    assert exact / eps == pytest.approx(residual(problem, y, problem.x), abs=1e-2)
+def test_residual_in_wider_floats_is_the_exact_one_and_that_of_the_matrix(problem):
+    x = cr.conv_inverse(problem.x, problem.kernel, **problem.options)
+    geometry, eps = Geometry(**problem.options), np.finfo(x.dtype).eps
+    in_eps = elementwise_residual(x, problem.x, problem.kernel, geometry)
+    fractions = map(to_fractions, (x, problem.x, problem.kernel))
+    assert in_eps == pytest.approx(elementwise_residual(*fractions, geometry) / eps, abs=0.02)
+    assert in_eps == pytest.approx(residual(problem, problem.x, x), abs=1e-2)
 
 
-def test_residual_where_nothing_is_read():
-    kernel, zero = np.array([[[[1.0]]]]), np.zeros((1, 1, 1, 1))
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.longdouble, int, object])
+def test_residual_where_nothing_is_read(dtype):
+    kernel, zero = np.ones((1, 1, 1, 1), dtype), np.zeros((1, 1, 1, 1), dtype)
     geometry = Geometry()
     assert elementwise_residual(zero, zero, kernel, geometry) == 0
     assert elementwise_residual(zero, zero + 1, kernel, geometry) == np.inf
-    assert np.isnan(elementwise_residual(zero / 1 + np.nan, zero, kernel, geometry))
+    assert elementwise_residual(zero[:0], zero[:0], kernel, geometry) == 0
+
+
+def test_residual_of_what_is_not_finite_is_not_a_number():
+    kernel, zero = np.ones((1, 1, 1, 1)), np.zeros((1, 1, 1, 1))
+    assert np.isnan(elementwise_residual(zero + np.nan, zero, kernel, Geometry()))
+
+
+def test_residual_of_integers_and_of_long_doubles_is_exact():
+    kernel = np.array([[[[Fraction(1, 3)]]]])
+    x, y = np.array([[[[2]]]]), np.array([[[[1]]]])
+    assert elementwise_residual(x, y, kernel, Geometry()) == 0.5
+    eps = np.finfo(np.longdouble).eps
+    y, x = np.ones((1, 1, 1, 1), np.longdouble), np.full((1, 1, 1, 1), 1 + eps)
+    assert elementwise_residual(x, y, y, Geometry()) == pytest.approx(1)

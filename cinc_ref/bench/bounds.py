@@ -68,7 +68,7 @@ BOUNDS = (
     Bound("kernels", "conv_inverse, batch-last", "PyTorch", 1.0, cases=(ONE,)),
     Bound("kernels", "conv_inverse, batch-last", "PyTorch", 0.65, cases=(EIGHT,)),
     Bound("kernels", "VJP of conv_inverse", "conv_inverse", 3.5, cases=LEVELS),
-    Bound("kernels", "conv_inverse, batch-last", "textbook", 1 / 12, "float64", LEVELS),
+    Bound("kernels", "conv_inverse, batch-last", "reference", 1 / 12, "float64", LEVELS),
     Bound("kernels", "process that compiles", "second", 40),
     Bound("kernels", "process that finds all compiled", "second", 1.5),
     Bound("scaling", "conv_inverse by batch", "least per image", 1.2),

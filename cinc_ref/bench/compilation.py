@@ -12,11 +12,10 @@ from cinc_ref.bench.rows import Row
 SCRIPT = """
 import numpy as np
 from cinc_ref.bench.flows import model, training_run
-from cinc_ref.training.run import advance
 shape = {{"levels": {levels}, "depth": 1, "width": 8}}
 flow, params = model(image_shape={image_shape}, **shape)
 flow.encode(params, flow.sample(params, np.random.default_rng(0), {batch}))
-advance(*training_run(batch={batch}, image_shape={image_shape}, constant_memory=True, **shape))
+training_run(batch={batch}, image_shape={image_shape}, constant_memory=True, **shape).step()
 """
 """Samples, encodes and trains one step."""
 

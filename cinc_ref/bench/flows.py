@@ -14,11 +14,12 @@ from cinc_ref.bench.machine import gemm_share, has_torch, matrix_products
 from cinc_ref.bench.rows import Row, timed
 from cinc_ref.bench.scaling import peak_memory
 from cinc_ref.bench.twin import Twin
-from cinc_ref.bijections import Chain
+from cinc_ref.bijections.channels import channel_groups
 from cinc_ref.flows import COUPLINGS, build
+from cinc_ref.flows.cost import decoding_seconds
 from cinc_ref.timing import measure_in_turn
-from cinc_ref.training.run import Run, advance, start
 from cinc_ref.training.settings import Settings
+from cinc_ref.training.trainer import Trainer
 
 IMAGE = (3, 32, 32)
 LEVELS = 3
@@ -30,19 +31,7 @@ PRODUCTS = 100
 """Matrix products that take some seconds, as sampling from a wide flow does."""
 
 SETTINGS = Settings(
-    minutes=None,
-    steps=10**6,
-    seed=0,
-    batch_size=64,
-    optimizer="adam",
-    learning_rate=1e-4,
-    warmup=0,
-    clip=None,
-    dropout=0.0,
-    polyak=0.998,
-    evaluate_every=100,
-    patience=None,
-    dtype="float32",
+    steps=10**6, batch_size=64, learning_rate=1e-4, warmup=0, clip=None, dropout=0.0, patience=None
 )
 
 
@@ -74,7 +63,7 @@ def multiply_adds(flow):
         near = (3 * height - 2) * (3 * width - 2)  # pairs of pixels that a centred 3x3 tap joins
         step = convolution.multiply_adds(channels, (height, width), 1)
         coupling = COUPLINGS[flow.coupling]
-        sizes = [len(part) for part in np.array_split(np.arange(channels), coupling.blocks)]
+        sizes = [stop - start for start, stop in channel_groups(channels, coupling.blocks)]
         for k in range(len(sizes) - 1):
             ends = sum(sizes[k + 1 :]) + sizes[k] * (1 + coupling.scaled)
             step += flow.width * (ends * near + flow.width * pixels)
@@ -157,24 +146,15 @@ def layer_seconds(flow, params, batch, rounds=3):
 
 
 def _layer_seconds(flow, params, batch):
-    seconds = Counter()
-
-    def inverse(chain, params, y, level):
-        for layer, own in zip(reversed(chain.layers), reversed(params), strict=True):
-            if isinstance(layer, Chain):
-                y = inverse(layer, own, y, level)
-                continue
-            began = time.perf_counter()
-            y, _ = layer.inverse(own, y)
-            seconds[type(layer).__name__] += time.perf_counter() - began
-        return y
-
-    began = time.perf_counter()
+    started = time.perf_counter()
     rng = np.random.default_rng(0)
     latents = [rng.standard_normal((batch, *s), np.float32) for s in flow.latent_shapes]
-    flow._decode(params, latents, inverse)
-    whole = time.perf_counter() - began
-    seconds["priors and noise"] = whole - sum(seconds.values())
+    noise = time.perf_counter() - started
+    decoding, layers = decoding_seconds(flow, params, latents)
+    seconds = Counter()
+    for layer, _, duration in layers:
+        seconds[type(layer).__name__] += duration
+    seconds["priors and noise"] = noise + decoding - sum(seconds.values())
     return dict(seconds)
 
 
@@ -190,11 +170,13 @@ def measure_layers(batch=100, rounds=3, image_shape=IMAGE, shape=SAMPLING):
 
 
 def training_run(coupling="affine", batch=64, image_shape=IMAGE, constant_memory=False, **shape):
-    """A run of training on noise, its layout and its state, ready for `advance`."""
+    """Return a `Trainer` on noise, ready for its steps."""
     images = np.random.default_rng(0).integers(0, 256, (batch, *image_shape))
     flow = build("cinc", coupling, image_shape, **shape)
-    run = Run(flow, images, images[:1], replace(SETTINGS, batch_size=batch), constant_memory)
-    return run, *start(run)
+    settings = replace(SETTINGS, batch_size=batch, constant_memory=constant_memory)
+    trainer = Trainer(flow, images, images[:1], settings)
+    trainer.initialize()
+    return trainer
 
 
 def measure_training(coupling, batch=64, rounds=7, image_shape=IMAGE, shape=TRAINING):
@@ -203,20 +185,21 @@ def measure_training(coupling, batch=64, rounds=7, image_shape=IMAGE, shape=TRAI
     Ours also dequantizes the batch and averages the parameters.
     """
     stored, rebuilt = f"training step, {coupling}", f"training step, {coupling}, constant memory"
-    run, layout, state = training_run(coupling, batch, image_shape, **shape)
+    trainer = training_run(coupling, batch, image_shape, **shape)
     lean = training_run(coupling, batch, image_shape, constant_memory=True, **shape)
-    functions = {stored: lambda: advance(run, layout, state), rebuilt: lambda: advance(*lean)}
+    functions = {stored: trainer.step, rebuilt: lean.step}
     if has_torch():
-        x = run.batch(0, np.random.default_rng(0))
+        params = trainer.flat.params(trainer.state.parameters)
+        x = trainer.batches.batch(0, np.random.default_rng(0))
         for name, channels_last in (("NCHW", False), ("channels_last", True)):
-            twin = Twin(run.flow, layout.params(state.parameters), channels_last)
+            twin = Twin(trainer.flow, params, channels_last)
             functions[f"PyTorch twin, {coupling}, {name}"] = partial(
                 twin.training_step(), twin.images(x)
             )
     timings = measure_in_turn(functions, repeat=rounds)
     ratios = _over_twin(timings, stored, rebuilt)
     ratios[rebuilt]["stored step"] = timings[rebuilt].over(timings[stored])
-    case = case_name(run.flow, batch)
+    case = case_name(trainer.flow, batch)
     return [
         timed(what, case, "float32", timing, ratios=ratios.get(what, {}))
         for what, timing in timings.items()
@@ -238,6 +221,6 @@ def measure_step_memory(batch=64, image_shape=IMAGE, shallow=TRAINING, deep=DEEP
 
 def step_memory(batch, image_shape, constant_memory, shape):
     """Most bytes that one training step, with dropout, holds beyond its state and the gradient."""
-    run, layout, state = training_run("affine", batch, image_shape, constant_memory, **shape)
-    run = replace(run, settings=replace(run.settings, dropout=0.2))
-    return peak_memory(lambda: advance(run, layout, state)) - state.parameters.nbytes
+    trainer = training_run("affine", batch, image_shape, constant_memory, **shape)
+    trainer.settings = replace(trainer.settings, dropout=0.2)
+    return peak_memory(trainer.step) - trainer.state.parameters.nbytes

@@ -6,7 +6,7 @@ from functools import partial
 import cinc_ref as cr
 from cinc_ref.bench.convolution import TURN, case_name, multiply_adds, problem
 from cinc_ref.bench.rows import Row, timed
-from cinc_ref.primitives.arrays import batch_last
+from cinc_ref.primitives.memory_order import batch_last
 from cinc_ref.timing import measure_in_turn
 
 CHANNELS = 12

@@ -11,6 +11,7 @@ import numpy as np
 
 from cinc_ref._trees import named_leaves, rebuild
 from cinc_ref.bijections import AdditiveCoupling
+from cinc_ref.bijections.channels import channel_groups
 from cinc_ref.flows import COUPLINGS
 
 
@@ -80,7 +81,8 @@ class Twin:
     def _coupling(self, params, x):
         """The last block stays; each other one is changed by a function of those after it."""
         coupling = COUPLINGS[self.flow.coupling]
-        sizes = [len(part) for part in np.array_split(np.arange(x.shape[1]), coupling.blocks)]
+        groups = channel_groups(x.shape[1], coupling.blocks)
+        sizes = [stop - start for start, stop in groups]
         blocks = x.split(sizes, 1)
         changed, log_det = [blocks[-1]], 0
         for k, network in zip(reversed(range(len(blocks) - 1)), params, strict=True):
@@ -105,9 +107,9 @@ class Twin:
 
     def _split(self, prior, x):
         """The channels that stay, and the log-density of those that leave."""
-        kept, leaving = x.split([x.shape[1] // 2, x.shape[1] - x.shape[1] // 2], 1)
+        kept, factored_out = x.split([x.shape[1] // 2, x.shape[1] - x.shape[1] // 2], 1)
         h = self.torch.nn.functional.conv2d(kept, prior["weight"], prior["bias"], padding=1)
-        return kept, self._log_normal(leaving, *h.chunk(2, 1))
+        return kept, self._log_normal(factored_out, *h.chunk(2, 1))
 
     def _log_normal(self, x, mean, log_std):
         z = (x - mean) * (-log_std).exp()

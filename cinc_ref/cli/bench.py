@@ -10,12 +10,14 @@ from rich.console import Console
 from rich.table import Table
 
 from cinc_ref import bench as benchmarks
-from cinc_ref._output import writing
-from cinc_ref.cli.printing import say
+from cinc_ref._files import output_errors
+from cinc_ref.cli._common import say
 
 ONE, ALL = "conv", "all"
+"""Names of the group of one convolution of your own, and of all other groups together."""
+
 WIDTH = 200
-"""Columns, enough that no cell is wrapped: then the tables are Markdown."""
+"""Columns of a table, enough that no cell is wrapped: then the tables are Markdown."""
 
 
 def bench(
@@ -121,7 +123,7 @@ def _print_table(table):
 
 
 def _figures(rows, without_torch):
-    """One line a row, one column a ratio that any row has."""
+    """Make a table with a line for each row, and a column for each ratio that any row has."""
     ratios = list(dict.fromkeys(name for row in rows for name in row.ratios))
     columns = ["median ms", "min ms", "GFLOP/s", *(f"/ {name}" for name in ratios)]
     if without_torch:
@@ -163,5 +165,5 @@ def _bounds(verdicts):
 
 def _write_json(path, report, verdicts):
     content = report.to_dict() | {"bounds": [verdict.to_dict() for verdict in verdicts]}
-    with writing(path):
+    with output_errors(path):
         path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")

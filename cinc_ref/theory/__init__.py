@@ -12,6 +12,7 @@ _HOME_OF = {
     "Evidence": "evidence",
     "Stability": "conditioning",
     "causal_order": "pixel_order",
+    "check_certificate": "certificates",
     "condition_number": "conditioning",
     "convolution_matrix": "matrix",
     "exact_conv": "substitution",

@@ -6,6 +6,7 @@ import numpy as np
 
 from cinc_ref.geometry import CORNERS, Geometry
 from cinc_ref.theory.matrix import convolution_matrix
+from cinc_ref.theory.random_kernels import random_kernel
 
 OPTIONS = ("corner", "dilation", "anchor")
 
@@ -27,30 +28,30 @@ class Case:
 
     @property
     def geometry(self):
-        """Where the taps lie."""
+        """Return the corner, the dilation and the anchor."""
         return Geometry(self.corner, self.dilation, self.anchor)
 
     @property
     def options(self):
-        """The keyword arguments of conv."""
+        """Return the keyword arguments of conv."""
         return self.geometry._asdict()
 
     @property
     def corner_block(self):
-        """B, the taps that read the pixel itself."""
+        """Return B, the taps that read the pixel itself."""
         return self.kernel[:, :, self.anchor[0], self.anchor[1]]
 
     @property
     def unknowns(self):
-        """The number of rows of the matrix, C*H*W."""
+        """Return the number of rows of the matrix, C*H*W."""
         return len(self.kernel) * self.size[0] * self.size[1]
 
     def matrix(self):
-        """M, from the definition."""
+        """Build M from the definition."""
         return convolution_matrix(self.kernel, self.size, **self.options)
 
     def astype(self, dtype):
-        """The same case in another dtype."""
+        """Convert the arrays to another dtype."""
         arrays = {name: getattr(self, name) for name in ("kernel", "x", "g")}
         return replace(self, **{k: v.astype(dtype) for k, v in arrays.items() if v is not None})
 
@@ -61,13 +62,13 @@ class Case:
 
 
 def integer_case(rng, options=OPTIONS):
-    """Small integers in every tap, the corner block included; about one B in ten is singular."""
+    """Draw small integers for every tap, the corner block included; one B in ten is singular."""
     case = _shapes(rng, options)
     return replace(case, kernel=rng.integers(-3, 4, case.kernel.shape) * case.kernel)
 
 
 def unit_case(rng, options=OPTIONS):
-    """Small integers and a unit triangular corner block: the inverse is one of integers, too."""
+    """Draw small integers and a unit triangular B: the inverse has integer entries, too."""
     case = integer_case(rng, options)
     lower = rng.integers(2)
     case.corner_block[:] = (np.tril if lower else np.triu)(case.corner_block, -1 if lower else 1)
@@ -76,31 +77,24 @@ def unit_case(rng, options=OPTIONS):
 
 
 def float_case(rng, dtype, options=OPTIONS):
-    """A kernel whose inverse is bounded by construction: sum of ||B^-1 K_ab|| <= 1/2.
+    """Draw a kernel whose inverse is bounded by construction: sum of ||B^-1 K_ab|| <= 0.7.
 
     B is triangular (either way) or dense, its diagonal of both signs and away from 1.
     """
     case = _shapes(rng, options)
-    channels = len(case.kernel)
-    block = rng.uniform(-1, 1, (channels, channels)) / channels
-    block = (np.tril, np.triu, np.asarray)[rng.integers(3)](block)
-    np.fill_diagonal(block, rng.choice([-1, 1], channels) * rng.uniform(1.5, 3, channels))
-    taps = rng.uniform(-1, 1, case.kernel.shape) * case.kernel
-    taps[:, :, *case.anchor] = 0
-    scaled = np.einsum("oc,ciab->oiab", np.linalg.inv(block), taps)
-    kernel = taps / max(2 * np.linalg.norm(scaled, 2, axis=(0, 1)).sum(), 1e-3)
-    kernel[:, :, *case.anchor] = block
+    kind = str(rng.choice(["lower", "upper", "dense"]))
+    kernel = random_kernel(rng, case.kernel.shape, case.anchor, kind, diagonal=(1.5, 3.0))
     return replace(case, kernel=kernel, x=rng.normal(size=_images_shape(case))).astype(dtype)
 
 
 def with_integer_images(rng, case):
-    """The case with small integer images x and g."""
+    """Add small integer images x and g to a case."""
     x, g = rng.integers(-9, 10, (2, *_images_shape(case)))
     return replace(case, x=x, g=g)
 
 
 def with_singular_corner(rng, case):
-    """The case with one row of B replaced by an integer combination of the others."""
+    """Replace one row of B by an integer combination of the others."""
     row = rng.integers(len(case.kernel))
     weights = rng.integers(-2, 3, len(case.kernel))
     weights[row] = 0
@@ -114,7 +108,7 @@ def _images_shape(case):
 
 
 def _shapes(rng, options):
-    """A 0/1 kernel that marks the taps up to a random anchor, and the other options."""
+    """Draw a 0/1 kernel that marks the taps up to a random anchor, and the other options."""
     channels, kh, kw = (int(n) for n in rng.integers(1, [4, 5, 5]))
     anchor = (kh - 1, int(rng.integers(kw)) if "anchor" in options else kw - 1)
     taps = np.arange(kh * kw).reshape(kh, kw) <= anchor[0] * kw + anchor[1]

@@ -5,24 +5,24 @@ log-determinant looks normal: the inverse is a recursive filter that may be unst
 """
 
 from dataclasses import dataclass
-from math import isqrt, log10
+from math import inf, isqrt, log10
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
 from cinc_ref import _validate
 from cinc_ref.errors import DtypeError
-from cinc_ref.geometry import check_geometry
-from cinc_ref.theory.exact import matrix_inverse, to_float, to_fractions
-from cinc_ref.theory.growth import growth_rate
-from cinc_ref.theory.impulse import norms
-from cinc_ref.theory.substitution import check_invertible, is_clearly_invertible
-
-UNDECIDED = 0.02
+from cinc_ref.theory.arguments import check_kernel
+from cinc_ref.theory.exact import to_float
+from cinc_ref.theory.norms import norms, sub_image_sizes
+from cinc_ref.theory.substitution import check_invertible
+from cinc_ref.theory.symbol import symbol_of
+from cinc_ref.theory.verdict import Verdict, decide, decide_at_width, sealed
 
 
 @dataclass(frozen=True)
 class Stability:
-    """What one kernel's inverse does to rounding errors, on one image size and on larger ones.
+    """The effect of one kernel's inverse on rounding errors, on one image size and on all.
 
     Attributes
     ----------
@@ -39,20 +39,31 @@ class Stability:
         The square root of the infinity norm of the product of both matrices with every entry
         squared: what rounding errors do when they are independent, in units of eps.
     certificate : float
-        S, the sum over all taps but the corner block of ||B^{-1} K_ab||_2. If S < 1, no image
-        size has ||M^{-1}||_2 above `inverse_norm_bound`.
+        S, the sum over all taps but the corner block of ||B^{-1} K_ab||_2. If S < 1, the inverse
+        is bounded on images of any size.
     inverse_norm_bound : float
-        ||B^{-1}||_2 / (1 - S); infinite if S >= 1.
+        No image size has ||M^{-1}||_2 above this: ||B^{-1}||_2 / (1 - S) if S < 1, or what the
+        proof gives, whichever is smaller. Infinite if none is known.
     verdict : {"bounded", "growing", "undecided"}
-        What ||M^{-1}|| does as the image grows in both directions.
+        "bounded" if the supremum of ||M^{-1}||_2 over all image sizes is finite, "growing" if it
+        is infinite; each is proved.
     rate : float
-        The factor by which the inverse's response grows a step: from pixel to pixel or from row to
-        row.
+        The factor a step by which the response of the inverse grows, or decays if below 1; 1 if
+        it grows like a polynomial, as for the taps [-1, 1]. An estimate, on which the verdict
+        does not rest.
     margin : float
-        How far the rate is from 1, which separates bounded from growing; 0 where the rate does
-        not decide.
+        How far the rate is from 1, which separates bounded from growing; 0 if undecided.
     reason : str
-        What the verdict rests on.
+        The reason of the verdict, in words; if undecided, what was tried.
+    rate_of : str
+        The steps that the rate is about: from pixel to pixel within a row, from row to row of a
+        wave, or from row to row on images of one width. Square images may grow faster, by both.
+    proof : dict or None
+        The certificate or witness, in strings and numbers fit for JSON; see `check_certificate`.
+        None if undecided.
+    at_width : Verdict
+        The same for images of this width that get taller, with `verdict`, `rate` and `reason` of
+        its own. With dilation, the worst of the widths that its sub-images have.
     """
 
     size: tuple[int, int]
@@ -66,23 +77,52 @@ class Stability:
     rate: float
     margin: float
     reason: str
+    rate_of: str
+    proof: dict | None
+    at_width: Verdict
 
-    def expected_error(self, dtype):
-        """The typical largest error of conv_inverse(conv(x)), relative to the largest pixel.
+    def expected_error(self, dtype: DTypeLike) -> float:
+        """Estimate the largest error of conv_inverse(conv(x)), relative to the largest pixel.
 
         ``eps * error_factor``. Over 200 random kernels with condition numbers up to 1e12, the
         median error of 20 images lies between 1/40 of this and twice this, while eps times Skeel's
-        number overshoots it up to 200-fold (``python -m tests.accuracy_campaign prediction``).
+        number overshoots it up to 200-fold.
+
+        Parameters
+        ----------
+        dtype : dtype_like
+            float32 or float64.
+
+        Returns
+        -------
+        float
         """
         return float(np.finfo(dtype).eps) * self.error_factor
 
-    def digits(self, dtype):
-        """Decimal digits of the largest pixel that an inverse in this dtype keeps; 0 is none."""
+    def digits(self, dtype: DTypeLike) -> float:
+        """Estimate how many decimal digits of the largest pixel an inverse in a dtype keeps.
+
+        Parameters
+        ----------
+        dtype : dtype_like
+            float32 or float64.
+
+        Returns
+        -------
+        float
+            0 if none.
+        """
         return _digits(self.expected_error(dtype), dtype)
 
 
-def condition_number(kernel, size, *, dilation=1, anchor=None):
-    r"""The condition number of the convolution on one image, in the 1-norm.
+def condition_number(
+    kernel: ArrayLike,
+    size: tuple[int, int],
+    *,
+    dilation: int = 1,
+    anchor: tuple[int, int] | None = None,
+) -> float:
+    r"""Compute the condition number of the convolution on one image, in the 1-norm.
 
     .. math:: \|M\|_1 \|M^{-1}\|_1
 
@@ -120,21 +160,30 @@ def condition_number(kernel, size, *, dilation=1, anchor=None):
     >>> f"{theory.condition_number(np.array([[[[2.0, 1.0]]]]), (1, 200)):.1e}"
     '4.8e+60'
     """
-    kernel, size, anchor = _checked(kernel, size, dilation, anchor)
-    found = norms(kernel, size, anchor)
-    return to_float(found.conv * found.inverse)
+    kernel, size, geometry = _checked(kernel, size, dilation, anchor)
+    computed = norms(kernel, size, geometry)
+    return to_float(computed.conv * computed.inverse)
 
 
 def condition_and_digits(kernel, size, geometry, dtype):
-    """Condition number and digits kept, as `stability` gives them, without the rest; unchecked."""
-    d = geometry.dilation
-    found = norms(kernel, (-(-size[0] // d), -(-size[1] // d)), geometry.anchor)
-    error = float(np.finfo(dtype).eps) * _square_root(found.squares)
-    return to_float(found.conv * found.inverse), _digits(error, dtype)
+    """Return condition number and digits kept, as `stability` has them; nothing is checked."""
+    computed = norms(kernel, size, geometry)
+    error = float(np.finfo(dtype).eps) * _square_root(computed.squared_skeel)
+    return to_float(computed.conv * computed.inverse), _digits(error, dtype)
 
 
-def stability(kernel, size, *, dilation=1, anchor=None):
-    """How usable the inverse of a convolution is, on this image size and on larger ones.
+def stability(
+    kernel: ArrayLike,
+    size: tuple[int, int],
+    *,
+    dilation: int = 1,
+    anchor: tuple[int, int] | None = None,
+) -> Stability:
+    """Analyse how usable the inverse of a convolution is, on this image size and on larger ones.
+
+    The verdict speaks of the exact values of the kernel (a float is the dyadic fraction that it
+    is) and is proved: `check_certificate` checks the proof. It changes neither with the scale of
+    the kernel nor with units of the channels, K -> D K D^{-1} for a diagonal D of powers of two.
 
     Parameters
     ----------
@@ -163,105 +212,74 @@ def stability(kernel, size, *, dilation=1, anchor=None):
     >>> import numpy as np
     >>> from cinc_ref import theory
     >>> kernel = np.array([[[[1.0, 2.0], [2.0, 1.0]]]])
-    >>> found = theory.stability(kernel, (16, 16))
-    >>> found.verdict, f"{found.condition_number:.0e}", found.digits("float32")
+    >>> stability = theory.stability(kernel, (16, 16))
+    >>> stability.verdict, f"{stability.condition_number:.0e}", stability.digits("float32")
     ('growing', '2e+17', 0.0)
+    >>> theory.check_certificate(kernel, stability.proof)
+    True
     """
-    image_size = _validate.check_size(size)
-    kernel, size, anchor = _checked(kernel, size, dilation, anchor)
-    found = norms(kernel, size, anchor)
-    inverse, scaled, anchor = _normalized(kernel, anchor)
-    certificate, bound = _certificate(inverse, scaled, anchor)
-    verdict, rate, margin, reason = _verdict(scaled, anchor, certificate)
+    kernel, size, geometry = _checked(kernel, size, dilation, anchor)
+    computed = norms(kernel, size, geometry)
+    symbol = symbol_of(kernel, geometry.anchor)
+    certificate, bound = _certificate(symbol)
+    overall = decide(symbol)
+    widths = tuple(width for _, width in sub_image_sizes(size, geometry.dilation))
+    at_width = _worst([decide_at_width(symbol, width, overall) for width in widths])
+    overall, at_width = (
+        sealed(verdict, kernel, geometry.anchor, symbol) for verdict in (overall, at_width)
+    )
     return Stability(
-        size=image_size,
-        inverse_norm=to_float(found.inverse),
-        condition_number=to_float(found.conv * found.inverse),
-        skeel_number=to_float(found.skeel),
-        error_factor=_square_root(found.squares),
+        size=size,
+        inverse_norm=to_float(computed.inverse),
+        condition_number=to_float(computed.conv * computed.inverse),
+        skeel_number=to_float(computed.skeel),
+        error_factor=_square_root(computed.squared_skeel),
         certificate=certificate,
-        inverse_norm_bound=bound,
-        verdict=verdict,
-        rate=rate,
-        margin=margin,
-        reason=reason,
+        inverse_norm_bound=min(bound, overall.bound),
+        verdict=overall.verdict,
+        rate=overall.rate,
+        margin=overall.margin,
+        reason=overall.reason,
+        rate_of=overall.rate_of,
+        proof=overall.proof,
+        at_width=at_width,
     )
 
 
-def _checked(kernel, size, dilation, anchor):
-    """The kernel, the size of an image of dilation 1 that stands for all, and the anchor.
+def _worst(verdicts):
+    """Return the verdict that counts where images of several widths occur."""
+    order = {"growing": 2, "undecided": 1, "bounded": 0}
+    return max(verdicts, key=lambda verdict: (order[verdict.verdict], verdict.rate))
 
-    With dilation d the image falls into d^2 images of every d-th pixel that do not see one
-    another; the largest of them contains the others.
-    """
-    kernel = np.asarray(kernel)
-    _validate.check_kernel_shape(kernel)
-    _validate.check_exact_or_float(kernel, "kernel")
-    height, width = _validate.check_size(size)
-    geometry = check_geometry(kernel, dilation=dilation, anchor=anchor)
-    _validate.check_finite(kernel, "kernel")
+
+def _checked(kernel, size, dilation, anchor):
+    """Return the kernel, the image size and the geometry, or raise what is wrong."""
+    kernel, geometry = check_kernel(kernel, dilation=dilation, anchor=anchor)
+    size = _validate.check_size(size)
     if kernel.dtype == object and not np.all(np.abs(kernel) < 2**1000):
         raise DtypeError("kernel must hold numbers below 2^1000 in magnitude")
     check_invertible(kernel, geometry.anchor)
-    d = geometry.dilation
-    return kernel, (-(-height // d), -(-width // d)), geometry.anchor
+    return kernel, size, geometry
 
 
-def _normalized(kernel, anchor):
-    """B^{-1}, and B^{-1} K without outer rows and columns of zeros with its anchor, as floats.
-
-    A corner block that rounding may make singular is inverted in Fractions.
-    """
-    corner = kernel[:, :, *anchor]
-    if is_clearly_invertible(corner):
-        kernel = kernel.astype(np.float64)
-        inverse = np.linalg.inv(kernel[:, :, *anchor])
-    else:
-        inverse, kernel = matrix_inverse(corner), to_fractions(kernel)
-    scaled = np.tensordot(inverse, kernel, axes=1).astype(np.float64)
-    scaled[:, :, *anchor] = np.eye(len(kernel))
-    p, q = anchor
-    rows = np.flatnonzero(scaled.any(axis=(0, 1, 3)))
-    columns = np.flatnonzero(scaled.any(axis=(0, 1, 2)))
-    top, left, right = rows[0], columns[0], columns[-1]
-    trimmed = scaled[:, :, top : p + 1, left : right + 1]
-    return inverse.astype(np.float64), trimmed, (p - int(top), q - int(left))
-
-
-def _certificate(inverse, kernel, anchor):
-    """S, and the bound of ||M^{-1}||_2 that follows from it."""
-    others = kernel.transpose(2, 3, 0, 1).copy()
-    others[anchor] = 0
-    total = float(np.linalg.norm(others, 2, axis=(2, 3)).sum())
-    bound = float(np.linalg.norm(inverse, 2)) / (1 - total) if total < 1 else np.inf
-    return total, bound
-
-
-def _verdict(kernel, anchor, certificate):
-    """Verdict, rate, margin and reason."""
-    rate = growth_rate(kernel, anchor)
-    half_plane = kernel.shape[3] > anchor[1] + 1
-    if half_plane and anchor[0] > 1:
-        reason = "half-plane taps in more than one row above: no criterion for narrow images"
-        return "undecided", rate, 0.0, reason
-    margin = abs(1 - rate)
-    if certificate < 1:
-        return "bounded", rate, margin, "the certificate S < 1"
-    if margin < UNDECIDED:
-        return "undecided", rate, margin, f"a factor of {rate:.3g} a step is too close to 1"
-    if rate < 1:
-        return "bounded", rate, margin, f"its response decays by a factor of {rate:.3g} a step"
-    return "growing", rate, margin, f"its response grows by a factor of {rate:.3g} a step"
+def _certificate(symbol):
+    """Return S, the sum of ||B^{-1} K_ab||_2 over all taps but B, and the bound from it."""
+    scale = np.exp2(np.subtract.outer(symbol.balance, symbol.balance).astype(float))
+    taps = (symbol.normalized / scale[:, :, None, None]).transpose(2, 3, 0, 1).copy()
+    taps[symbol.anchor] = 0
+    total = float(np.linalg.norm(taps, 2, axis=(2, 3)).sum()) if np.isfinite(taps).all() else inf
+    inverse = symbol.inverse / scale * to_float(symbol.scale / (1 << symbol.bits))
+    return total, float(np.linalg.norm(inverse, 2)) / (1 - total) if total < 1 else inf
 
 
 def _digits(error, dtype):
-    """Digits that an error relative to the largest pixel leaves."""
+    """Return the digits that an error relative to the largest pixel leaves."""
     most = -log10(np.finfo(dtype).eps)
     return min(-log10(error), most) if error < 1 else 0.0
 
 
 def _square_root(number):
-    """The root of a float or of a Fraction of any size."""
+    """Return the root of a float or of a Fraction of any size."""
     if isinstance(number, float):
         return float(np.sqrt(number))
     return to_float(type(number)(isqrt(number.numerator * number.denominator), number.denominator))

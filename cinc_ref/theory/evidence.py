@@ -1,14 +1,13 @@
-"""What a theorem function returns: what was claimed, what was tried, how it came out."""
+"""Evidence for a statement: what was claimed, what was tried, and the outcome."""
 
-import os
-import tempfile
 import zipfile
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
 
-from cinc_ref.errors import CheckpointError, OutputError
+from cinc_ref._files import write_atomically
+from cinc_ref.errors import CheckpointError
 from cinc_ref.theory.cases import Case
 
 
@@ -21,7 +20,7 @@ class Counterexample:
     claim : str
         The name of the evidence.
     problem : str
-        What was found, in words.
+        The contradiction, in words.
     case : Case
         The kernel and its options, the image size and, where the claim is about images, those.
     """
@@ -30,7 +29,7 @@ class Counterexample:
     problem: str
     case: Case
 
-    def save(self, path):
+    def save(self, path: str | Path) -> None:
         """Write it as an npz file, whole or not at all, for `load_counterexample`.
 
         Parameters
@@ -48,10 +47,11 @@ class Counterexample:
             value = getattr(self.case, field.name)
             if value is not None:
                 arrays[field.name] = value
-        _write_npz(Path(path), arrays)
+        with write_atomically(path) as file:
+            np.savez(file, **arrays)
 
-    def to_dict(self):
-        """The same in lists, numbers and strings, for JSON."""
+    def to_dict(self) -> dict:
+        """Convert it to lists, numbers and strings, for JSON."""
         case = {field.name: getattr(self.case, field.name) for field in fields(Case)}
         lists = {name: v.tolist() if isinstance(v, np.ndarray) else v for name, v in case.items()}
         return {"claim": self.claim, "problem": self.problem, **lists}
@@ -80,7 +80,7 @@ class Evidence:
     verdict : {"holds", "fails", "skipped"}
         "holds" only if at least one case was tried and none refuted the statement.
     reason : str
-        Why it fails or was skipped; for a statement that something exists, what was found.
+        Why it fails or was skipped; for a statement of existence, the example.
     counterexample : Counterexample or None
         The case that refutes the statement, or the one whose existence it states.
     """
@@ -96,8 +96,14 @@ class Evidence:
     reason: str = ""
     counterexample: Counterexample | None = None
 
-    def to_dict(self):
-        """The same in lists, numbers and strings, for JSON; a figure that is not finite as text."""
+    def to_dict(self) -> dict:
+        """Convert it to lists, numbers and strings, for JSON; figures that are not finite as text.
+
+        Returns
+        -------
+        dict
+            With the names of the attributes as keys.
+        """
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         if self.worst is not None and not np.isfinite(self.worst):
             values["worst"] = str(self.worst)
@@ -107,21 +113,21 @@ class Evidence:
 
 
 def skipped(name, statement, source, reason):
-    """Evidence that nothing was tried."""
+    """Return evidence that nothing was tried."""
     return Evidence(name, statement, source, 0, "-", None, None, "skipped", reason)
 
 
-def search(name, statement, source, cases, gap, bound=None):
+def search(name, statement, source, cases, refute, bound=None):
     """Try to refute a statement on every case; stop at the first that does.
 
     Parameters
     ----------
     name, statement, source : str
     cases : iterable of Case
-    gap : callable
-        ``gap(case)`` returns the figure that must not exceed the bound; without a bound, what is
-        wrong with the case, as text, which is empty if nothing is. If it raises, the case has
-        refuted the statement.
+    refute : callable
+        With a bound, ``refute(case)`` returns the error, which must not exceed the bound; without
+        one, it returns the contradiction as text, which is empty if there is none. If it raises,
+        the case has refuted the statement.
     bound : float, optional
 
     Returns
@@ -135,12 +141,14 @@ def search(name, statement, source, cases, gap, bound=None):
     for count, case in enumerate(cases, 1):
         unknowns = max(unknowns, case.unknowns)
         evidence = replace(evidence, cases=count, largest=f"{unknowns} x {unknowns}")
-        figure, problem = _outcome(gap, case, bound)
+        figure, problem = _outcome(refute, case, bound)
         if problem:
-            found = Counterexample(name, problem, case)
-            reason = f"{problem}: {case}"
             return replace(
-                evidence, worst=figure, verdict="fails", reason=reason, counterexample=found
+                evidence,
+                worst=figure,
+                verdict="fails",
+                reason=f"{problem}: {case}",
+                counterexample=Counterexample(name, problem, case),
             )
         if bound is not None:
             worst = max(worst, figure)
@@ -150,19 +158,20 @@ def search(name, statement, source, cases, gap, bound=None):
     return evidence
 
 
-def find(name, statement, source, cases, found):
+def find(name, statement, source, cases, example):
     """Look for a case that proves a statement of existence.
 
-    ``found(case)`` says what makes it one, in words, or "". If it raises, the case proves nothing.
+    ``example(case)`` describes why the case is an example, or returns "" if it is none. If it
+    raises, the case proves nothing.
     """
 
-    def shown(case):
+    def describe(case):
         try:
-            return found(case)
+            return example(case)
         except Exception:
             return ""
 
-    evidence = search(name, statement, source, cases, shown)
+    evidence = search(name, statement, source, cases, describe)
     if evidence.verdict == "skipped":
         return evidence
     if evidence.verdict == "holds":
@@ -170,8 +179,16 @@ def find(name, statement, source, cases, found):
     return replace(evidence, verdict="holds", reason=evidence.counterexample.problem)
 
 
-def load_counterexample(path):
-    """Read what `Counterexample.save` wrote.
+def load_counterexample(path: str | Path) -> Counterexample:
+    """Read a file that `Counterexample.save` wrote.
+
+    Parameters
+    ----------
+    path : str or path
+
+    Returns
+    -------
+    Counterexample
 
     Raises
     ------
@@ -193,25 +210,13 @@ def load_counterexample(path):
         ) from error
 
 
-def _outcome(gap, case, bound):
-    """The figure, if there is one, and the problem, if there is one."""
+def _outcome(refute, case, bound):
+    """Return the figure, if there is one, and the problem, if there is one."""
     try:
-        figure = gap(case)
+        figure = refute(case)
     except Exception as error:
         return None if bound is None else float("nan"), f"it raised {error!r}"
     if bound is None:
         return None, figure
     problem = "" if figure <= bound else f"{figure:.3g} exceeds {bound:g}"  # also when it is NaN
     return float(figure), problem
-
-
-def _write_npz(path, arrays):
-    try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".npz")
-        with os.fdopen(handle, "wb") as file:
-            np.savez(file, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error

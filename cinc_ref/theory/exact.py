@@ -5,20 +5,26 @@ from math import inf, lcm, log
 
 import numpy as np
 
-from cinc_ref import _validate
 from cinc_ref.errors import ShapeError
+from cinc_ref.theory.arguments import as_exact_array
 
 
 def to_fractions(array):
-    """The same numbers as an object array of Fractions."""
+    """Convert numbers to an object array of Fractions, exactly."""
     array = np.asarray(array)
     flat = np.empty(array.size, dtype=object)
-    flat[:] = [Fraction(number) for number in array.ravel().tolist()]
+    flat[:] = [_to_fraction(number) for number in array.ravel().tolist()]
     return flat.reshape(array.shape)
 
 
+def _to_fraction(number):
+    if isinstance(number, np.longdouble):  # tolist leaves it as it is
+        return Fraction(*number.as_integer_ratio())
+    return Fraction(number)
+
+
 def to_integers(array):
-    """Python integers n and one positive integer s with ``array == n / s``, exactly."""
+    """Return Python integers n and one positive integer s with ``array == n / s``, exactly."""
     array = np.asarray(array)
     if array.dtype.kind in "iu":
         return array.astype(object), 1
@@ -30,7 +36,7 @@ def to_integers(array):
 
 
 def to_float(number):
-    """The nearest float; infinite beyond 1.8e308."""
+    """Round to the nearest float; infinite beyond 1.8e308."""
     try:
         return float(number)
     except OverflowError:
@@ -38,14 +44,14 @@ def to_float(number):
 
 
 def log_abs(number):
-    """log|number| in nats, of an integer or Fraction of any size but 0."""
+    """Return log|number| in nats, of an integer or Fraction of any size but 0."""
     number = abs(Fraction(number))
     exponent = number.numerator.bit_length() - number.denominator.bit_length()
     return log(float(number / Fraction(2) ** exponent)) + exponent * log(2)
 
 
 def matrix_determinant(matrix):
-    """The determinant of a square matrix, without any rounding.
+    """Compute the determinant of a square matrix, without any rounding.
 
     Parameters
     ----------
@@ -79,17 +85,17 @@ def matrix_determinant(matrix):
 
 
 def matrix_rank(matrix):
-    """The rank, by elimination in Fractions."""
+    """Compute the rank by elimination in Fractions."""
     return len(_echelon(to_fractions(matrix))[1])
 
 
 def null_vector(matrix):
-    """A non-zero vector v of coprime Python integers with ``matrix @ v == 0``, or None."""
+    """Return a non-zero vector v of coprime Python integers with ``matrix @ v == 0``, or None."""
     return next(_null_vectors(matrix), None)
 
 
 def null_basis(matrix):
-    """A basis of the vectors v with ``matrix @ v == 0``, each of coprime Python integers."""
+    """Return a basis of the v with ``matrix @ v == 0``, each of coprime Python integers."""
     return list(_null_vectors(matrix))
 
 
@@ -104,7 +110,7 @@ def _null_vectors(matrix):
 
 
 def matrix_inverse(matrix):
-    """The inverse of a square matrix of full rank, in Fractions."""
+    """Compute the inverse of a square matrix of full rank, in Fractions."""
     matrix = to_fractions(matrix)
     size = len(matrix)
     both = np.concatenate([matrix, to_fractions(np.eye(size, dtype=int))], axis=1)
@@ -112,7 +118,7 @@ def matrix_inverse(matrix):
 
 
 def bareiss(rows):
-    """The determinant of a list of rows by fraction-free elimination.
+    """Compute the determinant of a list of rows by fraction-free elimination.
 
     Every intermediate value is a minor of the matrix (Bareiss, "Sylvester's identity and
     multistep integer-preserving Gaussian elimination", 1968), so the divisions leave no remainder
@@ -132,7 +138,7 @@ def bareiss(rows):
 
 
 def _eliminated(row, first, top, previous):
-    """The row without its first entry, once a multiple of the pivot row (first, *top) made it 0."""
+    """Return the row without its first entry, made 0 by a multiple of the pivot row."""
     factor, *rest = row
     if factor:
         return [(a * first - factor * b) // previous for a, b in zip(rest, top, strict=True)]
@@ -140,7 +146,7 @@ def _eliminated(row, first, top, previous):
 
 
 def _echelon(rows):
-    """Reduced row echelon form of an array of Fractions, and the columns of its pivots."""
+    """Return the reduced row echelon form of Fractions, and the columns of its pivots."""
     rows, pivots = rows.copy(), []
     for column in range(rows.shape[1]):
         top = len(pivots)
@@ -157,9 +163,7 @@ def _echelon(rows):
 
 
 def _square(matrix):
-    matrix = np.asarray(matrix)
+    matrix = as_exact_array(matrix, "matrix")
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
         raise ShapeError(f"matrix must be square; got shape {matrix.shape}")
-    _validate.check_exact_or_float(matrix, "matrix")
-    _validate.check_finite(matrix, "matrix")
     return matrix

@@ -19,6 +19,7 @@ import scipy.sparse
 from cinc_ref import _validate
 from cinc_ref.errors import OptionError, ShapeError
 from cinc_ref.geometry import CORNERS, flips
+from cinc_ref.theory.arguments import as_exact_array
 from cinc_ref.theory.exact import matrix_determinant, matrix_rank, null_basis, to_fractions
 
 OUTSIDE = -1
@@ -144,18 +145,18 @@ class Convolution:
         return f"kernel {self.kernel.tolist()}, {options}"
 
     def to_dict(self):
-        """The arguments by name, the kernel as nested lists."""
+        """Return the arguments by name, the kernel as nested lists."""
         names = ("dims", "padding", "stride", "groups", "dilation", "corner", "anchor")
         return {"kernel": self.kernel.tolist()} | {name: getattr(self, name) for name in names}
 
     @property
     def channels(self):
-        """The numbers of input and output channels."""
+        """Return the numbers of input and output channels."""
         return self.kernel.shape[1] * self.groups, len(self.kernel)
 
     @cached_property
     def taps(self):
-        """The offsets, for `causal_order`, to what a pixel reads through taps that are not 0."""
+        """List the offsets, for `causal_order`, to what is read through taps that are not 0."""
         signs = [-1 if backwards else 1 for backwards in self.corner]
         return [
             tuple(
@@ -169,7 +170,7 @@ class Convolution:
         ]
 
     def output_size(self, size):
-        """The size of the output, one integer for each axis.
+        """Return the size of the output, one integer for each axis.
 
         Parameters
         ----------
@@ -193,7 +194,7 @@ class Convolution:
         return tuple(-(-n // stride) for n, stride in zip(size, self.stride, strict=True))
 
     def matrix(self, size, *, sparse=False):
-        """The matrix M with ``output.ravel() == M @ image.ravel()`` in pixel-major order.
+        """Build the matrix M with ``output.ravel() == M @ image.ravel()`` in pixel-major order.
 
         Parameters
         ----------
@@ -218,11 +219,11 @@ class Convolution:
         return _dense(rows, columns, entries, shape)
 
     def rank(self, size):
-        """The rank of the matrix, exactly."""
+        """Compute the rank of the matrix, exactly."""
         return matrix_rank(self._exact_matrix(size))
 
     def determinant(self, size):
-        """The determinant of the matrix, exactly: an int if it is one, or else a Fraction.
+        """Compute the determinant of the matrix, exactly: an int if it is one, else a Fraction.
 
         Raises
         ------
@@ -232,7 +233,7 @@ class Convolution:
         return matrix_determinant(self._square_matrix(size))
 
     def null_vectors(self, size):
-        """A basis of the images that are mapped to 0, as arrays of coprime Python integers.
+        """Compute a basis of the images that are mapped to 0, in coprime Python integers.
 
         Returns
         -------
@@ -249,7 +250,7 @@ class Convolution:
         return [np.moveaxis(vector.reshape(shape), -1, 0) for vector in basis]
 
     def is_triangular(self, size, order="pixel-major"):
-        """Whether the matrix is lower triangular in an order of its indices.
+        """Tell whether the matrix is lower triangular in an order of its indices.
 
         Parameters
         ----------
@@ -288,7 +289,7 @@ class Convolution:
         return not blocks[np.triu_indices(len(pixels), 1)].any()
 
     def fourier_blocks(self, size):
-        r"""The blocks P of a circular convolution at the points of the discrete Fourier transform.
+        r"""Compute the blocks P of a circular convolution at the points of the Fourier transform.
 
         A plane wave ``x[s] = v exp(2 pi i r . s / n)`` is mapped to the same wave of P(r) v with
 
@@ -321,7 +322,7 @@ class Convolution:
         return np.fft.ifftn(first, axes=range(self.dims)) * np.prod(size)
 
     def _reads(self, size, output_size):
-        """Every tap with the raster numbers of the output pixels and of the pixels they read."""
+        """Yield every tap with the raster numbers of output pixels and of what they read."""
         for tap in np.ndindex(self.kernel.shape[2:]):
             axes = [
                 self._reads_along(axis, a, size[axis], output_size[axis])
@@ -335,7 +336,7 @@ class Convolution:
             )
 
     def _reads_along(self, axis, a, length, outputs):
-        """Outputs along an axis and what they read through tap a, where it lies in the image."""
+        """Return outputs along an axis and what they read through tap a inside the image."""
         targets = np.arange(outputs)
         indices = targets * self.stride[axis] + (a - self.anchor[axis]) * self.dilation[axis]
         sources = PADDINGS[self.padding](indices, length)
@@ -345,7 +346,7 @@ class Convolution:
         return targets, sources
 
     def _block(self, tap, kernel):
-        """The weights of a tap as a matrix (C_out, C_in), with zeros between the groups."""
+        """Return the weights of a tap as a matrix (C_out, C_in), 0 between the groups."""
         weights = kernel[(slice(None), slice(None), *tap)]
         inputs, outputs = self.channels
         block = np.zeros((outputs, inputs), kernel.dtype)
@@ -355,7 +356,7 @@ class Convolution:
         return block
 
     def _entries(self, size, kernel):
-        """Rows, columns and values of the entries, which add up where they meet, and the shape."""
+        """Return rows, columns and values of entries, which add up where they meet, and a shape."""
         output_size, (inputs, outputs) = self.output_size(size), self.channels
         o, c = np.indices((outputs, inputs))
         rows, columns, entries = [], [], []
@@ -367,7 +368,7 @@ class Convolution:
         return *map(np.concatenate, (rows, columns, entries)), shape
 
     def _exact_matrix(self, size):
-        """The matrix in numbers that add without rounding or overflow where entries meet."""
+        """Build the matrix in numbers that add without rounding or overflow where entries meet."""
         kernel = self.kernel
         if kernel.dtype.kind not in "iu" or np.abs(kernel.astype(float)).sum() > 2**62:
             kernel = to_fractions(kernel)
@@ -404,13 +405,11 @@ def _checked_kernel(kernel, dims):
             f"kernel must have the axes (C_out, C_in / groups) and {dims} more; "
             f"got shape {kernel.shape}"
         )
-    _validate.check_exact_or_float(kernel, "kernel")
-    _validate.check_finite(kernel, "kernel")
-    return kernel
+    return as_exact_array(kernel, "kernel")
 
 
 def _per_axis(name, value, dims):
-    """One integer >= 1 for each axis."""
+    """Return one integer >= 1 for each axis."""
     values = dims * (value,) if _validate.is_integer(value) else value
     checked = _validate.integers(values, dims, minimum=1)
     if checked is None:
@@ -421,7 +420,7 @@ def _per_axis(name, value, dims):
 
 
 def _checked_corner(corner, dims):
-    """Whether each axis runs backwards."""
+    """Return whether each axis runs backwards."""
     if corner is None:
         return dims * (False,)
     if isinstance(corner, str) and dims == 2:
@@ -436,7 +435,7 @@ def _checked_corner(corner, dims):
 
 
 def _checked_anchor(anchor, taps, padding):
-    """The tap that reads the pixel itself."""
+    """Return the tap that reads the pixel itself."""
     if anchor is None:
         default = {"causal": lambda k: k - 1, "valid": lambda k: 0}
         return tuple(map(default.get(padding, lambda k: k // 2), taps))
@@ -451,7 +450,7 @@ def _checked_anchor(anchor, taps, padding):
 
 
 def _pixel_numbers(pixels, size):
-    """The raster numbers of a list of pixels that holds each one once."""
+    """Return the raster numbers of a list of pixels that holds each one once."""
     pixels = [tuple(pixel) for pixel in pixels]
     if sorted(pixels) != list(np.ndindex(*size)):
         raise OptionError(

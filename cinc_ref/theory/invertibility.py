@@ -1,16 +1,20 @@
-"""Whether a convolution is invertible, and an image that it loses where it is not; all exact."""
+"""Invertibility decided exactly, with an image that is lost where a convolution has no inverse."""
+
+from fractions import Fraction
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from cinc_ref import _validate
 from cinc_ref.errors import OptionError
-from cinc_ref.geometry import check_geometry
+from cinc_ref.geometry import flip
+from cinc_ref.theory.arguments import check_kernel
 from cinc_ref.theory.exact import matrix_determinant, null_vector
 from cinc_ref.theory.matrix import convolution_matrix
 
 
-def is_invertible(kernel, anchor=None):
-    """Whether the convolution with this kernel is invertible, decided exactly.
+def is_invertible(kernel: ArrayLike, anchor: tuple[int, int] | None = None) -> bool:
+    """Decide exactly whether the convolution with this kernel is invertible.
 
     It is if and only if the corner block ``B = kernel[:, :, p, q]`` at the anchor (p, q) has a
     non-zero determinant, whatever the image size; for one channel, iff K_nn != 0 (CInC Flow,
@@ -41,11 +45,19 @@ def is_invertible(kernel, anchor=None):
     >>> theory.is_invertible(np.array([[[[5, 5], [5, 0]]]]))
     False
     """
-    return matrix_determinant(_corner_block(np.asarray(kernel), anchor)) != 0
+    kernel, geometry = check_kernel(kernel, anchor=anchor)
+    return matrix_determinant(kernel[:, :, *geometry.anchor]) != 0
 
 
-def exact_determinant(kernel, size, *, corner="top-left", dilation=1, anchor=None):
-    """The determinant of the convolution on one image, by elimination on its whole matrix.
+def exact_determinant(
+    kernel: ArrayLike,
+    size: tuple[int, int],
+    *,
+    corner: str = "top-left",
+    dilation: int = 1,
+    anchor: tuple[int, int] | None = None,
+) -> int | Fraction:
+    """Compute the determinant of the convolution on one image, by elimination on its whole matrix.
 
     Fraction-free elimination that makes no use of the matrix's structure: an independent check
     of det M = det(B)^(H W), and slow for more than a few hundred unknowns C*H*W.
@@ -80,8 +92,14 @@ def exact_determinant(kernel, size, *, corner="top-left", dilation=1, anchor=Non
     return matrix_determinant(convolution_matrix(kernel, size, **options))
 
 
-def null_image(kernel, size, *, corner="top-left", anchor=None):
-    """A non-zero image that the convolution maps to exactly 0, for a singular corner block.
+def null_image(
+    kernel: ArrayLike,
+    size: tuple[int, int],
+    *,
+    corner: str = "top-left",
+    anchor: tuple[int, int] | None = None,
+) -> NDArray:
+    """Construct a non-zero image that a convolution with singular corner block maps to 0.
 
     If B v = 0, the image that holds v in its last pixel (the one opposite to the padded corner)
     and 0 elsewhere: only the corner block reads that pixel. v is found by elimination in
@@ -122,10 +140,9 @@ def null_image(kernel, size, *, corner="top-left", anchor=None):
     >>> cr.conv(image, kernel).any()
     np.False_
     """
-    kernel = np.asarray(kernel)
-    block = _corner_block(kernel, anchor)
+    kernel, geometry = check_kernel(kernel, corner, anchor=anchor)
     height, width = _validate.check_size(size)
-    check_geometry(kernel, corner, anchor=anchor)
+    block = kernel[:, :, *geometry.anchor]
     vector = null_vector(block)
     if vector is None:
         raise OptionError(
@@ -133,21 +150,12 @@ def null_image(kernel, size, *, corner="top-left", anchor=None):
             f"its determinant is {matrix_determinant(block)}"
         )
     image = np.full((1, len(kernel), height, width), 0, dtype=object)
-    last_row = height - 1 if corner.startswith("top") else 0
-    last_column = width - 1 if corner.endswith("left") else 0
-    image[0, :, last_row, last_column] = vector
+    flip(image, geometry.corner)[0, :, -1, -1] = vector
     return _in_dtype(image, kernel.dtype)
 
 
-def _corner_block(kernel, anchor):
-    _validate.check_kernel_shape(kernel)
-    _validate.check_exact_or_float(kernel, "kernel")
-    _validate.check_finite(kernel, "kernel")
-    return kernel[:, :, *check_geometry(kernel, anchor=anchor).anchor]
-
-
 def _in_dtype(integers, dtype):
-    """The same values in a dtype, or as they are if it does not hold them all."""
+    """Convert integers to a dtype, or leave them as they are if it does not hold them all."""
     try:
         values = integers.astype(dtype)
     except OverflowError:

@@ -2,13 +2,22 @@
 
 import numpy as np
 import scipy.sparse
+from numpy.typing import ArrayLike, NDArray
 
 from cinc_ref import _validate
-from cinc_ref.geometry import check_geometry
+from cinc_ref.theory.arguments import check_kernel
 
 
-def convolution_matrix(kernel, size, *, corner="top-left", dilation=1, anchor=None, sparse=False):
-    r"""The matrix M with ``conv(x, kernel).ravel() == M @ x.ravel()`` in pixel-major order.
+def convolution_matrix(
+    kernel: ArrayLike,
+    size: tuple[int, int],
+    *,
+    corner: str = "top-left",
+    dilation: int = 1,
+    anchor: tuple[int, int] | None = None,
+    sparse: bool = False,
+) -> NDArray | scipy.sparse.csr_array:
+    r"""Build the matrix M with ``conv(x, kernel).ravel() == M @ x.ravel()`` in pixel-major order.
 
     Row and column ``(i*W + j)*C + c`` stand for channel c of pixel (i, j), so an image of shape
     (C, H, W) is flattened by ``x.transpose(1, 2, 0).ravel()``. With the padded corner at the top
@@ -64,13 +73,9 @@ def convolution_matrix(kernel, size, *, corner="top-left", dilation=1, anchor=No
            [2, 0, 4, 0],
            [1, 2, 3, 4]])
     """
-    kernel = np.asarray(kernel)
-    _validate.check_kernel_shape(kernel)
-    _validate.check_exact_or_float(kernel, "kernel")
+    kernel, geometry = check_kernel(kernel, corner, dilation, anchor)
     height, width = _validate.check_size(size)
-    geometry = check_geometry(kernel, corner, dilation, anchor)
-    _validate.check_finite(kernel, "kernel")
-
+    sparse = _validate.boolean("sparse", sparse)
     rows, columns, entries = _entries(kernel, height, width, geometry)
     shape = 2 * (height * width * len(kernel),)
     if sparse:
@@ -81,10 +86,9 @@ def convolution_matrix(kernel, size, *, corner="top-left", dilation=1, anchor=No
 
 
 def _entries(kernel, height, width, geometry):
-    """Rows, columns and values of all entries; no place occurs twice."""
+    """Return rows, columns and values of all entries; no place occurs twice."""
     channels = len(kernel)
-    down = -1 if geometry.corner.startswith("top") else 1
-    right = -1 if geometry.corner.endswith("left") else 1
+    down, right = (1 if backwards else -1 for backwards in geometry.flips)
     p, q = geometry.anchor
     output, input_, i, j = np.indices((channels, channels, height, width))
     rows, columns, entries = [], [], []

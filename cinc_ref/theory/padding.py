@@ -1,16 +1,22 @@
 """Why the padding matters: with centred or circular padding no entry of the kernel decides."""
 
-import numpy as np
+from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from cinc_ref import _validate
+from cinc_ref.theory.arguments import check_kernel
 from cinc_ref.theory.cases import Case
 from cinc_ref.theory.evidence import find, search
 from cinc_ref.theory.exact import matrix_determinant, matrix_rank
 
 SOURCE = "CInC Flow, section 3: the padding"
+PADDINGS = ("same", "circular", "causal")
 
 
 def correlation_matrix(kernel, size, top, left, *, circular=False):
-    """The matrix of a cross-correlation that is padded by `top` rows and `left` columns.
+    """Build the matrix of a cross-correlation that is padded by `top` rows and `left` columns.
 
     ``y[o, i, j] = sum K[o, c, a, b] x[c, i + a - top, j + b - left]``, with x = 0 outside the
     image, or periodic. Bottom and right are padded so that the size stays.
@@ -44,38 +50,77 @@ def correlation_matrix(kernel, size, top, left, *, circular=False):
     return matrix.reshape(2 * (height * width * channels,))
 
 
-def padded_matrix(kernel, size, padding):
-    """The matrix with "same" (centred zeros), "circular" (centred) or "causal" padding."""
+def padded_matrix(kernel: ArrayLike, size: tuple[int, int], padding: str) -> NDArray:
+    """Build the matrix of a cross-correlation with centred, circular or causal padding.
+
+    Parameters
+    ----------
+    kernel : array_like, shape (C, C, kh, kw)
+        Integers, Fractions or floats, copied unchanged.
+    size : (int, int)
+        Image height and width (H, W).
+    padding : {"same", "circular", "causal"}
+        Zeros around the image with the kernel centred; a periodic image with the kernel centred;
+        zeros at the top and at the left only, as for `cinc_ref.conv`.
+
+    Returns
+    -------
+    ndarray, shape (H*W*C, H*W*C)
+        In pixel-major order, like `cinc_ref.convolution_matrix`, in the dtype of the kernel.
+
+    Raises
+    ------
+    ShapeError, DtypeError, NonFiniteError, OptionError
+        If an argument is not as described.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cinc_ref import theory
+    >>> ones = np.ones((1, 1, 3, 3))
+    >>> for padding in ("same", "circular", "causal"):
+    ...     print(padding, np.linalg.matrix_rank(theory.padded_matrix(ones, (3, 3), padding)))
+    same 9
+    circular 1
+    causal 9
+    """
+    kernel, _ = check_kernel(kernel)
+    size = _validate.check_size(size)
+    padding = _validate.one_of("padding", padding, PADDINGS)
     kh, kw = kernel.shape[2:]
     if padding == "causal":
         return correlation_matrix(kernel, size, kh - 1, kw - 1)
-    circular = padding == "circular"
-    return correlation_matrix(kernel, size, kh // 2, kw // 2, circular=circular)
+    return correlation_matrix(kernel, size, kh // 2, kw // 2, circular=padding == "circular")
+
+
+@dataclass(frozen=True)
+class _Padded(Case):
+    """A case with a padding and the rank that the padded matrix is known to have."""
+
+    padding: str = "causal"
+    known_rank: int = 0
 
 
 def all_ones_is_singular(rng=None, effort=1, *, rank=matrix_rank):
     """Theorem 6: the 3x3 kernel of ones, whose ranks are known; causally padded it is regular."""
-    expected = {
-        ("same", (5, 5)): 16,
-        ("same", (4, 4)): 16,
-        ("circular", (3, 3)): 1,
-        ("causal", (5, 5)): 25,
-        ("causal", (4, 4)): 16,
-        ("causal", (3, 3)): 9,
-    }
-    kernel = np.ones((1, 1, 3, 3), int)
-    case = {key: Case(kernel, key[1], "top-left", 1, (2, 2)) for key in expected}
-    padding_of = {id(value): key[0] for key, value in case.items()}
 
-    def wrong(case):
-        padding = padding_of[id(case)]
-        found = rank(padded_matrix(kernel, case.size, padding))
-        known = expected[padding, case.size]
-        return "" if found == known else f"rank {found} with {padding} padding, not {known}"
+    def refute(case):
+        computed = rank(padded_matrix(case.kernel, case.size, case.padding))
+        if computed == case.known_rank:
+            return ""
+        return f"rank {computed} with {case.padding} padding, not {case.known_rank}"
+
+    def cases():
+        for padding, side, known_rank in (
+            ("same", 5, 16), ("same", 4, 16), ("circular", 3, 1),
+            ("causal", 5, 25), ("causal", 4, 16), ("causal", 3, 9),
+        ):  # fmt: skip
+            ones, size = np.ones((1, 1, 3, 3), int), (side, side)
+            yield _Padded(ones, size, "top-left", 1, (2, 2), padding=padding, known_rank=known_rank)
 
     return search(
         "ones, padded", "3x3 ones: rank 16 of 25 (same, 5x5), 1 of 9 (circular, 3x3); causal: full",
-        SOURCE, case.values(), wrong,
+        SOURCE, cases(), refute,
     )  # fmt: skip
 
 
@@ -90,7 +135,7 @@ def circular_padding_can_be_singular(rng, effort=1, *, padding="circular"):
 
 
 def _singular(rng, effort, padding, name):
-    def found(case):
+    def example(case):
         singular = matrix_determinant(padded_matrix(case.kernel, case.size, padding)) == 0
         causal = matrix_determinant(padded_matrix(case.kernel, case.size, "causal"))
         if not (singular and causal):
@@ -105,4 +150,4 @@ def _singular(rng, effort, padding, name):
             yield Case(kernel, tuple(map(int, rng.integers(3, 5, 2))), "top-left", 1, (2, 2))
 
     statement = f"{name}: some kernel without a zero is singular, and regular causally padded"
-    return find(name, statement, SOURCE, cases(), found)
+    return find(name, statement, SOURCE, cases(), example)

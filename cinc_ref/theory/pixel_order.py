@@ -42,7 +42,7 @@ class CausalOrder:
 
     @property
     def exists(self):
-        """Whether there is an order, one for every image size."""
+        """Tell whether there is an order, one for every image size."""
         return self.direction is not None
 
     def pixels(self, size):
@@ -129,7 +129,7 @@ def _checked(tap):
 
 
 def _combination(taps):
-    """At most three taps around 0, which suffice (Carathéodory), with their weights, or None."""
+    """Return at most three taps around 0 with their weights, which suffice (Carathéodory)."""
     for a, b in combinations(taps, 2):
         if _cross(a, b) == 0 and _dot(a, b) < 0:  # on a line through 0, on either side of it
             return _weights({a: -_dot(a, b), b: _dot(a, a)})
@@ -146,7 +146,7 @@ def _weights(multiples):
 
 
 def _direction(taps):
-    """A vector n with n . t < 0 for all taps, which lie in an open half-plane.
+    """Find a vector n with n . t < 0 for all taps, which lie in an open half-plane.
 
     They fill an angle below 180 degrees between the outermost of them, a and b. For every other
     tap t, cross(a, t) >= 0 and cross(t, b) >= 0, and not both are 0, so that the sum, which is

@@ -6,8 +6,8 @@ requires of them, and asserts the negation of the statement. If no integers sati
 ("unsat"), the statement holds for all image and kernel sizes, numbers of channels, dilations,
 anchors and corners. If some do, they are a counterexample.
 
-The folder `proofs/` of the repository proves the same facts again on the way to the theorems
-(`order_of_indices` in `convolution.v`).
+The proofs in Rocq that the repository holds establish the same facts again on their way to the
+theorems (`order_of_indices`).
 """
 
 import re
@@ -17,7 +17,7 @@ from itertools import count
 
 from cinc_ref import _validate
 from cinc_ref._extras import extra
-from cinc_ref._output import make_folder, writing
+from cinc_ref._files import make_folder, write_atomically
 
 ORDERS = {
     "pixel-major": ("(+ (* (row y) W) (column x))", "(+ (* (number y x) C) channel)"),
@@ -146,7 +146,7 @@ class Formula:
     Attributes
     ----------
     theorem : int
-        The number in `docs/theorem.md` of the theorem that rests on it.
+        The number of the theorem that rests on it.
     name : str
     statement : str
         The statement in words.
@@ -216,7 +216,7 @@ class Proofs:
 
     @property
     def hold(self):
-        """Whether every statement is proved."""
+        """Tell whether every statement is proved."""
         return all(proof.verdict == "proved" for proof in self.proofs)
 
     def save(self, folder):
@@ -235,15 +235,15 @@ class Proofs:
         folder = make_folder(folder)
         for proof in self.proofs:
             path = folder / f"{proof.formula.name}.smt2"
-            with writing(path):
-                path.write_text(str(proof.formula), encoding="utf-8")
+            with write_atomically(path, encoding="utf-8") as file:
+                file.write(str(proof.formula))
 
     def __str__(self):
         return "\n".join(map(str, self.proofs))
 
 
 def formulas(order="pixel-major"):
-    """The statements on the indices of M for one order of the indices.
+    """List the statements on the indices of M for one order of the indices.
 
     Parameters
     ----------
@@ -339,7 +339,7 @@ def discharge(formula):
 
 
 def _smallest_model(solver, formula):
-    """The declared names and their values, for the least common bound of the sizes that has any."""
+    """Return the declared names with values under the least bound of all sizes that allows any."""
     import z3
 
     sizes = z3.Ints("H W C kh kw dilation")

@@ -16,7 +16,7 @@ import numpy as np
 
 from cinc_ref import _validate
 from cinc_ref._extras import extra
-from cinc_ref._output import writing
+from cinc_ref._files import write_atomically
 from cinc_ref.errors import OptionError, ShapeError
 from cinc_ref.theory.general_convolution import Convolution
 
@@ -66,7 +66,7 @@ class Refutation:
 
     @property
     def found(self):
-        """Whether there is a counterexample, so that the claim is false."""
+        """Tell whether there is a counterexample, so that the claim is false."""
         return bool(self.convolutions)
 
     def save(self, path):
@@ -87,8 +87,8 @@ class Refutation:
             raise OptionError(f"{self.claim} must be refuted before a counterexample is saved")
         descriptions = [convolution.to_dict() for convolution in self.convolutions]
         content = {"claim": self.claim, "size": self.size, "convolutions": descriptions}
-        with writing(path):
-            Path(path).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        with write_atomically(Path(path), encoding="utf-8") as file:
+            file.write(json.dumps(content, indent=1) + "\n")
 
     def __str__(self):
         if not self.found:
@@ -158,7 +158,7 @@ def refute(claim, over=None, seed=0):
 
 
 def _search(over, pixels, refutes, cases, seed):
-    """A case on an image of fewer pixels that refutes the claim, shrunk by Hypothesis, or None."""
+    """Return a refuting case on an image of fewer pixels, shrunk by Hypothesis, or None."""
     with extra("test"):
         from hypothesis import HealthCheck, find, settings
         from hypothesis.errors import NoSuchExample, Unsatisfiable
@@ -176,7 +176,7 @@ def _search(over, pixels, refutes, cases, seed):
 
 
 def _with_simpler_entries(convolutions, size, entries, refutes):
-    """The case with entries replaced, up to three at a time, by ones that come before them.
+    """Replace entries of the case, up to three at a time, by ones that come before them.
 
     Hypothesis alters one at a time, which leaves 1 + 1 - 2 = 0 although 1 - 1 = 0 is simpler.
     """
@@ -187,7 +187,7 @@ def _with_simpler_entries(convolutions, size, entries, refutes):
 
 
 def _simpler(convolutions, entries):
-    """All tuples of convolutions with up to three entries replaced by ones that come before."""
+    """Yield the convolutions with up to three entries replaced by ones that come before."""
     places = [
         (number, place, entries[: entries.index(entry)])
         for number, convolution in enumerate(convolutions)
@@ -205,7 +205,7 @@ def _simpler(convolutions, entries):
 
 
 def _checked(over):
-    """Every name with its choices as a tuple."""
+    """Return every name with its choices as a tuple."""
     choices = {}
     for name, value in (OVER | dict(over)).items():
         _validate.one_of("a name in over", name, OVER)
@@ -221,7 +221,7 @@ def _checked(over):
 
 
 def _cases(over, pixels):
-    """A Hypothesis strategy of tuples of convolutions with an image size of fewer pixels."""
+    """Return a Hypothesis strategy of convolutions with an image size of fewer pixels."""
     from hypothesis import assume
     from hypothesis import strategies as st
 

@@ -1,4 +1,4 @@
-"""Convolution and substitution from their definition, in whatever numbers come.
+"""Convolution, substitution and residual from their definition, for every kind of number.
 
 Python integers, Fractions and floats go through the same few lines, which share no code with the
 kernels. The images are first flipped so that the padded corner is the top left one; there the
@@ -11,15 +11,28 @@ convolution reads earlier pixels only, and its transpose later pixels only:
 from functools import partial
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from cinc_ref import _validate
 from cinc_ref.errors import SingularKernelError
-from cinc_ref.geometry import check_geometry
+from cinc_ref.geometry import flip
+from cinc_ref.theory.arguments import as_exact_array, check_kernel
 from cinc_ref.theory.exact import matrix_determinant, matrix_inverse, to_fractions
 
+WIDER = {2: np.float64, 4: np.float64, 8: np.longdouble}
+"""The dtype in which a residual is computed, by the bytes of a float of the images."""
 
-def exact_conv(x, kernel, *, corner="top-left", dilation=1, anchor=None, transpose=False):
-    """M x, or M^T x, in Fractions.
+
+def exact_conv(
+    x: ArrayLike,
+    kernel: ArrayLike,
+    *,
+    corner: str = "top-left",
+    dilation: int = 1,
+    anchor: tuple[int, int] | None = None,
+    transpose: bool = False,
+) -> NDArray[np.object_]:
+    """Compute M x, or M^T x, in Fractions.
 
     Parameters
     ----------
@@ -47,11 +60,20 @@ def exact_conv(x, kernel, *, corner="top-left", dilation=1, anchor=None, transpo
     array([[[[ 4, 11]]]])
     """
     x, kernel, geometry = _checked(x, "x", kernel, corner, dilation, anchor)
+    transpose = _validate.boolean("transpose", transpose)
     return convolve(to_fractions(x), to_fractions(kernel), geometry, transpose)
 
 
-def exact_inverse(y, kernel, *, corner="top-left", dilation=1, anchor=None, transpose=False):
-    """M^{-1} y, or M^{-T} y, by substitution in Fractions: no rounding anywhere.
+def exact_inverse(
+    y: ArrayLike,
+    kernel: ArrayLike,
+    *,
+    corner: str = "top-left",
+    dilation: int = 1,
+    anchor: tuple[int, int] | None = None,
+    transpose: bool = False,
+) -> NDArray[np.object_]:
+    """Compute M^{-1} y, or M^{-T} y, by substitution in Fractions: no rounding anywhere.
 
     Parameters
     ----------
@@ -85,6 +107,7 @@ def exact_inverse(y, kernel, *, corner="top-left", dilation=1, anchor=None, tran
     [[[[Fraction(1, 3), Fraction(2, 9)]]]]
     """
     y, kernel, geometry = _checked(y, "y", kernel, corner, dilation, anchor)
+    transpose = _validate.boolean("transpose", transpose)
     check_invertible(kernel, geometry.anchor)
     kernel = to_fractions(kernel)
     inverse = matrix_inverse(kernel[:, :, *geometry.anchor])
@@ -93,17 +116,17 @@ def exact_inverse(y, kernel, *, corner="top-left", dilation=1, anchor=None, tran
 
 
 def convolve(x, kernel, geometry, transpose=False):
-    """M x or M^T x, for arrays of one kind of number."""
+    """Compute M x or M^T x, for arrays of one kind of number."""
     x = _from_corner(x, geometry.corner, transpose)
     y = np.zeros_like(x)
     for up, left, block in _taps(kernel, geometry, transpose):
-        rows, columns = _reached(x.shape[0], up), _reached(x.shape[1], left)
+        rows, columns = _overlap(x.shape[0], up), _overlap(x.shape[1], left)
         y[rows[0], columns[0]] += x[rows[1], columns[1]] @ block
     return _to_corner(y, geometry.corner, transpose)
 
 
 def substitute(y, kernel, solve, geometry, transpose=False):
-    """M^{-1} y or M^{-T} y, for arrays of one kind of number.
+    """Compute M^{-1} y or M^{-T} y, for arrays of one kind of number.
 
     ``solve(rest)`` returns the x with ``x @ B.T == rest`` (with B for the transpose), where rest
     holds one pixel of all images, shape (N, C).
@@ -120,8 +143,48 @@ def substitute(y, kernel, solve, geometry, transpose=False):
     return _to_corner(x, geometry.corner, transpose)
 
 
+def elementwise_residual(x, y, kernel, geometry):
+    r"""Compute the largest entry of |y - M x| / (|M| |x|).
+
+    Floats are evaluated in the next wider format and the result is in units of eps of y's dtype;
+    integers and Fractions are evaluated exactly and the result has no unit. Elementwise, because
+    the normwise residual hides bugs: a solver that misreads one small pixel passes it. Where
+    |M| |x| is 0 the ratio counts as 0 if y is 0 too, otherwise as infinite.
+
+    Parameters
+    ----------
+    x, y : ndarray, shape (N, C, H, W)
+    kernel : ndarray, shape (C, C, kh, kw)
+    geometry : Geometry
+
+    Returns
+    -------
+    float
+        NaN or infinite if a float of x or y is not finite; 0 for no images.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cinc_ref.geometry import Geometry
+    >>> kernel, x, y = (np.full((1, 1, 1, 1), entry) for entry in (3.0, 1 / 3, 1.0))
+    >>> elementwise_residual(x, y, kernel, Geometry())
+    0.25
+    >>> elementwise_residual(*(array.astype(int) for array in (x + 2, y, kernel)), Geometry())
+    0.8333333333333334
+    """
+    unit = np.finfo(y.dtype).eps if y.dtype.kind == "f" else 1
+    wider = WIDER.get(y.dtype.itemsize) if y.dtype.kind == "f" else None
+    x, y, kernel = (to_fractions(a) if wider is None else a.astype(wider) for a in (x, y, kernel))
+    gap = np.abs(y - convolve(x, kernel, geometry))
+    scale = convolve(np.abs(x), np.abs(kernel), geometry)
+    unread = scale == 0
+    with np.errstate(invalid="ignore"):
+        ratio = np.where(unread, np.where(gap == 0, 0.0, np.inf), gap / np.where(unread, 1, scale))
+    return float(np.max(ratio, initial=0)) / float(unit)
+
+
 def is_clearly_invertible(block):
-    """Whether floating point proves a matrix invertible: its condition is far below 1/eps."""
+    """Return whether floating point proves a matrix invertible: its condition is far from 1/eps."""
     try:
         condition = np.linalg.cond(block.astype(np.float64), 1)
     except (OverflowError, np.linalg.LinAlgError):
@@ -141,17 +204,14 @@ def check_invertible(kernel, anchor):
 
 
 def _checked(images, name, kernel, corner, dilation, anchor):
-    images, kernel = np.asarray(images), np.asarray(kernel)
-    _validate.check_kernel_shape(kernel)
+    kernel, geometry = check_kernel(kernel, corner, dilation, anchor)
+    images = as_exact_array(images, name)
     _validate.check_images_shape(images, len(kernel), name)
-    for array, array_name in ((kernel, "kernel"), (images, name)):
-        _validate.check_exact_or_float(array, array_name)
-        _validate.check_finite(array, array_name)
-    return images, kernel, check_geometry(kernel, corner, dilation, anchor)
+    return images, kernel, geometry
 
 
 def _taps(kernel, geometry, transpose):
-    """Rows up, columns left, and what multiplies a row vector of channels, for every tap.
+    """Yield rows up, columns left, and what multiplies a row vector of channels, for every tap.
 
     For the transpose all pixels are reversed and K_ab is transposed.
     """
@@ -162,8 +222,8 @@ def _taps(kernel, geometry, transpose):
             yield (p - a) * d, (q - b) * d, block if transpose else block.T
 
 
-def _reached(length, offset):
-    """Slices of the pixels that are written and read along one axis of the image."""
+def _overlap(length, offset):
+    """Return slices of the pixels that are written and read along one axis of the image."""
     shift = partial(min, length)
     if offset >= 0:
         return slice(shift(offset), None), slice(0, length - shift(offset))
@@ -171,7 +231,7 @@ def _reached(length, offset):
 
 
 def _from_corner(images, corner, transpose):
-    """Images as (H, W, N, C), flipped so that pixels are read from earlier ones only."""
+    """View images as (H, W, N, C), flipped so that every pixel reads earlier ones only."""
     return _flip(images.transpose(2, 3, 0, 1), corner, transpose)
 
 
@@ -180,5 +240,5 @@ def _to_corner(images, corner, transpose):
 
 
 def _flip(images, corner, transpose):
-    down, right = corner.startswith("bottom"), corner.endswith("right")
-    return images[:: -1 if down != transpose else 1, :: -1 if right != transpose else 1]
+    images = flip(images, corner, axes=(0, 1))
+    return images[::-1, ::-1] if transpose else images

@@ -5,6 +5,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from cinc_ref import _validate
+from cinc_ref.errors import OptionError
+from cinc_ref.geometry import flip, flips
 from cinc_ref.theory.cases import Case
 from cinc_ref.theory.evidence import search
 from cinc_ref.theory.exact import matrix_determinant
@@ -100,8 +103,8 @@ SYSTEMS = (
 )  # fmt: skip
 
 
-def parameter_counts(channels):
-    """Exact numbers of learnable parameters of the systems, beside what the paper says.
+def parameter_counts(channels: int) -> list[dict]:
+    """Count the learnable parameters of the systems exactly, with the paper's formula.
 
     Parameters
     ----------
@@ -114,6 +117,11 @@ def parameter_counts(channels):
         With keys "system", "formula", "parameters", "paper" (its formula, "" if it has none) and
         "why" (why the two differ, or not).
 
+    Raises
+    ------
+    OptionError
+        If the number of channels is not a positive multiple of 4.
+
     Examples
     --------
     >>> from cinc_ref import theory
@@ -123,6 +131,9 @@ def parameter_counts(channels):
     Emerging 1020 6n² + n(n+1) | paper: 10n²
     CInC 1230 9n² - n(n-1)/2 | paper: 9n² - n(n-1)/2
     """
+    channels = _validate.integer("channels", channels, minimum=4)
+    if channels % 4:
+        raise OptionError(f"channels must be a multiple of 4, for FInC's groups; got {channels}")
     return [
         {
             "system": system.name,
@@ -139,11 +150,11 @@ def systems_are_instances(rng, effort=1, *, matrix=convolution_matrix):
     """Theorem 5: Glow 1x1, autoregressive, Emerging, CInC and FInC are made of this operation.
 
     Each of their convolutions, written as a plain padded cross-correlation, has the matrix of the
-    causal convolution and the determinant det(B)^(H W); chains multiply, groups stand side by
-    side.
+    causal convolution and the determinant det(B)^(H W); chains multiply, and groups of channels
+    are independent.
     """
 
-    def wrong(case):
+    def refute(case):
         ours = matrix(case.kernel, case.size, corner=case.corner, anchor=case.anchor)
         if (ours != _as_correlation(case)).any():
             return "its matrix is not that of the padded cross-correlation"
@@ -160,7 +171,18 @@ def systems_are_instances(rng, effort=1, *, matrix=convolution_matrix):
                     yield Case(kernel, size, factor.corner, 1, factor.anchor)
 
     names = ", ".join(system.name for system in SYSTEMS)
-    return search("systems", f"one operation: {names}", SOURCE, cases(), wrong)
+    return search("systems", f"one operation: {names}", SOURCE, cases(), refute)
+
+
+@dataclass(frozen=True)
+class _Count(Case):
+    """A case that asks how many parameters a system has for a number of channels.
+
+    Its kernel is the mask of the system's first convolution, 1 where an entry is free.
+    """
+
+    system: System | None = None
+    channels: int = 0
 
 
 def parameter_counts_are_exact(rng=None, effort=1, *, systems=SYSTEMS):
@@ -169,32 +191,36 @@ def parameter_counts_are_exact(rng=None, effort=1, *, systems=SYSTEMS):
     A counterexample holds the mask of the first convolution, 1 where an entry is free.
     """
 
+    def refute(case):
+        system, channels = case.system, case.channels
+        size = system.channels_of_a_factor(channels)
+        free = sum(int(factor.free(size).sum()) for factor in system.factors)
+        if free == system.count(channels):
+            return ""
+        return (
+            f"{system.name} with n = {channels} has {free} parameters, not {system.count(channels)}"
+        )
+
     def cases():
         for system in systems:
             for channels in range(4, 49, 4):
-                size = system.channels_of_a_factor(channels)
-                masks = [factor.free(size) for factor in system.factors]
                 first = system.factors[0]
-                problems.append(_miscounted(system, channels, masks))
-                yield Case(masks[0].astype(int), (1, 1), first.corner, 1, first.anchor)
+                mask = first.free(system.channels_of_a_factor(channels)).astype(int)
+                yield _Count(
+                    mask, (1, 1), first.corner, 1, first.anchor, system=system, channels=channels
+                )
 
-    problems = []
     formulas = "; ".join(f"{system.name} {system.formula}" for system in systems)
-    return search("parameters", f"learnable: {formulas}", SOURCE, cases(), lambda _: problems[-1])
-
-
-def _miscounted(system, channels, masks):
-    free = sum(int(mask.sum()) for mask in masks)
-    if free == system.count(channels):
-        return ""
-    return f"{system.name} with n = {channels} has {free} parameters, not {system.count(channels)}"
+    return search("parameters", f"learnable: {formulas}", SOURCE, cases(), refute)
 
 
 def _as_correlation(case):
-    """The matrix of the same map as a cross-correlation: for other corners the taps turn over."""
-    (p, q), kernel = case.anchor, case.kernel
-    if case.corner.startswith("bottom"):
-        kernel, p = kernel[:, :, ::-1], kernel.shape[2] - 1 - p
-    if case.corner.endswith("right"):
-        kernel, q = kernel[:, :, :, ::-1], kernel.shape[3] - 1 - q
-    return correlation_matrix(kernel, case.size, p, q)
+    """Return the matrix of a padded cross-correlation: for other corners the taps are flipped."""
+    kernel = flip(case.kernel, case.corner)
+    top, left = (
+        length - 1 - at if backwards else at
+        for length, at, backwards in zip(
+            kernel.shape[2:], case.anchor, flips(case.corner), strict=True
+        )
+    )
+    return correlation_matrix(kernel, case.size, top, left)

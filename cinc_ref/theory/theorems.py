@@ -1,19 +1,21 @@
 """The theorems, one function each: every function tries to refute its statement, exactly.
 
-Each takes a random generator and an effort (the number of cases grows in proportion) and what it
-judges as a keyword, so that a wrong statement or a broken function can be put in its place.
+Each takes a random generator and an effort (the number of cases grows in proportion). The function
+or formula that it judges is a keyword, so that a wrong one can be put in its place.
 """
 
 import numpy as np
 
+from cinc_ref.geometry import CORNERS, flip
 from cinc_ref.theory.cases import (
+    Case,
     integer_case,
     unit_case,
     with_integer_images,
     with_singular_corner,
 )
-from cinc_ref.theory.evidence import find, search
-from cinc_ref.theory.exact import matrix_determinant, to_fractions
+from cinc_ref.theory.evidence import find, search, skipped
+from cinc_ref.theory.exact import bareiss, matrix_determinant, to_fractions
 from cinc_ref.theory.invertibility import is_invertible, null_image
 from cinc_ref.theory.matrix import convolution_matrix
 from cinc_ref.theory.substitution import exact_conv, exact_inverse, substitute
@@ -28,7 +30,7 @@ def block_triangular(rng, effort=1, *, matrix=convolution_matrix):
     For a corner other than the top left one, after the same flip of the pixels.
     """
 
-    def wrong(case):
+    def refute(case):
         channels, pixels = len(case.kernel), case.size[0] * case.size[1]
         blocks = matrix(case.kernel, case.size, **case.options)
         blocks = blocks.reshape(pixels, channels, pixels, channels).transpose(0, 2, 1, 3)
@@ -41,7 +43,7 @@ def block_triangular(rng, effort=1, *, matrix=convolution_matrix):
 
     return search(
         "block triangular", "pixel-major M is block lower triangular, all diagonal blocks are B",
-        PAPER, (integer_case(rng) for _ in range(300 * effort)), wrong,
+        PAPER, (integer_case(rng) for _ in range(300 * effort)), refute,
     )  # fmt: skip
 
 
@@ -69,21 +71,61 @@ def not_triangular_in_channel_major_order(rng, effort=1, *, order="channel-major
 def determinant_is_a_power(rng, effort=1, *, exponent=lambda height, width: height * width):
     """Theorem 2: det M = det(B)^(H W), an equality of integers."""
 
-    def wrong(case):
+    def refute(case):
         power = matrix_determinant(case.corner_block) ** exponent(*case.size)
         determinant = matrix_determinant(case.matrix())
         return "" if determinant == power else f"det M = {determinant}, not {power}"
 
     return search(
         "determinant", "det M = det(B)^(H W), in exact integers",
-        PAPER, (integer_case(rng) for _ in range(2000 * effort)), wrong,
+        PAPER, (integer_case(rng) for _ in range(2000 * effort)), refute,
     )  # fmt: skip
+
+
+def determinant_is_a_power_of_polynomials(
+    rng=None, effort=1, *, exponent=lambda height, width: height * width
+):
+    """Theorem 2 for every kernel of some shapes at once, for all four corners.
+
+    Both determinants are computed by elimination in the ring of integer polynomials whose
+    variables are the entries of the kernel; nothing is drawn and nothing is estimated. A
+    counterexample holds the kernel 1, 2, 3, ... in place of the variables. Skipped without sympy.
+    """
+    name = "determinant, symbolic"
+    statement = (
+        "det M = det(B)^(H W) as polynomials: C = 1, 3x3, images to 4x4; C = 2, 2x2, image 2x2"
+    )
+    try:
+        from sympy.polys.domains import ZZ
+        from sympy.polys.rings import ring
+    except ModuleNotFoundError:
+        return skipped(name, statement, PAPER, "sympy is not installed")
+
+    def refute(case):
+        polynomials, *entries = ring([f"k{number}" for number in range(case.kernel.size)], ZZ)
+        symbols = [polynomials.zero, *entries]
+        determinant = bareiss([[symbols[n] for n in row] for row in case.matrix().tolist()])
+        block = bareiss([[symbols[n] for n in row] for row in case.corner_block.tolist()])
+        return "" if determinant == block ** exponent(*case.size) else "the polynomials differ"
+
+    return search(name, statement, PAPER, _numbered_kernels(), refute)
+
+
+def _numbered_kernels():
+    """Yield cases whose kernel holds 1, 2, 3, ...: entry n of their matrix is variable n."""
+    sizes = [(height, width) for height in range(1, 5) for width in range(1, 5)]
+    for channels, side, shapes in ((1, 3, sizes), (2, 2, [(2, 2)])):
+        shape = (channels, channels, side, side)
+        kernel = np.arange(1, np.prod(shape) + 1).reshape(shape)
+        for size in shapes:
+            for corner in CORNERS:
+                yield Case(kernel, size, corner, 1, (side - 1, side - 1))
 
 
 def invertible_iff_corner_is(rng, effort=1, *, decide=is_invertible, null=null_image):
     """Theorem 3: invertible iff det B != 0, for C = 1 iff K_nn != 0; otherwise a null image."""
 
-    def wrong(case):
+    def refute(case):
         invertible = decide(case.kernel, case.anchor)
         if invertible != (matrix_determinant(case.matrix()) != 0):
             return f"det M contradicts invertible = {invertible}"
@@ -105,14 +147,14 @@ def invertible_iff_corner_is(rng, effort=1, *, decide=is_invertible, null=null_i
 
     return search(
         "invertible iff", "invertible iff det B != 0 (C = 1: K_nn != 0); if not, conv(v) = 0 != v",
-        PAPER, cases(), wrong,
+        PAPER, cases(), refute,
     )  # fmt: skip
 
 
 def substitution_is_the_inverse(rng, effort=1, *, inverse=exact_inverse):
     """Theorem 4: substitution in raster order undoes M from both sides, in Fractions."""
 
-    def wrong(case):
+    def refute(case):
         matrix, x = to_fractions(case.matrix()), to_fractions(_as_rows(case.x))
         solved = inverse(case.x, case.kernel, **case.options)
         if (_as_rows(solved) @ matrix.T != x).any():
@@ -122,12 +164,12 @@ def substitution_is_the_inverse(rng, effort=1, *, inverse=exact_inverse):
 
     return search(
         "substitution", "substitution in raster order is the inverse, in exact fractions",
-        PAPER, _invertible_cases(rng, 40 * effort), wrong,
+        PAPER, _invertible_cases(rng, 40 * effort), refute,
     )  # fmt: skip
 
 
 def _substitute_floats(y, case):
-    """Theory's own substitution in floating point, for a unit triangular corner block."""
+    """Substitute in floating point, for a unit triangular corner block."""
     block = case.corner_block
     channels = range(len(block))
 
@@ -143,7 +185,7 @@ def _substitute_floats(y, case):
 def substitution_of_integers_is_exact(rng, effort=1, *, inverse=_substitute_floats):
     """Theorem 4: with integers and a unit triangular B no floating-point operation rounds."""
 
-    def wrong(case):
+    def refute(case):
         x = case.x
         floats = case.astype(np.float64)
         y = exact_conv(x, case.kernel, **case.options)
@@ -155,14 +197,14 @@ def substitution_of_integers_is_exact(rng, effort=1, *, inverse=_substitute_floa
 
     return search(
         "exact in floats", "integers, unit triangular B: the floating-point inverse is exact",
-        PAPER, (with_integer_images(rng, unit_case(rng)) for _ in range(200 * effort)), wrong,
+        PAPER, (with_integer_images(rng, unit_case(rng)) for _ in range(200 * effort)), refute,
     )  # fmt: skip
 
 
 def corners_and_anchors_reduce(rng, effort=1, *, matrix=convolution_matrix):
     """Theorem 5: a corner is a flip of the pixels, and what lies after the anchor is no tap."""
 
-    def wrong(case):
+    def refute(case):
         options = {"dilation": case.dilation}
         order = _pixels_from_corner(case)
         rows = (order[:, None] * len(case.kernel) + np.arange(len(case.kernel))).ravel()
@@ -177,7 +219,7 @@ def corners_and_anchors_reduce(rng, effort=1, *, matrix=convolution_matrix):
 
     return search(
         "corners and anchors", "other corners: M after a flip of the pixels; anchors: the same M",
-        CHANNELS, (integer_case(rng) for _ in range(200 * effort)), wrong,
+        CHANNELS, (integer_case(rng) for _ in range(200 * effort)), refute,
     )  # fmt: skip
 
 
@@ -191,7 +233,7 @@ def adjoint_is_transposed_substitution(rng, effort=1, *, inverse=exact_inverse):
     whose part of first order in E is the gradient with respect to the kernel.
     """
 
-    def wrong(case):
+    def refute(case):
         y, g, options = case.x, case.g, case.options
         x = inverse(y, case.kernel, **options)
         adjoint = inverse(g, case.kernel, transpose=True, **options)
@@ -211,12 +253,12 @@ def adjoint_is_transposed_substitution(rng, effort=1, *, inverse=exact_inverse):
 
     return search(
         "adjoint", "the gradient of the inverse is the transposed substitution, in fractions",
-        "transposition of theorem 4", _invertible_cases(rng, 25 * effort), wrong,
+        "transposition of theorem 4", _invertible_cases(rng, 25 * effort), refute,
     )  # fmt: skip
 
 
 def _invertible_cases(rng, count):
-    """Integer cases with images and an invertible corner block, in turn unit triangular."""
+    """Yield integer cases with images and an invertible B, every other one unit triangular."""
     while count:
         case = with_integer_images(rng, (unit_case if count % 2 else integer_case)(rng))
         if matrix_determinant(case.corner_block):
@@ -225,15 +267,12 @@ def _invertible_cases(rng, count):
 
 
 def _pixels_from_corner(case):
-    """The pixel numbers in the raster order that starts at the padded corner."""
-    down = -1 if case.corner.startswith("bottom") else 1
-    right = -1 if case.corner.endswith("right") else 1
-    height, width = case.size
-    return np.arange(height * width).reshape(height, width)[::down, ::right].ravel()
+    """Return the pixel numbers in the raster order that starts at the padded corner."""
+    return flip(np.arange(np.prod(case.size)).reshape(case.size), case.corner).ravel()
 
 
 def _as_rows(images):
-    """Images as rows in the matrix's pixel-major order."""
+    """Reshape images to rows in the matrix's pixel-major order."""
     return images.transpose(0, 2, 3, 1).reshape(len(images), -1)
 
 

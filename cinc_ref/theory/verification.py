@@ -1,16 +1,17 @@
-"""All theorems, and an implementation held against them."""
+"""The verification of all theorems, and of an implementation against them."""
 
 import numpy as np
 
-from cinc_ref.errors import OptionError
-from cinc_ref.theory import padding, symbolic, systems, theorems
-from cinc_ref.theory.implementation import hold_against_theory
+from cinc_ref import _validate
+from cinc_ref.theory import padding, systems, theorems
+from cinc_ref.theory.claims import check_implementation
+from cinc_ref.theory.evidence import Evidence
 
 THEOREMS = (
     theorems.block_triangular,
     theorems.not_triangular_in_channel_major_order,
     theorems.determinant_is_a_power,
-    symbolic.determinant_identities,
+    theorems.determinant_is_a_power_of_polynomials,
     theorems.invertible_iff_corner_is,
     theorems.substitution_is_the_inverse,
     theorems.substitution_of_integers_is_exact,
@@ -24,7 +25,9 @@ THEOREMS = (
 )
 
 
-def verify(implementation=None, *, seed=0, effort=1):
+def verify(
+    implementation: object | None = None, *, seed: int = 0, effort: int = 1
+) -> list[Evidence]:
     """Try to refute the theorems, and an implementation of the convolution if one is given.
 
     Parameters
@@ -56,9 +59,7 @@ def verify(implementation=None, *, seed=0, effort=1):
     >>> evidence[2].statement, evidence[2].cases, evidence[2].verdict
     ('det M = det(B)^(H W), in exact integers', 2000, 'holds')
     """
-    for name, value, least in (("seed", seed, 0), ("effort", effort, 1)):
-        if not isinstance(value, int | np.integer) or value < least:
-            raise OptionError(f"{name} must be an integer >= {least}; got {value!r}")
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(_validate.integer("seed", seed, minimum=0))
+    effort = _validate.integer("effort", effort, minimum=1)
     evidence = [theorem(rng, effort) for theorem in THEOREMS]
-    return evidence + hold_against_theory(implementation, rng, effort)
+    return evidence + check_implementation(implementation, rng, effort)

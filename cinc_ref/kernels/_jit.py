@@ -1,0 +1,55 @@
+"""Compilation of the kernels: at the first call, cached on disk where a folder can be written.
+
+``error_model="numpy"``: a division by zero gives infinity, as in NumPy, and needs no branch.
+Without the compiler, the register blocks are NumPy arrays.
+
+Numba's disk cache compares the date of the file that a function stands in, and would go on serving
+old code after an edit of a function that it calls from another file. Here the stamp is a digest of
+all kernels instead: an edit of any of them compiles all of them anew.
+"""
+
+import hashlib
+import logging
+from contextlib import suppress
+from pathlib import Path
+
+import numba
+
+if numba.config.DISABLE_JIT:
+    from cinc_ref.kernels.simd import block_numpy as block
+else:
+    from cinc_ref.kernels.simd import block
+
+__all__ = ["block", "compiled", "inlined", "internal"]
+
+LOGGER = logging.getLogger("cinc_ref")
+
+
+def _digest_of_sources():
+    digest = hashlib.sha256()
+    for source in sorted(Path(__file__).parent.rglob("*.py")):
+        digest.update(source.read_bytes())
+    return digest.hexdigest()
+
+
+_SOURCE_STAMP = _digest_of_sources()
+
+
+def compiled(function):
+    """Compile a function that Python calls, at its first call with arguments of new types."""
+    try:
+        dispatcher = numba.njit(cache=True, error_model="numpy", no_cfunc_wrapper=True)(function)
+    except RuntimeError:  # a read-only installation and no folder for the cache
+        return numba.njit(error_model="numpy")(function)
+    with suppress(AttributeError):  # private to Numba; without it the file's date is the stamp
+        dispatcher._cache._cache_file._source_stamp = _SOURCE_STAMP
+    return dispatcher
+
+
+def internal(function):
+    return numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
+
+
+def inlined(function):
+    """Make a function part of the compiled functions that call it; literals stay literals."""
+    return numba.njit(inline="always", error_model="numpy")(function)
