@@ -10,11 +10,14 @@ backwards from the other end where the corner says so. What lies outside the ima
 of the image that the padding puts in its place.
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 
 import numpy as np
 import scipy.sparse
+from numpy.typing import ArrayLike, NDArray
 
 from cinc_ref import _validate
 from cinc_ref.errors import OptionError, ShapeError
@@ -108,7 +111,7 @@ class Convolution:
     1
     """
 
-    kernel: np.ndarray
+    kernel: ArrayLike
     dims: int = 2
     padding: str = "causal"
     stride: int | tuple = 1
@@ -144,18 +147,18 @@ class Convolution:
         options = ", ".join(f"{name} {getattr(self, name)}" for name in names)
         return f"kernel {self.kernel.tolist()}, {options}"
 
-    def to_dict(self):
+    def to_dict(self) -> dict:
         """Return the arguments by name, the kernel as nested lists."""
         names = ("dims", "padding", "stride", "groups", "dilation", "corner", "anchor")
         return {"kernel": self.kernel.tolist()} | {name: getattr(self, name) for name in names}
 
     @property
-    def channels(self):
+    def channels(self) -> tuple[int, int]:
         """Return the numbers of input and output channels."""
         return self.kernel.shape[1] * self.groups, len(self.kernel)
 
     @cached_property
-    def taps(self):
+    def taps(self) -> list[tuple[int, ...]]:
         """List the offsets, for `causal_order`, to what is read through taps that are not 0."""
         signs = [-1 if backwards else 1 for backwards in self.corner]
         return [
@@ -169,7 +172,7 @@ class Convolution:
             if np.any(self.kernel[(slice(None), slice(None), *tap)] != 0)
         ]
 
-    def output_size(self, size):
+    def output_size(self, size: Sequence[int]) -> tuple[int, ...]:
         """Return the size of the output, one integer for each axis.
 
         Parameters
@@ -193,7 +196,9 @@ class Convolution:
                 raise ShapeError(f"size must be larger than the kernel's reach {tuple(reach)}")
         return tuple(-(-n // stride) for n, stride in zip(size, self.stride, strict=True))
 
-    def matrix(self, size, *, sparse=False):
+    def matrix(
+        self, size: Sequence[int], *, sparse: bool = False
+    ) -> NDArray | scipy.sparse.csr_array:
         """Build the matrix M with ``output.ravel() == M @ image.ravel()`` in pixel-major order.
 
         Parameters
@@ -218,11 +223,11 @@ class Convolution:
             return scipy.sparse.coo_array((entries, (rows, columns)), shape).tocsr()
         return _dense(rows, columns, entries, shape)
 
-    def rank(self, size):
+    def rank(self, size: Sequence[int]) -> int:
         """Compute the rank of the matrix, exactly."""
         return matrix_rank(self._exact_matrix(size))
 
-    def determinant(self, size):
+    def determinant(self, size: Sequence[int]) -> int | Fraction:
         """Compute the determinant of the matrix, exactly: an int if it is one, else a Fraction.
 
         Raises
@@ -232,7 +237,7 @@ class Convolution:
         """
         return matrix_determinant(self._square_matrix(size))
 
-    def null_vectors(self, size):
+    def null_vectors(self, size: Sequence[int]) -> list[NDArray]:
         """Compute a basis of the images that are mapped to 0, in coprime Python integers.
 
         Returns
@@ -249,7 +254,9 @@ class Convolution:
         basis = null_basis(self._square_matrix(size))
         return [np.moveaxis(vector.reshape(shape), -1, 0) for vector in basis]
 
-    def is_triangular(self, size, order="pixel-major"):
+    def is_triangular(
+        self, size: Sequence[int], order: str | Iterable[Sequence[int]] = "pixel-major"
+    ) -> bool:
         """Tell whether the matrix is lower triangular in an order of its indices.
 
         Parameters
@@ -288,7 +295,7 @@ class Convolution:
         blocks = blocks[np.ix_(pixels, pixels)]
         return not blocks[np.triu_indices(len(pixels), 1)].any()
 
-    def fourier_blocks(self, size):
+    def fourier_blocks(self, size: Sequence[int]) -> NDArray:
         r"""Compute the blocks P of a circular convolution at the points of the Fourier transform.
 
         A plane wave ``x[s] = v exp(2 pi i r . s / n)`` is mapped to the same wave of P(r) v with
@@ -400,10 +407,15 @@ def _dense(rows, columns, entries, shape):
 
 
 def _checked_kernel(kernel, dims):
-    if kernel.ndim != 2 + dims or 0 in kernel.shape:
+    if kernel.ndim < 3 or 0 in kernel.shape:
         raise ShapeError(
-            f"kernel must have the axes (C_out, C_in / groups) and {dims} more; "
+            "kernel must have the axes (C_out, C_in / groups, k_1, ..., k_D); "
             f"got shape {kernel.shape}"
+        )
+    if dims != kernel.ndim - 2:
+        raise OptionError(
+            f"dims must be {kernel.ndim - 2}, the number of image axes of a kernel of shape "
+            f"{kernel.shape}; got {dims}"
         )
     return as_exact_array(kernel, "kernel")
 

@@ -11,6 +11,7 @@ numbers of steps along each tap of a walk that ends where it began; on an image 
 walk, no order puts all of its pixels before their readers.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations
@@ -36,16 +37,16 @@ class CausalOrder:
         there is an order.
     """
 
-    taps: tuple
-    direction: tuple | None
-    combination: dict | None
+    taps: tuple[tuple[int, int], ...]
+    direction: tuple[int, int] | None
+    combination: dict[tuple[int, int], Fraction] | None
 
     @property
-    def exists(self):
+    def exists(self) -> bool:
         """Tell whether there is an order, one for every image size."""
         return self.direction is not None
 
-    def pixels(self, size):
+    def pixels(self, size: tuple[int, int]) -> list[tuple[int, int]]:
         """List the pixels of an image in the order, those of equal value in raster order.
 
         Parameters
@@ -78,7 +79,7 @@ class CausalOrder:
         return f"no order: {terms} = (0, 0), so a pixel depends on itself through these taps"
 
 
-def causal_order(taps):
+def causal_order(taps: Iterable[tuple[int, int]]) -> CausalOrder:
     """Find the order of the pixels in which a set of taps is causal, for every image size.
 
     Parameters

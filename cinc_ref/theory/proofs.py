@@ -14,6 +14,7 @@ import re
 import time
 from dataclasses import dataclass
 from itertools import count
+from pathlib import Path
 
 from cinc_ref import _validate
 from cinc_ref._extras import extra
@@ -186,7 +187,7 @@ class Proof:
     formula: Formula
     verdict: str
     seconds: float
-    model: dict
+    model: dict[str, int | bool]
 
     def __str__(self):
         formula = self.formula
@@ -212,14 +213,14 @@ class Proofs:
     """
 
     order: str
-    proofs: tuple
+    proofs: tuple[Proof, ...]
 
     @property
-    def hold(self):
+    def hold(self) -> bool:
         """Tell whether every statement is proved."""
         return all(proof.verdict == "proved" for proof in self.proofs)
 
-    def save(self, folder):
+    def save(self, folder: str | Path) -> None:
         """Write every formula as ``<name>.smt2`` into a folder, for any SMT solver.
 
         Parameters
@@ -242,7 +243,7 @@ class Proofs:
         return "\n".join(map(str, self.proofs))
 
 
-def formulas(order="pixel-major"):
+def formulas(order: str = "pixel-major") -> list[Formula]:
     """List the statements on the indices of M for one order of the indices.
 
     Parameters
@@ -274,7 +275,7 @@ def formulas(order="pixel-major"):
     ]
 
 
-def prove(order="pixel-major"):
+def prove(order: str = "pixel-major") -> Proofs:
     """Prove what the theorems need of the order of indices, for all sizes, by the solver z3.
 
     Parameters
@@ -309,7 +310,7 @@ def prove(order="pixel-major"):
     return Proofs(order, tuple(discharge(formula) for formula in formulas(order)))
 
 
-def discharge(formula):
+def discharge(formula: Formula) -> Proof:
     """Ask z3 whether the negation of a statement can be satisfied.
 
     Parameters

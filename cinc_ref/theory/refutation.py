@@ -6,6 +6,7 @@ claim is false. That nothing is found proves nothing.
 """
 
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from itertools import combinations, islice, product
 from math import inf, prod
@@ -61,15 +62,15 @@ class Refutation:
 
     claim: str
     cases: int
-    convolutions: tuple = ()
-    size: tuple | None = None
+    convolutions: tuple[Convolution, ...] = ()
+    size: tuple[int, ...] | None = None
 
     @property
-    def found(self):
+    def found(self) -> bool:
         """Tell whether there is a counterexample, so that the claim is false."""
         return bool(self.convolutions)
 
-    def save(self, path):
+    def save(self, path: str | Path) -> None:
         """Write the counterexample as JSON; ``Convolution(**description)`` reads a convolution.
 
         Parameters
@@ -98,7 +99,7 @@ class Refutation:
         return "\n".join([*lines, *(f"  {convolution}" for convolution in self.convolutions)])
 
 
-def refute(claim, over=None, seed=0):
+def refute(claim: Callable[..., bool], over: Mapping | None = None, seed: int = 0) -> Refutation:
     """Search for the smallest counterexample of a claim about convolutions.
 
     Parameters
@@ -137,7 +138,8 @@ def refute(claim, over=None, seed=0):
     >>> print(theory.refute(a_nonzero_centre_is_invertible, over).convolutions[0].kernel)
     [[[ 1 -1]]]
     """
-    seed, over = _validate.integer("seed", seed, minimum=0), _checked(over or {})
+    seed = _validate.integer("seed", seed, minimum=0)
+    over = _checked({} if over is None else over)
     name = getattr(claim, "__name__", str(claim))
     cases = 0
 
@@ -206,6 +208,7 @@ def _simpler(convolutions, entries):
 
 def _checked(over):
     """Return every name with its choices as a tuple."""
+    _validate.instance("over", over, Mapping, "a dict from names to values")
     choices = {}
     for name, value in (OVER | dict(over)).items():
         _validate.one_of("a name in over", name, OVER)
