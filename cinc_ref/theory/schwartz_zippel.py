@@ -60,7 +60,8 @@ def determinant_at_random_points(rng, effort=1, *, exponent=lambda height, width
 
     error = sum(case.unknowns for case in cases) / PRIME
     return search(
-        "determinant modulo a prime", f"det M = det(B)^(H W) modulo 2^61 - 1; {_error_probability(error)}",
+        "determinant modulo a prime",
+        f"det M = det(B)^(H W) modulo 2^61 - 1; {_error_probability(error)}",
         PAPER, cases, refute,
     )  # fmt: skip
 
