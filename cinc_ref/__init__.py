@@ -12,6 +12,7 @@ _HOME_OF = {
     "conv_inverse": "cinc_ref.convolution",
     "conv_vjp": "cinc_ref.convolution",
     "conv_inverse_vjp": "cinc_ref.convolution",
+    "enclose": "cinc_ref.convolution",
     "log_abs_det": "cinc_ref.convolution",
     "convolution_matrix": "cinc_ref.theory.matrix",
     "interpolate": "cinc_ref.flows.interpolation",
