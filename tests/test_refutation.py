@@ -191,6 +191,7 @@ def test_an_error_of_the_claim_is_raised():
         ({"size": [(4, 4)]}, 0, "over['size'] must be an integer >= 1; got (4, 4)"),
         ({"convolutions": 0}, 0, "over['convolutions'] must be an integer >= 1; got 0"),
         ({"padding": "zeros"}, 0, "padding must be one of causal, same"),
+        (["size"], 0, "over must be a dict from names to values; got ['size']"),
         ({}, -1, "seed must be an integer >= 0; got -1"),
     ],
 )

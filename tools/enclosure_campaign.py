@@ -25,8 +25,9 @@ from cinc_ref.primitives.causal import causal_conv, causal_solve
 from cinc_ref.theory import trust
 from cinc_ref.theory.enclosures import enclose_inverse
 from cinc_ref.theory.exact import matrix_inverse, to_integers
+from cinc_ref.theory.random_kernels import causal_mask, corner_block
 from cinc_ref.theory.substitution import substitute
-from tests.support.oracles import DTYPES, causal_mask, corner_block
+from tests.support.oracles import DTYPES
 
 BITS = 900
 """Fractional bits of the exact inverse: x is above 2^-140, and rounding is amplified by 2^200."""

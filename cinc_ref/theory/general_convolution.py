@@ -10,15 +10,19 @@ backwards from the other end where the corner says so. What lies outside the ima
 of the image that the padding puts in its place.
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 
 import numpy as np
 import scipy.sparse
+from numpy.typing import ArrayLike, NDArray
 
 from cinc_ref import _validate
 from cinc_ref.errors import OptionError, ShapeError
 from cinc_ref.geometry import CORNERS, flips
+from cinc_ref.theory.arguments import as_exact_array
 from cinc_ref.theory.exact import matrix_determinant, matrix_rank, null_basis, to_fractions
 
 OUTSIDE = -1
@@ -107,7 +111,7 @@ class Convolution:
     1
     """
 
-    kernel: np.ndarray
+    kernel: ArrayLike
     dims: int = 2
     padding: str = "causal"
     stride: int | tuple = 1
@@ -143,19 +147,19 @@ class Convolution:
         options = ", ".join(f"{name} {getattr(self, name)}" for name in names)
         return f"kernel {self.kernel.tolist()}, {options}"
 
-    def to_dict(self):
-        """The arguments by name, the kernel as nested lists."""
+    def to_dict(self) -> dict:
+        """Return the arguments by name, the kernel as nested lists."""
         names = ("dims", "padding", "stride", "groups", "dilation", "corner", "anchor")
         return {"kernel": self.kernel.tolist()} | {name: getattr(self, name) for name in names}
 
     @property
-    def channels(self):
-        """The numbers of input and output channels."""
+    def channels(self) -> tuple[int, int]:
+        """Return the numbers of input and output channels."""
         return self.kernel.shape[1] * self.groups, len(self.kernel)
 
     @cached_property
-    def taps(self):
-        """The offsets, for `causal_order`, to what a pixel reads through taps that are not 0."""
+    def taps(self) -> list[tuple[int, ...]]:
+        """List the offsets, for `causal_order`, to what is read through taps that are not 0."""
         signs = [-1 if backwards else 1 for backwards in self.corner]
         return [
             tuple(
@@ -168,8 +172,8 @@ class Convolution:
             if np.any(self.kernel[(slice(None), slice(None), *tap)] != 0)
         ]
 
-    def output_size(self, size):
-        """The size of the output, one integer for each axis.
+    def output_size(self, size: Sequence[int]) -> tuple[int, ...]:
+        """Return the size of the output, one integer for each axis.
 
         Parameters
         ----------
@@ -192,8 +196,10 @@ class Convolution:
                 raise ShapeError(f"size must be larger than the kernel's reach {tuple(reach)}")
         return tuple(-(-n // stride) for n, stride in zip(size, self.stride, strict=True))
 
-    def matrix(self, size, *, sparse=False):
-        """The matrix M with ``output.ravel() == M @ image.ravel()`` in pixel-major order.
+    def matrix(
+        self, size: Sequence[int], *, sparse: bool = False
+    ) -> NDArray | scipy.sparse.csr_array:
+        """Build the matrix M with ``output.ravel() == M @ image.ravel()`` in pixel-major order.
 
         Parameters
         ----------
@@ -217,12 +223,12 @@ class Convolution:
             return scipy.sparse.coo_array((entries, (rows, columns)), shape).tocsr()
         return _dense(rows, columns, entries, shape)
 
-    def rank(self, size):
-        """The rank of the matrix, exactly."""
+    def rank(self, size: Sequence[int]) -> int:
+        """Compute the rank of the matrix, exactly."""
         return matrix_rank(self._exact_matrix(size))
 
-    def determinant(self, size):
-        """The determinant of the matrix, exactly: an int if it is one, or else a Fraction.
+    def determinant(self, size: Sequence[int]) -> int | Fraction:
+        """Compute the determinant of the matrix, exactly: an int if it is one, else a Fraction.
 
         Raises
         ------
@@ -231,8 +237,8 @@ class Convolution:
         """
         return matrix_determinant(self._square_matrix(size))
 
-    def null_vectors(self, size):
-        """A basis of the images that are mapped to 0, as arrays of coprime Python integers.
+    def null_vectors(self, size: Sequence[int]) -> list[NDArray]:
+        """Compute a basis of the images that are mapped to 0, in coprime Python integers.
 
         Returns
         -------
@@ -248,8 +254,10 @@ class Convolution:
         basis = null_basis(self._square_matrix(size))
         return [np.moveaxis(vector.reshape(shape), -1, 0) for vector in basis]
 
-    def is_triangular(self, size, order="pixel-major"):
-        """Whether the matrix is lower triangular in an order of its indices.
+    def is_triangular(
+        self, size: Sequence[int], order: str | Iterable[Sequence[int]] = "pixel-major"
+    ) -> bool:
+        """Tell whether the matrix is lower triangular in an order of its indices.
 
         Parameters
         ----------
@@ -287,8 +295,8 @@ class Convolution:
         blocks = blocks[np.ix_(pixels, pixels)]
         return not blocks[np.triu_indices(len(pixels), 1)].any()
 
-    def fourier_blocks(self, size):
-        r"""The blocks P of a circular convolution at the points of the discrete Fourier transform.
+    def fourier_blocks(self, size: Sequence[int]) -> NDArray:
+        r"""Compute the blocks P of a circular convolution at the points of the Fourier transform.
 
         A plane wave ``x[s] = v exp(2 pi i r . s / n)`` is mapped to the same wave of P(r) v with
 
@@ -321,7 +329,7 @@ class Convolution:
         return np.fft.ifftn(first, axes=range(self.dims)) * np.prod(size)
 
     def _reads(self, size, output_size):
-        """Every tap with the raster numbers of the output pixels and of the pixels they read."""
+        """Yield every tap with the raster numbers of output pixels and of what they read."""
         for tap in np.ndindex(self.kernel.shape[2:]):
             axes = [
                 self._reads_along(axis, a, size[axis], output_size[axis])
@@ -335,7 +343,7 @@ class Convolution:
             )
 
     def _reads_along(self, axis, a, length, outputs):
-        """Outputs along an axis and what they read through tap a, where it lies in the image."""
+        """Return outputs along an axis and what they read through tap a inside the image."""
         targets = np.arange(outputs)
         indices = targets * self.stride[axis] + (a - self.anchor[axis]) * self.dilation[axis]
         sources = PADDINGS[self.padding](indices, length)
@@ -345,7 +353,7 @@ class Convolution:
         return targets, sources
 
     def _block(self, tap, kernel):
-        """The weights of a tap as a matrix (C_out, C_in), with zeros between the groups."""
+        """Return the weights of a tap as a matrix (C_out, C_in), 0 between the groups."""
         weights = kernel[(slice(None), slice(None), *tap)]
         inputs, outputs = self.channels
         block = np.zeros((outputs, inputs), kernel.dtype)
@@ -355,7 +363,7 @@ class Convolution:
         return block
 
     def _entries(self, size, kernel):
-        """Rows, columns and values of the entries, which add up where they meet, and the shape."""
+        """Return rows, columns and values of entries, which add up where they meet, and a shape."""
         output_size, (inputs, outputs) = self.output_size(size), self.channels
         o, c = np.indices((outputs, inputs))
         rows, columns, entries = [], [], []
@@ -367,7 +375,7 @@ class Convolution:
         return *map(np.concatenate, (rows, columns, entries)), shape
 
     def _exact_matrix(self, size):
-        """The matrix in numbers that add without rounding or overflow where entries meet."""
+        """Build the matrix in numbers that add without rounding or overflow where entries meet."""
         kernel = self.kernel
         if kernel.dtype.kind not in "iu" or np.abs(kernel.astype(float)).sum() > 2**62:
             kernel = to_fractions(kernel)
@@ -399,18 +407,21 @@ def _dense(rows, columns, entries, shape):
 
 
 def _checked_kernel(kernel, dims):
-    if kernel.ndim != 2 + dims or 0 in kernel.shape:
+    if kernel.ndim < 3 or 0 in kernel.shape:
         raise ShapeError(
-            f"kernel must have the axes (C_out, C_in / groups) and {dims} more; "
+            "kernel must have the axes (C_out, C_in / groups, k_1, ..., k_D); "
             f"got shape {kernel.shape}"
         )
-    _validate.check_exact_or_float(kernel, "kernel")
-    _validate.check_finite(kernel, "kernel")
-    return kernel
+    if dims != kernel.ndim - 2:
+        raise OptionError(
+            f"dims must be {kernel.ndim - 2}, the number of image axes of a kernel of shape "
+            f"{kernel.shape}; got {dims}"
+        )
+    return as_exact_array(kernel, "kernel")
 
 
 def _per_axis(name, value, dims):
-    """One integer >= 1 for each axis."""
+    """Return one integer >= 1 for each axis."""
     values = dims * (value,) if _validate.is_integer(value) else value
     checked = _validate.integers(values, dims, minimum=1)
     if checked is None:
@@ -421,7 +432,7 @@ def _per_axis(name, value, dims):
 
 
 def _checked_corner(corner, dims):
-    """Whether each axis runs backwards."""
+    """Return whether each axis runs backwards."""
     if corner is None:
         return dims * (False,)
     if isinstance(corner, str) and dims == 2:
@@ -436,7 +447,7 @@ def _checked_corner(corner, dims):
 
 
 def _checked_anchor(anchor, taps, padding):
-    """The tap that reads the pixel itself."""
+    """Return the tap that reads the pixel itself."""
     if anchor is None:
         default = {"causal": lambda k: k - 1, "valid": lambda k: 0}
         return tuple(map(default.get(padding, lambda k: k // 2), taps))
@@ -451,7 +462,7 @@ def _checked_anchor(anchor, taps, padding):
 
 
 def _pixel_numbers(pixels, size):
-    """The raster numbers of a list of pixels that holds each one once."""
+    """Return the raster numbers of a list of pixels that holds each one once."""
     pixels = [tuple(pixel) for pixel in pixels]
     if sorted(pixels) != list(np.ndindex(*size)):
         raise OptionError(

@@ -11,6 +11,7 @@ numbers of steps along each tap of a walk that ends where it began; on an image 
 walk, no order puts all of its pixels before their readers.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations
@@ -36,16 +37,16 @@ class CausalOrder:
         there is an order.
     """
 
-    taps: tuple
-    direction: tuple | None
-    combination: dict | None
+    taps: tuple[tuple[int, int], ...]
+    direction: tuple[int, int] | None
+    combination: dict[tuple[int, int], Fraction] | None
 
     @property
-    def exists(self):
-        """Whether there is an order, one for every image size."""
+    def exists(self) -> bool:
+        """Tell whether there is an order, one for every image size."""
         return self.direction is not None
 
-    def pixels(self, size):
+    def pixels(self, size: tuple[int, int]) -> list[tuple[int, int]]:
         """List the pixels of an image in the order, those of equal value in raster order.
 
         Parameters
@@ -78,7 +79,7 @@ class CausalOrder:
         return f"no order: {terms} = (0, 0), so a pixel depends on itself through these taps"
 
 
-def causal_order(taps):
+def causal_order(taps: Iterable[tuple[int, int]]) -> CausalOrder:
     """Find the order of the pixels in which a set of taps is causal, for every image size.
 
     Parameters
@@ -129,7 +130,7 @@ def _checked(tap):
 
 
 def _combination(taps):
-    """At most three taps around 0, which suffice (Carathéodory), with their weights, or None."""
+    """Return at most three taps around 0 with their weights, which suffice (Carathéodory)."""
     for a, b in combinations(taps, 2):
         if _cross(a, b) == 0 and _dot(a, b) < 0:  # on a line through 0, on either side of it
             return _weights({a: -_dot(a, b), b: _dot(a, a)})
@@ -146,7 +147,7 @@ def _weights(multiples):
 
 
 def _direction(taps):
-    """A vector n with n . t < 0 for all taps, which lie in an open half-plane.
+    """Find a vector n with n . t < 0 for all taps, which lie in an open half-plane.
 
     They fill an angle below 180 degrees between the outermost of them, a and b. For every other
     tap t, cross(a, t) >= 0 and cross(t, b) >= 0, and not both are 0, so that the sum, which is

@@ -104,10 +104,9 @@ def assess(x, y, kernel, geometry, conv, solve):
     Notes
     -----
     It takes 4 to 12 times as long as the inverse of 100 images, and 20 to 30 times that of a single
-    one (``python -m tools.enclosure_campaign cost``): a
-    convolution in float64, one in the dtype of x, a solution, and a dozen passes of NumPy over the
-    images, which with 3 channels cost more than those. Where a float64
-    result keeps fewer than six digits, its residual is computed once more, in slices.
+    one: a convolution in float64, one in the dtype of x, a solution, and a dozen passes of NumPy
+    over the images, which with 3 channels cost more than those. Where a float64 result keeps fewer
+    than six digits, its residual is computed once more, in slices.
 
     Over half-plane kernels, edge states, scaled channels and random kernels, the digits of a round
     trip were overestimated by less than one (``tests/test_assessment.py``).
