@@ -7,17 +7,19 @@ what went wrong if the status is not 0.
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cinc_ref import _validate
+from cinc_ref import _validate, theory
 from cinc_ref._autodiff import as_array, value_of
 from cinc_ref.geometry import check_geometry
 from cinc_ref.kernels.causal.plan import CONV, SOLVE
 from cinc_ref.primitives.call import (
+    UNCHECKED,
     diagnose,
     execute,
     execute_vjp,
     prepare,
     prepare_cotangent,
 )
+from cinc_ref.primitives.causal import causal_solve
 from cinc_ref.primitives.corner import log_abs_det_corner
 from cinc_ref.primitives.diagnostics import check_corner_invertible
 
@@ -211,6 +213,78 @@ def log_abs_det(
     _validate.check_finite(value, "kernel")
     check_corner_invertible(value, (p, q))
     return log_abs_det_corner(kernel[:, :, p, q], height * width)
+
+
+def enclose(
+    y: ArrayLike,
+    kernel: ArrayLike,
+    *,
+    corner: str = "top-left",
+    dilation: int = 1,
+    anchor: tuple[int, int] | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    r"""Invert `conv`, refined once, with a proved bound on the error of every entry.
+
+    .. math::
+        |x - M^{-1} y| \le \text{radius}
+
+    for the exact binary values of y and kernel, whatever the condition number is. The substitution
+    is only trusted as far as its residual, which is computed without rounding errors, bears it out
+    (`cinc_ref.theory.enclosures` has the proof). Not differentiable.
+
+    Parameters
+    ----------
+    y : array_like, shape (N, C, H, W)
+        float32 or float64; N may be 0.
+    kernel, corner, dilation, anchor
+        As for `conv`; B must be invertible.
+
+    Returns
+    -------
+    x, radius : ndarray, shape (N, C, H, W), dtype of y
+        The radius is infinite where nothing is proved: where the inverse overflows, or where the
+        condition number comes near the 1e16 of double precision.
+
+    Raises
+    ------
+    SingularKernelError
+        If B is singular.
+    ShapeError, DtypeError, NonFiniteError, OptionError
+        If an argument is not as described.
+
+    See Also
+    --------
+    conv_inverse : The inverse without the refinement and the bound.
+
+    Notes
+    -----
+    It takes 70 to 530 times as long as the inverse itself: for 100 images of 32x32 pixels in 3
+    channels 0.12 s in float32, in 12 channels 0.4 s on one core. Nearly all of that are the
+    residuals, computed in slices by NumPy. The response to the first pixel, for half-plane taps to
+    the first row of pixels, is held in memory, a few times; where it exceeds 512 MB the radius is
+    infinite.
+
+    Over 4,000 cases with condition numbers from 1 to 1e14 no error was above its radius. The
+    largest radius of a case was 1.00 to 1.08 times its largest error in the median, at most 15
+    times.
+
+    References
+    ----------
+    Rump, "Verification methods: Rigorous results using floating-point arithmetic", Acta Numerica
+    19, 2010, section 10.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cinc_ref as cr
+    >>> x, radius = cr.enclose(np.ones((1, 1, 1, 2)), np.array([[[[1.0, 3.0]]]]))
+    >>> x, radius.max() < 1e-16  # the inverse is 1/3, 2/9
+    (array([[[[0.33333333, 0.22222222]]]]), np.True_)
+    """
+    y, kernel, plan = prepare(SOLVE, y, "y", kernel, corner, dilation, anchor)
+    y, kernel = value_of(y), value_of(kernel)
+    diagnose(UNCHECKED, plan, kernel, {"y": y})
+    return theory.enclosures.enclose_inverse(y, kernel, plan.geometry, causal_solve)
 
 
 def conv_vjp(

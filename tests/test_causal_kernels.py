@@ -1,6 +1,11 @@
 """The fast kernels do what the reference loops do, whatever the tails of batch and channels."""
 
+import os
+import shutil
+import subprocess
+import sys
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -182,6 +187,34 @@ def test_kernels_close_over_integers_alone():
     for kernel in (compiled_sweep(2, 4, 4, False), _compiled_loops(2, 2, 4)):
         function = getattr(kernel, "py_func", kernel)
         assert all(isinstance(cell.cell_contents, int) for cell in function.__closure__)
+
+
+def test_an_edit_of_a_callee_in_another_file_is_noticed(tmp_path, interpreted):
+    """Otherwise Numba's disk cache would go on serving the old code."""
+    if interpreted:
+        pytest.skip("nothing is compiled")
+    package = Path(plan.__file__).parents[2]
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(package, tmp_path / "cinc_ref", ignore=ignored)
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    code = (
+        "import numpy as np, cinc_ref as cr; one = np.ones((1, 1, 1, 1)); print(cr.conv(one, one))"
+    )
+
+    def result():
+        command = [sys.executable, "-B", "-c", code]
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True
+        )
+        return float(done.stdout.strip("[] \n"))
+
+    assert result() == 1
+    edited = tmp_path / "cinc_ref" / "kernels" / "simd" / "block.py"
+    source = edited.read_text(encoding="utf-8")
+    fused = "return builder.call(function, (a, b, c))"
+    assert source.count(fused) == 1
+    edited.write_text(source.replace(fused, "return builder.fsub(c, a)"), encoding="utf-8")
+    assert result() == -1
 
 
 @pytest.mark.parametrize("images", [5, 20, 100, 130])

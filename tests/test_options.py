@@ -431,6 +431,30 @@ TABLE = {
         size=(2, 3),
         padding="same",
     ),
+    "causal_order": row(cr.theory.causal_order, {}, taps=[(0, -1)]),
+    "prove": row(
+        cr.theory.prove, {"order": choice("pixel-major", "column-major", "channel-major")}
+    ),
+    "Convolution": row(
+        cr.theory.Convolution,
+        {
+            "dims": replace(NOTHING, examples=(2, np.int64(2))),
+            "padding": choice(
+                "causal", "same", "valid", "circular", "reflect", "symmetric", "replicate"
+            ),
+            "stride": either(integer(1), integers(2)),
+            "groups": replace(NOTHING, examples=(1, np.int64(1))),
+            "dilation": either(integer(1), integers(2)),
+            "corner": optional(replace(CORNER, examples=((True, False), [False, np.bool_(True)]))),
+            "anchor": ANCHOR,
+        },
+        kernel=KERNEL,
+    ),
+    "refute": row(
+        cr.theory.refute,
+        {"over": Kind(lambda v: v is None, examples=({}, {"dims": 1})), "seed": integer(0)},
+        claim=lambda convolution, size: True,
+    ),
     "parameter_counts": row(cr.theory.parameter_counts, {"channels": integer(1)}),
     "verify": row(
         cr.theory.verify, {"seed": integer(0), "effort": integer(1)}, implementation=None
@@ -519,6 +543,8 @@ def quick(monkeypatch, tmp_path):
     """Leave out what takes long, and write files to a folder that is removed."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("cinc_ref.theory.verification.THEOREMS", ())
+    monkeypatch.setattr("cinc_ref.theory.proofs.STATEMENTS", ())
+    monkeypatch.setattr("cinc_ref.theory.refutation.CASES", 2)
     monkeypatch.setattr("cinc_ref.timing._turn", lambda function, duration: [0.0])
 
 

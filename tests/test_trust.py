@@ -61,6 +61,18 @@ def test_the_worst_layer_is_the_one_that_was_made_bad():
     assert digits < 14
 
 
+@pytest.mark.parametrize("worst", [1, 2])
+def test_of_two_layers_that_keep_no_digits_the_worse_conditioned_is_named(worst):
+    flow, params, _ = _ill_conditioned(1e5, np.float32)
+    for step in (1, 2):
+        params["levels"][0][step][1]["taps"][0, 0, :] = 1e6 if step == worst else 1e5
+    table = flow.stability(params)
+    assert all(found.digits(np.float32) == 0 for found in list(table.values())[:2])
+    name, condition, digits = worst_conditioned(flow, params)
+    assert name == f"level 1, step {worst}, InvertibleConv" and digits == 0
+    assert condition == max(found.condition_number for found in table.values())
+
+
 def test_decode_with_check_is_silent_on_good_layers_and_changes_nothing():
     flow, params, _ = _flow()
     latents = _latents(flow)

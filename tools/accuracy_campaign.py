@@ -18,8 +18,8 @@ from scipy.sparse.linalg import spsolve_triangular
 import cinc_ref as cr
 from cinc_ref import theory
 from cinc_ref.geometry import CORNERS, Geometry
-from cinc_ref.primitives.diagnostics import elementwise_residual
 from cinc_ref.theory.random_kernels import random_kernel
+from cinc_ref.theory.substitution import elementwise_residual
 from tests.support.oracles import DTYPES
 
 KINDS = ("lower", "upper", "dense")

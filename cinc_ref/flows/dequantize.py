@@ -1,5 +1,7 @@
 """Dequantization of integer images, its inverse, and bits per dimension."""
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
@@ -58,8 +60,8 @@ def dequantize(
         )
     noise = rng.random(images.shape, dtype)
     x = (images + noise) / dtype.type(bins) - dtype.type(0.5)
-    largest = np.nextafter(dtype.type(0.5), dtype.type(0))  # rounding must not reach 1/2
-    return np.minimum(x.astype(dtype), largest)
+    smallest, largest = _bin_limits(bins, dtype)  # rounding must not leave the bin
+    return np.clip(x.astype(dtype), smallest[images], largest[images])
 
 
 def quantize(x: ArrayLike, bins: int) -> np.ndarray:
@@ -92,8 +94,24 @@ def quantize(x: ArrayLike, bins: int) -> np.ndarray:
     array([0, 0, 1, 3, 3], dtype=uint8)
     """
     bins = _check_bins(bins)
-    levels = np.floor((np.asarray(x) + 0.5) * bins)
+    levels = _level(np.asarray(x), bins)
     return np.clip(levels, 0, bins - 1).astype(np.uint8 if bins <= 256 else np.uint16)
+
+
+def _level(x, bins):
+    return np.floor((x + 0.5) * bins)
+
+
+@lru_cache(maxsize=16)
+def _bin_limits(bins, dtype):
+    """Return the smallest and the largest number of a dtype in each bin, as `quantize` decides."""
+    levels, half = np.arange(bins), dtype.type(0.5)
+    smallest, largest = ((edge / bins).astype(dtype) for edge in (levels, levels + 1))
+    while np.any(below := _level(smallest - half, bins) < levels):
+        smallest[below] = np.nextafter(smallest[below], dtype.type(2))
+    while np.any(above := _level(largest - half, bins) > levels):
+        largest[above] = np.nextafter(largest[above], dtype.type(0))
+    return smallest - half, largest - half
 
 
 def bits_per_dim(log_prob: ArrayLike, dimensions: int, bins: int) -> np.ndarray | float:

@@ -1,15 +1,13 @@
-"""Compilation of the kernels: at the first call, cached on disk where a folder can be written.
+"""Compilation of loops: at the first call, cached on disk where a folder can be written.
 
 ``error_model="numpy"``: a division by zero gives infinity, as in NumPy, and needs no branch.
 Without the compiler, the register blocks are NumPy arrays.
 
 Numba's disk cache compares the date of the file that a function stands in, and would go on serving
-old code after an edit of a function that it calls from another file. Here the stamp is a digest of
-all kernels instead: an edit of any of them compiles all of them anew.
+old code after an edit of a function that it calls from another file. Here the dates of all kernels
+count, so that an edit of any of them compiles all of them anew.
 """
 
-import hashlib
-import logging
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,17 +20,14 @@ else:
 
 __all__ = ["block", "compiled", "inlined", "internal"]
 
-LOGGER = logging.getLogger("cinc_ref")
+
+def _stamp(*files):
+    """Return what changes with any edit of some files: their dates and sizes."""
+    states = [file.stat() for file in files]
+    return tuple((state.st_mtime, state.st_size) for state in states)
 
 
-def _digest_of_sources():
-    digest = hashlib.sha256()
-    for source in sorted(Path(__file__).parent.rglob("*.py")):
-        digest.update(source.read_bytes())
-    return digest.hexdigest()
-
-
-_SOURCE_STAMP = _digest_of_sources()
+_KERNELS = _stamp(*sorted(Path(__file__).parent.rglob("*.py")))
 
 
 def compiled(function):
@@ -42,12 +37,15 @@ def compiled(function):
     except RuntimeError:  # a read-only installation and no folder for the cache
         return numba.njit(error_model="numpy")(function)
     with suppress(AttributeError):  # private to Numba; without it the file's date is the stamp
-        dispatcher._cache._cache_file._source_stamp = _SOURCE_STAMP
+        own_file = Path(function.__code__.co_filename)
+        dispatcher._cache._cache_file._source_stamp = _stamp(own_file) + _KERNELS
     return dispatcher
 
 
 def internal(function):
-    return numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
+    """Compile a function that other compiled functions call, but not Python."""
+    options = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    return numba.njit(error_model="numpy", **options)(function)
 
 
 def inlined(function):

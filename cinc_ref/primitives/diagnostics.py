@@ -4,16 +4,14 @@ import warnings
 
 import numpy as np
 
-from cinc_ref import _validate
+from cinc_ref import _validate, theory
 from cinc_ref._autodiff import value_of
 from cinc_ref.errors import IllConditionedWarning, SingularKernelError
+from cinc_ref.primitives.causal import causal_conv, causal_solve
 from cinc_ref.primitives.corner import is_triangular, pivots
-from cinc_ref.theory.conditioning import condition_and_digits
-from cinc_ref.theory.exact import matrix_determinant
-from cinc_ref.theory.substitution import convolve
 
 MIN_DIGITS = 3
-WIDER = {"f4": np.float64, "f8": np.longdouble}
+"""Decimal digits that a usable inverse keeps."""
 
 
 def check_corner_invertible(kernel, anchor):
@@ -35,7 +33,7 @@ def check_corner_invertible(kernel, anchor):
         return
     has_zero_pivot = not pivots(corner).all()
     if has_zero_pivot or np.linalg.cond(corner, 1) * len(corner) > 1 / np.finfo(corner.dtype).eps:
-        if matrix_determinant(corner) == 0:
+        if theory.exact.matrix_determinant(corner) == 0:
             raise SingularKernelError(
                 f"the corner block kernel[:, :, {p}, {q}] must be invertible; "
                 "its determinant is exactly 0"
@@ -63,45 +61,29 @@ def warn_if_nonfinite(results, y, kernel, geometry, layer="kernel", stacklevel=3
         As in `warnings.warn`; 3 is the caller of the caller.
     """
     if not all(map(_validate.all_finite, results)):
-        _warn("the result is not finite", y, kernel, geometry, layer, stacklevel)
+        _warn("the result is not finite", 0.0, y, kernel, geometry, layer, stacklevel)
 
 
 def warn_if_ill_conditioned(x, y, kernel, geometry, layer="kernel", stacklevel=3):
     """Warn if an inverse is not finite, keeps fewer than three digits, or has a large residual.
 
-    x is the computed inverse of y; the other arguments are those of `warn_if_nonfinite`. A large
-    residual is more than rounding can leave: 10 eps, or eps/2 for every term of a pixel's sum.
+    x is the computed inverse of y; the other arguments are those of `warn_if_nonfinite`. A residual
+    is large if rounding cannot explain it (`cinc_ref.theory.trust`).
     """
     if not _validate.all_finite(x):
-        return _warn("the result is not finite", y, kernel, geometry, layer, stacklevel)
-    condition, digits = condition_and_digits(kernel, y.shape[2:], geometry, x.dtype)
-    residual = elementwise_residual(x, y, kernel, geometry)
-    if digits < MIN_DIGITS or not residual <= max(10, kernel[0].size / 2):
-        problem = f"the elementwise residual is {residual:.2g} eps"
-        _warn(problem, y, kernel, geometry, layer, stacklevel, condition, digits)
+        return _warn("the result is not finite", 0.0, y, kernel, geometry, layer, stacklevel)
+    assessment = theory.trust.assess(x, y, kernel, geometry, causal_conv, causal_solve)
+    if not assessment.is_usable:
+        problem = f"the elementwise residual is {assessment.residual:.2g} eps"
+        _warn(problem, assessment.digits, y, kernel, geometry, layer, stacklevel)
 
 
-def elementwise_residual(x, y, kernel, geometry):
-    """Compute max |y - M x| / (|M| |x|) in eps of y's dtype, in the next wider one.
-
-    Elementwise: the normwise residual hides a small pixel that is wrong. Where |M| |x| is 0 the
-    ratio is 0 if y is too, otherwise infinite.
-    """
-    wider = WIDER[y.dtype.str[1:]]
-    eps = np.finfo(y.dtype).eps
-    x, y, kernel = (array.astype(wider) for array in (x, y, kernel))
-    gap = np.abs(y - convolve(x, kernel, geometry))
-    scale = convolve(np.abs(x), np.abs(kernel), geometry)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.where(gap == 0, 0, gap / scale)
-    return float(np.max(ratio, initial=0) / eps)
-
-
-def _warn(problem, y, kernel, geometry, layer, stacklevel, condition=None, digits=None):
-    if condition is None:
-        condition, digits = condition_and_digits(kernel, y.shape[2:], geometry, y.dtype)
+def _warn(problem, digits, y, kernel, geometry, layer, stacklevel):
     height, width = y.shape[2:]
+    condition, is_exact = theory.trust.condition_in_time(kernel, (height, width), geometry)
     number = f"{condition:.2g}" if np.isfinite(condition) else "above 1.8e308"
+    if not is_exact and np.isfinite(condition):
+        number = f"at least {number}"
     message = (
         f"the inverse of {layer} on {height}x{width} images keeps about {digits:.1f} digits in "
         f"{y.dtype.name}: its condition number is {number}, and {problem}; "

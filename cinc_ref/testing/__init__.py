@@ -6,7 +6,7 @@ Everything loads when it is first used. Only `strategies` needs hypothesis and o
 `parametrize_with_checks` needs pytest.
 """
 
-from importlib import import_module
+from cinc_ref._lazy import lazy
 
 _HOME_OF = {
     "Check": "base",
@@ -25,17 +25,4 @@ _HOME_OF = {
 _SUBMODULES = ("strategies",)
 
 __all__ = [*_HOME_OF, *_SUBMODULES]
-
-
-def __getattr__(name):
-    if name in _SUBMODULES:
-        return import_module(f"cinc_ref.testing.{name}")
-    if name in _HOME_OF:
-        value = getattr(import_module(f"cinc_ref.testing.{_HOME_OF[name]}"), name)
-        globals()[name] = value
-        return value
-    raise AttributeError(f"module 'cinc_ref.testing' has no attribute {name!r}")
-
-
-def __dir__():
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__ = lazy(__name__, _HOME_OF, _SUBMODULES)

@@ -102,15 +102,17 @@ def _places(order, flat_taps, strides, rows, padded_channels, solve):
 
 
 @compiled
-def pack(kernel, work, tables):
+def pack(kernel, work, tables, tiny):
     """Pack a kernel at the beginning of working memory.
 
     Parameters
     ----------
-    kernel : ndarray, shape (C, C, kh, kw), contiguous
+    kernel : ndarray, shape (C * C * kh * kw,)
     work : ndarray, shape (at least Packing.length,)
     tables : ndarray of int32
         Those of the `Packing`.
+    tiny : float
+        The smallest normal number of the dtype.
 
     Returns
     -------
@@ -120,14 +122,13 @@ def pack(kernel, work, tables):
     channels, slots, rows = tables[0], tables[1], tables[2]
     out_stride, in_stride, anchor = tables[3], tables[4], tables[5]
     weights, solve, padding = tables[6] * slots, tables[7], tables[8]
-    flat = kernel.reshape(kernel.size)
     above = below = nonfinite = False
-    flags, sign, places, length = 0, flat.dtype.type(1), HEADER, weights
+    flags, sign, places, length = 0, kernel.dtype.type(1), HEADER, weights
     if solve:
         for o in range(channels):
             corner = o * out_stride + anchor
             for c in range(channels):
-                stands = flat[np.uintp(corner + c * in_stride)] != 0
+                stands = kernel[np.uintp(corner + c * in_stride)] != 0
                 above |= stands and c > o
                 below |= stands and c < o
                 if c == o and not stands:
@@ -139,29 +140,30 @@ def pack(kernel, work, tables):
             flags |= DESCENDING
             places += length
     for k in range(length):
-        work[np.uintp(k)] = sign * flat[np.uintp(tables[np.uintp(places + k)])]
-    if weights < len(flat):  # some taps are not read; the others would show in the result
-        for k in range(len(flat)):
-            nonfinite |= flat[np.uintp(k)] - flat[np.uintp(k)] != 0  # NaN where it is not finite
+        work[np.uintp(k)] = sign * kernel[np.uintp(tables[np.uintp(places + k)])]
+    if weights < len(kernel):  # some taps are not read; the others would show in the result
+        for k in range(len(kernel)):
+            nonfinite |= (
+                kernel[np.uintp(k)] - kernel[np.uintp(k)] != 0
+            )  # NaN where it is not finite
         if nonfinite:
             flags |= CHECK_KERNEL
     for k in range(padding, len(tables)):
         work[np.uintp(tables[np.uintp(k)])] = 0
     if not solve:
         return flags
-    tiny, infinity = np.finfo(work.dtype).tiny, np.inf
     for s in range(slots):
         row = weights + s * (rows + 1)
         diagonal, reciprocal = np.uintp(row + s % rows), np.uintp(row + rows)
         if s >= channels:  # identity behind the last channel
             work[diagonal] = -1
         work[reciprocal] = -1 / work[diagonal]
-        if not tiny <= abs(work[reciprocal]) < infinity:  # read again, as rounded
+        if not tiny <= abs(work[reciprocal]) < np.inf:  # read again, as rounded
             flags |= DIVIDE
     return flags
 
 
-def pack_lu(kernel, work, tables, transposed):
+def pack_lu(kernel, work, tables, tiny, transposed):
     """Pack a kernel whose corner block B must be factored, P B = L U with partial pivoting.
 
     The equation P y = L U x + ... is that of a kernel whose output channels are permuted and whose
@@ -170,7 +172,8 @@ def pack_lu(kernel, work, tables, transposed):
 
     Parameters
     ----------
-    kernel, work, tables
+    kernel : ndarray, shape (C, C, kh, kw)
+    work, tables, tiny
         As for `pack`.
     transposed : bool
         Whether input channels are taken as output channels.
@@ -191,7 +194,7 @@ def pack_lu(kernel, work, tables, transposed):
     outer = outer[order]
     outer[:, :, anchor] = np.tril(factors, -1) + np.eye(channels, dtype=factors.dtype)
     outer = np.ascontiguousarray(outer.swapaxes(0, 1) if transposed else outer)
-    flags = pack(outer.reshape(kernel.shape), work, tables)
+    flags = pack(outer.ravel(), work, tables, tiny)
 
     descending = -np.eye(slots, dtype=factors.dtype)  # identity before the last channel
     descending[slots - channels :, slots - channels :] = -np.triu(factors)[::-1, ::-1]
@@ -208,7 +211,7 @@ def pack_lu(kernel, work, tables, transposed):
     by_block = descending.reshape(count, rows, slots).transpose(0, 2, 1)
     work[start : start + slots**2] = by_block.ravel()
     magnitudes = np.abs(reciprocals)
-    if not np.all((magnitudes >= np.finfo(work.dtype).tiny) & (magnitudes < np.inf)):
+    if not np.all((magnitudes >= tiny) & (magnitudes < np.inf)):
         flags |= DIVIDE
     return order, flags | CHECK_KERNEL
 

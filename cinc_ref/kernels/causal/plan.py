@@ -43,14 +43,10 @@ from cinc_ref.kernels.causal.transfer import (
     IN_PLACE,
     SCALAR,
     memory_strides,
+    square_side,
 )
 from cinc_ref.kernels.causal.tuning import TUNING, Tuning
-from cinc_ref.kernels.simd.cpu import (
-    LINE_BYTES,
-    MAX_BLOCK_ROWS,
-    VECTOR_BYTES,
-    transpose_sizes,
-)
+from cinc_ref.kernels.simd.cpu import LINE_BYTES, MAX_BLOCK_ROWS, VECTOR_BYTES
 from cinc_ref.kernels.simd.pages import empty_like
 
 CONV, CONV_TRANSPOSE, SOLVE, SOLVE_TRANSPOSE = product((False, True), repeat=2)
@@ -65,8 +61,8 @@ class ConvPlan(NamedTuple):
 
     Attributes
     ----------
-    block : (int, int, int)
-        Rows and lanes of the register blocks, and numbers of a SIMD register.
+    block : (int, int)
+        Rows and lanes of the register blocks.
     tables : ndarray of intp
         How the kernel is packed.
     descriptor : ndarray of intp
@@ -76,6 +72,8 @@ class ConvPlan(NamedTuple):
         Where these two tables begin.
     work_length : int
         Numbers of working memory.
+    tiny : float
+        The smallest normal number of the dtype.
     solve, transposed : bool
         The operation.
     """
@@ -85,6 +83,7 @@ class ConvPlan(NamedTuple):
     descriptor: np.ndarray
     channels: tuple
     work_length: int
+    tiny: float
     solve: bool
     transposed: bool
 
@@ -109,13 +108,13 @@ def run(plan, images, kernel):
     """
     work = np.empty(plan.work_length, images.dtype)
     result = empty_like(images)
-    flags = pack(kernel, work, plan.tables)
+    flags = pack(kernel.reshape(-1), work, plan.tables, plan.tiny)
     if not images.size:
         return result, CHECK_KERNEL
     tables, channels = plan.descriptor, plan.channels[flags & DESCENDING > 0]
     stages = int(plan.solve)
     if flags & FACTORED:
-        order, flags = pack_lu(kernel, work, plan.tables, plan.transposed)
+        order, flags = pack_lu(kernel, work, plan.tables, plan.tiny, plan.transposed)
         channels, stages = len(tables), 2
         tables = np.concatenate(
             [tables, _permuted(tables[plan.channels[0] : plan.channels[1]], order)]
@@ -182,11 +181,12 @@ def make_plan(operation, kernel_shape, shape, batch_first, itemsize, geometry, t
     descriptor = encode([common | fields for fields, _ in parts])
     memory = max((length for _, length in parts), default=0)
     return ConvPlan(
-        block=(rows, lanes, vector),
+        block=(rows, lanes),
         tables=packed.tables,
         descriptor=np.concatenate([descriptor, *orders]),
         channels=(len(descriptor), len(descriptor) + 2 * slots),
         work_length=packed.length + LINE_BYTES // itemsize + memory,
+        tiny=float(np.finfo(f"f{itemsize}").tiny),
         solve=solve,
         transposed=transposed,
     )
@@ -244,7 +244,7 @@ def _transfer_mode(strides, pixels, images, vector, fully_written):
     batch_last = strides[0] == 1
     if batch_last and fully_written:
         return IN_PLACE
-    size = max((size for size in transpose_sizes(vector) if size <= images), default=0)
-    if size == 0 or pixels < size:
+    side = square_side(images, vector)
+    if side == 0 or pixels < side:
         return SCALAR
     return BATCH_LAST if batch_last else BATCH_FIRST

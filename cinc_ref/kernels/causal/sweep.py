@@ -21,7 +21,6 @@ import numpy as np
 from cinc_ref.kernels._jit import block, compiled, inlined
 from cinc_ref.kernels.causal.descriptor import PART_FIELDS, Part
 from cinc_ref.kernels.causal.transfer import IN_PLACE, Transfer, transfer
-from cinc_ref.kernels.simd.cpu import transpose_sizes
 
 
 class Strip(NamedTuple):
@@ -107,7 +106,7 @@ def _sweep_strip(probe, work, source, result, tables, part, strip, general, rows
     slots, in_place, solve = part.padded_channels, part.mode == IN_PLACE, strip.stages > 0
     triangles, triangle_length = part.weights_per_channel * slots, slots * (rows + 1)
     for step in range(strip.first_step, strip.last_step):
-        next_step = min(step + 1, strip.last_step - 1)
+        next_step = step + 1 if step + 1 < strip.last_step else step
         memory, scratch, phase, column, first_run, number = block.integers(
             tables, part.steps + 6 * step, 6
         )
@@ -165,7 +164,7 @@ def _sweep_strip(probe, work, source, result, tables, part, strip, general, rows
 
 
 @inlined
-def _transfer_strip(images, work, tables, part, strip, inward, large, medium, small):
+def _transfer_strip(images, work, tables, part, strip, inward):
     """Transfer a strip in, all padded channels; or out, from scratch memory for a convolution."""
     slots = part.padded_channels
     channels, count, memory, offsets = strip.channels, slots, strip.memory, part.pixel_offsets
@@ -177,11 +176,11 @@ def _transfer_strip(images, work, tables, part, strip, inward, large, medium, sm
         part.pixel_stride, channels, count, strip.first_pixel, strip.last_pixel, offsets, memory,
         part.channel_stride,
     )  # fmt: skip
-    transfer(images, work, tables, task, large, medium, small)
+    transfer(images, work, tables, task)
 
 
 @cache
-def compiled_sweep(rows, lanes, vector, general):
+def compiled_sweep(rows, lanes, general):
     """Return the sweep for register blocks of one size.
 
     Corner blocks that need a `general` sweep are rare, and it takes half as long again to compile.
@@ -190,8 +189,6 @@ def compiled_sweep(rows, lanes, vector, general):
     ----------
     rows, lanes : int
         Output channels, and numbers side by side.
-    vector : int
-        Numbers of a SIMD register.
     general : bool
         Whether the corner block may be factored, or have a diagonal whose reciprocals are not
         normal numbers.
@@ -202,7 +199,6 @@ def compiled_sweep(rows, lanes, vector, general):
         ``sweep(work, source, result, tables, channels, stages)`` returns whether all results are
         finite. The arrays are flat; `tables` is the descriptor.
     """
-    large, medium, small = transpose_sizes(vector)
 
     def sweep(work, source, result, tables, channels, stages):
         probe = block.zeros(work, 1, lanes)
@@ -215,6 +211,9 @@ def compiled_sweep(rows, lanes, vector, general):
                     work[np.uintp(k)] = 0
             scratch = memory if stages else end
             for tile in range(0, part.tile_count, part.tiles_in_group):
+                group = part.tile_count - tile
+                if group > part.tiles_in_group:
+                    group = part.tiles_in_group
                 for s in range(part.strips, part.strips + 4 * part.strip_count, 4):
                     first_image = tables[part.first_images + tile]
                     strip = Strip(
@@ -226,8 +225,12 @@ def compiled_sweep(rows, lanes, vector, general):
                         *block.integers(tables, s, 4),
                     )
                     if part.mode != IN_PLACE:
-                        _transfer_strip(source, work, tables, part, strip, 1, large, medium, small)
-                    for k in range(min(part.tiles_in_group, part.tile_count - tile)):
+                        _transfer_strip(source, work, tables, part, strip, 1)
+                    for k in range(
+                        part.tiles_in_group
+                        if tile + part.tiles_in_group <= part.tile_count
+                        else part.tile_count - tile
+                    ):
                         strip = Strip(
                             stages, channels, memory + k * part.memory_length, scratch,
                             tables[part.first_images + tile + k], *block.integers(tables, s, 4),
@@ -236,7 +239,7 @@ def compiled_sweep(rows, lanes, vector, general):
                             probe, work, source, result, tables, part, strip, general, rows, lanes
                         )
                     if part.mode != IN_PLACE:
-                        _transfer_strip(result, work, tables, part, strip, 0, large, medium, small)
+                        _transfer_strip(result, work, tables, part, strip, 0)
         return block.lane_sum(probe) == 0
 
     return compiled(sweep)

@@ -6,13 +6,13 @@ from typing import NamedTuple
 import numpy as np
 
 from cinc_ref.kernels.causal.schedule import wavefront_steps
+from cinc_ref.kernels.causal.transfer import square_side
 from cinc_ref.kernels.simd.cpu import (
     LATENCY,
     MAX_ACCUMULATORS,
     REGISTERS,
     VECTOR_BYTES,
     WAVEFRONT_BYTES,
-    transpose_sizes,
 )
 
 PART_COST = 25
@@ -69,7 +69,7 @@ def cut_batch(count, size, rows, multiply_adds_per_value, vector, quadrant):
         if tiles:
             parts.append(Tiles(np.arange(tiles) * lanes, lanes, False))
         if rest:
-            copies = SCALAR_COST if rest < transpose_sizes(vector)[-1] else COPY_COST
+            copies = SCALAR_COST if square_side(rest, vector) == 0 else COPY_COST
             cost += PART_COST * rows
             wavefront = np.inf
             if quadrant:

@@ -7,14 +7,19 @@ the way.
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
 from cinc_ref.kernels._jit import block, inlined, internal
+from cinc_ref.kernels.simd.cpu import VECTOR_BYTES
 
 SCALAR, BATCH_FIRST, BATCH_LAST, IN_PLACE = range(4)
 """Modes of a transfer: number by number; in square blocks from batch-first or batch-last memory;
 or none, because the sweep itself reads and writes the images."""
+
+
+def square_side(images, vector):
+    """Return the side of the squares in which so many images are transferred; 0 if they are few."""
+    return next((side for side in (vector, vector // 2, vector // 4) if 0 < side <= images), 0)
 
 
 def memory_strides(shape, batch_first):
@@ -61,39 +66,41 @@ class Transfer(NamedTuple):
 
 
 @internal
-def transfer(images, work, tables, task, large, medium, small):
-    """Carry out a `Transfer` in square blocks of the largest of three sizes that fits."""
-    numba.literally(large), numba.literally(medium), numba.literally(small)
+def transfer(images, work, tables, task):
+    """Carry out a `Transfer`."""
+    vector = VECTOR_BYTES // images.itemsize
     for c in range(task.channels):
         place = task.first_image * task.image_stride + tables[task.channel_offsets + c]
         memory = task.memory + c * task.channel_stride
         if task.mode == SCALAR:
             _transfer_scalars(images, work, tables, task, place, memory)
-        elif task.images >= large:
-            _transfer_blocks(images, work, tables, task, place, memory, large)
-        elif task.images >= medium:
-            _transfer_blocks(images, work, tables, task, place, memory, medium)
+        elif task.images >= vector:
+            _transfer_squares(images, work, tables, task, place, memory, 1)
+        elif task.images >= vector // 2:
+            _transfer_squares(images, work, tables, task, place, memory, 2)
         else:
-            _transfer_blocks(images, work, tables, task, place, memory, small)
+            _transfer_squares(images, work, tables, task, place, memory, 4)
 
 
 @inlined
-def _transfer_blocks(images, work, tables, task, place, memory, size):
-    """Transfer a channel in blocks of `size` pixels of `size` images; the last ones overlap."""
+def _transfer_squares(images, work, tables, task, place, memory, part):
+    """Transfer a channel in squares of so many pixels of so many images; the last ones overlap."""
     batch_first = task.mode == BATCH_FIRST
     stride = task.image_stride if batch_first else task.pixel_stride
-    for pixel in range(task.first_pixel, task.last_pixel, size):
-        p = min(pixel, task.last_pixel - size)
-        for image in range(0, task.images, size):
-            n = min(image, task.images - size)
+    side = VECTOR_BYTES // images.itemsize // part
+    last_pixel, last_image = task.last_pixel - side, task.images - side
+    for pixel in range(task.first_pixel, task.last_pixel, side):
+        p = pixel if pixel < last_pixel else last_pixel
+        for image in range(0, task.images, side):
+            n = image if image < last_image else last_image
             outer, inner = place + n * task.image_stride + p * task.pixel_stride, memory + n
             if task.inward:
-                square = block.load(images, outer, stride, size, size)
+                square = block.load_square(images, outer, stride, part)
                 if batch_first:
                     square = block.transpose(square)
                 block.scatter(work, inner, tables, task.pixel_offsets + p, square)
             else:
-                square = block.gather(work, inner, tables, task.pixel_offsets + p, size, size)
+                square = block.gather_square(work, inner, tables, task.pixel_offsets + p, part)
                 if batch_first:
                     square = block.transpose(square)
                 block.store(images, outer, stride, square)

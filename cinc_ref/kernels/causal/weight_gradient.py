@@ -20,10 +20,11 @@ from cinc_ref.kernels.causal.transfer import (
     SCALAR,
     Transfer,
     memory_strides,
+    square_side,
     transfer,
 )
 from cinc_ref.kernels.causal.tuning import TUNING
-from cinc_ref.kernels.simd.cpu import VECTOR_BYTES, transpose_sizes
+from cinc_ref.kernels.simd.cpu import VECTOR_BYTES
 
 MAX_OUTPUTS, MAX_INPUTS = (4, 6) if VECTOR_BYTES == 64 else (2, 4)
 """Output and input channels of a register block at most: their products are the accumulators."""
@@ -69,8 +70,8 @@ class Call(NamedTuple):
     taps : table, shape (taps, 3)
         Rows up and columns left that a tap reads, negative where the images are flipped, and its
         number in a kernel of one channel.
-    parts : table, shape (parts, 3)
-        First image, images, and where the table of the pixels in the copy begins.
+    parts : table, shape (parts, 4)
+        First image, images, how they are copied, and where the table of the pixels begins.
     channel_offsets : table, shape (C,)
         Where the channels lie in an image.
     order : table
@@ -145,7 +146,7 @@ def _make_plan(kernel_shape, shape, batch_first, itemsize, geometry, tuning):
     channel_stride = height * width * count
     if copied:
         fitting = tuning.gradient_copy_bytes // (2 * itemsize * channels * height * width)
-        side = transpose_sizes(vector)[1]
+        side = max(vector // 2, 1)
         images = min(images, max(fitting - fitting % side, side))
         # a vector more, so that the channels do not share the sets of a cache
         channel_stride = height * width * images + vector
@@ -160,10 +161,13 @@ def _make_plan(kernel_shape, shape, batch_first, itemsize, geometry, tuning):
         size: np.arange(height * width) * size for size in sorted({*sizes} if copied else ())
     }
     parts_at = CALL_FIELDS + 3 * len(taps)
-    offsets_at = parts_at + 3 * len(sizes)
+    offsets_at = parts_at + 4 * len(sizes)
     places = {size: offsets_at + k * height * width for k, size in enumerate(offsets)}
     channels_at = offsets_at + len(offsets) * height * width
-    parts = [(first, size, places.get(size, 0)) for first, size in zip(firsts, sizes, strict=True)]
+    parts = [
+        (first, size, _copy_mode(size, height * width, vector), places.get(size, 0))
+        for first, size in zip(firsts, sizes, strict=True)
+    ]
     order = _order_of_sums(channels, outputs, inputs, kernel_shape, [tap[2] for tap in taps])
     call = Call(
         channels, height, width, strides[0], strides[2],
@@ -178,6 +182,11 @@ def _make_plan(kernel_shape, shape, batch_first, itemsize, geometry, tuning):
         sums_length=order.size,
         batch_first=batch_first,
     )
+
+
+def _copy_mode(images, pixels, vector):
+    side = square_side(images, vector)
+    return BATCH_FIRST if 0 < side <= pixels else SCALAR
 
 
 def _order_of_sums(channels, outputs, inputs, kernel_shape, flat_taps):
@@ -246,25 +255,23 @@ def _add_products(sums, x, g, tables, call, part, outputs, inputs, rows, lanes):
 @cache
 def _compiled_loops(outputs, inputs, lanes):
     """Compile the weight gradient for register blocks of `outputs` times `inputs` channels."""
-    rows, (large, medium, small) = outputs * inputs, transpose_sizes(lanes)
+    rows = outputs * inputs
 
     def weight_gradient(source, gradients, work, sums, result, tables):
         call = Call(*block.integers(tables, 0, CALL_FIELDS))
         x, g = (work, work) if call.copied else (source, gradients)
-        for p in range(call.parts, call.parts + 3 * call.part_count, 3):
-            first, images, offsets = block.integers(tables, p, 3)
+        for p in range(call.parts, call.parts + 4 * call.part_count, 4):
+            first, images, mode, offsets = block.integers(tables, p, 4)
             part = Part(0, call.channels * call.channel_stride if call.copied else 0, images)
             if call.copied:
                 for images_of, memory in ((source, part.x), (gradients, part.g)):
                     pixels = call.height * call.width
-                    size = large if images >= large else medium if images >= medium else small
-                    mode = BATCH_FIRST if min(images, pixels) >= size else SCALAR
                     task = Transfer(
                         1, mode, first, images, call.image_stride, call.pixel_stride,
                         call.channel_offsets, call.channels, 0, pixels, offsets, memory,
                         call.channel_stride,
                     )  # fmt: skip
-                    transfer(images_of, work, tables, task, large, medium, small)
+                    transfer(images_of, work, tables, task)
             _add_products(sums, x, g, tables, call, part, outputs, inputs, rows, lanes)
         for k in range(len(sums)):
             result[np.uintp(tables[np.uintp(call.order + k)])] = sums[np.uintp(k)]

@@ -12,7 +12,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, register_model
 
-from cinc_ref.kernels.simd.cpu import LINE_BYTES
+from cinc_ref.kernels.simd.cpu import LINE_BYTES, VECTOR_BYTES
 
 
 class Block(types.Type):
@@ -72,14 +72,14 @@ def zeros(typingctx, array, rows, lanes):
 def load(typingctx, array, index, stride, rows, lanes):
     """Load a block: row r holds `lanes` elements of `array` from ``index + r * stride`` on."""
     block = Block(array.dtype, rows.literal_value, lanes.literal_value)
+    return block(array, types.intp, types.intp, rows, lanes), _generate_load(block)
 
-    def generate(context, builder, signature, arguments):
-        memory = _Memory(context, builder, signature.args[0], arguments[0])
-        index, stride = arguments[1:3]
-        places = [_add_multiple(builder, index, stride, r) for r in range(block.rows)]
-        return _from_rows(context, builder, block, [memory.vector(p, block.lanes) for p in places])
 
-    return block(array, types.intp, types.intp, rows, lanes), generate
+@intrinsic(prefer_literal=True)
+def load_square(typingctx, array, index, stride, part):
+    """Load a square block whose side is a SIMD register's numbers divided by `part`."""
+    block = _square(array, part)
+    return block(array, types.intp, types.intp, part), _generate_load(block)
 
 
 @intrinsic
@@ -100,15 +100,14 @@ def store(typingctx, array, index, stride, block):
 def gather(typingctx, array, index, offsets, first, rows, lanes):
     """Load a block: row r holds `lanes` elements from ``index + offsets[first + r]`` on."""
     block = Block(array.dtype, rows.literal_value, lanes.literal_value)
+    return block(array, types.intp, offsets, types.intp, rows, lanes), _generate_gather(block)
 
-    def generate(context, builder, signature, arguments):
-        memory = _Memory(context, builder, signature.args[0], arguments[0])
-        table = _Memory(context, builder, signature.args[2], arguments[2])
-        index, first = arguments[1], arguments[3]
-        starts = [builder.add(index, table.entry(first, r)) for r in range(block.rows)]
-        return _from_rows(context, builder, block, [memory.vector(p, block.lanes) for p in starts])
 
-    return block(array, types.intp, offsets, types.intp, rows, lanes), generate
+@intrinsic(prefer_literal=True)
+def gather_square(typingctx, array, index, offsets, first, part):
+    """Load a square block as `gather` does; its side is that of `load_square`."""
+    block = _square(array, part)
+    return block(array, types.intp, offsets, types.intp, part), _generate_gather(block)
 
 
 @intrinsic(prefer_literal=True)
@@ -355,6 +354,32 @@ class _Memory:
     def _pointer(self, place, lanes):
         vector = ir.VectorType(self.data.type.pointee, lanes)
         return self.builder.bitcast(self.builder.gep(self.data, [place]), vector.as_pointer())
+
+
+def _square(array, part):
+    side = max(VECTOR_BYTES // (array.dtype.bitwidth // 8) // part.literal_value, 1)
+    return Block(array.dtype, side, side)
+
+
+def _generate_load(block):
+    def generate(context, builder, signature, arguments):
+        memory = _Memory(context, builder, signature.args[0], arguments[0])
+        index, stride = arguments[1:3]
+        places = [_add_multiple(builder, index, stride, r) for r in range(block.rows)]
+        return _from_rows(context, builder, block, [memory.vector(p, block.lanes) for p in places])
+
+    return generate
+
+
+def _generate_gather(block):
+    def generate(context, builder, signature, arguments):
+        memory = _Memory(context, builder, signature.args[0], arguments[0])
+        table = _Memory(context, builder, signature.args[2], arguments[2])
+        index, first = arguments[1], arguments[3]
+        places = [builder.add(index, table.entry(first, r)) for r in range(block.rows)]
+        return _from_rows(context, builder, block, [memory.vector(p, block.lanes) for p in places])
+
+    return generate
 
 
 def _scatter(context, builder, signature, arguments, nontemporal):

@@ -5,7 +5,7 @@ The only difference is that products and sums are rounded separately here.
 
 import numpy as np
 
-from cinc_ref.kernels.simd.cpu import LINE_BYTES
+from cinc_ref.kernels.simd.cpu import LINE_BYTES, VECTOR_BYTES
 
 
 def integers(array, first, count):
@@ -28,6 +28,12 @@ def load(array, index, stride, rows, lanes):
     return np.stack([array[index + r * stride :][:lanes] for r in range(rows)])
 
 
+def load_square(array, index, stride, part):
+    """Load a square block whose side is a SIMD register's numbers divided by `part`."""
+    side = max(VECTOR_BYTES // array.itemsize // part, 1)
+    return load(array, index, stride, side, side)
+
+
 def store(array, index, stride, block):
     """Store a block where `load` reads it."""
     for r, row in enumerate(block):
@@ -37,6 +43,12 @@ def store(array, index, stride, block):
 def gather(array, index, offsets, first, rows, lanes):
     """Load a block: row r holds `lanes` elements from ``index + offsets[first + r]`` on."""
     return np.stack([array[index + offsets[first + r] :][:lanes] for r in range(rows)])
+
+
+def gather_square(array, index, offsets, first, part):
+    """Load a square block as `gather` does; its side is that of `load_square`."""
+    side = max(VECTOR_BYTES // array.itemsize // part, 1)
+    return gather(array, index, offsets, first, side, side)
 
 
 def prefetch_third(array, index, offsets, first, third, rows, lanes):

@@ -58,14 +58,3 @@ splits a long one into two halves, as AMD's up to Zen 4 do.
 
 LATENCY = 4
 """Cycles until an accumulator can be added to again: the accumulators that keep a core busy."""
-
-
-def transpose_sizes(vector):
-    """Sizes of the square blocks in which images are transposed, in descending order.
-
-    Parameters
-    ----------
-    vector : int
-        Numbers that a SIMD register holds.
-    """
-    return vector, max(vector // 2, 1), max(vector // 4, 1)
