@@ -23,7 +23,7 @@ from cinc_ref.errors import OptionError
 
 @dataclass(frozen=True)
 class CausalOrder:
-    """What `causal_order` found.
+    """The outcome of `causal_order`: an order of the pixels, or a proof that there is none.
 
     Attributes
     ----------

@@ -44,7 +44,7 @@ OVER = {
     "anchor": (None,),
     "entries": (0, 1, -1, 2, -2),
 }
-"""What `refute` searches unless told otherwise. The first of several choices is the simplest."""
+"""The convolutions that `refute` searches by default; the first of several choices is simplest."""
 
 
 @dataclass(frozen=True)
@@ -152,13 +152,13 @@ def refute(claim: Callable[..., bool], over: Mapping | None = None, seed: int = 
         convolutions, size = case
         return not claim(*convolutions, size)
 
-    found, smaller = None, _search(over, inf, refutes, CASES, seed)
+    smallest, smaller = None, _search(over, inf, refutes, CASES, seed)
     while smaller:
-        found = smaller
-        smaller = _search(over, prod(found[1]), refutes, SMALLER_CASES, seed)
-    if not found:
+        smallest = smaller
+        smaller = _search(over, prod(smallest[1]), refutes, SMALLER_CASES, seed)
+    if not smallest:
         return Refutation(name, cases)
-    convolutions, size = _with_simpler_entries(*found, over["entries"], refutes)
+    convolutions, size = _with_simpler_entries(*smallest, over["entries"], refutes)
     return Refutation(name, cases, convolutions, size)
 
 
