@@ -42,10 +42,13 @@ FRAGMENT = re.compile(
 """First words of a docstring that is no sentence."""
 
 PRIVATE_WORDS = frozenset(
-    "doubtful kernel_doubtful doubts said told beside theirs manners laid_out callees found begins"
+    "doubtful kernel_doubtful doubts said told beside theirs manners laid_out callees begins"
     " homes stretches its own".split()
 )
-"""Names in whose place the field has a term: status, plan, descriptor, offsets, contract."""
+"""Names in whose place the field has a term: status, plan, descriptor, offsets, contract.
+
+`found`, once the name of a plan, is a word for counterexamples in ``theory/``.
+"""
 
 NEVER_RAISED = {
     "cinc_ref.conv": ["SingularKernelError"],
@@ -54,6 +57,7 @@ NEVER_RAISED = {
     "cinc_ref.evaluation.inversion_error": ["DtypeError"],
     "cinc_ref.flows.Flow.bits_per_dim": ["DtypeError", "OptionError"],
     "cinc_ref.flows.Flow.stability": ["DtypeError", "OptionError", "ShapeError"],
+    "cinc_ref.theory.Convolution.determinant": ["DtypeError", "NonFiniteError"],
     "cinc_ref.theory.explain": ["SingularKernelError"],
 }
 """Errors of callees that cannot occur, because the caller passes valid arguments only."""
@@ -272,7 +276,8 @@ def test_docstrings_begin_as_sentences(path):
 def test_names_are_the_terms_of_the_field(path):
     tree = ast.parse(path.read_text(encoding="utf-8"))
     names = [(line, name) for line, name in identifiers(tree)]
-    wrong = [f"{line}: {name}" for line, name in names if name.strip("_").lower() in PRIVATE_WORDS]
+    private = PRIVATE_WORDS if "theory" in path.parts else PRIVATE_WORDS | {"found"}
+    wrong = [f"{line}: {name}" for line, name in names if name.strip("_").lower() in private]
     assert not wrong, "\n".join(wrong)
 
 
