@@ -1,5 +1,6 @@
-"""One thread for the BLAS libraries of this process, for instance those of NumPy and SciPy."""
+"""Limit of the BLAS libraries of this process, for instance those of NumPy and SciPy."""
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from threadpoolctl import ThreadpoolController
@@ -8,7 +9,7 @@ from cinc_ref.errors import CincError
 
 
 @contextmanager
-def one_blas_thread():
+def one_blas_thread() -> Iterator[tuple[str, ...]]:
     """Limit every loaded BLAS library to one thread in this block.
 
     The matrices of a small flow gain little from several threads, which on a busy machine wait for

@@ -46,7 +46,7 @@ def write_atomically(path, encoding=None):
     ----------
     path : path
     encoding : str, optional
-        Of a text; without it the file takes bytes.
+        Encoding of a text file; without it the file takes bytes.
 
     Yields
     ------

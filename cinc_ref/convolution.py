@@ -4,6 +4,9 @@ Each function prepares a call (checks of shapes, dtypes and options), executes i
 what went wrong if the status is not 0.
 """
 
+import numpy as np
+from numpy.typing import ArrayLike
+
 from cinc_ref import _validate, theory
 from cinc_ref._autodiff import as_array, value_of
 from cinc_ref.geometry import check_geometry
@@ -21,7 +24,14 @@ from cinc_ref.primitives.corner import log_abs_det_corner
 from cinc_ref.primitives.diagnostics import check_corner_invertible
 
 
-def conv(x, kernel, *, corner="top-left", dilation=1, anchor=None):
+def conv(
+    x: ArrayLike,
+    kernel: ArrayLike,
+    *,
+    corner: str = "top-left",
+    dilation: int = 1,
+    anchor: tuple[int, int] | None = None,
+) -> np.ndarray:
     r"""Convolve images with a kernel that reads each pixel and pixels before it.
 
     .. math::
@@ -80,7 +90,15 @@ def conv(x, kernel, *, corner="top-left", dilation=1, anchor=None):
     return y
 
 
-def conv_inverse(y, kernel, *, corner="top-left", dilation=1, anchor=None, check=False):
+def conv_inverse(
+    y: ArrayLike,
+    kernel: ArrayLike,
+    *,
+    corner: str = "top-left",
+    dilation: int = 1,
+    anchor: tuple[int, int] | None = None,
+    check: bool = False,
+) -> np.ndarray:
     r"""Undo `conv`, exactly, by substitution in raster order.
 
     .. math::
@@ -97,9 +115,9 @@ def conv_inverse(y, kernel, *, corner="top-left", dilation=1, anchor=None, check
     kernel, corner, dilation, anchor
         As for `conv`; B must be invertible.
     check : bool
-        Say with an `IllConditionedWarning` if the inverse keeps fewer than three digits, or if it
-        leaves an elementwise residual max |y - M x| / (|M| |x|) larger than rounding can explain.
-        Costs several times the inverse itself.
+        Whether to warn with an `IllConditionedWarning` if the inverse keeps fewer than three
+        digits, or if it leaves an elementwise residual max |y - M x| / (|M| |x|) larger than
+        rounding can explain. This costs several times the inverse itself.
 
     Returns
     -------
@@ -145,8 +163,10 @@ def conv_inverse(y, kernel, *, corner="top-left", dilation=1, anchor=None, check
     return x
 
 
-def log_abs_det(kernel, size, *, anchor=None):
-    r"""The log-determinant of `conv` on one image, in nats.
+def log_abs_det(
+    kernel: ArrayLike, size: tuple[int, int], *, anchor: tuple[int, int] | None = None
+) -> np.floating:
+    r"""Compute the log-determinant of `conv` on one image, in nats.
 
     .. math::
         \log|\det M| = H W \log|\det B|, \qquad B = K[:, :, p, q]
@@ -195,8 +215,15 @@ def log_abs_det(kernel, size, *, anchor=None):
     return log_abs_det_corner(kernel[:, :, p, q], height * width)
 
 
-def enclose(y, kernel, *, corner="top-left", dilation=1, anchor=None):
-    r"""The inverse of `conv`, refined once, with a proved bound of the error of every entry.
+def enclose(
+    y: ArrayLike,
+    kernel: ArrayLike,
+    *,
+    corner: str = "top-left",
+    dilation: int = 1,
+    anchor: tuple[int, int] | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    r"""Undo `conv`, refined once, with a proved bound of the error of every entry.
 
     .. math::
         |x - M^{-1} y| \le \text{radius}
@@ -260,8 +287,16 @@ def enclose(y, kernel, *, corner="top-left", dilation=1, anchor=None):
     return theory.enclosures.enclose_inverse(y, kernel, plan.geometry, causal_solve)
 
 
-def conv_vjp(x, kernel, g, *, corner="top-left", dilation=1, anchor=None):
-    """The vector-Jacobian product of `conv`: gradients of <g, conv(x, kernel)>.
+def conv_vjp(
+    x: ArrayLike,
+    kernel: ArrayLike,
+    g: ArrayLike,
+    *,
+    corner: str = "top-left",
+    dilation: int = 1,
+    anchor: tuple[int, int] | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Vector-Jacobian product of `conv`: the gradients of <g, conv(x, kernel)>.
 
     Parameters
     ----------
@@ -299,8 +334,16 @@ def conv_vjp(x, kernel, g, *, corner="top-left", dilation=1, anchor=None):
     return x_bar, kernel_bar
 
 
-def conv_inverse_vjp(y, kernel, g, *, corner="top-left", dilation=1, anchor=None):
-    """The vector-Jacobian product of `conv_inverse`: gradients of <g, conv_inverse(y, kernel)>.
+def conv_inverse_vjp(
+    y: ArrayLike,
+    kernel: ArrayLike,
+    g: ArrayLike,
+    *,
+    corner: str = "top-left",
+    dilation: int = 1,
+    anchor: tuple[int, int] | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Vector-Jacobian product of `conv_inverse`: the gradients of <g, conv_inverse(y, kernel)>.
 
     Parameters
     ----------

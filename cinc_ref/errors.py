@@ -1,4 +1,4 @@
-"""Exceptions and warnings; each message is one sentence that tells what was expected and given."""
+"""Exceptions and warnings; each message is one sentence with what was expected and given."""
 
 import numpy as np
 

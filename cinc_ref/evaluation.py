@@ -47,7 +47,7 @@ def evaluate(
 ) -> Evaluation:
     """Measure bits per dimension of integer images, and the largest error of inverting them.
 
-    Every draw dequantizes all images with noise of its own.
+    Every draw dequantizes all images with new noise.
 
     Parameters
     ----------

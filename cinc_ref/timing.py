@@ -152,6 +152,8 @@ def measure(function: Callable[[], object], *, repeat: int = 7, warm_up: int = 1
     ------
     OptionError
         If `repeat` is no integer >= 1 or `warm_up` no integer >= 0.
+    CincError
+        If a BLAS library continues to use several threads.
 
     Examples
     --------
@@ -196,6 +198,8 @@ def measure_in_turn(
     ------
     OptionError
         If `repeat` is no integer >= 1, `warm_up` no integer >= 0 or `turn` no number >= 0.
+    CincError
+        If a BLAS library continues to use several threads.
 
     Examples
     --------

@@ -1,7 +1,7 @@
 """The convolution and its exact inverse against the reference loops and against PyTorch.
 
-Ours is the public call, its checks included, from arrays that lie batch-last in memory, as they do
-throughout a flow, and from ordinary NCHW arrays; the kernel alone is `kernels.causal.plan.run`.
+Our time is that of the public call with its checks, from arrays that lie batch-last in memory, as
+throughout a flow, and from ordinary NCHW arrays; "kernel alone" is `kernels.causal.plan.run`.
 PyTorch's forward convolution is F.pad and conv2d in the faster of its two memory orders, and so is
 its weight gradient.
 """
@@ -24,7 +24,7 @@ ANCHOR = (K - 1, K - 1)
 GEOMETRY = Geometry(anchor=ANCHOR)
 
 SHAPES = ((12, 16), (24, 8), (48, 4), (12, 32), (3, 32))
-"""Channels and side: three levels of a flow on 32x32 images, two larger ones."""
+"""Channels and side of the images: three levels of a flow on 32x32 images, and two larger ones."""
 
 SPECIFIED_BY = {
     "conv_inverse": ["reference inverse"],
@@ -32,7 +32,7 @@ SPECIFIED_BY = {
     "weight gradient": ["reference weight gradient"],
     "VJP of conv_inverse": 2 * ["reference inverse"] + ["reference weight gradient"],
 }
-"""The reference loops that do what each of our operations does."""
+"""The reference loops whose work equals that of each operation."""
 
 PRODUCT = "matrix product"
 
@@ -41,7 +41,7 @@ TURN = 0.02
 
 
 def problem(channels, size, batch, dtype):
-    """Random images, and a kernel with a unit triangular corner block and a bounded inverse."""
+    """Draw images, and a kernel with a unit triangular corner block and a bounded inverse."""
     rng = np.random.default_rng(0)
     kernel = random_kernel(rng, (channels, channels, K, K), kind="unit")
     images = rng.normal(size=(batch, channels, *size))
@@ -49,7 +49,7 @@ def problem(channels, size, batch, dtype):
 
 
 def multiply_adds(channels, size, batch):
-    """Multiply-adds of a convolution with a triangular corner block, or of its inverse.
+    """Count multiply-adds of a convolution with a triangular corner block, or of its inverse.
 
     A tap u rows and l columns away from the anchor meets (H - u)(W - l) pixels of the image.
     """
@@ -60,12 +60,12 @@ def multiply_adds(channels, size, batch):
 
 
 def case_name(channels, size, batch):
-    """How a size is called."""
+    """Return the name of a size."""
     return f"C={channels} {size[0]}x{size[1]} N={batch}"
 
 
 def measure_case(channels, size, batch=100, dtype="float32", rounds=ROUNDS, turn=TURN):
-    """The rows of all operations at one size, measured in turn.
+    """Measure all operations at one size, in turn.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def measure_case(channels, size, batch=100, dtype="float32", rounds=ROUNDS, turn
     dtype : {"float32", "float64"}
     rounds : int
     turn : float
-        As in `measure_in_turn`.
+        Seconds of a turn, as in `measure_in_turn`.
 
     Returns
     -------
@@ -118,7 +118,7 @@ def _reference(images, kernel):
 
 
 def _pytorch(images, kernel):
-    """Forward convolution and weight gradient, in both memory orders."""
+    """Return PyTorch's forward convolution and weight gradient, in both memory orders."""
     import torch
     from torch.nn import functional as F
 
@@ -152,13 +152,13 @@ def _pytorch(images, kernel):
 
 
 def fastest(timings, *beginnings):
-    """The name of the least median among those that begin so; None if there is none."""
+    """Return the name with the least median among those with a beginning; None without any."""
     names = [name for name in timings if name.startswith(beginnings)]
     return min(names, key=lambda name: timings[name].median, default=None)
 
 
 def _rows(timings, problem, dtype):
-    """Ours with their ratios; of the others what ours are divided by."""
+    """Make the rows of our operations with their ratios, and of what they are divided by."""
     case, work = case_name(*problem), multiply_adds(*problem)
     forward = fastest(timings, "PyTorch forward")
     gradient = fastest(timings, "PyTorch weight gradient", "PyTorch nn.grad")
@@ -167,12 +167,12 @@ def _rows(timings, problem, dtype):
         what = name.partition(",")[0]
         if what not in SPECIFIED_BY:
             continue
-        theirs = gradient if what == "weight gradient" else forward
+        pytorch = gradient if what == "weight gradient" else forward
         specification = sum(timings[loops].over(timing) for loops in SPECIFIED_BY[what])
         done = work * len(SPECIFIED_BY[what])
         ratios = {
             "reference": 1 / specification,
-            "PyTorch": theirs and timing.over(timings[theirs]),
+            "PyTorch": pytorch and timing.over(timings[pytorch]),
             "gemm": gemm_share(timing, done, timings[PRODUCT]),
         }
         if what == "VJP of conv_inverse":

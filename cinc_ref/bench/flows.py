@@ -1,4 +1,4 @@
-"""A whole flow: sampling, training and memory, against a twin in PyTorch."""
+"""Sampling, training and memory of a whole flow, against a twin in PyTorch."""
 
 import time
 from collections import Counter
@@ -28,7 +28,7 @@ WIDE = SAMPLING | {"width": 512}
 TRAINING = {"levels": LEVELS, "depth": 4, "width": 64}
 DEEP = TRAINING | {"depth": 32}
 PRODUCTS = 100
-"""Matrix products that take some seconds, as sampling from a wide flow does."""
+"""Number of matrix products that take some seconds, as sampling from a wide flow does."""
 
 SETTINGS = Settings(
     steps=10**6, batch_size=64, learning_rate=1e-4, warmup=0, clip=None, dropout=0.0, patience=None
@@ -36,7 +36,7 @@ SETTINGS = Settings(
 
 
 def model(coupling="affine", image_shape=IMAGE, noise=0.002, **shape):
-    """A flow, and float32 parameters a little away from their start."""
+    """Build a flow, and float32 parameters a little away from their initial values."""
     flow = build("cinc", coupling, image_shape, **shape)
     rng = np.random.default_rng(0)
     x = rng.uniform(-0.5, 0.5, (4, *image_shape)).astype(np.float32)
@@ -49,13 +49,13 @@ def model(coupling="affine", image_shape=IMAGE, noise=0.002, **shape):
 
 
 def case_name(flow, batch):
-    """How a flow and a number of images are called."""
+    """Return the name of a flow and a number of images."""
     side = "x".join(map(str, flow.image_shape))
     return f"{side} levels={flow.levels} depth={flow.depth} width={flow.width} N={batch}"
 
 
 def multiply_adds(flow):
-    """Multiply-adds of the convolutions of a flow for one image, taps outside it not counted."""
+    """Count multiply-adds of all convolutions for one image, without taps outside it."""
     total, (channels, height, width) = 0, flow.image_shape
     for level in range(flow.levels):
         channels, height, width = 4 * channels, height // 2, width // 2
@@ -76,7 +76,7 @@ def multiply_adds(flow):
 
 
 def measure_sampling(batch=100, rounds=7, image_shape=IMAGE, shape=SAMPLING):
-    """Rows of sampling, of encoding, and of the twin's forward pass."""
+    """Measure sampling, encoding, and the twin's forward pass."""
     flow, params = model(image_shape=image_shape, **shape)
     x = flow.sample(params, np.random.default_rng(0), batch, temperature=0.7)
     functions = {
@@ -99,7 +99,7 @@ def measure_sampling(batch=100, rounds=7, image_shape=IMAGE, shape=SAMPLING):
 
 
 def _over_twin(timings, *names):
-    """By name: the ratio to the faster twin; None without one."""
+    """Return the ratios to the faster twin by name; None without PyTorch."""
     twin = fastest(timings, "PyTorch twin")
     return {name: {"PyTorch": twin and timings[name].over(timings[twin])} for name in names}
 
@@ -116,7 +116,7 @@ def _twin_forward(flow, params, x, channels_last):
 
 
 def measure_wide(batch=100, rounds=3, image_shape=IMAGE, shape=WIDE, products=PRODUCTS):
-    """The row of sampling a wide flow, whose time is that of its matrix products."""
+    """Measure sampling from a wide flow, whose time is that of its matrix products."""
     flow, params = model(image_shape=image_shape, **shape)
     flow.sample(params, np.random.default_rng(0), 1)
     timings = measure_in_turn(
@@ -134,15 +134,15 @@ def measure_wide(batch=100, rounds=3, image_shape=IMAGE, shape=WIDE, products=PR
 
 
 def layer_seconds(flow, params, batch, rounds=3):
-    """Seconds of sampling by the kind of layer: the least over several rounds.
+    """Measure the seconds of sampling by kind of layer, the least over several rounds.
 
     Returns
     -------
     dict of str to float
         The name of a class of layers, or "priors and noise" for what lies between the chains.
     """
-    found = [_layer_seconds(flow, params, batch) for _ in range(rounds)]
-    return min(found, key=lambda seconds: sum(seconds.values()))
+    rounds_seconds = [_layer_seconds(flow, params, batch) for _ in range(rounds)]
+    return min(rounds_seconds, key=lambda seconds: sum(seconds.values()))
 
 
 def _layer_seconds(flow, params, batch):
@@ -159,7 +159,7 @@ def _layer_seconds(flow, params, batch):
 
 
 def measure_layers(batch=100, rounds=3, image_shape=IMAGE, shape=SAMPLING):
-    """One row a kind of layer: its part of the time of sampling."""
+    """Measure the part of the time of sampling that each kind of layer takes."""
     flow, params = model(image_shape=image_shape, **shape)
     seconds = layer_seconds(flow, params, batch, rounds)
     whole, case = sum(seconds.values()), case_name(flow, batch)
@@ -180,9 +180,9 @@ def training_run(coupling="affine", batch=64, image_shape=IMAGE, constant_memory
 
 
 def measure_training(coupling, batch=64, rounds=7, image_shape=IMAGE, shape=TRAINING):
-    """Rows of one training step: ours, with constant memory, and the twin's.
+    """Measure one training step: as usual, with constant memory, and the twin's.
 
-    Ours also dequantizes the batch and averages the parameters.
+    The twin neither dequantizes the batch nor averages the parameters.
     """
     stored, rebuilt = f"training step, {coupling}", f"training step, {coupling}, constant memory"
     trainer = training_run(coupling, batch, image_shape, **shape)
@@ -207,7 +207,7 @@ def measure_training(coupling, batch=64, rounds=7, image_shape=IMAGE, shape=TRAI
 
 
 def measure_step_memory(batch=64, image_shape=IMAGE, shallow=TRAINING, deep=DEEP):
-    """Rows of the memory of one step at two depths, beyond parameters, gradient and optimizer."""
+    """Measure the memory of a step at two depths, beyond parameters, gradient and optimizer."""
     rows = []
     for what, constant_memory in (("stored", False), ("constant memory", True)):
         needs = [
@@ -220,7 +220,7 @@ def measure_step_memory(batch=64, image_shape=IMAGE, shallow=TRAINING, deep=DEEP
 
 
 def step_memory(batch, image_shape, constant_memory, shape):
-    """Most bytes that one training step, with dropout, holds beyond its state and the gradient."""
+    """Return the most bytes that a training step holds beyond its state and the gradient."""
     trainer = training_run("affine", batch, image_shape, constant_memory, **shape)
     trainer.settings = replace(trainer.settings, dropout=0.2)
     return peak_memory(trainer.step) - trainer.state.parameters.nbytes

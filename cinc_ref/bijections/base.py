@@ -59,7 +59,7 @@ class Bijection:
     """
 
     def init(self, rng: np.random.Generator, x: ArrayLike) -> Any:
-        """Make parameters for images like these.
+        """Make the initial parameters for images of this shape and dtype.
 
         Parameters
         ----------

@@ -120,7 +120,7 @@ class InvertibleConv(Bijection):
         return Geometry(self.corner, self.dilation, self.anchor)
 
     def count_parameters(self, channels: int) -> int:
-        """Count the numbers that are learned for so many channels.
+        """Count the numbers that are learned for images of some channels.
 
         Parameters
         ----------

@@ -19,7 +19,7 @@ from cinc_ref.primitives.affine_coupling import affine_coupling, log_scale_sum
 from cinc_ref.primitives.channels import pad_channels, take_channels
 
 UNCHANGED = ("first", "last")
-"""Blocks of channels that can stay as they are."""
+"""Blocks of channels that can be left unchanged."""
 
 
 @dataclass(frozen=True)

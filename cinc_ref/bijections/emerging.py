@@ -91,7 +91,7 @@ class EmergingConv(Chain):
         )
 
     def count_parameters(self, channels: int) -> int:
-        """Count the numbers that are learned for so many channels.
+        """Count the numbers that are learned for images of some channels.
 
         Parameters
         ----------

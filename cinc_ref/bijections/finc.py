@@ -93,7 +93,7 @@ class FincConv(Bijection):
         )
 
     def count_parameters(self, channels: int) -> int:
-        """Count the numbers that are learned for so many channels.
+        """Count the numbers that are learned for images of some channels.
 
         Parameters
         ----------

@@ -24,8 +24,8 @@ def takes(*options):
 
     def decorate(command):
         signature = inspect.signature(command)
-        *own, _ = signature.parameters.values()
-        command.__signature__ = signature.replace(parameters=[*own, *options])
+        *parameters, _ = signature.parameters.values()
+        command.__signature__ = signature.replace(parameters=[*parameters, *options])
         return command
 
     return decorate

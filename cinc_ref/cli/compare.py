@@ -39,8 +39,8 @@ def compare(
     out: Annotated[
         Path,
         typer.Option(
-            help="Folder of the comparison. What it holds already is not done again, and what was "
-            "broken off goes on."
+            help="Folder of the comparison. Finished runs in it are not repeated, and interrupted "
+            "ones are continued."
         ),
     ],
     systems: Annotated[
@@ -69,7 +69,7 @@ def compare(
 ):
     """Train several systems in the same way, and compare their quality and their cost.
 
-    Every run has the same time, images and seeds. Ctrl-C stops it, and the same command goes on.
+    Every run has the same time, images and seeds. Ctrl-C stops it; the same command continues.
     The folder --out receives comparison.md, comparison.json, comparison.png, and a folder for each
     run.
     """
@@ -95,7 +95,7 @@ def compare(
         _print(comparison)
         say(f"wrote {out / 'comparison.md'}, comparison.json and comparison.png")
     if not comparison.complete:
-        say("Interrupted; everything is saved. To go on, repeat the command.")
+        say("Interrupted; everything is saved. To continue, repeat the command.")
         raise typer.Exit(INTERRUPTED)
 
 

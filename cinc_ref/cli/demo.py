@@ -22,8 +22,8 @@ def demo(
 ):
     """Invert a convolution of real digits; train a flow on them, invert it, sample and time it.
 
-    It takes less than three minutes. Start with report.md in the folder --out. Ctrl-C during the
-    training goes on with the model so far.
+    It takes less than three minutes. Start with report.md in the folder --out. Ctrl-C ends the
+    training, and the demonstration continues with the model so far.
     """
     from cinc_ref.demo import run  # draws: slow to import, and an extra of its own
 

@@ -62,21 +62,21 @@ def train(
         typer.Option(
             metavar="NAME",
             help="Data, model and training as the paper has them, but for the options given; one "
-            f"of: {', '.join(PRESETS)}. Without --minutes and --steps it makes two steps and tells "
-            "how long the whole would take.",
+            f"of: {', '.join(PRESETS)}. Without --minutes and --steps it makes two steps and "
+            "prints how long the whole would take.",
             show_default=False,
         ),
     ] = None,
     resume: Annotated[
         bool,
-        typer.Option("--resume", help="Go on with the run in --out, with the same options."),
+        typer.Option("--resume", help="Continue the run in --out, with the same options."),
     ] = False,
     **options,
 ):
     """Train a flow on images, and keep the model that does best on the validation part.
 
-    Ctrl-C stops after the current step, saves, and says how to go on. The folder --out receives
-    best.npz (the model), last.npz (to resume from), history.json and loss.png.
+    Ctrl-C stops after the current step, saves, and prints how to continue. The folder --out
+    receives best.npz (the model), last.npz (to resume from), history.json and loss.png.
     """
     no_budget = options["minutes"] is None and options["steps"] is None
     only_estimate = preset is not None and no_budget
@@ -98,7 +98,7 @@ def train(
     result = train_flow(flow, images.train, images.validation, **settings)
     _draw(result)
     if result.reason == "interrupted":
-        say(f"Interrupted after {result.step} steps; everything is saved. To go on:")
+        say(f"Interrupted after {result.step} steps; everything is saved. To continue:")
         say(f"  {command_line(context, without='resume')} --resume")
         raise typer.Exit(INTERRUPTED)
     _report(result, images)

@@ -124,7 +124,7 @@ def compare(
 
     Raises
     ------
-    OptionError
+    OptionError, DtypeError
         For an unknown name or an impossible option, or if `out` holds runs with other options.
     DataError
         If the image set cannot be loaded.
@@ -132,6 +132,10 @@ def compare(
         If joblib is not installed.
     OutputError
         If the folder cannot be written.
+    CheckpointError
+        If the model of a finished run is damaged.
+    CincError
+        If a BLAS library continues to use several threads.
 
     Examples
     --------

@@ -68,11 +68,36 @@ class Job:
         return f"{self.name}-{self.coupling}-{self.seed}"
 
     def images(self) -> ImageSet:
-        """Load the image set."""
+        """Load the image set.
+
+        Returns
+        -------
+        ImageSet
+
+        Raises
+        ------
+        OptionError, DataError, MissingExtraError
+            As `cinc_ref.data.image_set` raises them.
+        """
         return image_set(self.data, **self.data_options)
 
     def flow(self, images: ImageSet) -> Flow:
-        """Build the model for an image set."""
+        """Build the model for an image set.
+
+        Parameters
+        ----------
+        images : ImageSet
+            The images, whose shape and number of levels the model has.
+
+        Returns
+        -------
+        Flow
+
+        Raises
+        ------
+        OptionError
+            If an option of the job is not one of `cinc_ref.flows.build`.
+        """
         return build(
             coupling=self.coupling,
             image_shape=images.image_shape,

@@ -1,4 +1,4 @@
-"""The figures of the paper, for comparison with ours.
+"""The figures of the paper, to be shown next to measured ones.
 
 Nagar, Dufraisse and Varma, "CInC Flow", 2021: its tables of bits per dimension, of the ablation of
 the couplings on CIFAR-10, and of sampling times.

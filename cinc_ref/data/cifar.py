@@ -80,17 +80,17 @@ def _from_file(path):
 
 def _from_archive(path):
     """Read all batches in one pass through the archive; nothing is unpacked to the disk."""
-    found = {}
+    pixels = {}
     with reading(path, f"the archive {ARCHIVE}"), tarfile.open(path, "r|gz") as archive:
         for member in archive:
             name = member.name.rpartition("/")[2]
             if member.isfile() and name in (*TRAIN, TEST):
                 content = archive.extractfile(member).read()
-                found[name] = _pixels(np.frombuffer(content, np.uint8), f"{name} in {path}")
+                pixels[name] = _pixels(np.frombuffer(content, np.uint8), f"{name} in {path}")
     for name in (*TRAIN, TEST):
-        if name not in found:
+        if name not in pixels:
             raise DataError(f"{name} is missing in {path}; expected the archive {ARCHIVE}")
-    return [found[name] for name in (*TRAIN, TEST)]
+    return [pixels[name] for name in (*TRAIN, TEST)]
 
 
 def _pixels(content, name):

@@ -73,11 +73,11 @@ def _downsampled(name, path, side):
 
 def _batches(folder):
     """List the training batches in order: 1, 2, and so on without a gap."""
-    found = [match for file in folder.glob("*") if (match := BATCH.fullmatch(file.name))]
-    numbers = sorted(int(match[1]) for match in found if match[2])
-    if not numbers and found:
+    matches = [match for file in folder.glob("*") if (match := BATCH.fullmatch(file.name))]
+    numbers = sorted(int(match[1]) for match in matches if match[2])
+    if not numbers and matches:
         raise DataError(
-            f"{folder / found[0][0]} is pickled, and pickles are never loaded; "
+            f"{folder / matches[0][0]} is pickled, and pickles are never loaded; "
             "get the npz version of the downsampled ImageNet"
         )
     for number in range(1, max(numbers, default=1) + 1):

@@ -55,9 +55,9 @@ class Stack:
         images = np.empty((len(flat), *self.shape[1:]), self.dtype)
         owner = np.searchsorted(self._ends, flat, side="right")
         for k in np.unique(owner):
-            own = owner == k
+            in_part = owner == k
             start = self._ends[k] - len(self._parts[k])
-            images[own] = self._parts[k][flat[own] - start].reshape(-1, *self.shape[1:])
+            images[in_part] = self._parts[k][flat[in_part] - start].reshape(-1, *self.shape[1:])
         if self._shift:
             images >>= self._shift
         return images if np.ndim(rows) else images[0]

@@ -50,7 +50,7 @@ class TrainedFlow:
     samples : ndarray of integers, shape (100, 1, 8, 8)
         Samples at temperature `TEMPERATURE`.
     sampling : Timing
-        The time of drawing so many samples.
+        The time of drawing `SAMPLES` samples.
     """
 
     images: ImageSet

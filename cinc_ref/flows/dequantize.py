@@ -1,4 +1,4 @@
-"""Between integer images and densities: dequantization and back, and bits per dimension."""
+"""Dequantization of integer images, its inverse, and bits per dimension."""
 
 from functools import lru_cache
 

@@ -111,7 +111,7 @@ class Flow:
             direction=_validate.one_of("direction", self.direction, DIRECTIONS),
         )
         _check_levels(self.image_shape, self.levels)
-        self.latent_shapes  # noqa: B018  asks all layers, which refuse shapes that do not fit
+        self.latent_shapes  # noqa: B018  computing it raises an error for shapes that do not fit
 
     def config(self) -> dict[str, Any]:
         """Return the arguments with which `build` makes this flow again, as JSON values.
@@ -401,6 +401,11 @@ class Flow:
         -------
         dict of str to cinc_ref.theory.Stability
             The analysis by the layer's name, from data to latent.
+
+        Raises
+        ------
+        SingularKernelError, NonFiniteError
+            If a kernel is singular or not finite.
 
         Examples
         --------

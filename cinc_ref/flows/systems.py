@@ -74,11 +74,11 @@ COUPLINGS = {
 """The class of each coupling by its name."""
 
 DIRECTIONS = ("forward", "inverse")
-"""Whether the convolution of a step, or its inverse, maps an image towards its latents."""
+"""The map that a step applies from image to latents: the convolution, or its inverse."""
 
 
 def step_convolution(flow, seed):
-    """Make the convolution of one step of a flow; the seed is that of its initial rotation."""
+    """Make the convolution of one step of a flow; the seed draws its initial rotation."""
     layer = SYSTEMS[flow.system].make(
         corner_block=flow.corner_block, dilation=flow.dilation, stable=flow.stable, seed=seed
     )

@@ -59,7 +59,7 @@ def _decay(h):
 
 @primitive
 def log_scale_sum(h):
-    """log s of `affine_coupling`, summed over channels and pixels: (N,), in nats."""
+    """Sum log s of `affine_coupling` over channels and pixels: (N,), in nats."""
     argument = as_pixels(h)[h.shape[1] // 2 :]
     e = _decay(argument)
     return elementwise.log_scale_sum(argument, np.log1p(e, out=e)).astype(argument.dtype)

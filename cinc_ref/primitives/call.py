@@ -1,6 +1,6 @@
 """A call of the convolution: prepare the arguments, execute the plan, diagnose what went wrong.
 
-Shapes, dtypes and options are checked once for each signature, and stay with the plan. Values are
+Shapes, dtypes and options are checked once for each signature, and cached with the plan. Values are
 not looked at beforehand: the compiled loops report a status, and only if it is not 0 is there a
 search for what is wrong. With one image, checks in advance would take a fifth of the call.
 """
@@ -95,7 +95,7 @@ def prepare_cotangent(g, images):
 
 
 def execute(plan, images, kernel):
-    """Return the result, and a status: 0 if it and the kernel are known to be in order."""
+    """Return the result, and a status: 0 if result and kernel are known to be finite."""
     operation, geometry, conv_plan = plan
     if not type(images) is type(kernel) is np.ndarray:
         return OPERATIONS[operation](images, kernel, geometry), UNCHECKED
@@ -105,7 +105,7 @@ def execute(plan, images, kernel):
 
 
 def solve(y, kernel, geometry):
-    """Return M^{-1} y for arrays that are in order, or raise `SingularKernelError`."""
+    """Return M^{-1} y for validated arrays, or raise `SingularKernelError`."""
     x, status = execute(Plan(SOLVE, geometry, None), y, kernel)
     if status & CHECK_KERNEL:
         check_corner_invertible(value_of(kernel), geometry.anchor)
@@ -128,7 +128,7 @@ def execute_vjp(plan, images, kernel, g):
 
 
 def diagnose(status, plan, kernel, images, results=(), check=False):
-    """Raise an error for values that cannot be, and warn of results that are lost.
+    """Raise an error for invalid values, and warn of results that are not finite.
 
     The order is: a kernel that is not finite, images that are not, a singular corner block, a
     result that is not finite although all of these are in order.
@@ -140,7 +140,7 @@ def diagnose(status, plan, kernel, images, results=(), check=False):
     plan : Plan
     kernel : array or box
     images : dict of str to array or box
-        What was convolved or inverted, by the name that an error gives it.
+        The images that were convolved or inverted, by their names in errors.
     results : tuple of array or box
         Results of an inverse; none for a convolution, which may overflow without a warning.
     check : bool

@@ -20,7 +20,7 @@ from cinc_ref.primitives.memory_order import as_native_contiguous
 
 
 def has_kernel_layout(images):
-    """Whether images lie as contiguous (N, C, H, W) or (C, H, W, N), in native byte order."""
+    """Return whether images are contiguous as (N, C, H, W) or (C, H, W, N), in native order."""
     in_order = images.flags.carray or images.transpose(1, 2, 3, 0).flags.carray
     return in_order and images.dtype.isnative
 
@@ -31,7 +31,7 @@ def to_kernel_layout(images):
 
 
 def plan_for(operation, images, kernel_shape, geometry):
-    """Return how the kernels carry out an operation on images like these."""
+    """Return the plan of an operation on images of this shape, memory order and dtype."""
     batch_first = images.flags.c_contiguous
     return make_plan(
         operation, kernel_shape, images.shape, batch_first, images.itemsize, _for_kernels(geometry)
@@ -55,31 +55,31 @@ def run_plain(operation, images, kernel, geometry):
 
 @primitive
 def causal_conv(x, kernel, geometry):
-    """M x."""
+    """Return M x."""
     return run_plain(CONV, x, kernel, geometry)[0]
 
 
 @primitive
 def causal_conv_transpose(g, kernel, geometry):
-    """M^T g."""
+    """Return M^T g."""
     return run_plain(CONV_TRANSPOSE, g, kernel, geometry)[0]
 
 
 @primitive
 def causal_solve(y, kernel, geometry):
-    """M^{-1} y."""
+    """Return M^{-1} y."""
     return run_plain(SOLVE, y, kernel, geometry)[0]
 
 
 @primitive
 def causal_solve_transpose(g, kernel, geometry):
-    """M^{-T} g."""
+    """Return M^{-T} g."""
     return run_plain(SOLVE_TRANSPOSE, g, kernel, geometry)[0]
 
 
 @primitive
 def causal_conv_weight_grad(x, g, shape, geometry):
-    """The kernel of the linear form K -> <g, M(K) x>."""
+    """Return the kernel of the linear form K -> <g, M(K) x>."""
     x, g = to_kernel_layout(x), to_kernel_layout(g.astype(x.dtype, copy=False))
     return conv_weight_grad(x, g, shape, _for_kernels(geometry))
 

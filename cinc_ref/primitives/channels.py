@@ -8,14 +8,14 @@ from autograd.extend import defjvp, defvjp, primitive
 
 
 def _define_linear(operation, transpose):
-    """Derivatives of an operation linear in its first argument; the others are plain."""
+    """Define the derivatives of an operation that is linear in its first argument alone."""
     defvjp(operation, lambda ans, x, *rest: lambda g: transpose(g, x, *rest))
     defjvp(operation, lambda g, ans, x, *rest: operation(g, *rest))
 
 
 @primitive
 def squeeze(x):
-    """Each 2x2 square of pixels becomes four channels: (N, C, H, W) to (N, 4C, H/2, W/2).
+    """Make four channels of each 2x2 square of pixels: (N, C, H, W) to (N, 4C, H/2, W/2).
 
     Channel 4c + 2i + j holds the pixels (i, j) of the squares of channel c, as PyTorch's
     pixel_unshuffle orders them.
@@ -28,7 +28,7 @@ def squeeze(x):
 
 @primitive
 def unsqueeze(y):
-    """The inverse of `squeeze`, which is also its transpose."""
+    """Undo `squeeze`; this is also its transpose."""
     n, c, h, w = y.shape
     stacked = y.transpose(1, 2, 3, 0).reshape(c // 4, 2, 2, h, w, n)
     squares = np.ascontiguousarray(stacked.transpose(0, 3, 1, 4, 2, 5))
@@ -41,13 +41,13 @@ _define_linear(unsqueeze, lambda g, y: squeeze(g))
 
 @primitive
 def take_channels(x, start, stop):
-    """x[:, start:stop]."""
+    """Return x[:, start:stop]."""
     return x[:, start:stop]
 
 
 @primitive
 def pad_channels(part, start, channels):
-    """Images of `channels` channels that are 0 but for `part`, from channel `start` on."""
+    """Return images of `channels` channels that are 0 but for `part`, from channel `start` on."""
     n, c, h, w = part.shape
     whole = np.zeros((channels, h, w, n), part.dtype).transpose(3, 0, 1, 2)
     whole[:, start : start + c] = part
@@ -63,7 +63,7 @@ _define_linear(
 
 @primitive
 def scale_axes(x, *factors):
-    """x times vectors along its first axes; the derivative keeps the vectors, no whole array."""
+    """Multiply x by vectors along its first axes; the derivative stores no whole array."""
     for axis, factor in enumerate(factors):
         x = x * factor.reshape(-1, *(1,) * (x.ndim - axis - 1))
     return x
@@ -74,7 +74,7 @@ _define_linear(scale_axes, lambda g, x, *factors: scale_axes(g, *factors))
 
 @primitive
 def scatter(values, index, shape):
-    """An array of zeros but for ``result.ravel()[index] = values``; no index occurs twice."""
+    """Return zeros but for ``result.ravel()[index] = values``; no index occurs twice."""
     result = np.zeros(shape, values.dtype)
     result.ravel()[index] = values
     return result
@@ -82,7 +82,7 @@ def scatter(values, index, shape):
 
 @primitive
 def gather(array, index):
-    """array.ravel()[index]."""
+    """Return array.ravel()[index]."""
     return array.ravel()[index]
 
 

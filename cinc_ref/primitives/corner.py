@@ -7,7 +7,7 @@ from autograd.extend import defjvp, defvjp, primitive
 
 
 def is_triangular(matrix):
-    """Return whether nothing stands above the diagonal, and whether nothing stands below it."""
+    """Return whether a matrix is lower triangular, and whether it is upper triangular."""
     return not np.triu(matrix, 1).any(), not np.tril(matrix, -1).any()
 
 
@@ -19,26 +19,26 @@ def pivots(matrix):
     """
     if any(is_triangular(matrix)):
         return np.diagonal(matrix)
-    rest, found = np.array(matrix), []
+    rest, diagonal = np.array(matrix), []
     while len(rest):
         row = np.argmax(np.abs(rest[:, 0]))
         rest[[0, row]] = rest[[row, 0]]
-        found.append(rest[0, 0])
+        diagonal.append(rest[0, 0])
         with np.errstate(divide="ignore", invalid="ignore"):
             rest = rest[1:, 1:] - (rest[1:, :1] / rest[0, 0]) * rest[0, 1:]
-    return np.array(found)
+    return np.array(diagonal)
 
 
 @primitive
 def log_abs_det_corner(corner, pixels):
-    """pixels * log|det B|, computed in float64, in the dtype of B."""
+    """Return pixels * log|det B|, computed in float64, in the dtype of B."""
     log_det = np.sum(np.log(np.abs(pivots(corner).astype(np.float64))))
     return corner.dtype.newbyteorder("=").type(pixels * log_det)
 
 
 @primitive
 def _inverse_transpose(corner):
-    """B^{-T}, in the dtype of B; a triangular B is substituted through."""
+    """Return B^{-T} in the dtype of B; a triangular B is substituted through."""
     lower, upper = is_triangular(corner)
     identity = np.eye(len(corner), dtype=corner.dtype)
     if lower or upper:

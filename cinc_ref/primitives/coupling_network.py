@@ -11,7 +11,7 @@ from cinc_ref.primitives.memory_order import as_native_contiguous, as_pixels, fr
 
 @primitive
 def coupling_network(x, first, position, second, second_bias, last, last_bias):
-    """Three convolutions with ReLU between them, on images (N, inputs, H, W).
+    """Apply three convolutions with ReLU between them to images (N, inputs, H, W).
 
     Parameters
     ----------
@@ -39,7 +39,8 @@ def _layers(x, first, position, second, second_bias, last, last_bias):
     return add_bias(same_conv(h, last), last_bias)
 
 
-def _gradients(g, y, x, first, position, second, second_bias, last, last_bias):
+def _gradients(g, y, *arguments_of_y):
+    x, first, position, second, second_bias, last, _ = arguments_of_y
     outputs, width, k, _ = last.shape
     arguments = _to_kernel_layout(x, first, position, second, second_bias, last)
     g = as_pixels(g).astype(arguments[0].dtype, copy=False)

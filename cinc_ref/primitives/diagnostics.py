@@ -1,4 +1,4 @@
-"""How far a computed inverse can be trusted: its residual, and how many digits it keeps."""
+"""Diagnostics of a computed inverse: its residual, and the digits that it keeps."""
 
 import warnings
 
@@ -46,7 +46,7 @@ def check_corner_invertible(kernel, anchor):
 
 
 def warn_if_nonfinite(results, y, kernel, geometry, layer="kernel", stacklevel=3):
-    """Warn if what was computed from finite images is not finite; costs 2 % of the inverse.
+    """Warn if a result for finite images is not finite; costs 2 % of the inverse.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What coupling networks are made of: a centred convolution, ReLU and log-sigmoid.
+"""Layers of coupling networks: a centred convolution, ReLU and log-sigmoid.
 
 The convolution here is the ordinary one, zero-padded on all sides, with any number of channels in
 and out. It need not be invertible. With images batch-last, a tap is one contiguous shift and the
@@ -37,7 +37,7 @@ def same_conv(x, weight):
 
 @primitive
 def same_conv_weight_grad(x, g, k):
-    """The weight (O, C, k, k) of the linear form w -> <g, same_conv(x, w)>."""
+    """Return the weight (O, C, k, k) of the linear form w -> <g, same_conv(x, w)>."""
     images, gradients, size = as_pixels(x), as_pixels(g), x.shape[2:]
     channels, outputs = len(images), len(gradients)
     if channels <= outputs:
@@ -48,7 +48,7 @@ def same_conv_weight_grad(x, g, k):
 
 
 def _taps(images, size, k, sign):
-    """(k*k*C, P*N): for each tap the images as the tap reads them, zeros outside."""
+    """Stack the images as each tap reads them, zeros outside: (k*k*C, P*N)."""
     stack = np.empty((k * k, *images.shape), images.dtype)
     kernels.stack_taps(images, size, sign, 0, 0, stack)
     return stack.reshape(k * k * len(images), -1)
@@ -56,7 +56,7 @@ def _taps(images, size, k, sign):
 
 @primitive
 def adjoint_weight(weight):
-    """The weight whose same_conv is the transpose of that of `weight`."""
+    """Return the weight whose same_conv is the transpose of that of `weight`."""
     return weight[:, :, ::-1, ::-1].swapaxes(0, 1)
 
 
@@ -89,7 +89,7 @@ defjvp(
 
 @primitive
 def add_bias(x, bias):
-    """x[n, c, i, j] + bias[c]."""
+    """Return x[n, c, i, j] + bias[c]."""
     return x + bias[:, None, None]
 
 
@@ -107,7 +107,7 @@ defjvp(
 
 @primitive
 def relu(x):
-    """max(x, 0)."""
+    """Return max(x, 0)."""
     return np.maximum(x, 0)
 
 
@@ -117,7 +117,7 @@ defjvp(relu, lambda g, y, x: g * (y > 0))
 
 @primitive
 def log_sigmoid(x):
-    """log(1 / (1 + exp(-x))), finite for every finite x; its derivative is sigmoid(-x)."""
+    """Return log(1 / (1 + exp(-x))), finite for finite x; its derivative is sigmoid(-x)."""
     return -np.logaddexp(0, -x)
 
 
@@ -127,7 +127,7 @@ defjvp(log_sigmoid, lambda g, y, x: g * anp.exp(log_sigmoid(-x)))
 
 @primitive
 def scale_channels(x, before, scale, after):
-    """(x + before) * scale + after, each of the three a number for every channel."""
+    """Return (x + before) * scale + after, with one number for each channel in all three."""
     pixels = as_pixels(x)
     numbers = [as_native_contiguous(a, a.dtype) for a in (before, scale, after)]
     y = np.empty(pixels.shape, np.result_type(pixels, *numbers))

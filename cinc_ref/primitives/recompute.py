@@ -1,4 +1,4 @@
-r"""A composition of invertible maps that remembers its last output only.
+r"""A composition of invertible maps that stores its last output only.
 
 Differentiated step by step, a composition keeps what every step computed, and memory grows with
 their number. Here the backward pass begins at the output and rebuilds the input of each step by its
@@ -28,27 +28,27 @@ from cinc_ref._trees import named_leaves, rebuild
 
 
 def compose(layers, params, x):
-    """One layer after another, differentiable in memory that does not grow with their number.
+    """Apply layers in turn, differentiable in memory that does not grow with their number.
 
     Parameters
     ----------
     layers : sequence
-        Each with ``forward(params, x)`` and ``inverse(params, y)`` as `Bijection` has them.
+        Objects with ``forward(params, x)`` and ``inverse(params, y)``, as a `Bijection` has them.
     params : sequence of trees
-        One a layer.
+        The parameters of each layer.
     x : ndarray, shape (N, C, H, W)
 
     Returns
     -------
     y : ndarray
     log_det : ndarray, shape (N,)
-        Their sum over the layers, in nats.
+        Sum of the log-determinants of the layers, in nats.
     """
     rebuilt, total = {}, 0
     for k, layer in enumerate(layers):
         place = (rebuilt, k, k == len(layers) - 1)
-        own = named_leaves(params[k]).values()
-        pair = _step(x, layer, rebuild(params[k], count()), place, *own)
+        leaves = named_leaves(params[k]).values()
+        pair = _step(x, layer, rebuild(params[k], count()), place, *leaves)
         x, log_det = _part(pair, 0), _part(pair, 1)
         total = total + log_det
     return x, total
@@ -62,10 +62,10 @@ _step = primitive(_forward)
 
 
 def _vjp(argnums, result, args, _):
-    """Keeps the parameters, and the output of the last step alone.
+    """Return the vector-Jacobian product, which stores parameters and the last output only.
 
-    Each step leaves its rebuilt input in `rebuilt`, as the output of the step before, whose turn
-    comes next. So gradients of parameters are passed on, and forgotten, step by step.
+    Each step leaves its rebuilt input in `rebuilt`, as the output of the step before, which
+    is next. So gradients of parameters are passed on, and forgotten, step by step.
     """
     layer, structure, (rebuilt, k, is_last), leaves = args[1], args[2], args[3], args[4:]
     output = result[0] if is_last else None
@@ -74,15 +74,15 @@ def _vjp(argnums, result, args, _):
         y = output if is_last else rebuilt.pop(k)
         params = rebuild(structure, iter(leaves))
         x = rebuilt[k - 1] = layer.inverse(params, y)[0]
-        g_x, *g_own = _pull_back_step(layer, params, x, (g[0], g[1]))
-        by_argument = (g_x, None, None, None, *g_own)
+        g_x, *g_leaves = _pull_back_step(layer, params, x, (g[0], g[1]))
+        by_argument = (g_x, None, None, None, *g_leaves)
         return tuple(by_argument[n] for n in argnums)
 
     return pull_back
 
 
 def _pull_back_step(layer, params, x, g):
-    """The gradients of <g, layer.forward(params, x)>: of x, then of the leaves of params."""
+    """Return the gradients of <g, layer.forward(params, x)>: of x, then of the leaves of params."""
     leaves = named_leaves(params).values()
 
     def forward(arguments):
@@ -95,7 +95,7 @@ def _pull_back_step(layer, params, x, g):
 
 
 def _jvp(argnums, directions, result, args, _):
-    """Forward mode needs no memory: the step itself, in this direction."""
+    """Return the Jacobian-vector product of the step itself; forward mode stores nothing."""
 
     def forward(moving):
         arguments = list(args)

@@ -11,7 +11,7 @@ Every pixel reads itself, through the corner block B = K[:, :, p, q], and earlie
 Sums run over the taps in raster order and the channels in ascending order, image by image, so an
 image gives the same bits in whatever batch it stands.
 
-This is what the fast kernels are tested against, and nothing that is fast imports it.
+The fast kernels are tested against these loops, and no fast code imports them.
 """
 
 import numpy as np

@@ -52,6 +52,8 @@ def check_bijection(
 
     Raises
     ------
+    OptionError
+        If `volume_preserving` is no truth value.
     CheckFailure
         An AssertionError whose `check` is the name of the property that failed.
 

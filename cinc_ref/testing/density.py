@@ -58,6 +58,8 @@ def check_density(
 
     Raises
     ------
+    OptionError
+        If `seed` is no integer >= 0 or `draws` no integer >= 1.
     CheckFailure
         An AssertionError whose `check` is the name of the property that failed.
 
@@ -81,8 +83,8 @@ def check_density(
     if not np.isfinite(array).all():
         fail("finite", {"of": "samples", "expected": "finite numbers", "got": "NaN or infinity"})
     evaluate = _evaluator(log_prob, images, array, fail)
-    own = evaluate(array)
-    if not np.isfinite(own).all():
+    log_density = evaluate(array)
+    if not np.isfinite(log_density).all():
         facts = {
             "of": "log_prob of samples",
             "expected": "finite numbers",

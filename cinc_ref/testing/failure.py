@@ -13,9 +13,9 @@ class CheckFailure(AssertionError):
     check : str
         The name of the check, which is also an attribute.
     statement : str
-        What a right implementation does.
+        The property that a right implementation has.
     facts : dict
-        What is known of the failure, as label and value; those that are None are left out.
+        Facts about the failure, as label and value; those that are None are left out.
     snippet : list of str
         Lines of Python that repeat the failure.
 

@@ -56,7 +56,7 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether no check failed unexpectedly."""
+        """True if no check failed unexpectedly."""
         return not self.failures
 
     @property

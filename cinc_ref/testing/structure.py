@@ -132,13 +132,13 @@ def conv_inverse_reads_every_entry(trial):
     moved = trial.call("conv_inverse", problem, x=y) - base
     p, q = problem.anchor_tap
     diagonal = np.diagonal(problem.kernel[:, :, p, q]).astype(np.float64)
-    own = (moved * units).sum(axis=(1, 2, 3))
+    effects = (moved * units).sum(axis=(1, 2, 3))
     expected = (units / diagonal[:, None, None]).sum(axis=(1, 2, 3))
     _, rounding = reference.conv_inverse(problem, problem.x)
     trial.assert_within(
         "conv_inverse",
         problem,
-        own,
+        effects,
         expected,
         TOLERANCE_FACTOR * trial.eps * (np.abs(expected) + 2 * rounding.max()),
         "each entry's effect on itself",

@@ -1,6 +1,6 @@
 """The conformance suite: every check in one list, operation by operation."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from cinc_ref._extras import extra
 from cinc_ref.errors import OptionError
@@ -48,7 +48,7 @@ def conv_checks() -> Iterator[Check]:
 
 
 def conv_inverse_checks() -> Iterator[Check]:
-    """Yield the checks of `conv_inverse`, those that need `conv` too included."""
+    """Yield the checks of `conv_inverse`, with those that also need `conv`."""
     yield from correctness_checks("conv_inverse")
     yield structure.conv_inverse_exact
     yield structure.inverse_undoes_conv
@@ -61,7 +61,7 @@ def conv_inverse_checks() -> Iterator[Check]:
 
 
 def log_abs_det_checks() -> Iterator[Check]:
-    """Yield the checks of `log_abs_det`, that which needs `conv` too included."""
+    """Yield the checks of `log_abs_det`, with the one that also needs `conv`."""
     yield from correctness_checks("log_abs_det")
     yield log_det.log_abs_det_one_figure
     yield log_det.log_abs_det_sign
@@ -75,7 +75,7 @@ def log_abs_det_checks() -> Iterator[Check]:
 
 
 def conv_vjp_checks() -> Iterator[Check]:
-    """Yield the checks of `conv_vjp`, those that need `conv` too included."""
+    """Yield the checks of `conv_vjp`, with those that also need `conv`."""
     yield from correctness_checks("conv_vjp")
     yield gradients.conv_vjp_finite_differences
     yield gradients.conv_vjp_adjoint
@@ -83,7 +83,7 @@ def conv_vjp_checks() -> Iterator[Check]:
 
 
 def conv_inverse_vjp_checks() -> Iterator[Check]:
-    """Yield the checks of `conv_inverse_vjp`, those that need `conv_inverse` too included."""
+    """Yield the checks of `conv_inverse_vjp`, with those that also need `conv_inverse`."""
     yield from correctness_checks("conv_inverse_vjp")
     yield gradients.conv_inverse_vjp_finite_differences
     yield gradients.conv_inverse_vjp_adjoint
@@ -94,7 +94,7 @@ def parametrize_with_checks(
     implementations: Iterable[Implementation],
     *,
     expected_failures: Mapping[str, str] | None = None,
-):
+) -> Callable[[Callable], Callable]:
     """Decorate a pytest test so that it runs once for every implementation and check.
 
     Parameters

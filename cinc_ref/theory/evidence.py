@@ -51,7 +51,13 @@ class Counterexample:
             np.savez(file, **arrays)
 
     def to_dict(self) -> dict:
-        """Convert it to lists, numbers and strings, for JSON."""
+        """Convert it to lists, numbers and strings, for JSON.
+
+        Returns
+        -------
+        dict
+            The claim, the problem, and the attributes of the case.
+        """
         case = {field.name: getattr(self.case, field.name) for field in fields(Case)}
         lists = {name: v.tolist() if isinstance(v, np.ndarray) else v for name, v in case.items()}
         return {"claim": self.claim, "problem": self.problem, **lists}
@@ -66,11 +72,11 @@ class Evidence:
     name : str
         Short name, as `verify` prints it.
     statement : str
-        What is claimed.
+        The claim in words.
     source : str
         Where the claim stands.
     cases : int
-        How many cases were tried.
+        Number of cases that were tried.
     largest : str
         The largest case, as its matrix size.
     worst : float or None

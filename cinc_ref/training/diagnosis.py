@@ -51,31 +51,31 @@ def _first_nonfinite_value(flow, flat, vector, x):
         with np.errstate(all="ignore"):
             trace(root, lambda vector: mean_bits(flow, flat.params(vector), x), vector)
     except NonFiniteError:  # a layer noticed
-        root.found.setdefault("nonfinite", root.found["leaf"])
-    return root.found.get("nonfinite")
+        root.state.setdefault("nonfinite", root.state["leaf"])
+    return root.state.get("nonfinite")
 
 
 class _NonFiniteTracer(Node):
     """A value of autograd's trace that knows the last leaf among its ancestors.
 
-    Values are traced in the order of the forward pass. `found` is shared by all of one trace:
+    Values are traced in the order of the forward pass. `state` is shared by a trace:
     "nonfinite" is the leaf of the first value that is not finite, "leaf" that of the newest value.
     """
 
-    __slots__ = ["found", "leaf"]
+    __slots__ = ["leaf", "state"]
 
     def __init__(self, value, fun, args, kwargs, parent_argnums, parents):
-        self.found = parents[0].found
+        self.state = parents[0].state
         self.leaf = max(parent.leaf for parent in parents)
         if self.leaf < 0:  # a leaf, taken from the vector of all
             self.leaf = args[2]
-        self.found["leaf"] = self.leaf
+        self.state["leaf"] = self.leaf
         if not _finite(value):
-            self.found.setdefault("nonfinite", self.leaf)
+            self.state.setdefault("nonfinite", self.leaf)
 
     def initialize_root(self):
         self.leaf = -1
-        self.found = {"leaf": 0}
+        self.state = {"leaf": 0}
 
 
 # Functions without a gradient (shapes, comparisons) are not traced here either.

@@ -134,6 +134,8 @@ def train(
     NonFiniteError
         If the loss or its gradient is not finite; the message names the parameters where this
         begins, and the attribute ``result`` is the `TrainingResult` so far.
+    CincError
+        If a BLAS library continues to use several threads.
 
     Examples
     --------
@@ -150,7 +152,7 @@ def train(
     """
     settings = Settings.from_options(locals())
     if boolean("resume", resume) and out is None:
-        raise OptionError("resume=True needs out, the folder of the run to go on with; got None")
+        raise OptionError("resume=True needs out, the folder of the run to continue; got None")
     if not callable(progress) and progress is not None:
         progress = boolean("progress", progress)
     instance("flow", flow, Flow, "a Flow, as cinc_ref.flows.build makes it")

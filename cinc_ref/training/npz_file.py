@@ -1,6 +1,6 @@
 """The format of checkpoints: one npz without pickles, with a JSON header inside.
 
-An npz is a zip archive with one npy file for each array. Ours are stored uncompressed, so an array
+An npz is a zip archive with one npy file for each array. These are stored uncompressed, so an array
 cannot be larger than the file: shapes are read and compared with the file's size before anything is
 allocated. The header is an array of bytes. Zip keeps a checksum of every array, which is compared
 whenever one is read.

@@ -116,7 +116,7 @@ SCHEDULES = {
     "cosine": lambda progress: 0.5 * (1 + math.cos(math.pi * min(progress, 1.0))),
     "constant": lambda progress: 1.0,
 }
-"""By name: the learning rate over its peak, as a function of the part of the budget spent."""
+"""Ratios of the learning rate to its peak by name, functions of the part of the budget spent."""
 
 
 def learning_rate(peak, step, warmup, progress, schedule="cosine"):

@@ -137,7 +137,7 @@ class TrainingResult:
 
     @property
     def message(self):
-        """The reason in a sentence, with what to do to go on."""
+        """The reason in a sentence, with the way to continue."""
         texts = {
             "steps": f"Finished {self.step} steps.",
             "minutes": f"Time is up after {self.step} steps.",

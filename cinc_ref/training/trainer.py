@@ -356,7 +356,7 @@ class Trainer:
         """Save everything, and return what to do when an inverse keeps too few digits."""
         if self.folder and self.state.history:
             self.save()
-            return f"go on without it (resume=True): everything is saved in {self.folder.path}"
+            return f"continue without it (resume=True): everything is saved in {self.folder.path}"
         return "train without it, with stable=True or in float64"
 
     def _advice_on_divergence(self):

@@ -23,7 +23,7 @@ class Part(NamedTuple):
     packed_length : int
         Numbers that the packed kernel takes in working memory.
     mode : int
-        How the images are transferred (`transfer`).
+        The mode of the transfer of images (`transfer`).
     nontemporal : int
         Whether results are stored past the caches; only where the sweep itself writes them.
     fully_written : int

@@ -29,7 +29,7 @@ class Schedule(NamedTuple):
     memory_length, scratch_length : int
         Numbers that working memory and scratch memory hold.
     channel_stride : int
-        From a channel of a pixel to the next, in both.
+        Distance from a channel of a pixel to the next, in both.
     pixel_offsets, scratch_offsets : ndarray, shape (H * W,)
         Where pixel i * W + j of the first image lies in working and in scratch memory.
     strips : ndarray, shape (strips, 4)
@@ -118,7 +118,7 @@ def row_ring_schedule(size, taps, flips, padded_channels, lanes, strip_pixels, s
 
 
 def _strip_cuts(size, strip_pixels, strip_rows):
-    """Rows at which strips begin and end; what is left over joins the last strip."""
+    """Return the rows at which strips begin and end; the remainder joins the last strip."""
     height, width = size
     rows = min(max(-(-strip_pixels // width), strip_rows), height)
     cuts = [*range(0, height - rows + 1, rows), height]

@@ -1,4 +1,4 @@
-"""Tiles: how a batch is cut for the sweep, at the least cost by a model of the processor."""
+"""Tiles, into which a batch is cut for the sweep, at the least cost by a model of the processor."""
 
 from functools import cache
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from cinc_ref.kernels.simd.cpu import (
 )
 
 PART_COST = 25
-"""Cycles that a part of the batch costs beside its sweep, per channel of a register block."""
+"""Cycles that a part of the batch costs besides its sweep, per channel of a register block."""
 
 COPY_COST, SCALAR_COST = 2, 8
 """Cycles to copy a number to working memory and back, in square blocks and number by number."""
@@ -95,7 +95,7 @@ def _step_cost(rows, lanes, vector):
 
 
 def _tile_lanes(rows, vector):
-    """Lanes of a tile, descending: registers hold the accumulators, what is read, and a weight."""
+    """Return lanes of a tile, descending: registers hold accumulators, operands and a weight."""
 
     def fits(vectors):
         return vectors * rows <= MAX_ACCUMULATORS and vectors * (rows + 1) + 1 <= REGISTERS

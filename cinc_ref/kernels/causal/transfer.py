@@ -13,8 +13,8 @@ from cinc_ref.kernels._jit import block, inlined, internal
 from cinc_ref.kernels.simd.cpu import VECTOR_BYTES
 
 SCALAR, BATCH_FIRST, BATCH_LAST, IN_PLACE = range(4)
-"""How images are transferred: number by number; in square blocks from batch-first or batch-last
-memory; or not at all, because the sweep itself reads and writes the images."""
+"""Modes of a transfer: number by number; in square blocks from batch-first or batch-last memory;
+or none, because the sweep itself reads and writes the images."""
 
 
 def square_side(images, vector):

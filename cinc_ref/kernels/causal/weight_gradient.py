@@ -31,7 +31,7 @@ MAX_OUTPUTS, MAX_INPUTS = (4, 6) if VECTOR_BYTES == 64 else (2, 4)
 
 
 class WeightGradientPlan(NamedTuple):
-    """How a weight gradient is computed: all that it depends on but for the numbers.
+    """The plan of a weight gradient: all that it depends on but for the numbers.
 
     Attributes
     ----------

@@ -65,17 +65,17 @@ def _large(length, like):
     """Return a new flat array of the dtype of another, in pages that return to the pool."""
     try:
         pages = _take(length * like.itemsize)
-    except OSError:  # the system is short of memory: NumPy finds some, or says what it wanted
+    except OSError:  # the system is short of memory: NumPy allocates it, or raises MemoryError
         _pool.clear()
         return aligned(length, like)
-    # what any view of the array, or of its memory, comes down to
+    # the object at the base of every view of the array, or of its memory
     owner = (ctypes.c_char * len(pages)).from_buffer(pages)
     weakref.finalize(owner, _put_back, pages).atexit = False
     return np.frombuffer(owner, like.dtype, length)
 
 
 def _take(size):
-    """Take pages of so many bytes from the pool, up to twice as many, or new ones."""
+    """Take pages of at least so many bytes, at most twice as many, from the pool; or new ones."""
     fitting = [pages for pages in tuple(_pool) if size <= len(pages) <= 2 * size]
     for pages in sorted(fitting, key=len):
         with suppress(ValueError):  # another thread was faster
@@ -101,7 +101,7 @@ def _put_back(pages):
 
 
 def _system_takes_free_pages():
-    """Whether the system knows MADV_FREE and has huge pages; small ones come back too slowly."""
+    """Return whether the system has MADV_FREE and huge pages; small ones come back too slowly."""
     if not (hasattr(mmap, "MADV_FREE") and hasattr(mmap, "MADV_HUGEPAGE")):
         return False
     setting = Path("/sys/kernel/mm/transparent_hugepage/enabled")
