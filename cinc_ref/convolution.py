@@ -223,7 +223,7 @@ def enclose(
     dilation: int = 1,
     anchor: tuple[int, int] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    r"""Invert `conv`, refined once, with a proved bound on the error of every entry.
+    r"""Undo `conv`, refined once, with a proved bound of the error of every entry.
 
     .. math::
         |x - M^{-1} y| \le \text{radius}
@@ -254,7 +254,7 @@ def enclose(
 
     See Also
     --------
-    conv_inverse : The inverse without the refinement and the bound.
+    conv_inverse : The same without the refinement and the bound.
 
     Notes
     -----

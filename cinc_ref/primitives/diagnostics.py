@@ -56,7 +56,7 @@ def warn_if_nonfinite(results, y, kernel, geometry, layer="kernel", stacklevel=3
     kernel : ndarray, shape (C, C, kh, kw)
     geometry : Geometry
     layer : str
-        The name of the kernel in the warning.
+        The name that the warning gives the kernel.
     stacklevel : int
         As in `warnings.warn`; 3 is the caller of the caller.
     """

@@ -109,7 +109,7 @@ def assess(x, y, kernel, geometry, conv, solve):
     than six digits, its residual is computed once more, in slices.
 
     Over half-plane kernels, edge states, scaled channels and random kernels, the digits of a round
-    trip were overestimated by less than one (``tests/test_assessment.py``).
+    trip were overestimated by less than one.
 
     Examples
     --------
