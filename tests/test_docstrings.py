@@ -282,7 +282,7 @@ def test_names_are_the_terms_of_the_field(path):
 
 
 DOCUMENTS = ("README.md", "CONTRIBUTING.md")
-NAMED_FILE = re.compile(r"`((?:cinc_ref|tests|tools|examples|comparison)/[\w./-]*)`")
+NAMED_FILE = re.compile(r"`((?:cinc_ref|tests|tools|examples|comparison|docs|proofs)/[\w./-]*)`")
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
