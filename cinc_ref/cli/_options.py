@@ -101,7 +101,8 @@ MODEL_OPTIONS = (
             bool,
             typer.Option(
                 "--stable",
-                help="Keep the inverse of every convolution bounded, whatever is learned.",
+                help="Keep the inverse of every convolution bounded on images of any size, "
+                "whatever is learned: the certificate S < 1 holds.",
                 rich_help_panel=MODEL,
             ),
         ],

@@ -390,7 +390,11 @@ class Flow:
         return x
 
     def stability(self, params: dict) -> dict[str, Stability]:
-        """Analyse how usable the inverse of every convolution is, on the images that it maps.
+        """Analyse how usable the inverse of every convolution is, on its images and on larger ones.
+
+        The numbers (condition number, digits) are those of the image size that the convolution
+        works on. The verdict is about images of any size: "bounded" and "growing" are proved, and
+        what is not proved is "undecided". See `cinc_ref.theory.stability`.
 
         Parameters
         ----------

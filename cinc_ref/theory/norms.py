@@ -163,7 +163,7 @@ def _norms_in_floats(kernel, size, geometry, growth=(0.0, 0.0)):
     error *= 2 * max(1 / result.inverse, largest_row / result.skeel)
     if not error < ACCURACY:
         growth = _growth(logarithms, lag)
-    if not np.isfinite(error):
+    if not np.isfinite([error, *result]).all():
         return result, np.inf, growth
     factor = Fraction(2) ** shift
     result = result._replace(
