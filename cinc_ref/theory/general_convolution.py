@@ -148,7 +148,12 @@ class Convolution:
         return f"kernel {self.kernel.tolist()}, {options}"
 
     def to_dict(self) -> dict:
-        """Return the arguments by name, the kernel as nested lists."""
+        """Return the arguments by name, the kernel as nested lists.
+
+        Returns
+        -------
+        dict
+        """
         names = ("dims", "padding", "stride", "groups", "dilation", "corner", "anchor")
         return {"kernel": self.kernel.tolist()} | {name: getattr(self, name) for name in names}
 
@@ -224,21 +229,50 @@ class Convolution:
         return _dense(rows, columns, entries, shape)
 
     def rank(self, size: Sequence[int]) -> int:
-        """Compute the rank of the matrix, exactly."""
+        """Compute the rank of the matrix, exactly.
+
+        Parameters
+        ----------
+        size : sequence of D ints
+            The image's size.
+
+        Returns
+        -------
+        int
+
+        Raises
+        ------
+        ShapeError
+            If the size is not as described.
+        """
         return matrix_rank(self._exact_matrix(size))
 
     def determinant(self, size: Sequence[int]) -> int | Fraction:
         """Compute the determinant of the matrix, exactly: an int if it is one, else a Fraction.
 
+        Parameters
+        ----------
+        size : sequence of D ints
+            The image's size.
+
+        Returns
+        -------
+        int or Fraction
+
         Raises
         ------
-        ShapeError
-            If the matrix is not square.
+        ShapeError, DtypeError, NonFiniteError
+            If the matrix is not square; if the kernel does not hold finite real numbers.
         """
         return matrix_determinant(self._square_matrix(size))
 
     def null_vectors(self, size: Sequence[int]) -> list[NDArray]:
         """Compute a basis of the images that are mapped to 0, in coprime Python integers.
+
+        Parameters
+        ----------
+        size : sequence of D ints
+            The image's size.
 
         Returns
         -------
@@ -304,6 +338,11 @@ class Convolution:
 
         over the taps t, offsets to the pixels that are read. The waves of the n_1 ... n_D values of
         r are a basis, so M is invertible iff all det P(r) are not 0, and det M is their product.
+
+        Parameters
+        ----------
+        size : sequence of D ints
+            The image's size.
 
         Returns
         -------

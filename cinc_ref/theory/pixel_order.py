@@ -23,7 +23,7 @@ from cinc_ref.errors import OptionError
 
 @dataclass(frozen=True)
 class CausalOrder:
-    """What `causal_order` found.
+    """The result of `causal_order`.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""How many digits one computed inverse keeps, measured instead of predicted.
+"""Digits that one computed inverse keeps, measured instead of predicted.
 
 Let x be the computed solution of M x = y and u half an eps of its dtype. The convolution that made
 y, or whoever rounded it, left errors of about u |M||x|, and substitution left the residual
@@ -60,7 +60,7 @@ MODERATE_EXPONENT = 30
 
 
 class Assessment(NamedTuple):
-    """What the residual of a computed inverse says of it.
+    """An assessment of a computed inverse by its residual.
 
     Attributes
     ----------
@@ -80,7 +80,7 @@ class Assessment(NamedTuple):
 
     @property
     def is_usable(self):
-        """Whether three digits are kept, and the residual is one that rounding explains."""
+        """True if three digits are kept, and rounding explains the residual."""
         return self.digits >= MIN_DIGITS and self.residual <= self.residual_limit
 
 
