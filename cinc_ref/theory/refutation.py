@@ -123,7 +123,8 @@ def refute(claim: Callable[..., bool], over: Mapping | None = None, seed: int = 
     Returns
     -------
     Refutation
-        Prints the counterexample; ``.is_false`` tells whether there is one, ``.save(path)`` writes it.
+        It prints the counterexample; ``.is_false`` tells whether there is one, and
+        ``.save(path)`` writes it.
 
     Raises
     ------
