@@ -24,9 +24,9 @@ from cinc_ref.kernels._jit import compiled
 CHECK_KERNEL, DESCENDING, FACTORED, DIVIDE = 2, 4, 8, 16
 """Flags that `pack` returns, added up.
 
-The kernel may not be finite, or not be invertible; the channels come in descending order; the corner
-block must be factored; a reciprocal of its diagonal is not a normal number, so that the sweep must
-divide.
+The kernel may not be finite, or not be invertible; the channels come in descending order; the
+corner block must be factored; a reciprocal of its diagonal is not a normal number, so that the
+sweep must divide.
 """
 
 HEADER = 9
