@@ -158,7 +158,7 @@ def conv_inverse(
     """
     y, kernel, plan = prepare(SOLVE, y, "y", kernel, corner, dilation, anchor)
     x, status = execute(plan, y, kernel)
-    if status or check:
+    if _validate.boolean("check", check) or status:
         diagnose(status, plan, kernel, {"y": y}, (x,), check)
     return x
 

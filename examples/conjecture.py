@@ -21,7 +21,7 @@ def a_centre_that_is_not_0_is_enough(convolution, size):
 circular = {"padding": "circular", "kernel_size": 3, "size": (2, 3, 4)}
 refutation = theory.refute(a_centre_that_is_not_0_is_enough, circular)
 print(refutation)
-assert refutation.found
+assert refutation.is_false
 
 # The kernel is 1 in its centre and at its lower right: every pixel plus its neighbour across the
 # corner. An image that alternates along these diagonals is lost, as the exact null vector shows.
@@ -51,7 +51,7 @@ corrected = theory.refute(
     a_centre_that_outweighs_the_others_is_enough, circular | {"entries": (0, 1, -1, 4)}
 )
 print(corrected)
-assert not corrected.found
+assert not corrected.is_false
 
 # %% The picture: |P| on a 24x24 image for the counterexample, for a kernel whose centre outweighs
 # the others, and for the kernel of ones, of which the conjecture says nothing.

@@ -95,7 +95,7 @@ FALSE = [  # claim, where to search, pixels of the counterexample, its entries t
 @pytest.mark.parametrize(("claim", "over", "pixels", "entries"), FALSE)
 def test_a_false_conjecture_is_refuted_by_a_small_counterexample(claim, over, pixels, entries):
     result = theory.refute(claim, over)
-    assert result.found and result.claim == claim.__name__
+    assert result.is_false and result.claim == claim.__name__
     assert not claim(*result.convolutions, result.size)
     assert np.prod(result.size) <= pixels, str(result)
     used = sum(np.count_nonzero(convolution.kernel) for convolution in result.convolutions)
@@ -140,7 +140,7 @@ TRUE = [
 @pytest.mark.parametrize(("claim", "over"), TRUE)
 def test_a_true_conjecture_is_not_refuted_in_2000_cases(claim, over):
     result = theory.refute(claim, over)
-    assert not result.found and result.cases >= 2000
+    assert not result.is_false and result.cases >= 2000
     assert str(result) == f"{claim.__name__}: no counterexample in {result.cases} cases"
 
 
@@ -170,7 +170,7 @@ def test_images_smaller_than_a_kernel_without_padding_are_left_out():
         sizes.add((convolution.kernel.shape[2:], size))
         return convolution.matrix(size).size > 0
 
-    assert not theory.refute(claim, {"padding": "valid", "kernel_size": 3, "dims": 1}).found
+    assert not theory.refute(claim, {"padding": "valid", "kernel_size": 3, "dims": 1}).is_false
     assert sizes == {((3,), (3,)), ((3,), (4,))}
 
 

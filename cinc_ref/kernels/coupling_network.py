@@ -195,7 +195,7 @@ def add_taps(products, size, sign, start, first, total):
 
 @compiled
 def _run(size, start, stop, row, down, right):
-    """Of the pixels start..stop in a row: begin, and end of those that move inside, and end."""
+    """Return begin, begin and end of what moves inside, and end, of pixels start..stop in a row."""
     height, width = size
     begin, end = max(start, row * width), min(stop, (row + 1) * width)
     if not 0 <= row + down < height:

@@ -1,4 +1,4 @@
-"""The conditioning of an inverse: invertible is not the same as usable.
+"""Conditioning of the inverse: invertible is not the same as usable.
 
 The condition number of M can grow exponentially with H + W although |K_nn| = 1, while the
 log-determinant looks normal: the inverse is a recursive filter that may be unstable.

@@ -153,7 +153,6 @@ class Convolution:
         Returns
         -------
         dict
-            Values for JSON; ``Convolution(**values)`` is an equal convolution.
         """
         names = ("dims", "padding", "stride", "groups", "dilation", "corner", "anchor")
         return {"kernel": self.kernel.tolist()} | {name: getattr(self, name) for name in names}
@@ -244,7 +243,7 @@ class Convolution:
         Raises
         ------
         ShapeError
-            If the size is not as described, or leaves no output.
+            If the size is not as described.
         """
         return matrix_rank(self._exact_matrix(size))
 
@@ -262,8 +261,8 @@ class Convolution:
 
         Raises
         ------
-        ShapeError
-            If the matrix is not square.
+        ShapeError, DtypeError, NonFiniteError
+            If the matrix is not square; if the kernel does not hold finite real numbers.
         """
         return matrix_determinant(self._square_matrix(size))
 

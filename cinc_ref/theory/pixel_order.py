@@ -23,7 +23,7 @@ from cinc_ref.errors import OptionError
 
 @dataclass(frozen=True)
 class CausalOrder:
-    """The outcome of `causal_order`: an order of the pixels, or a proof that there is none.
+    """The result of `causal_order`.
 
     Attributes
     ----------

@@ -44,7 +44,7 @@ OVER = {
     "anchor": (None,),
     "entries": (0, 1, -1, 2, -2),
 }
-"""The convolutions that `refute` searches by default; the first of several choices is simplest."""
+"""Choices that `refute` searches by default. The first of several choices is the simplest."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Refutation:
     size: tuple[int, ...] | None = None
 
     @property
-    def found(self) -> bool:
+    def is_false(self) -> bool:
         """Tell whether there is a counterexample, so that the claim is false."""
         return bool(self.convolutions)
 
@@ -87,7 +87,7 @@ class Refutation:
         OptionError
             If no counterexample was found.
         """
-        if not self.found:
+        if not self.is_false:
             raise OptionError(f"{self.claim} must be refuted before a counterexample is saved")
         descriptions = [convolution.to_dict() for convolution in self.convolutions]
         content = {"claim": self.claim, "size": self.size, "convolutions": descriptions}
@@ -95,7 +95,7 @@ class Refutation:
             file.write(json.dumps(content, indent=1) + "\n")
 
     def __str__(self):
-        if not self.found:
+        if not self.is_false:
             return f"{self.claim}: no counterexample in {self.cases} cases"
         size = "x".join(map(str, self.size))
         lines = [f"{self.claim}: false on images of size {size} ({self.cases} cases)"]
@@ -123,7 +123,8 @@ def refute(claim: Callable[..., bool], over: Mapping | None = None, seed: int = 
     Returns
     -------
     Refutation
-        Prints the counterexample; ``.found`` tells whether there is one, ``.save(path)`` writes it.
+        It prints the counterexample; ``.is_false`` tells whether there is one, and
+        ``.save(path)`` writes it.
 
     Raises
     ------

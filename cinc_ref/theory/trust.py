@@ -1,4 +1,4 @@
-"""The digits that one computed inverse keeps, measured instead of predicted.
+"""Digits that one computed inverse keeps, measured instead of predicted.
 
 Let x be the computed solution of M x = y and u half an eps of its dtype. The convolution that made
 y, or whoever rounded it, left errors of about u |M||x|, and substitution left the residual
@@ -60,7 +60,7 @@ MODERATE_EXPONENT = 30
 
 
 class Assessment(NamedTuple):
-    """The assessment of a computed inverse by its residual.
+    """An assessment of a computed inverse by its residual.
 
     Attributes
     ----------

@@ -22,16 +22,19 @@ import numpy as np
 from cinc_ref.kernels._jit import compiled
 
 CHECK_KERNEL, DESCENDING, FACTORED, DIVIDE = 2, 4, 8, 16
-"""What `pack` reports, added up: the kernel may not be finite, or not be invertible; the channels
-come in descending order; the corner block must be factored; a reciprocal of its diagonal is not a
-normal number, so that the sweep must divide."""
+"""Flags that `pack` returns, added up.
+
+The kernel may not be finite, or not be invertible; the channels come in descending order; the
+corner block must be factored; a reciprocal of its diagonal is not a normal number, so that the
+sweep must divide.
+"""
 
 HEADER = 9
 """Integers in front of the table of places."""
 
 
 class Packing(NamedTuple):
-    """How kernels of one shape are packed.
+    """Tables that pack the kernels of one shape.
 
     Attributes
     ----------

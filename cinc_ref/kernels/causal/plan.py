@@ -57,7 +57,7 @@ CHECK_RESULT = 1
 
 
 class ConvPlan(NamedTuple):
-    """How a call is done: all that it depends on but for the numbers.
+    """A plan of a call: all that it depends on but for the numbers.
 
     Attributes
     ----------
@@ -193,7 +193,7 @@ def make_plan(operation, kernel_shape, shape, batch_first, itemsize, geometry, t
 
 
 class _Layout(NamedTuple):
-    """What the parts of a batch have in common."""
+    """The facts that the parts of a batch have in common."""
 
     shape: tuple
     strides: tuple

@@ -52,7 +52,7 @@ class Strip(NamedTuple):
 
 
 class Reads(NamedTuple):
-    """What the taps of a register block read.
+    """The reads of the taps of a register block.
 
     Attributes
     ----------
@@ -62,7 +62,7 @@ class Reads(NamedTuple):
         Rows of the tables of runs that hold for the pixel.
     first_run : int
         The first run that is not above the image.
-    weights, own : int
+    weights, own_channels : int
         Where the weights begin, and how many of the pixel's own channels are read.
     next_pixel, channels : int
         Where the next pixel lies in the images, and the channel offsets of the block.
@@ -74,7 +74,7 @@ class Reads(NamedTuple):
     bounds: int
     first_run: int
     weights: int
-    own: int
+    own_channels: int
     next_pixel: int
     channels: int
 
@@ -88,7 +88,7 @@ def _add_taps(total, work, source, tables, part, reads, rows, lanes):
             block.prefetch_third(source, reads.next_pixel, tables, reads.channels, run, rows, lanes)
         first, last = block.integers(tables, reads.bounds + 2 * run, 2)
         if run == part.run_count - 1:
-            last += reads.own
+            last += reads.own_channels
         vectors = reads.origin + tables[reads.offsets + run]
         weights = reads.weights + tables[part.run_weights + run] * rows
         for t in range(first, last, rows):
@@ -130,16 +130,20 @@ def _sweep_strip(probe, work, source, result, tables, part, strip, general, rows
                 )
                 weights_per_channel = slots
             for c in range(0, slots, rows):
-                channels, own, y = strip.channels + c, slots, block.zeros(work, rows, lanes)
+                channels, own_channels, y = (
+                    strip.channels + c,
+                    slots,
+                    block.zeros(work, rows, lanes),
+                )
                 if solve:
-                    own = c
+                    own_channels = c
                     if in_place and not general:
                         y = block.gather(source, place, tables, channels, rows, lanes)
                     else:
                         y = block.load(work, origin + c * stride, stride, rows, lanes)
                 reads = Reads(
                     origin, stride, offsets, bounds, first_run, weights + c * weights_per_channel,
-                    own, next_pixel, channels,
+                    own_channels, next_pixel, channels,
                 )  # fmt: skip
                 y = _add_taps(y, work, source, tables, part, reads, rows, lanes)
                 if solve:

@@ -205,12 +205,12 @@ def _order_of_sums(channels, outputs, inputs, kernel_shape, flat_taps):
 
 
 @inlined
-def _sum_pixels(total, g, g_at, x, x_at, call, images, pixels, shift, inputs, lanes):
+def _sum_pixels(total, g, x, places, call, images, pixels, shift, inputs, lanes):
     """Add the products of some pixels of g with those that a tap reads of x inside the image.
 
-    The first channel of a block lies at `g_at` in g, at `x_at` in x.
+    `places` are those of the first channel of a block in g and in x.
     """
-    (up, left), stride = shift, call.channel_stride
+    (g_at, x_at), (up, left), stride = places, shift, call.channel_stride
     first, last = max(pixels[0], up), min(pixels[1], call.height + up)
     start, stop = max(pixels[2], left), min(pixels[3], call.width + left)
     length = max(stop - start, 0) * images
@@ -245,7 +245,7 @@ def _add_products(sums, x, g, tables, call, part, outputs, inputs, rows, lanes):
                     for tap in range(call.taps, call.taps + 3 * call.tap_count, 3):
                         total = block.zeros(x, rows, lanes)
                         total = _sum_pixels(
-                            total, g, g_at, x, x_at, call, part.images, pixels,
+                            total, g, x, (g_at, x_at), call, part.images, pixels,
                             (tables[tap], tables[tap + 1]), inputs, lanes,
                         )  # fmt: skip
                         block.add_lane_sums(sums, at, total)
