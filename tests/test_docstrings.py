@@ -42,13 +42,10 @@ FRAGMENT = re.compile(
 """First words of a docstring that is no sentence."""
 
 PRIVATE_WORDS = frozenset(
-    "doubtful kernel_doubtful doubts said told beside theirs manners laid_out callees begins"
+    "doubtful kernel_doubtful doubts said told beside theirs manners laid_out callees found begins"
     " homes stretches its own".split()
 )
-"""Names in whose place the field has a term: status, plan, descriptor, offsets, contract.
-
-`found`, once the name of a plan, is a word for counterexamples in ``theory/``.
-"""
+"""Names in whose place the field has a term: status, plan, descriptor, offsets, contract."""
 
 NEVER_RAISED = {
     "cinc_ref.conv": ["SingularKernelError"],
@@ -276,8 +273,7 @@ def test_docstrings_begin_as_sentences(path):
 def test_names_are_the_terms_of_the_field(path):
     tree = ast.parse(path.read_text(encoding="utf-8"))
     names = [(line, name) for line, name in identifiers(tree)]
-    private = PRIVATE_WORDS if "theory" in path.parts else PRIVATE_WORDS | {"found"}
-    wrong = [f"{line}: {name}" for line, name in names if name.strip("_").lower() in private]
+    wrong = [f"{line}: {name}" for line, name in names if name.strip("_").lower() in PRIVATE_WORDS]
     assert not wrong, "\n".join(wrong)
 
 
