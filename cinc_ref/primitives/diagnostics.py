@@ -31,18 +31,18 @@ def check_corner_invertible(kernel, anchor):
                 f"got K_nn = kernel[{channel}, {channel}, {p}, {q}] = 0"
             )
         return
-    has_zero_pivot = not pivots(corner).all()
-    if has_zero_pivot or np.linalg.cond(corner, 1) * len(corner) > 1 / np.finfo(corner.dtype).eps:
-        if theory.exact.matrix_determinant(corner) == 0:
-            raise SingularKernelError(
-                f"the corner block kernel[:, :, {p}, {q}] must be invertible; "
-                "its determinant is exactly 0"
-            )
-        if has_zero_pivot:
-            raise SingularKernelError(
-                f"the corner block kernel[:, :, {p}, {q}] must be invertible in {corner.dtype}; "
-                "elimination meets a zero pivot although the exact determinant is not 0"
-            )
+    if np.linalg.cond(corner, 1) * len(corner) <= 1 / np.finfo(corner.dtype).eps:
+        return
+    if theory.exact.matrix_determinant(corner) == 0:
+        raise SingularKernelError(
+            f"the corner block kernel[:, :, {p}, {q}] must be invertible; "
+            "its determinant is exactly 0"
+        )
+    if not pivots(corner).all():
+        raise SingularKernelError(
+            f"the corner block kernel[:, :, {p}, {q}] must be invertible in {corner.dtype}; "
+            "elimination meets a zero pivot although the exact determinant is not 0"
+        )
 
 
 def warn_if_nonfinite(results, y, kernel, geometry, layer="kernel", stacklevel=3):

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cinc_ref.kernels._jit import compiled
+from cinc_ref.kernels._jit import compiled, internal
 
 CHECK_KERNEL, DESCENDING, FACTORED, DIVIDE = 2, 4, 8, 16
 """Flags that `pack` returns, added up.
@@ -166,7 +166,8 @@ def pack(kernel, work, tables, tiny):
     return flags
 
 
-def pack_lu(kernel, work, tables, tiny, transposed):
+@compiled
+def pack_lu(kernel, work, tables, tiny, order):
     """Pack a kernel whose corner block B must be factored, P B = L U with partial pivoting.
 
     The equation P y = L U x + ... is that of a kernel whose output channels are permuted and whose
@@ -175,58 +176,70 @@ def pack_lu(kernel, work, tables, tiny, transposed):
 
     Parameters
     ----------
-    kernel : ndarray, shape (C, C, kh, kw)
-    work, tables, tiny
+    kernel, work, tables, tiny
         As for `pack`.
-    transposed : bool
-        Whether input channels are taken as output channels.
+    order : ndarray of intp, shape (C,)
+        Receives the permutation: (P y)[c] = y[order[c]].
 
     Returns
     -------
-    order : ndarray of intp, shape (C,)
-        The permutation: (P y)[c] = y[order[c]].
-    flags : int
-        Those of `pack` but for `FACTORED`; `CHECK_KERNEL` always.
+    int
+        The flags of `pack`; `CHECK_KERNEL` always.
     """
-    channels, slots, rows = (int(number) for number in tables[:3])
-    anchor, weights = int(tables[5]), int(tables[6]) * slots
-    outer = kernel.reshape(*kernel.shape[:2], -1)
-    outer = outer.swapaxes(0, 1) if transposed else outer
-    factors = outer[:, :, anchor].copy()
-    order = factor(factors)
-    outer = outer[order]
-    outer[:, :, anchor] = np.tril(factors, -1) + np.eye(channels, dtype=factors.dtype)
-    outer = np.ascontiguousarray(outer.swapaxes(0, 1) if transposed else outer)
-    flags = pack(outer.ravel(), work, tables, tiny)
+    channels, slots, rows = tables[0], tables[1], tables[2]
+    out_stride, in_stride, anchor = tables[3], tables[4], tables[5]
+    area = len(kernel) // channels**2
+    factors = np.empty((channels, channels), kernel.dtype)
+    for o in range(channels):
+        for c in range(channels):
+            factors[o, c] = kernel[o * out_stride + c * in_stride + anchor]
+    factor(factors, order)
+    permuted = np.empty_like(kernel)
+    for o in range(channels):
+        for c in range(channels):
+            place, source = o * out_stride + c * in_stride, order[o] * out_stride + c * in_stride
+            for tap in range(area):
+                permuted[place + tap] = kernel[source + tap]
+            permuted[place + anchor] = factors[o, c] if c < o else 1 if c == o else 0
+    flags = pack(permuted, work, tables, tiny) | CHECK_KERNEL
+    start = tables[6] * slots + slots * (rows + 1)
+    weights = start + slots * (rows + 1)
+    for s in range(slots):
+        first = s - s % rows
+        for c in range(slots):
+            value = _descending(factors, slots, s, c)
+            if c < first:
+                work[weights + first * slots + c * rows + s - first] = -value
+            elif c <= s:
+                work[start + s * (rows + 1) + c - first] = -value
+            if c == s:
+                reciprocal = start + s * (rows + 1) + rows
+                work[reciprocal] = 1 / value
+                if not tiny <= abs(work[reciprocal]) < np.inf:
+                    flags |= DIVIDE
+    return flags
 
-    descending = -np.eye(slots, dtype=factors.dtype)  # identity before the last channel
-    descending[slots - channels :, slots - channels :] = -np.triu(factors)[::-1, ::-1]
-    count = slots // rows
-    blocks = np.arange(count)
-    with np.errstate(divide="ignore", over="ignore"):
-        reciprocals = -1 / np.diagonal(descending)
-    triangle = np.empty((count, rows, rows + 1), factors.dtype)
-    triangle[:, :, :rows] = descending.reshape(count, rows, count, rows)[blocks, :, blocks]
-    triangle[:, :, rows] = reciprocals.reshape(count, rows)
-    start = weights + slots * (rows + 1)
-    work[start : start + triangle.size] = triangle.ravel()
-    start += triangle.size
-    by_block = descending.reshape(count, rows, slots).transpose(0, 2, 1)
-    work[start : start + slots**2] = by_block.ravel()
-    magnitudes = np.abs(reciprocals)
-    if not np.all((magnitudes >= tiny) & (magnitudes < np.inf)):
-        flags |= DIVIDE
-    return order, flags | CHECK_KERNEL
+
+@internal
+def _descending(upper, slots, row, column):
+    """Return an entry of U with rows and columns in descending order; identity before them."""
+    padding = slots - len(upper)
+    if row < padding:
+        return upper.dtype.type(row == column)
+    if column < padding:
+        return upper.dtype.type(0)
+    return upper[slots - 1 - row, slots - 1 - column]
 
 
-@compiled
-def factor(matrix):
-    """Factor P A = L U in place with partial pivoting; return the order of the rows in P A.
+@internal
+def factor(matrix, order):
+    """Factor P A = L U in place with partial pivoting; `order` receives the rows of P A.
 
     L, whose diagonal is 1, stands below the diagonal, U on and above it.
     """
     size = len(matrix)
-    order = np.arange(size)
+    for c in range(size):
+        order[c] = c
     for c in range(size):
         pivot = c
         for o in range(c + 1, size):
@@ -240,4 +253,3 @@ def factor(matrix):
             matrix[o, c] /= matrix[c, c]
             for k in range(c + 1, size):
                 matrix[o, k] -= matrix[o, c] * matrix[c, k]
-    return order

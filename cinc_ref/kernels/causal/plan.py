@@ -74,8 +74,8 @@ class ConvPlan(NamedTuple):
         Numbers of working memory.
     tiny : float
         The smallest normal number of the dtype.
-    solve, transposed : bool
-        The operation.
+    solve : bool
+        Whether the kernel is inverted.
     """
 
     block: tuple
@@ -85,7 +85,6 @@ class ConvPlan(NamedTuple):
     work_length: int
     tiny: float
     solve: bool
-    transposed: bool
 
 
 def run(plan, images, kernel):
@@ -114,11 +113,11 @@ def run(plan, images, kernel):
     tables, channels = plan.descriptor, plan.channels[flags & DESCENDING > 0]
     stages = int(plan.solve)
     if flags & FACTORED:
-        order, flags = pack_lu(kernel, work, plan.tables, plan.tiny, plan.transposed)
+        order = np.empty(kernel.shape[0], np.intp)
+        flags = pack_lu(kernel.reshape(-1), work, plan.tables, plan.tiny, order)
         channels, stages = len(tables), 2
-        tables = np.concatenate(
-            [tables, _permuted(tables[plan.channels[0] : plan.channels[1]], order)]
-        )
+        ascending = tables[plan.channels[0] : plan.channels[1]]
+        tables = np.concatenate([tables, _permuted(ascending, order)])
     sweep = compiled_sweep(*plan.block, stages == 2 or flags & DIVIDE > 0)
     is_finite = sweep(work, images.ravel("K"), result.ravel("K"), tables, channels, stages)
     return result, flags & CHECK_KERNEL | (0 if is_finite else CHECK_RESULT)
@@ -188,7 +187,6 @@ def make_plan(operation, kernel_shape, shape, batch_first, itemsize, geometry, t
         work_length=packed.length + LINE_BYTES // itemsize + memory,
         tiny=float(np.finfo(f"f{itemsize}").tiny),
         solve=solve,
-        transposed=transposed,
     )
 
 
