@@ -15,6 +15,7 @@ _HOME_OF = {
     "log_abs_det": "cinc_ref.convolution",
     "convolution_matrix": "cinc_ref.theory.matrix",
     "interpolate": "cinc_ref.flows.interpolation",
+    "warm_up": "cinc_ref.compilation",
     "train": "cinc_ref.training",
     "save": "cinc_ref.training",
     "load": "cinc_ref.training",

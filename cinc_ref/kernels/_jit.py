@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import numba
+from numba.core import event
 
 if numba.config.DISABLE_JIT:
     from cinc_ref.kernels.simd import block_numpy as block
@@ -23,6 +24,22 @@ else:
 __all__ = ["block", "compiled", "inlined", "internal"]
 
 LOGGER = logging.getLogger("cinc_ref")
+
+
+class _CompilationLog(event.Listener):
+    """A log of each of our functions that is compiled; Numba tells nothing of one in the cache."""
+
+    def on_start(self, start):
+        function = start.data["dispatcher"].py_func
+        if function.__module__.startswith("cinc_ref."):
+            name = f"{function.__module__}.{function.__qualname__}"
+            LOGGER.info("compiling %s", name, extra={"compiled_function": name})
+
+    def on_end(self, end):
+        pass
+
+
+event.register("numba:compile", _CompilationLog())
 
 
 def _digest_of_sources():
