@@ -4,6 +4,7 @@ Numba triggers the event "numba:compile" for every function that it compiles, an
 it finds in its cache; the tests count these events. Each test works in an empty cache of its own.
 """
 
+import gc
 import logging
 import os
 import subprocess
@@ -18,6 +19,7 @@ from cinc_ref import compilation
 from cinc_ref.bijections import AffineCoupling, Bijection, Chain, InvertibleConv, Squeeze
 from cinc_ref.cli._common import COMPILING
 from cinc_ref.errors import DtypeError, OptionError, ShapeError
+from cinc_ref.kernels._jit import _without_collector
 from tests.support.commands import assert_one_line_error, run
 
 COUNTED = """
@@ -149,6 +151,22 @@ def test_the_announcement_leaves_the_logger_as_it_was(capsys):
     before = logger.level, list(logger.handlers)
     assert run(capsys, "compile", "--channels", 1, "--batch", 1, "--dtype", "float64")[0] == 0
     assert (logger.level, logger.handlers) == before
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_loading_pauses_the_collector_and_leaves_it_as_it_was(enabled):
+    def fail():
+        assert not gc.isenabled()
+        raise OSError
+
+    before = gc.isenabled()
+    (gc.enable if enabled else gc.disable)()
+    try:
+        with pytest.raises(OSError):
+            _without_collector(fail)()
+        assert gc.isenabled() == enabled
+    finally:
+        (gc.enable if before else gc.disable)()
 
 
 # ---- options -----------------------------------------------------------------------------------

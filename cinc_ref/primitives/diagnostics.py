@@ -4,13 +4,10 @@ import warnings
 
 import numpy as np
 
-from cinc_ref import _validate
+from cinc_ref import _validate, theory  # theory's modules load when something is diagnosed
 from cinc_ref._autodiff import value_of
 from cinc_ref.errors import IllConditionedWarning, SingularKernelError
 from cinc_ref.primitives.corner import is_triangular, pivots
-from cinc_ref.theory.conditioning import condition_and_digits
-from cinc_ref.theory.exact import matrix_determinant
-from cinc_ref.theory.substitution import convolve
 
 MIN_DIGITS = 3
 WIDER = {"f4": np.float64, "f8": np.longdouble}
@@ -35,7 +32,7 @@ def check_corner_invertible(kernel, anchor):
         return
     has_zero_pivot = not pivots(corner).all()
     if has_zero_pivot or np.linalg.cond(corner, 1) * len(corner) > 1 / np.finfo(corner.dtype).eps:
-        if matrix_determinant(corner) == 0:
+        if theory.exact.matrix_determinant(corner) == 0:
             raise SingularKernelError(
                 f"the corner block kernel[:, :, {p}, {q}] must be invertible; "
                 "its determinant is exactly 0"
@@ -74,7 +71,9 @@ def warn_if_ill_conditioned(x, y, kernel, geometry, layer="kernel", stacklevel=3
     """
     if not _validate.all_finite(x):
         return _warn("the result is not finite", y, kernel, geometry, layer, stacklevel)
-    condition, digits = condition_and_digits(kernel, y.shape[2:], geometry, x.dtype)
+    condition, digits = theory.conditioning.condition_and_digits(
+        kernel, y.shape[2:], geometry, x.dtype
+    )
     residual = elementwise_residual(x, y, kernel, geometry)
     if digits < MIN_DIGITS or not residual <= max(10, kernel[0].size / 2):
         problem = f"the elementwise residual is {residual:.2g} eps"
@@ -90,8 +89,8 @@ def elementwise_residual(x, y, kernel, geometry):
     wider = WIDER[y.dtype.str[1:]]
     eps = np.finfo(y.dtype).eps
     x, y, kernel = (array.astype(wider) for array in (x, y, kernel))
-    gap = np.abs(y - convolve(x, kernel, geometry))
-    scale = convolve(np.abs(x), np.abs(kernel), geometry)
+    gap = np.abs(y - theory.substitution.convolve(x, kernel, geometry))
+    scale = theory.substitution.convolve(np.abs(x), np.abs(kernel), geometry)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(gap == 0, 0, gap / scale)
     return float(np.max(ratio, initial=0) / eps)
@@ -99,7 +98,9 @@ def elementwise_residual(x, y, kernel, geometry):
 
 def _warn(problem, y, kernel, geometry, layer, stacklevel, condition=None, digits=None):
     if condition is None:
-        condition, digits = condition_and_digits(kernel, y.shape[2:], geometry, y.dtype)
+        condition, digits = theory.conditioning.condition_and_digits(
+            kernel, y.shape[2:], geometry, y.dtype
+        )
     height, width = y.shape[2:]
     number = f"{condition:.2g}" if np.isfinite(condition) else "above 1.8e308"
     message = (

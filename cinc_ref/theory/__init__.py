@@ -26,10 +26,14 @@ _HOME_OF = {
     "verify": "verification",
 }
 
+_SUBMODULES = {*_HOME_OF.values(), "exact"}
+
 __all__ = list(_HOME_OF)
 
 
 def __getattr__(name):
+    if name in _SUBMODULES:
+        return import_module(f"cinc_ref.theory.{name}")
     if name in _HOME_OF:
         value = getattr(import_module(f"cinc_ref.theory.{_HOME_OF[name]}"), name)
         globals()[name] = value
