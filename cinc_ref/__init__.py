@@ -20,6 +20,7 @@ _HOME_OF = {
     "save": "training",
     "load": "training",
     "evaluate": "evaluation",
+    "warm_up": "compilation",
 }
 _SUBMODULES = (
     "bijections",

@@ -24,6 +24,17 @@ from tests.support.registry import perturbed
 IMAGE = (1, 8, 8)
 SHAPE = {"levels": 2, "depth": 1, "width": 4}
 TINY = {"image_shape": IMAGE, "shape": SHAPE}
+
+
+def compiling_rows():
+    """Make the rows of the group compile without a compiler."""
+    return [
+        Row(what, case, case.split()[-1], median=2.0, minimum=1.0, ratios={"imports": 4.0})
+        for case in compilation.SCRIPTS
+        for what in (compilation.EMPTY, compilation.FILLED)
+    ]
+
+
 TINY_GROUPS = {
     "kernels": (
         partial(convolution.measure_case, 3, (4, 5), 2, "float64", rounds=1, turn=0.0),
@@ -44,6 +55,7 @@ TINY_GROUPS = {
         partial(scaling.measure_sizes, "float64", ((3, 2), (4, 1)), rounds=1, turn=0.0),
         partial(scaling.measure_memory, "float32", side=4, batch=3),
     ),
+    "compile": (compiling_rows,),
 }
 
 
@@ -187,14 +199,39 @@ with open({path!r}, "a") as log:
 left.touch()
 """
     log = tmp_path / "log"
-    monkeypatch.setattr(compilation, "SCRIPT", script.replace("{path!r}", repr(str(log))))
-    rows = compilation.measure_compilation(rounds=3)
+    script = script.replace("{path!r}", repr(str(log)))
+    monkeypatch.setitem(compilation.SCRIPTS, "tiny float64", script)
+    monkeypatch.setattr(compilation, "IMPORTS", "pass")
+    empty, filled = compilation.measure_compilation("tiny float64", rounds=3)
     assert log.read_text().split() == ["False", "True", "True", "True"]
-    assert all(row.ratios["second"] == row.median >= row.minimum > 0 for row in rows)
+    assert [empty.what, filled.what] == [compilation.EMPTY, compilation.FILLED]
+    for row in (empty, filled):
+        assert (row.case, row.dtype) == ("tiny float64", "float64")
+        assert row.median >= row.minimum > 0 and row.ratios["imports"] > 0
 
 
-def test_the_script_that_is_compiled_runs():
-    exec(compilation.SCRIPT.format(image_shape=IMAGE, levels=1, batch=2), {})
+def test_the_unit_is_the_time_of_the_imports(monkeypatch):
+    seconds = {compilation.IMPORTS: 2.0, "x": 6.0, "import cinc_ref.training": 99.0}
+    monkeypatch.setitem(compilation.SCRIPTS, "float32", "x")
+    monkeypatch.setattr(compilation, "processor_seconds", lambda code, _: seconds[code])
+    rows = compilation.measure_compilation("float32")
+    assert [row.ratios["imports"] for row in rows] == [3.0, 3.0]
+
+
+def test_processor_time_is_not_the_time_that_passes():
+    sleep = "import time; time.sleep(0.3)"
+    work = "import time\nwhile time.process_time() < 0.3: pass"
+    environment = dict(os.environ)
+    assert compilation.processor_seconds(sleep, environment) < 0.25
+    assert compilation.processor_seconds(work, environment) >= 0.3
+
+
+@pytest.mark.parametrize("case", compilation.SCRIPTS)
+def test_the_scripts_that_are_compiled_run(case):
+    script = compilation.SCRIPTS[case]
+    for large, small in (("width=64", "width=4"), ("depth=8", "depth=1"), ("16, 16", "3, 3")):
+        script = script.replace(large, small)
+    exec(script, {})
 
 
 # ---- rows --------------------------------------------------------------------------------------
@@ -301,7 +338,7 @@ def test_every_bound_is_measured_by_the_real_run():
         convolution.case_name(*job.args[:3])
         for job in groups.GROUPS["kernels"].jobs
         if getattr(job, "func", None) is convolution.measure_case
-    }
+    } | {*compilation.SCRIPTS}
     for bound in BOUNDS:
         assert bound.group in groups.GROUPS
         assert set(bound.cases) <= cases, bound.name
@@ -312,7 +349,6 @@ def test_bounds_name_rows_that_exist():
     names = {
         name: {row.what for job in jobs for row in job()} for name, jobs in TINY_GROUPS.items()
     }
-    names["kernels"] |= {"process that compiles", "process that finds all compiled"}
     names["sampling"].add("sample, width 512")
     for bound in BOUNDS:
         assert bound.what in names[bound.group], bound.name

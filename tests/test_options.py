@@ -15,7 +15,18 @@ import numpy as np
 import pytest
 
 import cinc_ref as cr
-from cinc_ref import bijections, data, evaluation, flows, interop, plots, sampling, testing, timing
+from cinc_ref import (
+    bijections,
+    compilation,
+    data,
+    evaluation,
+    flows,
+    interop,
+    plots,
+    sampling,
+    testing,
+    timing,
+)
 from cinc_ref.errors import (
     CheckpointError,
     CincError,
@@ -297,7 +308,17 @@ TABLE = {
         n=1,
         temperatures=[1],
     ),
-    # evaluation and sampling
+    # compilation, evaluation and sampling
+    "warm_up": row(  # lists what it would run, after the same checks
+        compilation.tasks,
+        {
+            "obj": optional(NOTHING),
+            "channels": optional(integer(1)),
+            "batch": optional(integer(1)),
+            "dtype": optional(DTYPE),
+            "gradients": BOOLEAN,
+        },
+    ),
     "evaluate": row(
         cr.evaluate,
         {"flow": NOTHING, "draws": integer(1), "seed": integer(0)},

@@ -50,7 +50,6 @@ GROUPS = {
                     (12, 16, 8),
                 )
             ),
-            compilation.measure_compilation,
         ),
     ),
     "sampling": Group(
@@ -77,6 +76,11 @@ GROUPS = {
             *(partial(scaling.measure_sizes, dtype) for dtype in DTYPES),
             scaling.measure_memory,
         ),
+    ),
+    "compile": Group(
+        "Processes that compile, and that find all compiled",
+        "Processor time over that of a process that imports NumPy, SciPy, Numba and autograd.",
+        tuple(partial(compilation.measure_compilation, case) for case in compilation.SCRIPTS),
     ),
 }
 

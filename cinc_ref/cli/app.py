@@ -6,9 +6,10 @@ import typer
 
 import cinc_ref
 from cinc_ref._blas import one_blas_thread
-from cinc_ref.cli._common import say
+from cinc_ref.cli._common import announced_compilation, say
 from cinc_ref.cli.bench import bench
 from cinc_ref.cli.compare import compare
+from cinc_ref.cli.compile import compile
 from cinc_ref.cli.demo import demo
 from cinc_ref.cli.evaluate import evaluate
 from cinc_ref.cli.interpolate import interpolate
@@ -39,8 +40,9 @@ def _options(
         typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
     ] = False,
 ):
-    context.with_resource(one_blas_thread())  # until the command has ended
+    for resource in (one_blas_thread(), announced_compilation()):
+        context.with_resource(resource)  # until the command has ended
 
 
-for command in (demo, verify, train, sample, evaluate, interpolate, compare, bench):
+for command in (demo, verify, train, sample, evaluate, interpolate, compare, compile, bench):
     app.command()(command)

@@ -8,10 +8,14 @@ old code after an edit of a function that it calls from another file. Here the d
 count, so that an edit of any of them compiles all of them anew.
 """
 
+import functools
+import gc
+import logging
 from contextlib import suppress
 from pathlib import Path
 
 import numba
+from numba.core import event
 
 if numba.config.DISABLE_JIT:
     from cinc_ref.kernels.simd import block_numpy as block
@@ -19,6 +23,8 @@ else:
     from cinc_ref.kernels.simd import block
 
 __all__ = ["block", "compiled", "inlined", "internal"]
+
+LOGGER = logging.getLogger("cinc_ref")
 
 
 def _stamp(*files):
@@ -30,6 +36,22 @@ def _stamp(*files):
 _KERNELS = _stamp(*sorted(Path(__file__).parent.rglob("*.py")))
 
 
+class _CompilationLog(event.Listener):
+    """A log of each of our functions that is compiled; for one in the cache there is no event."""
+
+    def on_start(self, start):
+        function = start.data["dispatcher"].py_func
+        if function.__module__.startswith("cinc_ref."):
+            name = f"{function.__module__}.{function.__qualname__}"
+            LOGGER.info("compiling %s", name, extra={"compiled_function": name})
+
+    def on_end(self, end):
+        pass
+
+
+event.register("numba:compile", _CompilationLog())
+
+
 def compiled(function):
     """Compile a function that Python calls, at its first call with arguments of new types."""
     try:
@@ -39,7 +61,28 @@ def compiled(function):
     with suppress(AttributeError):  # private to Numba; without it the file's date is the stamp
         own_file = Path(function.__code__.co_filename)
         dispatcher._cache._cache_file._source_stamp = _stamp(own_file) + _KERNELS
+        dispatcher._cache.load_overload = _without_collector(dispatcher._cache.load_overload)
     return dispatcher
+
+
+def _without_collector(function):
+    """Pause the garbage collector during a function.
+
+    With the first compiled function that it loads, Numba makes some hundred thousand objects, which
+    all stay: looking through them takes a quarter of the time.
+    """
+
+    @functools.wraps(function)
+    def call(*arguments):
+        enabled = gc.isenabled()
+        gc.disable()
+        try:
+            return function(*arguments)
+        finally:
+            if enabled:
+                gc.enable()
+
+    return call
 
 
 def internal(function):

@@ -17,7 +17,7 @@ Weights are matrices here: `first` (width, taps * inputs), `second` (width, widt
 
 import numpy as np
 
-from cinc_ref.kernels._jit import compiled
+from cinc_ref.kernels._jit import compiled, internal
 
 ALONG, AGAINST, FIRST = np.intp(1), np.intp(-1), np.intp(0)
 """The way of a tap or the other way, and a first row. Of Python's integers, which Numba takes as
@@ -74,7 +74,7 @@ def network_gradient(x, size, weights, position, second_bias, g):
     rows, columns = _tile(pixels, images)
     read, made = taps * inputs, taps * outputs
     memory = _memory(2 * read + 4 * width + made, rows * columns, x)
-    ones = np.ones(columns, x.dtype)
+    ones, sums = np.ones(columns, x.dtype), np.empty(width * rows, x.dtype)
     x_bar = np.zeros_like(x)
     first_bar, first_part = np.zeros_like(first), np.empty_like(first)
     second_bar, second_part = np.zeros_like(second), np.empty_like(second)
@@ -107,12 +107,12 @@ def network_gradient(x, size, weights, position, second_bias, g):
             _add(first_bar, first_part)
             _add(second_bar, second_part)
             _add(last_bar, last_part)
-            _add_image_sums(position_bar, p, s, d1, ones[:t])
-            _add_image_sums(second_bias_bar, p, s, d2, ones[:t])
+            _add_image_sums(position_bar, p, s, d1, ones[:t], sums[: width * s])
+            _add_image_sums(second_bias_bar, p, s, d2, ones[:t], sums[: width * s])
     return x_bar, (first_bar, second_bar, last_bar), position_bar, second_bias_bar
 
 
-@compiled
+@internal
 def _tile(pixels, images):
     """(pixels, images) of a tile: several pixels of all images, or one of some of many images."""
     tiles = max(1, -(-images // COLUMNS))
@@ -120,20 +120,20 @@ def _tile(pixels, images):
     return max(1, min(pixels, COLUMNS // columns)), columns
 
 
-@compiled
+@internal
 def _memory(height, columns, like):
     """Room for a tile's matrices of so many rows together, as a matrix of whole cache lines."""
     return np.empty((height, -(-columns // LINE) * LINE), like.dtype)
 
 
-@compiled
+@internal
 def _matrix(memory, start, rows, columns):
     """Some rows of the memory from `start` on, as a matrix; the last tiles are smaller."""
     flat = memory.reshape(-1)[start * memory.shape[1] :]
     return flat[: rows * columns].reshape(rows, columns)
 
 
-@compiled
+@internal
 def _hidden_layers(stack, first, position, second, second_bias, start, pixels, h1, h2):
     """Both hidden layers of a tile, into h1 and h2."""
     width, columns = h1.shape
@@ -193,7 +193,7 @@ def add_taps(products, size, sign, start, first, total):
                     target[n] += source[n]
 
 
-@compiled
+@internal
 def _run(size, start, stop, row, down, right):
     """Return begin, begin and end of what moves inside, and end, of pixels start..stop in a row."""
     height, width = size
@@ -204,7 +204,7 @@ def _run(size, start, stop, row, down, right):
     return begin, inside, max(inside, min(end, (row + 1) * width - right)), end
 
 
-@compiled
+@internal
 def _add_bias_relu(h, bias, start):
     """h = max(h + bias, 0) in place, the bias by pixel or for all pixels; NaN stays NaN.
 
@@ -221,7 +221,7 @@ def _add_bias_relu(h, bias, start):
                 row[n] = zero if value < zero else value
 
 
-@compiled
+@internal
 def _relu_gradient(d, h):
     """d = 0 where h is, in place."""
     zero = h.dtype.type(0)
@@ -231,7 +231,7 @@ def _relu_gradient(d, h):
             change[n] = change[n] if value[n] > zero else zero
 
 
-@compiled
+@internal
 def _add(total, part):
     """total += part, which would be compiled for half a second wherever it stands."""
     for r in range(len(total)):
@@ -239,10 +239,10 @@ def _add(total, part):
             total[r, c] += part[r, c]
 
 
-@compiled
-def _add_image_sums(total, start, pixels, d, ones):
+@internal
+def _add_image_sums(total, start, pixels, d, ones, sums):
     """Add the sums over the images of a tile, by row and pixel; a product is faster than a loop."""
-    sums = np.dot(d.reshape(len(d) * pixels, len(ones)), ones)
+    np.dot(d.reshape(len(sums), len(ones)), ones, sums)
     for r in range(len(d)):
         for p in range(pixels):  # one by one: a slice would be compiled for seconds
             total[r, start + p] += sums[r * pixels + p]

@@ -53,7 +53,8 @@ def _split(x, h, start):
 
 
 def _decay(h):
-    e = elementwise.neg_abs_logit(h)
+    e = np.empty_like(h)
+    elementwise.neg_abs_logit(h, e)
     return np.exp(e, out=e)
 
 
@@ -61,8 +62,9 @@ def _decay(h):
 def log_scale_sum(h):
     """Sum log s of `affine_coupling` over channels and pixels: (N,), in nats."""
     argument = as_pixels(h)[h.shape[1] // 2 :]
-    e = _decay(argument)
-    return elementwise.log_scale_sum(argument, np.log1p(e, out=e)).astype(argument.dtype)
+    e, total = _decay(argument), np.zeros(len(h))
+    elementwise.log_scale_sum(argument, np.log1p(e, out=e), total)
+    return total.astype(argument.dtype)
 
 
 def _log_scale(h):
@@ -76,7 +78,8 @@ def _log_scale_sum(h):
 def _log_scale_sum_gradients(g, total, h):
     argument = as_pixels(h)[h.shape[1] // 2 :]
     g = as_native_contiguous(g, argument.dtype)
-    h_bar = elementwise.log_scale_gradient(g, argument, _decay(argument))
+    h_bar = np.zeros((2 * len(argument), *argument.shape[1:]), argument.dtype)  # 0 for the shift
+    elementwise.log_scale_gradient(g, argument, _decay(argument), h_bar[len(argument) :])
     return (from_pixels(h_bar, h.shape[2:]),)
 
 
