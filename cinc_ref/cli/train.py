@@ -109,7 +109,8 @@ def train(
         bool,
         typer.Option(
             "--stable",
-            help="Keep the inverse of every convolution bounded, whatever is learned.",
+            help="Keep the inverse of every convolution bounded on images of any size, whatever "
+            "is learned: the certificate S < 1 holds.",
             rich_help_panel=MODEL,
         ),
     ] = False,

@@ -211,7 +211,11 @@ class Flow:
         return batch_first(self._decode(params, latents, watched))
 
     def stability(self, params):
-        """How usable the inverse of every convolution is, on the image size that it works on.
+        """Analyse how usable the inverse of every convolution is, on its images and on larger ones.
+
+        The numbers (condition number, digits) are those of the image size that the convolution
+        works on. The verdict is about images of any size: "bounded" and "growing" are proved, and
+        what is not proved is "undecided". See `cinc_ref.theory.stability`.
 
         Parameters
         ----------

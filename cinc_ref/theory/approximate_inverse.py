@@ -49,6 +49,8 @@ class ApproximateInverse:
 
 def approximate_inverse(symbol):
     """Return the first `ApproximateInverse` that proves boundedness, or None."""
+    if symbol.underflows:
+        return None
     with np.errstate(all="ignore"):
         if symbol.is_quadrant:
             return next(filter(None, (_quadrant(symbol, n) for n in QUADRANT_SIZES)), None)

@@ -1,9 +1,20 @@
 """Validation of what the functions of theory take: kernels and images of exact or real numbers."""
 
+from math import lcm
+from numbers import Rational, Real
+
 import numpy as np
 
 from cinc_ref import _validate
+from cinc_ref.errors import DtypeError, NonFiniteError, ShapeError
 from cinc_ref.geometry import check_geometry
+
+BITS = 2**15
+"""The largest numerator or denominator of a number, in bits, that is taken."""
+
+
+COMMON_BITS = 2**16
+"""The longest common denominator of a kernel, in bits times channels: decided in two seconds."""
 
 
 def check_kernel(kernel, corner="top-left", dilation=1, anchor=None):
@@ -15,9 +26,9 @@ def check_kernel(kernel, corner="top-left", dilation=1, anchor=None):
         If the kernel is not of shape (C, C, kh, kw), does not hold finite real numbers, or an
         option is not as `cinc_ref.conv` takes it.
     """
-    kernel = np.asarray(kernel)
+    kernel = _as_array(kernel, "kernel")
     _validate.check_kernel_shape(kernel)
-    _validate.check_exact_or_float(kernel, "kernel")
+    _check_kind(kernel, "kernel")
     geometry = check_geometry(kernel, corner, dilation, anchor)
     _validate.check_finite(kernel, "kernel")
     return kernel, geometry
@@ -25,7 +36,63 @@ def check_kernel(kernel, corner="top-left", dilation=1, anchor=None):
 
 def as_exact_array(values, name):
     """Return values as an array of finite integers, Fractions or floats, or raise an error."""
-    values = np.asarray(values)
-    _validate.check_exact_or_float(values, name)
+    values = _as_array(values, name)
+    _check_kind(values, name)
     _validate.check_finite(values, name)
     return values
+
+
+def check_common_denominator(kernel):
+    """Refuse a kernel whose entries have no common denominator of a length fit for `stability`."""
+    if kernel.dtype.kind in "iu":
+        return
+    most = COMMON_BITS // len(kernel)
+    scale = 1
+    for number in kernel.ravel().tolist():
+        is_rational = isinstance(number, Rational)
+        denominator = number.denominator if is_rational else number.as_integer_ratio()[1]
+        scale = lcm(scale, int(denominator))
+        if scale.bit_length() > most:
+            raise DtypeError(
+                f"kernel must hold numbers with a common denominator of at most {most} bits "
+                f"for {len(kernel)} channels; round them to floats"
+            )
+
+
+def _as_array(values, name):
+    try:
+        values = np.asarray(values)
+    except ValueError as error:  # nested lists of different lengths
+        raise ShapeError(f"{name} must be an array: its lists must have equal lengths") from error
+    if values.dtype == object and any(isinstance(value, np.generic) for value in values.flat):
+        plain = np.empty(values.size, dtype=object)
+        plain[:] = [
+            value.item() if isinstance(value, np.generic) else value for value in values.flat
+        ]
+        return plain.reshape(values.shape)
+    return values
+
+
+def _check_kind(values, name):
+    _validate.check_exact_or_float(values, name)
+    if values.dtype == object:
+        for index, value in np.ndenumerate(values):
+            _check_number(value, name, index)
+
+
+def _check_number(value, name, index):
+    """Refuse an entry of an array of objects that is no finite real number of a usable length."""
+    if not isinstance(value, Real) or isinstance(value, bool):
+        raise DtypeError(
+            f"{name} must hold integers, Fractions or floats; "
+            f"got {_validate.shown(value)} at index {index}"
+        )
+    if not isinstance(value, Rational):
+        if not np.isfinite(value):
+            raise NonFiniteError(f"{name} must be finite; got {value} at index {index}")
+        return
+    bits = max(int(value.numerator).bit_length(), int(value.denominator).bit_length())
+    if bits > BITS:
+        raise DtypeError(
+            f"{name} must hold numbers of at most {BITS} bits; got one of {bits} at index {index}"
+        )

@@ -39,8 +39,11 @@ from cinc_ref.theory.polynomials import (
     zero_between_0_and_1,
 )
 
-LARGEST_DEGREE = 40
-"""The degree of G up to which a decision takes about a second."""
+LARGEST_DEGREE = 64
+"""The degree of G up to which a decision takes a few seconds."""
+
+LARGEST_WORK = 2**18
+"""The square of that degree times the bits of the taps up to which it does."""
 
 
 def row_polynomial(symbol):
@@ -125,19 +128,23 @@ def decide_quadrant(symbol):
     -------
     str, Fraction, "infinity" or None
         "bounded" if it has none. "row" if det T_0 has one in the closed disk. The tangent t of a
-        wave that has one. None if G has a zero of even multiplicity, or its degree is too large.
+        wave that has one. None if G has a zero of even multiplicity, which no sign shows.
     """
     if not has_no_zero_in_closed_disk(row_polynomial(symbol)):
         return "row"
     for tangent in (Fraction(0), "infinity"):
         if not has_no_zero_in_closed_disk(wave_polynomial(symbol, tangent)):
             return tangent
-    if resultant_degree(symbol) > LARGEST_DEGREE:
-        return None
     zero = zero_between_0_and_1(_resultant(symbol))
     if zero is None:
         return "bounded"
     return None if zero == "unknown" else _tangent_near(symbol, zero)
+
+
+def is_small(symbol):
+    """Return whether a decision takes about a second at most."""
+    degree = resultant_degree(symbol)
+    return degree <= LARGEST_DEGREE and degree**2 * symbol.bits <= LARGEST_WORK
 
 
 def resultant_degree(symbol):

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from cinc_ref import _validate
 from cinc_ref.errors import DtypeError
-from cinc_ref.theory.arguments import check_kernel
+from cinc_ref.theory.arguments import check_common_denominator, check_kernel
 from cinc_ref.theory.exact import to_float
 from cinc_ref.theory.norms import norms, sub_image_sizes
 from cinc_ref.theory.substitution import check_invertible
@@ -52,7 +52,7 @@ class Stability:
         it grows like a polynomial, as for the taps [-1, 1]. An estimate, on which the verdict
         does not rest.
     margin : float
-        How far the rate is from 1, which separates bounded from growing; 0 if undecided.
+        How far the rate is from 1, which separates bounded from growing.
     reason : str
         The reason of the verdict, in words; if undecided, what was tried.
     rate_of : str
@@ -221,10 +221,11 @@ def stability(
     kernel, size, geometry = _checked(kernel, size, dilation, anchor)
     computed = norms(kernel, size, geometry)
     symbol = symbol_of(kernel, geometry.anchor)
-    certificate, bound = _certificate(symbol)
-    overall = decide(symbol)
-    widths = tuple(width for _, width in sub_image_sizes(size, geometry.dilation))
-    at_width = _worst([decide_at_width(symbol, width, overall) for width in widths])
+    widths = [width for _, width in sub_image_sizes(size, geometry.dilation)]
+    with np.errstate(all="ignore"):  # what overflows is infinite
+        certificate, bound = _certificate(symbol)
+        overall = decide(symbol)
+        at_width = _worst([decide_at_width(symbol, width, overall) for width in widths])
     overall, at_width = (
         sealed(verdict, kernel, geometry.anchor, symbol) for verdict in (overall, at_width)
     )
@@ -258,18 +259,27 @@ def _checked(kernel, size, dilation, anchor):
     size = _validate.check_size(size)
     if kernel.dtype == object and not np.all(np.abs(kernel) < 2**1000):
         raise DtypeError("kernel must hold numbers below 2^1000 in magnitude")
+    check_common_denominator(kernel)
     check_invertible(kernel, geometry.anchor)
     return kernel, size, geometry
 
 
 def _certificate(symbol):
-    """Return S, the sum of ||B^{-1} K_ab||_2 over all taps but B, and the bound from it."""
+    """Return S, the sum of ||B^{-1} K_ab||_2 over all taps but B, and the bound from it.
+
+    The bound holds with all rounding errors; where they matter, S < 1 gives none.
+    """
     scale = np.exp2(np.subtract.outer(symbol.balance, symbol.balance).astype(float))
     taps = (symbol.normalized / scale[:, :, None, None]).transpose(2, 3, 0, 1).copy()
+    errors = symbol.normalized_error / scale[:, :, None, None]
     taps[symbol.anchor] = 0
-    total = float(np.linalg.norm(taps, 2, axis=(2, 3)).sum()) if np.isfinite(taps).all() else inf
+    if not np.isfinite(taps).all():
+        return inf, inf
+    total = float(np.linalg.norm(taps, 2, axis=(2, 3)).sum())
+    rest = 1 - total * (1 + 1e-11) - float(np.linalg.norm(errors, axis=(0, 1)).sum())
     inverse = symbol.inverse / scale * to_float(symbol.scale / (1 << symbol.bits))
-    return total, float(np.linalg.norm(inverse, 2)) / (1 - total) if total < 1 else inf
+    norm = float(np.linalg.norm(inverse, 2)) if np.isfinite(inverse).all() else inf
+    return total, norm * (1 + 1e-11) / rest if rest > 0 else inf
 
 
 def _digits(error, dtype):

@@ -51,7 +51,13 @@ class Counterexample:
         _write_npz(Path(path), arrays)
 
     def to_dict(self) -> dict:
-        """Convert it to lists, numbers and strings, for JSON."""
+        """Convert it to lists, numbers and strings, for JSON.
+
+        Returns
+        -------
+        dict
+            With the claim, the problem, and the attributes of the case.
+        """
         case = {field.name: getattr(self.case, field.name) for field in fields(Case)}
         lists = {name: v.tolist() if isinstance(v, np.ndarray) else v for name, v in case.items()}
         return {"claim": self.claim, "problem": self.problem, **lists}

@@ -1,7 +1,7 @@
 """Exact linear algebra on integers, Fractions or floats (every finite float is a fraction)."""
 
 from fractions import Fraction
-from math import inf, lcm, log
+from math import exp, floor, inf, lcm, log
 
 import numpy as np
 
@@ -18,8 +18,8 @@ def to_fractions(array):
 
 
 def _to_fraction(number):
-    if isinstance(number, np.longdouble):  # tolist leaves it as it is
-        return Fraction(*number.as_integer_ratio())
+    if isinstance(number, np.floating):  # tolist leaves those of arrays of objects as they are
+        return Fraction(*map(int, number.as_integer_ratio()))
     return Fraction(number)
 
 
@@ -41,6 +41,16 @@ def to_float(number):
         return float(number)
     except OverflowError:
         return inf if number > 0 else -inf
+
+
+def short(number):
+    """Write an integer or Fraction in a few digits, also beyond the range of floats."""
+    value = to_float(number)
+    if number == 0 or (value != 0 and abs(value) != inf):
+        return str(number) if number == int(number) and abs(number) < 10**6 else f"{value:.3g}"
+    exponent = floor(log_abs(number) / log(10) + 1e-9)
+    mantissa = exp(log_abs(number) - exponent * log(10))
+    return f"{'-' if number < 0 else ''}{mantissa:.3g}e{exponent:+d}"
 
 
 def log_abs(number):

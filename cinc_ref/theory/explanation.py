@@ -1,22 +1,23 @@
-"""One kernel explained in plain words: is it invertible, and is its inverse of any use?"""
+"""One kernel explained in plain words: whether it is invertible, and how usable its inverse is."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from cinc_ref import _validate
-from cinc_ref.geometry import check_geometry
+from cinc_ref.theory.arguments import check_kernel
 from cinc_ref.theory.conditioning import stability
-from cinc_ref.theory.exact import log_abs, matrix_determinant, to_float
+from cinc_ref.theory.exact import log_abs, matrix_determinant, short
 from cinc_ref.theory.invertibility import null_image
 
-GROWTH = {
-    "bounded": "The inverse stays bounded on images of any size",
-    "growing": "The inverse grows exponentially with the size of the image",
-    "undecided": "Whether the inverse stays bounded on larger images is undecided",
-}
 
-
-def explain(kernel, size, *, dilation=1, anchor=None):
-    """Say in plain words whether a kernel's convolution is invertible, and how usable that is.
+def explain(
+    kernel: ArrayLike,
+    size: tuple[int, int],
+    *,
+    dilation: int = 1,
+    anchor: tuple[int, int] | None = None,
+) -> str:
+    """Explain in plain words whether a kernel's convolution is invertible, and how usable that is.
 
     Parameters
     ----------
@@ -47,15 +48,11 @@ def explain(kernel, size, *, dilation=1, anchor=None):
     Condition number (1-norm): 7. Norm of the inverse: 4.
     float32: usable, an inverse keeps about 6.8 of 6.9 digits.
     float64: usable, an inverse keeps about 15.5 of 15.7 digits.
-    The inverse stays bounded on images of any size: the certificate S < 1.
-    Certificate: S = 0.75 < 1, so the 2-norm of the inverse is at most 4 on images of any size.
+    On images of any size the inverse stays bounded (proved): the certificate S < 1.
+    The 2-norm of the inverse is at most 4 on images of any size.
     """
-    kernel = np.asarray(kernel)
-    _validate.check_kernel_shape(kernel)
-    _validate.check_exact_or_float(kernel, "kernel")
+    kernel, geometry = check_kernel(kernel, dilation=dilation, anchor=anchor)
     height, width = _validate.check_size(size)
-    geometry = check_geometry(kernel, dilation=dilation, anchor=anchor)
-    _validate.check_finite(kernel, "kernel")
     channels, _, kh, kw = kernel.shape
     plural = "" if channels == 1 else "s"
     lines = [
@@ -65,27 +62,28 @@ def explain(kernel, size, *, dilation=1, anchor=None):
     determinant = matrix_determinant(kernel[:, :, *geometry.anchor])
     if determinant == 0:
         return "\n".join(lines + _singular(kernel, geometry.anchor))
-    found = stability(kernel, size, dilation=dilation, anchor=anchor)
+    result = stability(kernel, size, dilation=dilation, anchor=anchor)
     lines += [
         _invertible(kernel, determinant, height * width),
-        f"Condition number (1-norm): {_number(found.condition_number)}. "
-        f"Norm of the inverse: {_number(found.inverse_norm)}.",
-        *(_usable(found, dtype) for dtype in ("float32", "float64")),
-        f"{GROWTH[found.verdict]}: {found.reason}.",
-        _certificate(found),
+        f"Condition number (1-norm): {_number(result.condition_number)}. "
+        f"Norm of the inverse: {_number(result.inverse_norm)}.",
+        *(_usable(result, dtype) for dtype in ("float32", "float64")),
+        *_growth(result),
     ]
     return "\n".join(lines)
 
 
 def _name(kernel):
-    """What decides: for one channel the paper's K_nn, otherwise det B."""
+    """Return the name of the number that decides: the paper's K_nn for one channel, or det B."""
     return "K_nn" if len(kernel) == 1 else "det B"
 
 
 def _invertible(kernel, determinant, pixels):
-    name = f"{_name(kernel)} = {_number(to_float(determinant))}"
     log_det = pixels * log_abs(determinant)
-    return f"Invertible: yes, {name}. The log-determinant is {log_det:.6g} nats an image."
+    return (
+        f"Invertible: yes, {_name(kernel)} = {short(determinant)}. "
+        f"The log-determinant is {log_det:.6g} nats an image."
+    )
 
 
 def _singular(kernel, anchor):
@@ -96,24 +94,39 @@ def _singular(kernel, anchor):
     ]
 
 
-def _usable(found, dtype):
-    digits, most = found.digits(dtype), -np.log10(np.finfo(dtype).eps)
+def _usable(result, dtype):
+    digits, most = result.digits(dtype), -np.log10(np.finfo(dtype).eps)
     if digits < 1:
         return f"{dtype}: useless, an inverse keeps no digit."
     quality = "usable" if digits >= 3 else "poor"
     return f"{dtype}: {quality}, an inverse keeps about {digits:.1f} of {most:.1f} digits."
 
 
-def _certificate(found):
-    if found.certificate < 1:
-        return (
-            f"Certificate: S = {found.certificate:.3g} < 1, so the 2-norm of the inverse is at "
-            f"most {found.inverse_norm_bound:.3g} on images of any size."
-        )
-    return f"Certificate: none, S = {found.certificate:.3g} is not below 1."
+def _growth(result):
+    """Describe the verdict about all sizes, then what it leaves open about this width."""
+    images = "images of any size" if result.verdict == "bounded" else "larger images"
+    lines = [f"On {images} {_outcome(result)}: {result.reason}."]
+    if result.verdict == "growing" and result.rate != 1:
+        lines.append(f"Rate: a factor of {_number(result.rate)} a step {result.rate_of}.")
+    if result.verdict != "bounded":
+        at_width = result.at_width
+        lines.append(f"On taller images of this width {_outcome(at_width)}: {at_width.reason}.")
+        lines.append(f"The certificate S = {_number(result.certificate)} is not below 1.")
+    if np.isfinite(result.inverse_norm_bound):
+        bound = _number(result.inverse_norm_bound)
+        lines.append(f"The 2-norm of the inverse is at most {bound} on images of any size.")
+    return lines
+
+
+def _outcome(verdict):
+    """Put a verdict into words."""
+    if verdict.verdict == "bounded":
+        return "the inverse stays bounded (proved)"
+    if verdict.verdict == "undecided":
+        return "whether the inverse stays bounded is undecided"
+    growth = "like a polynomial" if verdict.rate == 1 else "exponentially"
+    return f"the inverse grows {growth} (proved)"
 
 
 def _number(value):
-    if not np.isfinite(value):
-        return "above 1.8e308"
-    return f"{value:.3g}"
+    return f"{value:.3g}" if np.isfinite(value) else "above 1.8e308"

@@ -9,7 +9,7 @@ from cinc_ref import _validate
 from cinc_ref.errors import OptionError
 from cinc_ref.geometry import flip
 from cinc_ref.theory.arguments import check_kernel
-from cinc_ref.theory.exact import matrix_determinant, null_vector
+from cinc_ref.theory.exact import matrix_determinant, null_vector, short
 from cinc_ref.theory.matrix import convolution_matrix
 
 
@@ -147,7 +147,7 @@ def null_image(
     if vector is None:
         raise OptionError(
             "kernel must have a singular corner block for a null image to exist; "
-            f"its determinant is {matrix_determinant(block)}"
+            f"its determinant is {short(matrix_determinant(block))}"
         )
     image = np.full((1, len(kernel), height, width), 0, dtype=object)
     flip(image, geometry.corner)[0, :, -1, -1] = vector

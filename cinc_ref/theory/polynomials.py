@@ -67,18 +67,29 @@ def dilated(polynomial, radius):
     ]
 
 
-def smallest_zero(polynomial, guess, bits=24):
-    """Return the smallest modulus of a zero to a relative 2^-bits, by Schur-Cohn bisection."""
-    low, high = Fraction(guess) / 2, Fraction(guess) * 2
-    while not has_no_zero_in_closed_disk(dilated(polynomial, low)):
-        low /= 2
-    while has_no_zero_in_closed_disk(dilated(polynomial, high)):
-        high *= 2
-    while (high - low) * (1 << bits) > low:
-        middle = Fraction(float((low + high) / 2))
-        clear = has_no_zero_in_closed_disk(dilated(polynomial, middle))
-        low, high = (middle, high) if clear else (low, middle)
-    return float(low)
+def smallest_zero(polynomial, bits=24):
+    """Return the smallest modulus of a zero of f, f(0) != 0, to a relative 2^-bits.
+
+    By bisection with Schur and Cohn's test: first of its exponent of two, which Cauchy's bounds
+    hold in, then of its digits.
+    """
+    polynomial = primitive(polynomial)
+    length = max(abs(c).bit_length() for c in polynomial) + 2
+    low, high = -length, length
+    while high - low > 1:
+        middle = (low + high) // 2
+        if has_no_zero_in_closed_disk(dilated(polynomial, Fraction(2) ** middle)):
+            low = middle
+        else:
+            high = middle
+    low, high = Fraction(2) ** low, Fraction(2) ** high
+    for _ in range(bits):
+        middle = (low + high) / 2
+        if has_no_zero_in_closed_disk(dilated(polynomial, middle)):
+            low = middle
+        else:
+            high = middle
+    return low
 
 
 def to_bernstein(polynomial):

@@ -27,6 +27,9 @@ from cinc_ref.theory.substitution import is_clearly_invertible
 
 EPS = float(np.finfo(float).eps)
 
+TINY = 2.0**-1070
+"""More than the error of a number that underflows."""
+
 EXACT_CHANNELS = 16
 """The number of channels up to which B is inverted in Fractions: 0.1 s."""
 
@@ -50,12 +53,16 @@ class Symbol:
         D = diag(2^e), one exponent e for every channel.
     scale : Fraction
         taps = scale D K D^{-1}.
+    exact_inverse : (ndarray of int, int) or None
+        Numerators and denominator of the inverse of the corner block of `taps`; None for many
+        channels, where floating point does.
     """
 
     taps: np.ndarray
     anchor: tuple[int, int]
     balance: tuple[int, ...]
     scale: Fraction
+    exact_inverse: tuple[np.ndarray, int] | None
 
     @property
     def channels(self):
@@ -68,50 +75,41 @@ class Symbol:
         return self.taps.shape[3] == self.anchor[1] + 1
 
     @cached_property
-    def floats(self):
-        """Return the taps over a power of two, rounded to float64, the largest in [1/2, 1)."""
-        flat = [_quotient(int(tap), 1 << self.bits) for tap in self.taps.ravel()]
-        return np.array(flat).reshape(self.taps.shape)
-
-    @cached_property
     def bits(self):
         """Return the length of the largest tap in bits."""
         return max(int(tap).bit_length() for tap in self.taps.ravel())
 
     @cached_property
-    def has_exact_inverse(self):
-        """Return whether `inverse` stands for B^{-1} exactly, and not for its rounded entries."""
-        corner = self.floats[:, :, *self.anchor]
-        return self.channels <= EXACT_CHANNELS or not is_clearly_invertible(corner)
+    def floats(self):
+        """Return the taps over a power of two, rounded to float64, the largest in [1/2, 1)."""
+        return _quotients(self.taps, 1 << self.bits)
+
+    @cached_property
+    def underflows(self):
+        """Return whether some entry of `floats` is too small to be good to a relative eps."""
+        return bool(((np.abs(self.floats) < 2.0**-1000) & (self.taps != 0)).any())
 
     @cached_property
     def inverse(self):
         """Return X, the inverse of B (over the power of two in `floats`), in float64."""
-        if self.has_exact_inverse:
-            numerators, denominator = to_integers(self._exact_inverse)
-            flat = [_quotient(int(n) << self.bits, denominator) for n in numerators.ravel()]
-            return np.array(flat).reshape(numerators.shape)
-        return np.linalg.inv(self.floats[:, :, *self.anchor])
-
-    @cached_property
-    def _exact_inverse(self):
-        return matrix_inverse(self.taps[:, :, *self.anchor])
+        if self.exact_inverse is None:
+            return np.linalg.inv(self.floats[:, :, *self.anchor])
+        numerators, denominator = self.exact_inverse
+        return _quotients(numerators << self.bits, denominator)
 
     @cached_property
     def normalized(self):
         """Return X times the taps in float64, the symbol X P."""
-        if self.has_exact_inverse:
-            numerators, denominator = to_integers(self._exact_inverse)
-            product = np.tensordot(numerators, self.taps, axes=1)
-            flat = [_quotient(int(number), denominator) for number in product.ravel()]
-            return np.array(flat).reshape(product.shape)
-        return np.tensordot(self.inverse, self.floats, axes=1)
+        if self.exact_inverse is None:
+            return np.tensordot(self.inverse, self.floats, axes=1)
+        numerators, denominator = self.exact_inverse
+        return _quotients(np.tensordot(numerators, self.taps, axes=1), denominator)
 
     @cached_property
     def normalized_error(self):
         """Return a bound of the rounding errors in `normalized`, entry by entry."""
-        if self.has_exact_inverse:
-            return EPS * np.abs(self.normalized)
+        if self.exact_inverse is not None:
+            return EPS * np.abs(self.normalized) + TINY
         magnitude = np.tensordot(np.abs(self.inverse), np.abs(self.floats), axes=1)
         return (self.channels + 3) * EPS * magnitude
 
@@ -120,12 +118,17 @@ class Symbol:
         return kernel[:, :, self.anchor[0] - up]
 
 
+def _quotients(numerators, denominator):
+    """Round ratios of integers to float64; infinite beyond 1.8e308."""
+    flat = [_quotient(int(number), denominator) for number in numerators.ravel()]
+    return np.array(flat).reshape(numerators.shape)
+
+
 def _quotient(numerator, denominator):
-    """Round a ratio of integers to float64; infinite beyond 1.8e308."""
     try:
         return numerator / denominator
     except OverflowError:
-        return np.copysign(np.inf, numerator)
+        return np.inf if numerator > 0 else -np.inf
 
 
 def symbol_of(kernel, anchor):
@@ -136,66 +139,87 @@ def symbol_of(kernel, anchor):
     columns = np.flatnonzero((taps != 0).any(axis=(0, 1, 2)))
     top, left = int(rows[0]), min(int(columns[0]), q)
     taps = taps[:, :, top:, left : max(int(columns[-1]), q) + 1]
-    exponents = _balance(taps)
-    lowest = min(exponents)
-    up = np.array([1 << (e - lowest) for e in exponents], dtype=object)
+    anchor = (p - top, q - left)
+    inverse = _exact_inverse(taps[:, :, *anchor])
+    exponents = _balance(_sizes(taps, anchor, inverse))
+    spread = max(exponents) - min(exponents)
+    up = np.array([1 << (e - min(exponents)) for e in exponents], dtype=object)
     down = np.array([1 << (max(exponents) - e) for e in exponents], dtype=object)
     taps = taps * up[:, None, None, None] * down[:, None, None]
     twos = min((int(tap) & -int(tap)).bit_length() - 1 for tap in taps.ravel() if tap)
-    scale = Fraction(denominator << (max(exponents) - lowest), 1 << twos)
-    return Symbol(taps >> twos, (p - top, q - left), tuple(exponents), scale)
+    if inverse is not None:  # of taps times 2^(spread - twos) D (...) D^{-1}
+        numerators = inverse[0] * up[:, None] * down << twos
+        inverse = numerators, inverse[1] << (2 * spread)
+    scale = Fraction(denominator << spread, 1 << twos)
+    return Symbol(taps >> twos, anchor, tuple(exponents), scale, inverse)
 
 
-def _balance(taps):
-    """Return exponents e such that 2^(e_o - e_c) taps[o, c] is balanced; see the module."""
-    channels = len(taps)
-    size = [
-        [max(int(abs(tap)).bit_length() for tap in taps[o, c].ravel()) for c in range(channels)]
-        for o in range(channels)
-    ]
-    reaches = np.array(size) > 0
+def _exact_inverse(corner):
+    """Return numerators and denominator of the inverse of integers, or None if floats will do."""
+    bits = max(int(entry).bit_length() for entry in corner.ravel())
+    floats = _quotients(corner, 1 << bits)
+    if len(corner) > EXACT_CHANNELS and is_clearly_invertible(floats):
+        return None
+    return to_integers(matrix_inverse(corner))
+
+
+def _sizes(taps, anchor, inverse):
+    """Return log2 of the largest tap of B^{-1} K for every pair of channels, -inf for none.
+
+    They are exact differences of lengths in bits, so D changes them by integers.
+    """
+    if inverse is None:
+        bits = max(int(tap).bit_length() for tap in taps.ravel())
+        floats = _quotients(taps, 1 << bits)
+        normalized = np.tensordot(np.linalg.inv(floats[:, :, *anchor]), floats, axes=1)
+        normalized[:, :, *anchor] = 0
+        largest = np.abs(normalized).max(axis=(2, 3))
+        return np.where(largest > 0, np.frexp(largest)[1], -np.inf)
+    numerators, denominator = inverse
+    product = np.tensordot(numerators, taps, axes=1)
+    product[:, :, *anchor] = 0
+    largest = np.abs(product).max(axis=(2, 3))
+    shift = denominator.bit_length()
+    sizes = [int(number).bit_length() - shift if number else -np.inf for number in largest.ravel()]
+    return np.array(sizes).reshape(largest.shape)
+
+
+def _balance(sizes):
+    """Return exponents e such that sizes[o, c] + e_o - e_c is balanced; see the module."""
+    channels = len(sizes)
+    reaches = np.isfinite(sizes)
     np.fill_diagonal(reaches, True)
     for middle in range(channels):  # Warshall: the transitive closure
         reaches |= reaches[:, middle, None] & reaches[middle]
     mutual = reaches & reaches.T
-    diagonal = [size[o][o] for o in range(channels) if size[o][o]]
-    if not diagonal:
-        return [0] * channels
-    level = Fraction(sum(diagonal), len(diagonal))
     exponents = [None] * channels
-    # Component by component, those first that nothing else is read by: o reads c.
-    order = sorted(range(channels), key=lambda o: (int(reaches[o].sum()), o))
-    for o in order:
+    for o in sorted(range(channels), key=lambda o: (int(reaches[o].sum()), o)):
         if exponents[o] is not None:
             continue
-        members = [c for c in range(channels) if mutual[o, c]]
-        inner = _least_squares(size, members, level)
+        members = np.flatnonzero(mutual[o])
+        inner = _least_squares(sizes[np.ix_(members, members)])
         couplings = [
-            size[member][c] + inner[k] - exponents[c]
+            sizes[member, c] + inner[k] - exponents[c]
             for k, member in enumerate(members)
             for c in range(channels)
-            if exponents[c] is not None and size[member][c]
+            if exponents[c] is not None and np.isfinite(sizes[member, c])
         ]
-        shift = int(level) - ONE_WAY - max(couplings) if couplings else 0
+        shift = -ONE_WAY - int(max(couplings)) if couplings else 0
         for k, member in enumerate(members):
             exponents[member] = inner[k] + shift
     return exponents
 
 
-def _least_squares(size, members, level):
-    """Minimize the sum of (size[o][c] - level + e_o - e_c)^2 over entries that are not 0, e_0 = 0.
+def _least_squares(sizes):
+    """Minimize the sum of (sizes[o, c] + e_o - e_c)^2 over entries that are not -inf, e_0 = 0.
 
     The solution is rounded to integers. A change of the sizes by integers d_o - d_c changes it by
     them; an odd offset keeps ties from being decided by rounding.
     """
-    pairs = [(i, j) for i, o in enumerate(members) for j, c in enumerate(members)
-             if o != c and size[o][c]]  # fmt: skip
-    if not pairs:
-        return [0] * len(members)
-    matrix = np.zeros((len(pairs), len(members)))
-    gaps = np.array([float(level - size[members[i]][members[j]]) for i, j in pairs])
-    rows = np.arange(len(pairs))
-    matrix[rows, [i for i, _ in pairs]] += 1
-    matrix[rows, [j for _, j in pairs]] -= 1
-    solution = np.append(0.0, np.linalg.lstsq(matrix[:, 1:], gaps)[0])
-    return [int(e) for e in np.floor(solution + 0.5 + TIE)]
+    first, second = np.nonzero(np.isfinite(sizes) & ~np.eye(len(sizes), dtype=bool))
+    if not len(first):
+        return [0] * len(sizes)
+    matrix, rows = np.zeros((len(first), len(sizes))), np.arange(len(first))
+    matrix[rows, first], matrix[rows, second] = 1, -1
+    solution = np.linalg.lstsq(matrix[:, 1:], -sizes[first, second])[0]
+    return [0, *(int(e) for e in np.floor(solution + 0.5 + TIE))]

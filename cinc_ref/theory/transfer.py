@@ -85,8 +85,8 @@ def decays_at_width(symbol, width):
     """
     kernel, width = symbol.floats, 1 if symbol.is_quadrant else width
     blocks = width_matrices(symbol, kernel, width)
-    if len(blocks) == 1:
-        return True
+    if len(blocks) == 1 or symbol.underflows:
+        return len(blocks) == 1
     with np.errstate(all="ignore"):
         matrix, error = _companion_with_error(blocks)
         for _ in range(SQUARINGS):

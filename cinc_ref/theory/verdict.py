@@ -46,11 +46,17 @@ WIDTHS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 24)
 LARGEST_DEGREE = 32
 """The degree of a determinant up to which Schur and Cohn's test in integers takes a second."""
 
-MULTIPLE = 4
-"""From this degree on a multiple zero may be spread by rounding to any estimate of the rate."""
+LARGEST_WORK = 2**18
+"""The square of the degree times the bits of the taps up to which it takes a second."""
+
+MULTIPLE, MULTIPLE_RATE = 5, 0.8
+"""From this degree on a multiple zero on the circle may be spread by rounding to such a rate."""
 
 LARGEST_MATRIX = 96
 """The largest matrix of a width, W C, that is tried for growth."""
+
+LARGEST_WIDTH = 800
+"""The largest matrix from row to row of one width, p W C, that is looked at: two seconds."""
 
 WITHIN_A_ROW = "from pixel to pixel within a row"
 OF_WAVES = "from row to row, of the wave that grows fastest"
@@ -68,7 +74,7 @@ class Verdict:
     rate_of : str
         The steps and the solutions that the rate is about.
     margin : float
-        How far the rate is from 1; 0 where the rate does not decide.
+        How far the rate is from 1.
     reason : str
     proof : dict or None
         For `check_certificate`; None if undecided.
@@ -90,8 +96,8 @@ def decide(symbol):
     within = rate_within_a_row(symbol)
     waves, angle = rate_of_waves(symbol)
     rate, rate_of = max((within, WITHIN_A_ROW), (waves, OF_WAVES))
-    estimate = Verdict("undecided", rate, rate_of, 0.0, "")
-    growth = _grows(_within_a_row(symbol), within)
+    estimate = Verdict("undecided", rate, rate_of, abs(1 - rate), "")
+    growth = _grows(symbol, [_within_a_row(symbol)], within)
     if growth is not None:
         return growth
     for attempt in (_norm_sum, _accretive):
@@ -101,7 +107,7 @@ def decide(symbol):
     growth = _growth_of_a_wave(symbol, waves, angle) or _growth_at_a_width(symbol)
     if growth is not None:
         return growth
-    if symbol.is_quadrant and bidisk.resultant_degree(symbol) <= bidisk.LARGEST_DEGREE:
+    if symbol.is_quadrant and bidisk.is_small(symbol):
         return _exactly(symbol, estimate)
     inverse = approximate_inverse(symbol)
     if inverse is not None:
@@ -115,24 +121,24 @@ def decide(symbol):
 
 def decide_at_width(symbol, width, overall):
     """Decide about images of one width and any height, given the verdict about all sizes."""
-    recursion = _at_a_width(symbol, 1 if symbol.is_quadrant else width)
-    recursion = replace(recursion, rate_of=f"from row to row, on images {width} pixels wide")
-    rate = transfer.row_to_row_rate(symbol, width)
-    below_1 = float(np.nextafter(1, 0))
-    bounded = Verdict(
-        "bounded", min(rate, below_1), recursion.rate_of, max(0.0, 1 - rate),
-        "images of every size stay bounded", overall.proof, overall.bound,
-    )  # fmt: skip
     if overall.verdict == "bounded":
-        return bounded
-    growth = _grows(recursion, rate)
+        return replace(overall, reason="images of every size stay bounded")
+    effective = 1 if symbol.is_quadrant else width
+    rate_of = f"from row to row, on images {_pixels(width)} wide"
+    if effective * symbol.channels * symbol.anchor[0] > LARGEST_WIDTH:
+        reason = f"not tried: the matrix from row to row has more than {LARGEST_WIDTH} rows"
+        return Verdict("undecided", overall.rate, overall.rate_of, overall.margin, reason)
+    recursion = replace(_at_a_width(symbol, effective), rate_of=rate_of)
+    rate = transfer.row_to_row_rate(symbol, width)
+    growth = _grows(symbol, [recursion], rate)
     if growth is not None:
         return growth
     if transfer.decays_at_width(symbol, width):
         reason = "a power of the matrix from row to row has a norm below 1"
-        return replace(bounded, reason=reason, proof=None, bound=inf)
+        rate = min(rate, float(np.nextafter(1, 0)))
+        return Verdict("bounded", rate, rate_of, 1 - rate, reason)
     reason = "rounding hides whether the matrix from row to row has a power with a norm below 1"
-    return Verdict("undecided", rate, recursion.rate_of, 0.0, reason)
+    return Verdict("undecided", rate, rate_of, abs(1 - rate), reason)
 
 
 def sealed(verdict, kernel, anchor, symbol):
@@ -147,6 +153,7 @@ def sealed(verdict, kernel, anchor, symbol):
     bound = verdict.bound
     if isfinite(bound):
         bound = to_float(Fraction(bound) * factor) * (1 + 1e-12)
+    if isfinite(bound):
         proof["bound"] = bound
         proof["fingerprint"] = fingerprint(kernel, anchor, proof)
     return replace(verdict, proof=proof, bound=bound)
@@ -170,25 +177,40 @@ class Recursion:
     reason: str
 
 
-def _grows(recursion, rate):
-    """Prove that a recursion grows: by an isolated zero, or by Schur and Cohn's test."""
-    degree = len(recursion.coefficients[0]) * (len(recursion.coefficients) - 1)
-    if rate <= 1 - NEAR_ONE and not MULTIPLE < degree <= LARGEST_DEGREE:
+def _grows(symbol, recursions, rate):
+    """Prove that one of some recursions grows, of which the rate was estimated, or return None.
+
+    By an isolated zero if one of them has it, otherwise by Schur and Cohn's test.
+    """
+    degree = len(recursions[0].coefficients[0]) * (len(recursions[0].coefficients) - 1)
+    clustered = degree >= MULTIPLE and recursions[0].proof["kind"] != "width"
+    if rate <= (MULTIPLE_RATE if clustered else 1 - NEAR_ONE):
         return None
-    if rate > 1 + float(EDGE) and isfinite(rate):
-        zero = isolate_zero(recursion.coefficients, 1 / dominant(recursion.coefficients))
-        if zero is not None:
-            proof = recursion.proof | {"zero": [zero.real, zero.imag]}
-            return _growing(recursion, 1 / abs(zero), proof)
-    if degree > LARGEST_DEGREE:
+    attempts = [_isolated] if rate > 1 + float(EDGE) and not symbol.underflows else []
+    if degree <= LARGEST_DEGREE and degree**2 * symbol.bits <= LARGEST_WORK:
+        attempts.append(partial(_decided, rate=rate))
+    verdicts = (attempt(recursion) for attempt in attempts for recursion in recursions)
+    return next((verdict for verdict in verdicts if verdict is not None), None)
+
+
+def _isolated(recursion):
+    eigenvalue = dominant(recursion.coefficients)
+    if not isfinite(abs(eigenvalue)) or not eigenvalue:
         return None
+    zero = isolate_zero(recursion.coefficients, 1 / eigenvalue)
+    if zero is None:
+        return None
+    return _growing(recursion, 1 / abs(zero), recursion.proof | {"zero": [zero.real, zero.imag]})
+
+
+def _decided(recursion, rate):
     polynomial = recursion.polynomial()
     if has_no_zero_in_closed_disk(polynomial):
         return None
     if has_no_zero_in_closed_disk(dilated(polynomial, 1 - EDGE)):
         rate = 1.0
     elif rate < 1 + NEAR_ONE or not isfinite(rate):
-        rate = 1 / smallest_zero(polynomial, 1.0) if polynomial[0] else inf
+        rate = to_float(1 / smallest_zero(polynomial)) if polynomial[0] else inf
     return _growing(recursion, rate, recursion.proof)
 
 
@@ -224,21 +246,25 @@ def _of_a_wave(symbol, tangent):
 def _at_a_width(symbol, width):
     reason = "the matrix from row to row has an eigenvalue of modulus 1 or more"
     if not symbol.is_quadrant:
-        reason += f" on images {width} pixels wide"
+        reason += f" on images {_pixels(width)} wide"
     return Recursion(
         np.array(transfer.width_matrices(symbol, symbol.floats, width)),
         partial(transfer.width_polynomial, symbol, width),
         {"kind": "width", "width": width},
-        f"from row to row, on images {width} pixels wide",
+        f"from row to row, on images {_pixels(width)} wide",
         reason,
     )
+
+
+def _pixels(count):
+    return "1 pixel" if count == 1 else f"{count} pixels"
 
 
 def _growth_of_a_wave(symbol, rate, angle):
     if rate <= 1 - NEAR_ONE:
         return None
-    growth = (_grows(_of_a_wave(symbol, t), rate) for t in _tangents_near(angle))
-    verdict = next((verdict for verdict in growth if verdict is not None), None)
+    recursions = [_of_a_wave(symbol, tangent) for tangent in _tangents_near(angle)]
+    verdict = _grows(symbol, recursions, rate)
     if verdict is None or verdict.rate == 1:
         return verdict
     rate = max(verdict.rate, rate)  # a rational wave nearby may grow less
@@ -265,7 +291,9 @@ def _growth_at_a_width(symbol):
     for width in (1,) if symbol.is_quadrant else WIDTHS:
         if width * symbol.channels > LARGEST_MATRIX:
             break
-        growth = _grows(_at_a_width(symbol, width), transfer.row_to_row_rate(symbol, width))
+        growth = _grows(
+            symbol, [_at_a_width(symbol, width)], transfer.row_to_row_rate(symbol, width)
+        )
         if growth is not None:
             return growth
     return None
@@ -278,7 +306,7 @@ def _bounded(symbol, estimate, proof, bound, reason):
     rate = estimate.rate
     if not rate < 1:  # a multiple zero, which rounding spreads over a disk
         polynomial = bidisk.row_polynomial(symbol)
-        rate = 1 / smallest_zero(polynomial, 1.0) if len(polynomial) > 1 else 0.0
+        rate = to_float(1 / smallest_zero(polynomial)) if len(polynomial) > 1 else 0.0
         rate = min(rate, float(np.nextafter(1, 0)))
     return replace(
         estimate, verdict="bounded", rate=rate, margin=1 - rate, reason=reason, proof=proof,
@@ -329,7 +357,7 @@ def _exactly(symbol, estimate):
     if outcome is None:
         return _undecided(symbol, estimate)
     recursion = _within_a_row(symbol) if outcome == "row" else _of_a_wave(symbol, outcome)
-    return _grows(recursion, 1.0)
+    return _grows(symbol, [recursion], 1.0)
 
 
 def _undecided(symbol, estimate):
@@ -342,4 +370,4 @@ def _undecided(symbol, estimate):
         "no wave was proved to grow",
     ]  # fmt: skip
     margin = f"the estimated rate is {estimate.rate:.6g} {estimate.rate_of}"
-    return replace(estimate, margin=0.0, reason=f"tried: {'; '.join(tried)}; {margin}")
+    return replace(estimate, reason=f"tried: {'; '.join(tried)}; {margin}")

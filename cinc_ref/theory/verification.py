@@ -1,10 +1,11 @@
 """The verification of all theorems, and of an implementation against them."""
 
 import numpy as np
+from tqdm import tqdm
 
 from cinc_ref import _validate
 from cinc_ref.theory import padding, systems, theorems
-from cinc_ref.theory.claims import check_implementation
+from cinc_ref.theory.claims import CLAIMS, check_implementation
 from cinc_ref.theory.evidence import Evidence
 
 THEOREMS = (
@@ -29,6 +30,8 @@ def verify(
     implementation: object | None = None, *, seed: int = 0, effort: int = 1
 ) -> list[Evidence]:
     """Try to refute the theorems, and an implementation of the convolution if one is given.
+
+    A bar shows the progress if the error stream is a terminal.
 
     Parameters
     ----------
@@ -61,5 +64,11 @@ def verify(
     """
     rng = np.random.default_rng(_validate.integer("seed", seed, minimum=0))
     effort = _validate.integer("effort", effort, minimum=1)
-    evidence = [theorem(rng, effort) for theorem in THEOREMS]
-    return evidence + check_implementation(implementation, rng, effort)
+
+    def attempts():
+        for theorem in THEOREMS:
+            yield theorem(rng, effort)
+        yield from check_implementation(implementation, rng, effort)
+
+    count = len(THEOREMS) + len(CLAIMS)
+    return list(tqdm(attempts(), "verify", count, leave=False, disable=None))
