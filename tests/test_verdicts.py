@@ -111,9 +111,10 @@ def test_multiple_zeros_are_not_taken_for_growth(base, power):
     taps = [float(comb(power, k) * (-base) ** k) for k in range(power, -1, -1)]
     kernel = np.array(taps)[None, None, None]
     assert all(Fraction(tap).denominator <= 2**60 for tap in taps)
-    found = theory.stability(kernel, (4, 4))
-    assert found.verdict == "bounded" and found.rate == pytest.approx(float(base), rel=1e-5)
-    assert confirmed(kernel, found)
+    for turned in (kernel, kernel.transpose(0, 1, 3, 2)):
+        found = theory.stability(turned, (4, 4))
+        assert found.verdict == "bounded" and found.rate == pytest.approx(float(base), rel=1e-5)
+        assert confirmed(turned, found)
 
 
 def test_growth_in_a_row_is_decided_though_two_rows_are_above():
@@ -123,6 +124,18 @@ def test_growth_in_a_row_is_decided_though_two_rows_are_above():
     assert (found.verdict, found.rate) == ("growing", 2) and "within a row" in found.rate_of
     text = theory.explain(kernel, (8, 8), anchor=(2, 1))
     assert "undecided" not in text and "grows exponentially (proved)" in text
+
+
+@pytest.mark.parametrize(
+    "excess, verdict", [(2.0**-52, "growing"), (0, "growing"), (-(2.0**-53), "bounded")]
+)
+def test_one_unit_in_the_last_place_decides(excess, verdict):
+    for kernel in ([[[[-1.0 - excess, 1.0]]]], [[[[-1.0 - excess], [1.0]]]]):
+        kernel = np.array(kernel)
+        found = theory.stability(kernel, (4, 4))
+        assert found.verdict == verdict and confirmed(kernel, found)
+        assert (found.rate == 1) == (excess == 0) and abs(found.rate - 1) < 1e-9
+        assert ("like a polynomial" in theory.explain(kernel, (4, 4))) == (excess == 0)
 
 
 @given(st.integers(0, 2**32))
