@@ -37,8 +37,13 @@ from numpy.typing import ArrayLike
 from cinc_ref.theory.arguments import check_kernel
 
 EPS = 2.0**-52
+"""Twice the unit roundoff of float64."""
+
 CELLS = 2**24
+"""The number of cells times C^2 after which an accretive symbol is not confirmed: ten seconds."""
+
 LARGEST = 4096
+"""The largest size of an approximate inverse, in pixels, that is looked at."""
 
 
 def check_certificate(
@@ -347,7 +352,7 @@ def _residual_of_rows(floats, inverse, width):
 
 
 def _decays_at_width(floats, width):
-    """Whether a power of the matrix that takes rows to the next ones has a norm below 1."""
+    """Return whether a power of the matrix from rows to the next ones has a norm below 1."""
     blocks = _row_blocks(floats, width)
     up, n = max(blocks), len(blocks[0])
     if up == 0:

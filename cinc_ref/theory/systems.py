@@ -41,7 +41,7 @@ class Factor:
         return free
 
     def draw(self, rng, channels):
-        """A kernel of small integers with this structure; on the diagonal 1, or not 0."""
+        """Draw a kernel of small integers with this structure; on the diagonal 1, or not 0."""
         kernel = rng.integers(-3, 4, (channels, channels, *self.taps)) * self.free(channels)
         block = kernel[:, :, *self.anchor]
         ones = np.ones(channels, int)
@@ -63,7 +63,7 @@ class System:
     groups: bool = False
 
     def channels_of_a_factor(self, channels):
-        """How many channels each convolution sees."""
+        """Return the number of channels that each convolution sees."""
         return channels // len(self.factors) if self.groups else channels
 
 
