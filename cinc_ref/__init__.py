@@ -3,22 +3,23 @@
 Everything below loads when it is first used, so that ``import cinc_ref`` costs next to nothing.
 """
 
-from importlib import import_module
+from cinc_ref._lazy import lazy
 
 __version__ = "0.1.0"
 
 _HOME_OF = {
-    "conv": "cinc_ref.primitives.convolution",
-    "conv_inverse": "cinc_ref.primitives.convolution",
-    "conv_vjp": "cinc_ref.primitives.convolution",
-    "conv_inverse_vjp": "cinc_ref.primitives.convolution",
-    "log_abs_det": "cinc_ref.primitives.corner",
-    "convolution_matrix": "cinc_ref.theory.matrix",
-    "interpolate": "cinc_ref.flows.latent",
-    "train": "cinc_ref.training.loop",
-    "save": "cinc_ref.training.checkpoint",
-    "load": "cinc_ref.training.checkpoint",
-    "evaluate": "cinc_ref.evaluation",
+    "conv": "convolution",
+    "conv_inverse": "convolution",
+    "conv_vjp": "convolution",
+    "conv_inverse_vjp": "convolution",
+    "enclose": "convolution",
+    "log_abs_det": "convolution",
+    "convolution_matrix": "theory.matrix",
+    "interpolate": "flows.interpolation",
+    "train": "training",
+    "save": "training",
+    "load": "training",
+    "evaluate": "evaluation",
 }
 _SUBMODULES = (
     "bijections",
@@ -36,17 +37,4 @@ _SUBMODULES = (
 )
 
 __all__ = [*_HOME_OF, *_SUBMODULES]
-
-
-def __getattr__(name):
-    if name in _SUBMODULES:
-        return import_module(f"cinc_ref.{name}")
-    if name in _HOME_OF:
-        value = getattr(import_module(_HOME_OF[name]), name)
-        globals()[name] = value
-        return value
-    raise AttributeError(f"module 'cinc_ref' has no attribute {name!r}")
-
-
-def __dir__():
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__ = lazy(__name__, _HOME_OF, _SUBMODULES)

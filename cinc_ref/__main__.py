@@ -8,13 +8,13 @@ from cinc_ref.errors import CincError
 def main(arguments=None):
     """Run the command line and exit: 0 for success, 1 for a failed check or an error, 2 for misuse.
 
-    An error that a user can cause or mend is one line on stderr, without a traceback. After Ctrl-C
-    the code is 130.
+    An error that a user can cause or repair is one line on stderr, without a traceback. After
+    Ctrl-C the code is 130.
 
     Parameters
     ----------
     arguments : list of str, optional
-        By default those of the process; if there are none, the help is shown.
+        By default the arguments of the process. The help is shown if there are none.
     """
     try:
         sys.exit(_run(sys.argv[1:] if arguments is None else arguments))
@@ -27,7 +27,7 @@ def main(arguments=None):
 
 
 def _run(arguments):
-    from cinc_ref.cli import app, usage_error
+    from cinc_ref.cli import app, usage_error  # needs an extra
 
     try:
         return app(args=arguments or ["--help"], prog_name="cinc-ref", standalone_mode=False) or 0

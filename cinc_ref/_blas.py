@@ -1,5 +1,6 @@
-"""The BLAS libraries of this process, NumPy's and SciPy's for instance, held to one thread."""
+"""Limit of the BLAS libraries of this process, for instance those of NumPy and SciPy."""
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from threadpoolctl import ThreadpoolController
@@ -8,11 +9,11 @@ from cinc_ref.errors import CincError
 
 
 @contextmanager
-def one_blas_thread():
-    """Hold every BLAS library that is loaded to one thread, in this block.
+def one_blas_thread() -> Iterator[tuple[str, ...]]:
+    """Limit every loaded BLAS library to one thread in this block.
 
-    The matrices of a small flow gain little from more threads, and on a busy machine these wait
-    for one another: training can become ten times slower.
+    The matrices of a small flow gain little from several threads, which on a busy machine wait for
+    one another: training can become ten times slower.
 
     Yields
     ------
@@ -22,7 +23,7 @@ def one_blas_thread():
     Raises
     ------
     CincError
-        If one of them goes on using several threads.
+        If a library still uses several threads.
 
     Examples
     --------

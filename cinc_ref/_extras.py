@@ -1,4 +1,4 @@
-"""Optional dependencies: what is missing, said in one line with the command that brings it."""
+"""Optional dependencies, and the error that names the command which installs them."""
 
 from contextlib import contextmanager
 
@@ -7,12 +7,12 @@ from cinc_ref.errors import MissingExtraError
 
 @contextmanager
 def extra(name):
-    """Explain a failing import in this block: its packages come with the extra `name`.
+    """Turn a failing import in this block into an error that names the extra with its packages.
 
     Raises
     ------
     MissingExtraError
-        If one of them is not installed; the message holds the ``pip install`` that brings it.
+        If a package is not installed; the message holds the ``pip install`` for it.
 
     Examples
     --------

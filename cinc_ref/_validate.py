@@ -1,4 +1,4 @@
-"""Validation of arguments at the public edge, in one voice: what was expected, what came.
+"""Validation of arguments at the public edge; every message names expected and got.
 
 `integer`, `number`, `boolean`, `one_of` and `instance` check one option and return it as a plain
 Python value. The checks of arrays look at plain NumPy values and touch nothing.
@@ -15,7 +15,7 @@ from cinc_ref.errors import DtypeError, NonFiniteError, OptionError, ShapeError
 
 
 def is_integer(value):
-    """Whether a value counts as an integer: anything with ``__index__`` but a truth value."""
+    """Return whether a value has ``__index__`` and is no truth value."""
     if isinstance(value, bool | np.bool_):
         return False
     try:
@@ -34,7 +34,7 @@ def integer(name, value, minimum=None):
 
 
 def integers(values, count, minimum):
-    """Return so many integers of at least a minimum as a tuple, or None if they are not that."""
+    """Return `count` integers >= minimum as a tuple, or None if the values are anything else."""
     values = tuple(values) if isinstance(values, tuple | list | np.ndarray) else ()
     if len(values) != count or not all(is_integer(v) and v >= minimum for v in values):
         return None
@@ -103,8 +103,8 @@ def check_exact_or_float(array, name):
 
 
 def check_same_dtype(first, first_name, second, second_name):
-    """Refuse all but two float arrays of one dtype: which of two is meant cannot be guessed."""
-    if first.dtype.char != second.dtype.char:  # which says nothing of the byte order
+    """Refuse two arrays unless they are floats of one dtype."""
+    if first.dtype.char != second.dtype.char:  # the same in either byte order
         check_float(first, first_name)
         raise DtypeError(
             f"{first_name} and {second_name} must have the same dtype; "
@@ -121,7 +121,7 @@ def check_same_shape(array, name, other, other_name):
 
 
 def all_finite(array):
-    """Whether no float is NaN or infinity: a finite sum of squares shows it in one quick pass."""
+    """Return whether no float is NaN or infinity; a finite sum of squares shows it quickly."""
     numbers = array.ravel(order="K")
     squares = np.vdot(numbers, numbers)  # np.dot would warn of overflow
     return isfinite(squares) or bool(np.isfinite(array).all())

@@ -1,4 +1,4 @@
-"""Exceptions and warnings: one sentence each, with what was expected and what came."""
+"""Exceptions and warnings; each message is one sentence with what was expected and given."""
 
 import numpy as np
 
@@ -39,7 +39,7 @@ class DataError(CincError, ValueError):
 
 
 class OutputError(CincError, OSError):
-    """A result cannot be written where it was asked for."""
+    """A result cannot be written to the place that was given."""
 
 
 class MissingExtraError(CincError, ImportError):
@@ -52,11 +52,11 @@ class IllConditionedWarning(UserWarning):
     Attributes
     ----------
     layer : str
-        Which kernel it is about.
+        Name of the kernel or layer.
     condition_number : float
-        In the 1-norm; infinite above 1.8e308.
+        Condition number in the 1-norm; infinite above 1.8e308.
     digits : float
-        Decimal digits of the largest pixel that are left, about.
+        Approximate number of correct decimal digits of the largest pixel.
     """
 
     def __init__(self, message, layer="kernel", condition_number=None, digits=None):

@@ -1,32 +1,37 @@
-"""How good a model is: bits per dimension of images, and how exactly it inverts them."""
+"""The quality of a model: bits per dimension of images, and the error of inverting them."""
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
+from cinc_ref import _validate
 from cinc_ref._images import as_images
 from cinc_ref._trees import named_leaves, rebuild
-from cinc_ref.errors import DataError, OptionError
-from cinc_ref.flows import dequantize
+from cinc_ref.errors import DataError
+from cinc_ref.flows import Flow, dequantize
+from cinc_ref.flows.dequantize import check_dtype
+from cinc_ref.flows.multiscale import check_flow
 from cinc_ref.training.loss import EVALUATION_BATCH
 from cinc_ref.training.loss import evaluate as mean_bits_per_dim
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What `evaluate` found.
+    """The result of `evaluate`.
 
     Attributes
     ----------
     bits_per_dim, standard_deviation : float
-        Mean and standard deviation over the draws of noise.
+        Mean and standard deviation over the draws of noise, in bits per dimension.
     largest_error : float
-        Of an image that went through the flow and back, in grey levels.
+        Largest error of an image that went through the flow and back, in grey levels.
     images, draws : int
-        How many.
+        Number of images, and of draws of noise.
     seconds : float
-        Spent.
+        Duration of the evaluation, in seconds.
     """
 
     bits_per_dim: float
@@ -37,20 +42,24 @@ class Evaluation:
     seconds: float
 
 
-def evaluate(flow, params, images, *, draws=10, seed=0):
-    """Bits per dimension of integer images, and the largest error of inverting them.
+def evaluate(
+    flow: Flow, params: dict, images: ArrayLike, *, draws: int = 10, seed: int = 0
+) -> Evaluation:
+    """Measure bits per dimension of integer images, and the largest error of inverting them.
 
-    Every draw dequantizes all images with noise of its own.
+    Every draw dequantizes all images with new noise.
 
     Parameters
     ----------
     flow : Flow
     params : tree of ndarray
+        Parameters as `Flow.init` returns them.
     images : array_like of integers, shape (N, C, H, W)
         Levels 0 to ``flow.bins - 1``; N >= 1.
     draws : int
+        Number of draws of noise, at least 1.
     seed : int
-        Of the noise.
+        Seed of the noise, at least 0.
 
     Returns
     -------
@@ -61,7 +70,7 @@ def evaluate(flow, params, images, *, draws=10, seed=0):
     DataError
         If the images do not fit the model or its bins, or there are none.
     OptionError
-        If `draws` or `seed` is out of range.
+        If `flow` is no flow, or `draws` or `seed` is out of range.
 
     Examples
     --------
@@ -75,11 +84,11 @@ def evaluate(flow, params, images, *, draws=10, seed=0):
     >>> evaluation.bits_per_dim > 2, evaluation.largest_error < 1e-12
     (True, True)
     """
-    began = time.perf_counter()
+    started = time.perf_counter()
+    check_flow(flow)
+    draws = _validate.integer("draws", draws, minimum=1)
+    seed = _validate.integer("seed", seed, minimum=0)
     images = as_images(images)
-    for name, value, smallest in (("draws", draws, 1), ("seed", seed, 0)):
-        if not isinstance(value, int | np.integer) or value < smallest:
-            raise OptionError(f"{name} must be an integer >= {smallest}; got {value!r}")
     if not len(images):
         raise DataError("images must hold at least one image; got none")
     generators = [np.random.default_rng([seed, draw]) for draw in range(draws)]
@@ -90,27 +99,37 @@ def evaluate(flow, params, images, *, draws=10, seed=0):
         largest_error=inversion_error(flow, params, images, seed=seed),
         images=len(images),
         draws=draws,
-        seconds=time.perf_counter() - began,
+        seconds=time.perf_counter() - started,
     )
 
 
-def inversion_error(flow, params, images, *, seed=0):
-    """Largest absolute error of decode(encode(x)) over all pixels of all images.
+def inversion_error(flow: Flow, params: dict, images: np.ndarray, *, seed: int = 0) -> float:
+    """Measure the largest absolute error of decode(encode(x)) over all pixels of all images.
 
     Parameters
     ----------
     flow : Flow
     params : tree of ndarray
-        Their dtype is the precision.
+        Parameters as `Flow.init` returns them; their dtype is the precision.
     images : ndarray of integers, shape (N, C, H, W)
+        Levels 0 to ``flow.bins - 1``; N >= 1.
     seed : int
-        Of the noise with which the images are dequantized.
+        Seed of the noise with which the images are dequantized, at least 0.
 
     Returns
     -------
     float
-        In grey levels: an image returns from the flow unharmed as long as this is far below 1.
+        The error in grey levels: far below 1, an image returns from the flow as it was.
+
+    Raises
+    ------
+    DataError
+        If the images do not fit the model or its bins.
+    OptionError
+        If `flow` is no flow, or `seed` no integer >= 0.
     """
+    check_flow(flow)
+    seed = _validate.integer("seed", seed, minimum=0)
     rng = np.random.default_rng(seed)
     dtype = next(iter(named_leaves(params).values())).dtype
     errors = []
@@ -120,8 +139,23 @@ def inversion_error(flow, params, images, *, seed=0):
     return float(max(errors)) * flow.bins
 
 
-def cast(params, dtype):
-    """The same parameters in another floating-point type.
+def cast(params: Any, dtype: DTypeLike) -> Any:
+    """Convert parameters to another floating-point type.
+
+    Parameters
+    ----------
+    params : tree of ndarray
+    dtype : dtype
+        float32 or float64.
+
+    Returns
+    -------
+    tree of ndarray
+
+    Raises
+    ------
+    DtypeError
+        If `dtype` is neither float32 nor float64.
 
     Examples
     --------
@@ -129,4 +163,5 @@ def cast(params, dtype):
     >>> cast({"bias": np.ones(2, np.float32)}, np.float64)["bias"].dtype
     dtype('float64')
     """
+    dtype = check_dtype(dtype)
     return rebuild(params, (leaf.astype(dtype) for leaf in named_leaves(params).values()))

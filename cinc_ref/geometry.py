@@ -1,4 +1,4 @@
-"""Where the taps of a convolution lie: the padded corner, the dilation and the anchor.
+"""Geometry of a convolution: the padded corner, the dilation and the anchor.
 
 This is the only place that interprets the name of a corner. A convolution that is padded at
 another corner than the top left one is the top-left one between two flips of the images,
@@ -20,7 +20,7 @@ CORNERS = ("top-left", "top-right", "bottom-left", "bottom-right")
 
 
 class Geometry(NamedTuple):
-    """Where the taps of a kernel lie around the pixel that they produce.
+    """The positions of the taps of a kernel around the pixel that they produce.
 
     `corner` is the image corner that is padded, `dilation` the distance between neighbouring taps
     in pixels, `anchor` the (row, column) of the tap that reads the pixel itself.
@@ -32,24 +32,24 @@ class Geometry(NamedTuple):
 
     @property
     def flips(self):
-        """Whether (rows, columns) run backwards, seen from the padded corner."""
+        """Two booleans: rows, columns run backwards, seen from the padded corner."""
         return flips(self.corner)
 
 
 def flips(corner):
-    """Whether (rows, columns) run backwards, seen from a corner of this name."""
+    """Return whether (rows, columns) run backwards, seen from a corner of this name."""
     rows, columns = corner.split("-")
     return rows == "bottom", columns == "right"
 
 
 def flip(array, corner, axes=(-2, -1)):
-    """View an array as seen from a corner: its two image axes reversed as `flips` has it."""
+    """View an array from a corner, with its two image axes reversed where `flips` is true."""
     reversed_axes = [axis for axis, backwards in zip(axes, flips(corner), strict=True) if backwards]
     return np.flip(array, reversed_axes)
 
 
 def check_geometry(kernel, corner="top-left", dilation=1, anchor=None):
-    """The options of a convolution as a `Geometry`, or the error that says which one is wrong."""
+    """Validate the options of a convolution and return them as a `Geometry`."""
     corner = _validate.one_of("corner", corner, CORNERS)
     dilation = _validate.integer("dilation", dilation, minimum=1)
     return Geometry(corner, dilation, _check_anchor(kernel, anchor))

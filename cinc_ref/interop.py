@@ -1,32 +1,45 @@
-"""Kernels and images of other implementations, to the conventions of cinc_ref and back.
+"""Conversion of kernels and images of other implementations to those of cinc_ref, and back.
 
-Ours: images (N, C, H, W); kernels (C, C, kh, kw), output channel first, the tap that reads the
-pixel itself at the bottom right.
+In cinc_ref images are (N, C, H, W); kernels are (C, C, kh, kw), output channel first, with the tap
+that reads the pixel itself at the bottom right.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from cinc_ref import _validate
 from cinc_ref.errors import OptionError, ShapeError
+from cinc_ref.geometry import CORNERS, flip
 
-FINC_CORNERS = ("top-left", "top-right", "bottom-left", "bottom-right")
-"""The padded corner of each of FInC's four groups of channels, in their order."""
+__all__ = [
+    "kernel_from_tf",
+    "kernel_to_tf",
+    "kernels_from_finc",
+    "kernels_to_finc",
+    "nchw_to_nhwc",
+    "nhwc_to_nchw",
+]
 
 
-def nhwc_to_nchw(images):
-    """Images (N, H, W, C) as (N, C, H, W), C-contiguous.
+def nhwc_to_nchw(images: ArrayLike) -> np.ndarray:
+    """Convert images (N, H, W, C) to (N, C, H, W).
 
     Parameters
     ----------
     images : array_like, shape (N, H, W, C)
+        Images of any dtype.
 
     Returns
     -------
-    ndarray, shape (N, C, H, W)
+    ndarray, shape (N, C, H, W), dtype of the images
+        A C-contiguous array.
 
     Raises
     ------
     ShapeError
+        If there are not four axes.
 
     Examples
     --------
@@ -38,20 +51,23 @@ def nhwc_to_nchw(images):
     return np.ascontiguousarray(_four_axes(images, "images", "N, H, W, C").transpose(0, 3, 1, 2))
 
 
-def nchw_to_nhwc(images):
-    """Images (N, C, H, W) as (N, H, W, C), C-contiguous.
+def nchw_to_nhwc(images: ArrayLike) -> np.ndarray:
+    """Convert images (N, C, H, W) to (N, H, W, C).
 
     Parameters
     ----------
     images : array_like, shape (N, C, H, W)
+        Images of any dtype.
 
     Returns
     -------
-    ndarray, shape (N, H, W, C)
+    ndarray, shape (N, H, W, C), dtype of the images
+        A C-contiguous array.
 
     Raises
     ------
     ShapeError
+        If there are not four axes.
 
     Examples
     --------
@@ -63,8 +79,8 @@ def nchw_to_nhwc(images):
     return np.ascontiguousarray(_four_axes(images, "images", "N, C, H, W").transpose(0, 2, 3, 1))
 
 
-def kernel_from_tf(kernel):
-    r"""The kernel of a layer of the TensorFlow code released with CInC Flow.
+def kernel_from_tf(kernel: ArrayLike) -> np.ndarray:
+    r"""Convert the kernel of a layer of the TensorFlow code released with CInC Flow.
 
     That code stores (2 kh - 1, 2 kw - 1, in, out), centred for a convolution with "SAME" padding,
     and masks all taps but the first kh rows and kw columns, whose last tap is the centre; there it
@@ -76,16 +92,17 @@ def kernel_from_tf(kernel):
     Parameters
     ----------
     kernel : array_like, shape (2 kh - 1, 2 kw - 1, C, C)
-        Masked or not.
+        The stored kernel, masked or not.
 
     Returns
     -------
-    ndarray, shape (C, C, kh, kw)
-        For `cinc_ref.conv`, with the default corner and anchor.
+    ndarray, shape (C, C, kh, kw), dtype of the kernel
+        The kernel for `cinc_ref.conv`, with the default corner and anchor.
 
     Raises
     ------
     ShapeError
+        If the kernel has another shape.
 
     Examples
     --------
@@ -105,26 +122,28 @@ def kernel_from_tf(kernel):
             f"kernel must have shape (2 kh - 1, 2 kw - 1, C, C), odd sides; got {kernel.shape}"
         )
     quadrant = kernel[: (height + 1) // 2, : (width + 1) // 2]
-    ours = np.ascontiguousarray(quadrant.transpose(3, 2, 0, 1))
-    ours[:, :, -1, -1] = np.triu(ours[:, :, -1, -1])
-    return ours
+    converted = np.ascontiguousarray(quadrant.transpose(3, 2, 0, 1))
+    converted[:, :, -1, -1] = np.triu(converted[:, :, -1, -1])
+    return converted
 
 
-def kernel_to_tf(kernel):
-    """The inverse of `kernel_from_tf`: embedded, and 0 at the taps that it masks.
+def kernel_to_tf(kernel: ArrayLike) -> np.ndarray:
+    """Convert a kernel to that of the released TensorFlow code: the inverse of `kernel_from_tf`.
 
     Parameters
     ----------
     kernel : array_like, shape (C, C, kh, kw)
-        With an upper triangular corner block.
+        A kernel with an upper triangular corner block.
 
     Returns
     -------
-    ndarray, shape (2 kh - 1, 2 kw - 1, C, C)
+    ndarray, shape (2 kh - 1, 2 kw - 1, C, C), dtype of the kernel
+        The kernel with 0 at the taps that the released code masks.
 
     Raises
     ------
     ShapeError
+        If the kernel has another shape.
     OptionError
         If the corner block is not upper triangular: that code would mask it. Reversing the order of
         the channels, of images and kernel alike, turns a lower triangle into an upper one.
@@ -150,17 +169,19 @@ def kernel_to_tf(kernel):
     return embedded
 
 
-def kernels_from_finc(kernels):
-    """The kernels of a FInC Flow layer: one for each of four equal groups of channels.
+def kernels_from_finc(kernels: Iterable[ArrayLike]) -> list[tuple[np.ndarray, str]]:
+    """Convert the kernels of a FInC Flow layer, one for each of four equal groups of channels.
 
     Its groups are padded at the top left, top right, bottom left and bottom right, and its kernels
-    are flipped likewise, so that the tap that reads the pixel itself stands at the opposite corner
-    of the kernel. Ours are not flipped. The corner blocks are unit lower triangular: the diagonal
-    is set to 1 and the upper triangle to 0, as that code does when it starts.
+    are flipped accordingly, so that the tap that reads the pixel itself stands at the opposite
+    corner of the kernel. Kernels of cinc_ref are not flipped. The corner blocks are unit lower
+    triangular: the diagonal is set to 1 and the upper triangle to 0, as that code does when it
+    starts.
 
     Parameters
     ----------
-    kernels : sequence of four array_like, shape (C / 4, C / 4, kh, kw)
+    kernels : iterable of four array_like, shape (C / 4, C / 4, kh, kw)
+        The kernels of the groups, in order.
 
     Returns
     -------
@@ -170,6 +191,7 @@ def kernels_from_finc(kernels):
     Raises
     ------
     ShapeError
+        If there are not four kernels, or one has another shape.
 
     Examples
     --------
@@ -179,33 +201,35 @@ def kernels_from_finc(kernels):
     >>> [corner for _, corner in interop.kernels_from_finc(kernels)]
     ['top-left', 'top-right', 'bottom-left', 'bottom-right']
     """
-    ours = []
-    for kernel, corner in zip(_four(kernels), FINC_CORNERS, strict=True):
+    converted = []
+    for kernel, corner in zip(_four(kernels), CORNERS, strict=True):
         kernel = np.asarray(kernel)
         _validate.check_kernel_shape(kernel)
-        kernel = _flipped(kernel, corner).copy()
+        kernel = flip(kernel, corner).copy()
         block = np.tril(kernel[:, :, -1, -1], -1) + np.eye(len(kernel), dtype=kernel.dtype)
         kernel[:, :, -1, -1] = block
-        ours.append((kernel, corner))
-    return ours
+        converted.append((kernel, corner))
+    return converted
 
 
-def kernels_to_finc(kernels):
-    """The inverse of `kernels_from_finc`.
+def kernels_to_finc(kernels: Iterable[ArrayLike]) -> list[np.ndarray]:
+    """Convert kernels to those of a FInC Flow layer: the inverse of `kernels_from_finc`.
 
     Parameters
     ----------
-    kernels : sequence of four array_like, shape (C / 4, C / 4, kh, kw)
-        With unit lower triangular corner blocks, in the order top left, top right, bottom left,
-        bottom right.
+    kernels : iterable of four array_like, shape (C / 4, C / 4, kh, kw)
+        Kernels with unit lower triangular corner blocks, in the order top left, top right, bottom
+        left, bottom right.
 
     Returns
     -------
     list of ndarray, shape (C / 4, C / 4, kh, kw)
+        The flipped kernels, in the same order.
 
     Raises
     ------
     ShapeError
+        If there are not four kernels, or one has another shape.
     OptionError
         If a corner block is not unit lower triangular.
 
@@ -217,8 +241,8 @@ def kernels_to_finc(kernels):
     >>> len(interop.kernels_to_finc(kernels))
     4
     """
-    theirs = []
-    for kernel, corner in zip(_four(kernels), FINC_CORNERS, strict=True):
+    converted = []
+    for kernel, corner in zip(_four(kernels), CORNERS, strict=True):
         kernel = np.asarray(kernel)
         _validate.check_kernel_shape(kernel)
         block = kernel[:, :, -1, -1]
@@ -227,17 +251,12 @@ def kernels_to_finc(kernels):
                 "the corner blocks must be unit lower triangular for FInC; "
                 f"got {block.tolist()} at the {corner}"
             )
-        theirs.append(np.ascontiguousarray(_flipped(kernel, corner)))
-    return theirs
-
-
-def _flipped(kernel, corner):
-    rows, columns = (-1 if side in corner else 1 for side in ("bottom", "right"))
-    return kernel[:, :, ::rows, ::columns]
+        converted.append(np.ascontiguousarray(flip(kernel, corner)))
+    return converted
 
 
 def _four(kernels):
-    kernels = list(kernels)
+    kernels = list(kernels) if np.iterable(kernels) else []
     if len(kernels) != 4:
         raise ShapeError(f"kernels must be four, one for each group; got {len(kernels)}")
     return kernels

@@ -5,12 +5,16 @@ state: save it with ``figure.savefig("name.png")``, or let a notebook display it
 """
 
 import math
+from collections.abc import Sequence
 from colorsys import hsv_to_rgb
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from cinc_ref import _validate
 from cinc_ref._extras import extra
 from cinc_ref.errors import OptionError, ShapeError
+from cinc_ref.geometry import check_geometry
 from cinc_ref.theory.matrix import convolution_matrix
 
 with extra("plots"):
@@ -20,6 +24,8 @@ with extra("plots"):
     from matplotlib.ticker import MaxNLocator
 
 DPI = 160
+"""Resolution of saved figures, in pixels per inch."""
+
 INK = "#222222"
 GRID = "#d9d9d9"
 ANCHOR = "#c8102e"
@@ -27,8 +33,15 @@ TRAIN = "#7a9cc6"
 VALIDATION = "#b5451b"
 
 
-def image_grid(images, *, columns=None, value_range=None, title=None, cmap="gray"):
-    """Images side by side, in rows, with light lines between them.
+def image_grid(
+    images: ArrayLike,
+    *,
+    columns: int | None = None,
+    value_range: tuple[float, float] | None = None,
+    title: str | None = None,
+    cmap: str = "gray",
+) -> Figure:
+    """Draw images side by side, in rows, with light lines between them.
 
     Parameters
     ----------
@@ -36,20 +49,23 @@ def image_grid(images, *, columns=None, value_range=None, title=None, cmap="gray
         C = 1 is drawn in grey, C = 3 as red, green and blue.
     columns : int, optional
         Images in a row; by default about as many as there are rows.
-    value_range : (low, high), optional
-        What is drawn black and what white; by default the smallest and the largest value.
+    value_range : (float, float), optional
+        Values that are drawn black and white; by default the smallest and the largest one.
     title : str, optional
+        Text above the images.
     cmap : str
-        Colours for C = 1; "gray_r" draws high values as ink on paper.
+        Name of a colormap of matplotlib for C = 1; "gray_r" draws high values as ink on paper.
 
     Returns
     -------
-    Figure
+    matplotlib.figure.Figure
 
     Raises
     ------
     ShapeError
         If the images are not of shape (N, 1, H, W) or (N, 3, H, W) with N >= 1.
+    OptionError
+        If an option is not as described.
 
     Examples
     --------
@@ -63,14 +79,18 @@ def image_grid(images, *, columns=None, value_range=None, title=None, cmap="gray
         raise ShapeError(
             f"images must have shape (N, 1, H, W) or (N, 3, H, W) with N >= 1; got {images.shape}"
         )
-    columns = columns or math.ceil(math.sqrt(len(images)))
-    low, high = value_range or (images.min(), images.max())
-    scaled = np.clip((images - float(low)) / (float(high) - float(low) or 1), 0, 1)
+    if columns is None:
+        columns = math.ceil(math.sqrt(len(images)))
+    columns = _validate.integer("columns", columns, minimum=1)
+    _validate.instance("title", title, str | None, "a string")
+    cmap = _check_colormap(cmap)
+    low, high = _check_range(value_range, images)
+    scaled = np.clip((images - low) / (high - low or 1), 0, 1)
     mosaic = _mosaic(
         colormaps[cmap](scaled[:, 0]) if images.shape[1] == 1 else _rgba(scaled), columns
     )
     height, width = mosaic.shape[:2]
-    scale = min(0.7 / images.shape[3], 40 / max(height, width))  # inches a pixel
+    scale = min(0.7 / images.shape[3], 40 / max(height, width))  # inches per pixel
     header = 0.4 if title else 0
     size = (width * scale + 0.2, height * scale + 0.2 + header)
     figure = Figure(figsize=size, dpi=DPI, layout="constrained")
@@ -82,26 +102,36 @@ def image_grid(images, *, columns=None, value_range=None, title=None, cmap="gray
     return figure
 
 
-def image_table(images, headings, *, value_range=None, cmap="gray"):
-    """Images in rows and columns, each column with a heading.
+def image_table(
+    images: ArrayLike,
+    headings: Sequence[str],
+    *,
+    value_range: tuple[float, float] | None = None,
+    cmap: str = "gray",
+) -> Figure:
+    """Draw images in rows and columns, each column with a heading.
 
     Parameters
     ----------
     images : array_like, shape (rows, columns, C, H, W)
         C = 1 is drawn in grey, C = 3 as red, green and blue.
     headings : sequence of str
-        One a column.
-    value_range, cmap
-        As for `image_grid`.
+        The heading of each column.
+    value_range : (float, float), optional
+        Values that are drawn black and white; by default the smallest and the largest one.
+    cmap : str
+        Name of a colormap of matplotlib for C = 1.
 
     Returns
     -------
-    Figure
+    matplotlib.figure.Figure
 
     Raises
     ------
     ShapeError
         If the images have another shape, or there is not one heading a column.
+    OptionError
+        If an option is not as described.
 
     Examples
     --------
@@ -111,7 +141,7 @@ def image_table(images, headings, *, value_range=None, cmap="gray"):
     >>> [label.get_text() for label in figure.axes[0].get_xticklabels()]
     ['0', '0.5', '1']
     """
-    images, headings = np.asarray(images), list(headings)
+    images, headings = np.asarray(images), _check_strings("headings", headings)
     if images.ndim != 5 or images.shape[1] != len(headings):
         raise ShapeError(
             f"images must have shape (rows, {len(headings)}, C, H, W), one heading a column; "
@@ -133,8 +163,14 @@ def image_table(images, headings, *, value_range=None, cmap="gray"):
     return figure
 
 
-def inverse_figure(images, convolved, inverted, *, names=("image", "convolution", "exact inverse")):
-    """One row an image: the image, its convolution, the inverse of that, and the error left.
+def inverse_figure(
+    images: ArrayLike,
+    convolved: ArrayLike,
+    inverted: ArrayLike,
+    *,
+    names: Sequence[str] = ("image", "convolution", "exact inverse"),
+) -> Figure:
+    """Draw a row for each image: the image, its convolution, the inverse of that, and the error.
 
     Image and inverse share one grey scale. The convolution has its own, on which zero is white,
     and so has the error, from zero to its largest value.
@@ -142,18 +178,20 @@ def inverse_figure(images, convolved, inverted, *, names=("image", "convolution"
     Parameters
     ----------
     images, convolved, inverted : array_like, shape (N, 1, H, W)
-        x, y = conv(x) and conv_inverse(y), or what another invertible map makes of x.
-    names : three str
+        x, y = conv(x) and conv_inverse(y), or the same of another invertible map.
+    names : sequence of three str
         Titles of the columns.
 
     Returns
     -------
-    Figure
+    matplotlib.figure.Figure
 
     Raises
     ------
     ShapeError
         If the three shapes differ, there is no image, or there is more than one channel.
+    OptionError
+        If there are not three names.
 
     Examples
     --------
@@ -170,6 +208,9 @@ def inverse_figure(images, convolved, inverted, *, names=("image", "convolution"
             "the three arrays must have one shape (N, 1, H, W) with N >= 1; "
             f"got {shape}, {convolved.shape} and {inverted.shape}"
         )
+    names = _check_strings("names", names)
+    if len(names) != 3:
+        raise OptionError(f"names must be three strings; got {_validate.shown(names)}")
     errors = np.abs(inverted.astype(float) - images)
     largest_error = errors.max()
     grey = {"cmap": "gray_r", "vmin": images.min(), "vmax": images.max()}
@@ -199,26 +240,26 @@ def inverse_figure(images, convolved, inverted, *, names=("image", "convolution"
     return figure
 
 
-def loss_figure(history, *, against="seconds"):
-    """Bits per dimension of the training and validation images while a flow was trained.
+def loss_figure(history: Sequence[dict], *, against: str = "seconds") -> Figure:
+    """Draw bits per dimension of the training and validation images while a flow was trained.
 
-    The axis leaves out what lies far above the rest, as the start of a training does.
+    The axis leaves out values far above the rest, which occur at the start of a training.
 
     Parameters
     ----------
     history : sequence of dict
-        As in `cinc_ref.training.TrainingResult`: one row an evaluation.
+        The rows of `cinc_ref.training.TrainingResult`, one for each evaluation.
     against : {"seconds", "step"}
-        Along which the curves are drawn.
+        Quantity on the horizontal axis.
 
     Returns
     -------
-    Figure
+    matplotlib.figure.Figure
 
     Raises
     ------
     OptionError
-        If the curves can not be drawn along this.
+        If `against` is anything else.
     ShapeError
         If the history is empty.
 
@@ -229,8 +270,7 @@ def loss_figure(history, *, against="seconds"):
     'steps of training'
     """
     labels = {"seconds": "seconds of training", "step": "steps of training"}
-    if against not in labels:
-        raise OptionError(f"against must be one of {', '.join(labels)}; got {against!r}")
+    against = _validate.one_of("against", against, labels)
     if not history:
         raise ShapeError("history must hold at least one row; got none")
     x, train, validation = (
@@ -261,23 +301,40 @@ def loss_figure(history, *, against="seconds"):
     return figure
 
 
-def matrix_figure(kernel, size, *, corner="top-left", dilation=1, anchor=None):
-    """The matrix of a convolution, every entry in the colour of the tap that it comes from.
+def matrix_figure(
+    kernel: ArrayLike,
+    size: tuple[int, int],
+    *,
+    corner: str = "top-left",
+    dilation: int = 1,
+    anchor: tuple[int, int] | None = None,
+) -> Figure:
+    """Draw the matrix of a convolution, every entry in the colour of its tap.
 
-    Beside the matrix stand the kernel, which is the legend, and the order of the pixels. Zeros
-    are blank.
+    The kernel, which is the legend, and the order of the pixels are drawn on the right. Zeros are
+    blank.
 
     Parameters
     ----------
     kernel : array_like, shape (C, C, kh, kw)
-    size : (H, W)
-        Size of the image.
-    corner, dilation, anchor
-        As in `cinc_ref.conv`.
+        Output channel first, with one colour for each of the kh*kw taps.
+    size : (int, int)
+        Height and width of the image.
+    corner : {"top-left", "top-right", "bottom-left", "bottom-right"}
+        The padded image corner.
+    dilation : int
+        Distance between neighbouring taps, in pixels.
+    anchor : (int, int), optional
+        Row and column of the tap that reads the pixel itself; the bottom-right one unless given.
 
     Returns
     -------
-    Figure
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ShapeError, DtypeError, NonFiniteError, OptionError
+        If an argument is not as described.
 
     Examples
     --------
@@ -288,10 +345,11 @@ def matrix_figure(kernel, size, *, corner="top-left", dilation=1, anchor=None):
     """
     kernel = np.asarray(kernel)
     options = {"corner": corner, "dilation": dilation, "anchor": anchor}
-    convolution_matrix(kernel, size, **options)  # refuses wrong input in its own words
+    convolution_matrix(kernel, size, **options)  # validates all arguments
+    size = _validate.check_size(size)
     taps = _number_taps(kernel)
     numbers = convolution_matrix(taps, size, **options)
-    colours = _tap_colours(*kernel.shape[2:], anchor)
+    colours = _tap_colours(*kernel.shape[2:], check_geometry(kernel, **options).anchor)
 
     figure = Figure(figsize=(10.5, 7), dpi=DPI, layout="constrained")
     grid = figure.add_gridspec(2, 2, width_ratios=[2.35, 1])
@@ -301,13 +359,41 @@ def matrix_figure(kernel, size, *, corner="top-left", dilation=1, anchor=None):
     return figure
 
 
+def _check_range(value_range, images):
+    """Return the (low, high) of the grey scale, by default those of the images."""
+    if value_range is None:
+        return float(images.min()), float(images.max())
+    if not isinstance(value_range, tuple | list | np.ndarray) or len(value_range) != 2:
+        raise OptionError(
+            f"value_range must be (low, high), two numbers; got {_validate.shown(value_range)}"
+        )
+    return tuple(_validate.number("value_range", value) for value in value_range)
+
+
+def _check_colormap(name):
+    if not isinstance(name, str) or name not in colormaps:
+        raise OptionError(
+            f"cmap must name a colormap of matplotlib, for instance gray; "
+            f"got {_validate.shown(name)}"
+        )
+    return name
+
+
+def _check_strings(name, values):
+    """Return a sequence of strings as a list."""
+    strings = list(values) if np.iterable(values) else None
+    if strings is None or not all(isinstance(string, str) for string in strings):
+        raise OptionError(f"{name} must be a sequence of strings; got {_validate.shown(values)}")
+    return strings
+
+
 def _rgba(images):
-    """Opaque colours (N, H, W, 4) of red, green and blue (N, 3, H, W), all from 0 to 1."""
+    """Convert red, green and blue (N, 3, H, W), from 0 to 1, to opaque colours (N, H, W, 4)."""
     return np.pad(np.moveaxis(images, 1, -1), [(0, 0)] * 3 + [(0, 1)], constant_values=1)
 
 
 def _mosaic(images, columns):
-    """Images (N, H, W, 4) in rows, on a ground that shows as lines between them."""
+    """Arrange images (N, H, W, 4) in rows, on a background that shows as lines between them."""
     count, height, width, _ = images.shape
     gap = max(1, width // 10)
     rows = math.ceil(count / columns)
@@ -327,36 +413,36 @@ def _frame(axes):
 
 
 def _limit_losses(axes, losses):
-    """Show the losses from their smallest to three times their median distance above it."""
+    """Limit the axis to the smallest loss and three times the median distance above it."""
     smallest = losses.min()
     reach = min(np.ptp(losses), 3 * (np.median(losses) - smallest)) or 1.0
     axes.set_ylim(smallest - 0.12 * reach, smallest + 1.05 * reach)
 
 
 def _number_taps(kernel):
-    """Return a kernel of integers: entries of tap (a, b) hold its number 1, 2, ..., zeros stay.
+    """Replace the entries of tap (a, b) of a kernel by the tap's number 1, 2, ...; zeros stay.
 
-    An entry of a convolution matrix comes from one tap, so the matrix of this kernel names it.
+    An entry of a convolution matrix comes from one tap, which the matrix of this kernel identifies.
     """
     height, width = kernel.shape[2:]
     return np.where(kernel != 0, np.arange(1, height * width + 1).reshape(height, width), 0)
 
 
 def _tap_colours(height, width, anchor):
-    """One colour a tap: a hue for each row, darker to the right, and red for the anchor alone."""
+    """Choose a colour for each tap: a hue for each row, darker to the right; red for the anchor."""
     hues = np.linspace(0.58, 0.12, height)
     colours = [
         hsv_to_rgb(hue, *shade)
         for hue in hues
         for shade in zip(np.linspace(0.3, 0.85, width), np.linspace(0.95, 0.72, width), strict=True)
     ]
-    row, column = anchor or (height - 1, width - 1)
+    row, column = anchor
     colours[row * width + column] = ANCHOR
     return ["white", *colours]
 
 
 def _draw_cells(axes, numbers, colours):
-    """A table of tap numbers as coloured cells with thin lines between them."""
+    """Draw a table of tap numbers as coloured cells with thin lines between them."""
     rows, columns = numbers.shape
     axes.pcolormesh(
         np.arange(columns + 1),
@@ -394,7 +480,7 @@ def _draw_matrix(axes, numbers, size, colours):
 
 
 def _draw_kernel(axes, kernel, taps, colours):
-    """The legend: the kernel as cells in the colours of its taps."""
+    """Draw the legend: the kernel as cells in the colours of its taps."""
     _draw_cells(axes, taps, colours)
     for (a, b), number in np.ndenumerate(taps):
         name = f"$K_{{{a + 1}{b + 1}}}$"
@@ -403,7 +489,9 @@ def _draw_kernel(axes, kernel, taps, colours):
         axes.text(b + 0.5, a + 0.5, name + value, ha="center", va="center", color=colour)
     axes.set_xticks([])
     axes.set_yticks([])
-    axes.set_title("kernel: one colour a tap,\nred reads the pixel itself", fontsize=12, color=INK)
+    axes.set_title(
+        "kernel: one colour per tap,\nred reads the pixel itself", fontsize=12, color=INK
+    )
 
 
 def _is_dark(colour):
@@ -411,7 +499,7 @@ def _is_dark(colour):
 
 
 def _draw_pixel_order(axes, size):
-    """The image with the number of every pixel: pixel-major, row by row."""
+    """Draw the image with the number of every pixel: pixel-major, row by row."""
     height, width = size
     _draw_cells(axes, np.zeros((height, width), dtype=int), ["white"])
     for index in range(height * width):

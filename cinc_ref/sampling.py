@@ -1,40 +1,55 @@
 """Samples of a model in a file: a picture, or arrays."""
 
+import os
 from pathlib import Path
 
 import numpy as np
 
-from cinc_ref._output import writing
+from cinc_ref import _validate
+from cinc_ref._files import output_errors
 from cinc_ref.errors import OptionError
-from cinc_ref.flows import quantize
+from cinc_ref.flows import Flow, quantize
+from cinc_ref.flows.multiscale import check_flow
 
 SUFFIXES = (".png", ".npy", ".npz")
+"""Endings of a file's name, each of which stands for a format."""
 
 
 def check_suffix(path):
-    """Refuse a name that does not say what the file is to hold."""
+    """Refuse a name whose ending stands for no format."""
+    _validate.instance("path", path, str | os.PathLike, "the name of a file")
     if Path(path).suffix.lower() not in SUFFIXES:
         raise OptionError(
             f"{path} must end in {', '.join(SUFFIXES)}: the ending says what to write"
         )
 
 
-def sample_to_file(path, flow, params, count, *, temperature=0.8, seed=0):
+def sample_to_file(
+    path: str | os.PathLike,
+    flow: Flow,
+    params: dict,
+    count: int,
+    *,
+    temperature: float = 0.8,
+    seed: int = 0,
+) -> np.ndarray:
     """Draw images and write them to a file.
 
     Parameters
     ----------
     path : path
         ``.png``: a picture of all images. ``.npy``: integer images, clipped and rounded down to
-        the model's bins. ``.npz``: these as "images", and the flow's own numbers, unclipped, as
+        the model's bins. ``.npz``: these as "images", and the samples of the flow, unclipped, as
         "samples".
     flow : Flow
     params : tree of ndarray
+        Parameters as `Flow.init` returns them.
     count : int
-        How many, at least 1.
+        Number of images, at least 1.
     temperature : float
         Standard deviation of the latents, at least 0.
     seed : int
+        Seed of the latents, at least 0.
 
     Returns
     -------
@@ -44,7 +59,7 @@ def sample_to_file(path, flow, params, count, *, temperature=0.8, seed=0):
     Raises
     ------
     OptionError
-        For another ending of the name, or a number out of range.
+        If the name has another ending, `flow` is no flow, or a number is out of range.
     OutputError
         If the file cannot be written.
 
@@ -64,13 +79,13 @@ def sample_to_file(path, flow, params, count, *, temperature=0.8, seed=0):
     ((3, 1, 4, 4), dtype('uint8'))
     """
     check_suffix(path)
-    if not count >= 1:
-        raise OptionError(f"count must be >= 1; got {count}")
-    if not 0 <= temperature < np.inf:
-        raise OptionError(f"temperature must be a number >= 0; got {temperature}")
+    check_flow(flow)
+    count = _validate.integer("count", count, minimum=1)
+    temperature = _validate.number("temperature", temperature, minimum=0)
+    seed = _validate.integer("seed", seed, minimum=0)
     samples = flow.sample(params, np.random.default_rng(seed), count, temperature=temperature)
     images = quantize(samples, flow.bins)
-    with writing(path):
+    with output_errors(path):
         _write(Path(path), images, samples, flow.bins)
     return images
 
@@ -84,6 +99,6 @@ def _write(path, images, samples, bins):
             with open(path, "wb") as file:
                 np.savez(file, images=images, samples=samples)
         case _:
-            from cinc_ref.plots import image_grid  # which needs matplotlib
+            from cinc_ref.plots import image_grid  # matplotlib is optional
 
             image_grid(images, value_range=(0, bins - 1)).savefig(path)

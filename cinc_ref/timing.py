@@ -3,25 +3,26 @@
 import os
 import statistics
 import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from cinc_ref import _validate
 from cinc_ref._blas import one_blas_thread
-from cinc_ref.errors import OptionError
 
 __all__ = ["OneCore", "Timing", "measure", "measure_in_turn", "one_blas_thread", "one_core"]
 
 
 @dataclass(frozen=True)
 class OneCore:
-    """What `one_core` could bring about.
+    """The conditions that `one_core` established.
 
     Attributes
     ----------
     core : int or None
-        To which the process is pinned; None where the system cannot pin processes.
+        Core to which the process is pinned; None where the system cannot pin processes.
     blas : tuple of str
-        Files of the BLAS libraries that are held to one thread.
+        Files of the BLAS libraries that are limited to one thread.
     """
 
     core: int | None
@@ -39,10 +40,11 @@ class Timing:
     Attributes
     ----------
     seconds : tuple of float
-        One a repetition, in order.
+        Seconds of each repetition, in order.
     conditions : OneCore
+        Conditions under which they were measured.
     turns : tuple of float
-        The median of each turn, in order.
+        Median in seconds of each turn, in order.
     """
 
     seconds: tuple[float, ...]
@@ -50,57 +52,59 @@ class Timing:
     turns: tuple[float, ...] = ()
 
     @property
-    def median(self):
-        """Seconds; half of the repetitions took longer."""
+    def median(self) -> float:
+        """The median in seconds."""
         return statistics.median(self.seconds)
 
     @property
-    def minimum(self):
-        """Seconds; what other processes disturbed least."""
+    def minimum(self) -> float:
+        """The minimum in seconds, which other processes disturbed least."""
         return min(self.seconds)
 
-    def over(self, other):
-        """How many times as long as `other`, with which it was measured in turn.
+    def over(self, other: "Timing") -> float:
+        """Divide by the time of `other`, with which it was measured in turn.
 
-        The median over the turns: a shared machine is now fast and now slow, for seconds, and one
-        median may fall in the slow ones and the other in the fast ones.
+        The result is the median over the turns of their ratios: a shared machine is fast for
+        seconds and slow for seconds, and one median may come from a slow period and the other from
+        a fast one.
 
         Parameters
         ----------
         other : Timing
+            Another result of the same `measure_in_turn`.
 
         Returns
         -------
         float
+            A ratio; 2 if this took twice as long.
 
         Examples
         --------
         >>> from cinc_ref.timing import measure_in_turn
-        >>> found = measure_in_turn({"a": lambda: sum(range(9)), "b": lambda: sum(range(9999))})
-        >>> found["b"].over(found["a"]) > 1
+        >>> timings = measure_in_turn({"a": lambda: sum(range(9)), "b": lambda: sum(range(9999))})
+        >>> timings["b"].over(timings["a"]) > 1
         True
         """
-        return statistics.median(
-            own / others for own, others in zip(self.turns, other.turns, strict=True)
-        )
+        pairs = zip(self.turns, other.turns, strict=True)
+        return statistics.median(turn / other_turn for turn, other_turn in pairs)
 
 
 @contextmanager
-def one_core():
+def one_core() -> Iterator[OneCore]:
     """Pin this process to one core and every BLAS library to one thread, in this block.
 
-    Before and after it everything is as it was. Libraries that are first loaded inside the block
-    are not held to one thread.
+    Both settings are restored after the block. Libraries that are first loaded inside the block
+    are not limited to one thread.
 
     Yields
     ------
     OneCore
-        What could be brought about, which depends on the system.
+        The conditions, which depend on the system.
 
     Raises
     ------
     CincError
-        If a BLAS library goes on using several threads.
+        If a BLAS library continues to use several threads.
 
     Examples
     --------
@@ -128,16 +132,17 @@ def _pinned():
         os.sched_setaffinity(0, allowed)
 
 
-def measure(function, *, repeat=7, warm_up=1):
+def measure(function: Callable[[], object], *, repeat: int = 7, warm_up: int = 1) -> Timing:
     """Time a function of no arguments on one core.
 
     Parameters
     ----------
     function : callable
+        The function to call.
     repeat : int
-        How often it is timed.
+        Number of timed calls, at least 1.
     warm_up : int
-        Calls before that, not timed: the first compiles.
+        Number of calls before that, not timed: the first compiles.
 
     Returns
     -------
@@ -146,7 +151,9 @@ def measure(function, *, repeat=7, warm_up=1):
     Raises
     ------
     OptionError
-        If `repeat` is below 1 or `warm_up` below 0.
+        If `repeat` is no integer >= 1 or `warm_up` no integer >= 0.
+    CincError
+        If a BLAS library continues to use several threads.
 
     Examples
     --------
@@ -158,41 +165,53 @@ def measure(function, *, repeat=7, warm_up=1):
     return measure_in_turn({"": function}, repeat=repeat, warm_up=warm_up)[""]
 
 
-def measure_in_turn(functions, *, repeat=7, warm_up=1, turn=0.0):
+def measure_in_turn(
+    functions: dict[str, Callable[[], object]],
+    *,
+    repeat: int = 7,
+    warm_up: int = 1,
+    turn: float = 0.0,
+) -> dict[str, Timing]:
     """Time several functions of no arguments on one core, in turn: A B A B.
 
-    What else the machine does, and its temperature, then meets all of them alike.
+    Other load of the machine, and its temperature, then affect all of them alike.
 
     Parameters
     ----------
     functions : dict of str to callable
+        The functions to call, by name.
     repeat : int
-        Rounds.
+        Number of rounds, at least 1.
     warm_up : int
-        Calls of each before that, not timed: the first compiles.
+        Number of calls of each before that, not timed: the first compiles.
     turn : float
-        Seconds for which a function is called again and again when its turn comes, after a call
-        that is not timed, for what ran before has emptied the caches. With 0 it is called once.
+        Seconds for which a function is called repeatedly in its turn, after a call that is not
+        timed, because the functions before it have displaced its data from the caches. With 0 it
+        is called once.
 
     Returns
     -------
     dict of str to Timing
+        The timings by name.
 
     Raises
     ------
     OptionError
-        If `repeat` is below 1 or `warm_up` below 0.
+        If `repeat` is no integer >= 1, `warm_up` no integer >= 0 or `turn` no number >= 0.
+    CincError
+        If a BLAS library continues to use several threads.
 
     Examples
     --------
     >>> from cinc_ref.timing import measure_in_turn
-    >>> found = measure_in_turn({"short": lambda: sum(range(9)), "long": lambda: sum(range(9999))})
-    >>> found["short"].median < found["long"].median
+    >>> functions = {"short": lambda: sum(range(9)), "long": lambda: sum(range(9999))}
+    >>> timings = measure_in_turn(functions)
+    >>> timings["short"].median < timings["long"].median
     True
     """
-    for name, value, smallest in (("repeat", repeat, 1), ("warm_up", warm_up, 0)):
-        if not isinstance(value, int) or value < smallest:
-            raise OptionError(f"{name} must be an integer >= {smallest}; got {value!r}")
+    repeat = _validate.integer("repeat", repeat, minimum=1)
+    warm_up = _validate.integer("warm_up", warm_up, minimum=0)
+    turn = _validate.number("turn", turn, minimum=0)
     for function in functions.values():  # may load a BLAS library, which one_core must find
         for _ in range(warm_up):
             function()
@@ -203,11 +222,11 @@ def measure_in_turn(functions, *, repeat=7, warm_up=1, turn=0.0):
                 turns[name].append(_turn(function, turn))
     return {
         name: Timing(
-            tuple(seconds for turn in found for seconds in turn),
+            tuple(seconds for durations in rounds for seconds in durations),
             conditions,
-            tuple(statistics.median(turn) for turn in found),
+            tuple(statistics.median(durations) for durations in rounds),
         )
-        for name, found in turns.items()
+        for name, rounds in turns.items()
     }
 
 
@@ -222,6 +241,6 @@ def _turn(function, duration):
 
 
 def _seconds(function):
-    began = time.perf_counter()
+    started = time.perf_counter()
     function()
-    return time.perf_counter() - began
+    return time.perf_counter() - started

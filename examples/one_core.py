@@ -35,18 +35,18 @@ channels = [(channels, 8, 32) for channels in (3, 6, 12, 24, 48)]
 
 
 def inverse_seconds(channels, side, batch):
-    """(ours, textbook loops, PyTorch's forward convolution or None), float32, batch-last."""
+    """(ours, reference loops, PyTorch's forward convolution or None), float32, batch-last."""
     rows = convolution.measure_case(channels, (side, side), batch, rounds=3, turn=0.002)
     rows = {row.what: row for row in rows}
     ours = rows["conv_inverse, batch-last"]
     pytorch = ours.median / ours.ratios["PyTorch"] if "PyTorch" in ours.ratios else None
-    return ours.median, rows["textbook inverse"].median, pytorch
+    return ours.median, rows["reference inverse"].median, pytorch
 
 
 measured = {case: inverse_seconds(*case) for case in {*levels, *sides, *batches, *channels}}
 for case in levels:
-    ours, textbook, _ = measured[case]
-    print(f"C={case[0]}, {case[1]}x{case[1]}: {textbook / ours:.0f} times as fast as the loops")
+    ours, reference, _ = measured[case]
+    print(f"C={case[0]}, {case[1]}x{case[1]}: {reference / ours:.0f} times as fast as the loops")
 
 
 # %% The picture.
@@ -58,7 +58,7 @@ axes = figure.subplots(2, 3)
 def draw_times(axes, cases, values, label):
     """Time per image against one of the numbers of a case."""
     for which, (name, colour) in enumerate(
-        [("ours, exact inverse", OURS), ("textbook loops", LOOPS), ("PyTorch, forward", TORCH)]
+        [("ours, exact inverse", OURS), ("reference loops", LOOPS), ("PyTorch, forward", TORCH)]
     ):
         times = [measured[case][which] for case in cases]
         if None not in times:
@@ -79,7 +79,7 @@ axes[0, 1].legend(frameon=False)
 
 speed_up = [measured[case][1] / measured[case][0] for case in levels]
 axes[1, 1].bar([f"{c} ch., {s}x{s}" for c, s, _ in levels], speed_up, color=OURS)
-axes[1, 1].set(ylabel="textbook / ours", title="three levels of a flow, 32 images")
+axes[1, 1].set(ylabel="reference / ours", title="three levels of a flow, 32 images")
 
 # %% The roofline: a convolution reads its input and writes its output, and makes many operations of
 # every number: the more channels, the more. Below the slope memory limits, below the flat part

@@ -8,8 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from autograd import grad
-from commands import assert_one_line_error, run
-from registry import perturbed
 
 import cinc_ref as cr
 from cinc_ref import bench
@@ -20,6 +18,8 @@ from cinc_ref.bench.rows import Row
 from cinc_ref.bench.twin import Twin
 from cinc_ref.timing import Timing
 from cinc_ref.training.loss import mean_bits
+from tests.support.commands import assert_one_line_error, run
+from tests.support.registry import perturbed
 
 IMAGE = (1, 8, 8)
 SHAPE = {"levels": 2, "depth": 1, "width": 4}
@@ -202,8 +202,8 @@ def test_the_script_that_is_compiled_runs():
 
 def test_ratios_of_a_convolution():
     rows = {row.what: row for row in TINY_GROUPS["kernels"][0]()}
-    inverse, specification = rows["conv_inverse, batch-last"], rows["textbook inverse"]
-    assert inverse.ratios["textbook"] == pytest.approx(inverse.median / specification.median)
+    inverse, specification = rows["conv_inverse, batch-last"], rows["reference inverse"]
+    assert inverse.ratios["reference"] == pytest.approx(inverse.median / specification.median)
     vjp = rows["VJP of conv_inverse"]
     assert vjp.ratios["conv_inverse"] == vjp.median / inverse.median
     assert all(row.minimum <= row.median for row in rows.values())

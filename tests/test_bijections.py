@@ -16,7 +16,7 @@ from cinc_ref.bijections import (
 )
 from cinc_ref.bijections.network import apply_network, init_network
 from cinc_ref.errors import CincError, DtypeError, OptionError, ShapeError
-from tests.registry import LAYERS, layer_case
+from tests.support.registry import LAYERS, layer_case
 
 pytestmark = pytest.mark.filterwarnings("ignore:Output seems independent of input")
 
@@ -83,9 +83,9 @@ def test_images_do_not_see_each_other(name):
     layer, params, x = layer_case(name, images=3)
     y, log_det = layer.forward(params, x)
     for k in range(3):
-        alone, own = layer.forward(params, x[k : k + 1])
+        alone, alone_log_det = layer.forward(params, x[k : k + 1])
         np.testing.assert_allclose(alone[0], y[k], rtol=1e-12, atol=1e-12)
-        np.testing.assert_allclose(own[0], log_det[k], rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(alone_log_det[0], log_det[k], rtol=1e-12, atol=1e-12)
 
 
 def test_empty_batch_and_unchanged_input(name):

@@ -10,10 +10,11 @@ import zipfile
 import numpy as np
 import pytest
 
+from cinc_ref._trees import named_leaves, rebuild
 from cinc_ref.errors import CheckpointError, DtypeError, OutputError, ShapeError
 from cinc_ref.flows import build
-from cinc_ref.training import container, load, save
-from cinc_ref.training.tree import Layout, named_leaves, rebuild
+from cinc_ref.training import load, npz_file, save
+from cinc_ref.training.flat_params import FlatParams
 
 FLOW = build("cinc", "affine", (1, 2, 2), levels=1, depth=1, width=2, bins=4)
 
@@ -22,9 +23,9 @@ def make_params(dtype, flow=FLOW):
     rng = np.random.default_rng(0)
     batch = rng.uniform(-0.5, 0.5, (4, *flow.image_shape)).astype(dtype)
     params = flow.init(rng, batch)
-    layout = Layout.of(params)
-    vector = layout.vector(params)
-    return layout.params(vector + 0.1 * rng.normal(size=vector.shape).astype(dtype))
+    flat = FlatParams.of(params)
+    vector = flat.vector(params)
+    return flat.params(vector + 0.1 * rng.normal(size=vector.shape).astype(dtype))
 
 
 def leaves_equal(first, second):
@@ -351,7 +352,7 @@ def test_a_link_stays_a_link(path, tmp_path):
 
 def test_non_finite_values_never_enter_the_header(path):
     with pytest.raises(ValueError):
-        container.write(path, {"kind": "model", "value": float("nan")}, {})
+        npz_file.write(path, {"kind": "model", "value": float("nan")}, {})
     assert not path.exists()
 
 

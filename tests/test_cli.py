@@ -7,12 +7,12 @@ import sys
 
 import numpy as np
 import pytest
-from commands import assert_one_line_error, run
 
 import cinc_ref
 from cinc_ref.errors import DataError
 from cinc_ref.flows import COUPLINGS, SYSTEMS
 from cinc_ref.theory import Evidence
+from tests.support.commands import assert_one_line_error, run
 
 
 def evidence(**changes):

@@ -7,7 +7,6 @@ from itertools import product
 import joblib
 import numpy as np
 import pytest
-from commands import assert_one_line_error, few_digits, run
 
 import cinc_ref as cr
 from cinc_ref.comparison import compare, job, paper
@@ -19,7 +18,9 @@ from cinc_ref.errors import NonFiniteError, OptionError
 from cinc_ref.flows import COUPLINGS, SYSTEMS, build
 from cinc_ref.flows.cost import cost, timed_decode
 from cinc_ref.flows.systems import variant
-from cinc_ref.training import loop
+from cinc_ref.training.errors import NonFiniteStep
+from cinc_ref.training.trainer import Trainer
+from tests.support.commands import assert_one_line_error, few_digits, run
 
 MODEL = {"levels": 1, "depth": 1, "width": 4}
 OPTIONS = {"couplings": ["affine"], "seeds": 2, "steps": 2, "model": MODEL}
@@ -112,16 +113,19 @@ def test_other_options_are_refused(finished):
 def test_a_broken_off_comparison_goes_on_where_it_stopped(finished, tmp_path, monkeypatch):
     """Ctrl-C in the second run's first step; the first is kept, the second resumed."""
     found, _ = finished
-    advance, steps = loop.advance, []
+    run_, steps = Trainer.run, []
 
-    def advance_and_interrupt(run, layout, state):
-        steps.append(run.flow.system)
-        if len(steps) == 3:
-            signal.raise_signal(signal.SIGINT)
-        return advance(run, layout, state)
+    def run_and_interrupt(trainer, interrupt, report):
+        def count(state):
+            steps.append(trainer.flow.system)
+            if len(steps) == 3:
+                signal.raise_signal(signal.SIGINT)
+            report(state)
+
+        return run_(trainer, interrupt, count)
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "advance", advance_and_interrupt)
+        patch.setattr(Trainer, "run", run_and_interrupt)
         partial = compare(tmp_path, systems=PAIR, **OPTIONS, progress=True)
     assert not partial.complete
     assert [row["system"] for row in partial.rows] == ["glow"] and partial.rows[0]["runs"] == 1
@@ -162,9 +166,7 @@ def test_a_run_that_diverges_is_judged_by_what_it_kept(tmp_path, monkeypatch):
     train = job.train
 
     def diverging(*arguments, **options):
-        error = NonFiniteError("the loss is not finite")
-        error.result = train(*arguments, **options)
-        raise error
+        raise NonFiniteStep("the loss is not finite", train(*arguments, **options))
 
     monkeypatch.setattr(job, "train", diverging)
     found = compare(tmp_path, systems=["glow"], **OPTIONS | {"seeds": 1})
@@ -251,7 +253,7 @@ def test_the_convolutions_part_of_decoding_is_timed(monkeypatch):
     whole, inside = timed_decode(flow, params, [np.zeros((2, *s)) for s in flow.latent_shapes])
     leaves = 1 + 2 * 3  # a squeeze, and actnorm, convolution, coupling twice
     assert inside == 2
-    assert whole == leaves + 2 + 1  # every leaf takes one look, every convolution a second
+    assert whole == 2 * leaves + 1  # two looks a leaf, and one at the end
 
 
 def test_the_table_holds_every_row_and_the_paper_s_figures(finished):
@@ -300,12 +302,12 @@ def test_the_command_writes_table_picture_and_json(capsys, tmp_path):
 
 
 def test_an_interrupted_command_says_how_to_go_on(capsys, monkeypatch, tmp_path):
-    def interrupt(run, layout, state):
+    def interrupt(trainer):
         signal.raise_signal(signal.SIGINT)
-        return advance(run, layout, state)
+        return step(trainer)
 
-    advance = loop.advance
-    monkeypatch.setattr(loop, "advance", interrupt)
+    step = Trainer.step
+    monkeypatch.setattr(Trainer, "step", interrupt)
     arguments = ("--systems", "glow", "--seeds", 1, *COMMAND, "--out", tmp_path)
     code, out, _ = run(capsys, "compare", *arguments)
     assert code == 130 and "repeat the command" in out
@@ -326,6 +328,33 @@ def test_five_minutes_if_nothing_is_said_and_no_picture_without_matplotlib(
     code, _, _ = run(capsys, "compare", *small, "--levels", 1, "--depth", 1, "--out", tmp_path)
     assert code == 0 and given["minutes"] == 5
     assert not (tmp_path / "comparison.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"seeds": 0}, "seeds must be an integer >= 1; got 0"),
+        ({"seeds": True}, "seeds must be an integer >= 1; got True"),
+        ({"systems": "glow"}, "systems must be a sequence of names; got 'glow'"),
+        ({"systems": []}, "systems must be names, each once; got none"),
+        ({"couplings": ["affine"] * 2}, "couplings must be names, each once; got affine, affine"),
+        ({"couplings": [8]}, "coupling must be one of additive, affine, quad; got 8"),
+        ({"model": {"height": 3}}, "an option in model must be one of levels, .*; got 'height'"),
+        ({"training": {"rate": 3}}, "an option in training must be one of minutes.*got 'rate'"),
+        ({"training": {"dropout": 2}}, "dropout must be a number >= 0 and < 1; got 2"),
+        ({"data_options": {"n": 3}}, "an option in data_options must be one of path, size, n_bits"),
+        ({"steps": None}, "minutes or steps must be given"),
+        ({"n_jobs": 1.5}, "n_jobs must be an integer; got 1.5"),
+        ({"measure_again": 1}, "measure_again must be True or False; got 1"),
+        ({"progress": None}, "progress must be True or False; got None"),
+        ({"out": 3}, "out must be a path; got 3"),
+    ],
+)
+def test_impossible_options_are_refused_before_anything_is_trained(tmp_path, options, message):
+    options = OPTIONS | {"out": tmp_path / "out"} | options
+    with pytest.raises(OptionError, match=message):
+        compare(**options)
+    assert not (tmp_path / "out").exists()
 
 
 def test_what_cannot_be_compared_is_one_line(capsys, tmp_path):

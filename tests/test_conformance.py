@@ -8,24 +8,30 @@ import pytest
 import cinc_ref as cr
 from cinc_ref.errors import OptionError
 from cinc_ref.testing import (
+    Check,
     CheckFailure,
+    CheckSkipped,
     Implementation,
     NotChecked,
     Problem,
     check_bijection,
     check_density,
     checks,
+    gradients,
+    log_det,
     parametrize_with_checks,
     reference,
     run_checks,
+    structure,
 )
 from cinc_ref.theory.exact import matrix_determinant
-from tests.bugs import CONVOLUTION, planted, quad_coupling, small_flow
 from tests.conftest import INTERPRETED
-from tests.registry import LAYERS, layer_case
-from tests.right import ours
+from tests.support.layers import quad_coupling, small_flow
+from tests.support.planted_bugs import CONVOLUTION, planted
+from tests.support.registry import LAYERS, layer_case
+from tests.support.right_implementations import ours
 
-CATALOGUE = dict(checks())
+SUITE = dict(checks())
 
 
 @parametrize_with_checks([ours()])
@@ -138,9 +144,9 @@ def test_report_names_failures_and_says_what_was_not_checked_and_why():
     assert text.startswith("somebody's, seed 0: ")
     assert "not checked, conv was not given: conv_square" in text and " more\n" in text
     assert "not checked, option anchor was not declared: log_abs_det_anchor" in text
-    assert report.not_checked["conv_inverse_square"] == "conv_inverse was not given"
-    total = len(report.passed) + len(report.failed) + len(report.not_checked)
-    assert total == len(CATALOGUE)
+    assert report.skipped["conv_inverse_square"] == "conv_inverse was not given"
+    total = len(report.passed) + len(report.failed) + len(report.skipped)
+    assert total == len(SUITE)
 
 
 def test_expected_failures_leave_the_report_ok():
@@ -156,7 +162,7 @@ def test_failure_says_everything_and_its_snippet_repeats_it():
     bug = next(bug for bug in CONVOLUTION if "misread" in bug.description)
     implementation = planted(bug)
     with pytest.raises(CheckFailure) as raised:
-        CATALOGUE[bug.check](implementation, seed=3)
+        SUITE[bug.check](implementation, seed=3)
     message = str(raised.value)
     for line in (
         "expected ",
@@ -208,7 +214,7 @@ def test_an_exception_is_a_failure_and_a_refusal_of_more_is_not():
         raise RuntimeError("no GPU")
 
     with pytest.raises(CheckFailure, match="got      RuntimeError: no GPU"):
-        CATALOGUE["conv_square"](Implementation(conv=conv))
+        SUITE["conv_square"](Implementation(conv=conv))
 
     def conv_inverse(y, kernel):
         if np.triu(kernel[:, :, -1, -1], 1).any():
@@ -216,9 +222,9 @@ def test_an_exception_is_a_failure_and_a_refusal_of_more_is_not():
         return cr.conv_inverse(y, kernel)
 
     lower = Implementation(conv_inverse=conv_inverse)
-    CATALOGUE["conv_inverse_square"](lower)
-    with pytest.raises(NotChecked, match="refuses it: lower triangles only"):
-        CATALOGUE["conv_inverse_dense_corner_block"](lower)
+    SUITE["conv_inverse_square"](lower)
+    with pytest.raises(CheckSkipped, match="refuses it: lower triangles only"):
+        SUITE["conv_inverse_dense_corner_block"](lower)
 
 
 @pytest.mark.parametrize(
@@ -250,8 +256,8 @@ def test_a_layer_that_masks_its_corner_block_is_right_if_all_of_it_does():
         report = run_checks(Implementation(conv=masked(cr.conv), **functions), seed)
         assert report.ok, str(report)
         reason = "conv_inverse masks the corner block to its lower triangle"
-        assert report.not_checked["conv_inverse_dense_corner_block"] == reason
-        assert "conv_upper_corner_block" in report.not_checked
+        assert report.skipped["conv_inverse_dense_corner_block"] == reason
+        assert "conv_upper_corner_block" in report.skipped
         report = run_checks(Implementation(conv=cr.conv, **functions), seed)
         assert report.failed == [
             "conv_inverse_upper_corner_block",
@@ -332,9 +338,27 @@ def test_expected_failures_of_pytest_are_marked():
     assert not cases["somebody's-log_abs_det_sign"].marks
 
 
+def test_no_check_that_is_defined_is_missing_from_the_suite():
+    defined = {
+        value.name
+        for module in (gradients, log_det, structure)
+        for value in vars(module).values()
+        if isinstance(value, Check)
+    }
+    assert len(defined) > 20 and defined <= set(SUITE)
+    names = [name for name, _ in checks()]
+    assert len(names) == len(set(names)) and {check.name for _, check in checks()} == set(names)
+
+
+def test_former_names_stay():
+    assert NotChecked is CheckSkipped
+    report = run_checks(BROKEN)
+    assert report.not_checked is report.skipped and report.skipped
+
+
 def test_every_check_is_named_once_and_states_one_thing():
-    assert len({check.statement for check in CATALOGUE.values()}) == len(CATALOGUE)
-    for name, check in CATALOGUE.items():
+    assert len({check.statement for check in SUITE.values()}) == len(SUITE)
+    for name, check in SUITE.items():
         assert check.name == name and len(check.statement) < 120
 
 

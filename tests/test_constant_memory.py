@@ -8,16 +8,17 @@ import pytest
 from autograd import grad
 from autograd.misc.flatten import flatten
 from autograd.test_util import check_grads
-from commands import run as run_command
-from registry import perturbed
 
 from cinc_ref.bijections import ActNorm, AffineCoupling, Chain, InvertibleConv, Squeeze
 from cinc_ref.errors import OptionError
 from cinc_ref.flows import COUPLINGS, SYSTEMS, Flow, build
-from cinc_ref.primitives.reversible import compose
-from cinc_ref.training import load, loop, train
+from cinc_ref.primitives.recompute import compose
+from cinc_ref.training import load, train
+from cinc_ref.training.flat_params import FlatParams
 from cinc_ref.training.loss import bits_and_gradient
-from cinc_ref.training.tree import Layout
+from cinc_ref.training.trainer import Trainer
+from tests.support.commands import run as run_command
+from tests.support.registry import perturbed
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 3, (30, 1, 1, 1)) + RNG.binomial(1, 0.2, (30, 1, 8, 8))
@@ -113,9 +114,9 @@ def test_the_backward_pass_starts_from_the_output_alone():
 def peak_memory(depth, constant_memory):
     """Of one gradient, beyond the gradient itself."""
     flow, params, x = case(depth=depth, images=160, width=8, size=16)
-    layout = Layout.of(params)
-    vector = layout.vector(params)
-    arguments = (flow, layout, vector, x, 0.2, np.random.default_rng(0), constant_memory)
+    flat = FlatParams.of(params)
+    vector = flat.vector(params)
+    arguments = (flow, flat, vector, x, 0.2, np.random.default_rng(0), constant_memory)
     bits_and_gradient(*arguments)
     tracemalloc.start()
     bits_and_gradient(*arguments)
@@ -159,14 +160,14 @@ def test_it_is_refused_at_the_start_by_the_name_of_the_layer(monkeypatch, tmp_pa
 
 
 def test_it_is_refused_when_an_inverse_becomes_useless_and_the_run_can_go_on(monkeypatch, tmp_path):
-    def advance(run, layout, state):
-        bits = step(run, layout, state)
-        if state.step == 2:
-            useless(layout.params(state.parameters))
+    def step_and_spoil(trainer):
+        bits = step(trainer)
+        if trainer.state.step == 2:
+            useless(trainer.flat.params(trainer.state.parameters))
         return bits
 
-    step = loop.advance
-    monkeypatch.setattr(loop, "advance", advance)
+    step = Trainer.step
+    monkeypatch.setattr(Trainer, "step", step_and_spoil)
     with pytest.raises(OptionError, match=r"after step 2, .*resume=True") as caught:
         fit(constant_memory=True, out=tmp_path)
     assert caught.value.result.step == 2

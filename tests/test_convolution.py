@@ -8,10 +8,13 @@ from hypothesis import strategies as st
 import cinc_ref as cr
 from cinc_ref.errors import SingularKernelError
 from cinc_ref.geometry import CORNERS, Geometry
-from cinc_ref.kernels import batched
-from cinc_ref.primitives.arrays import native
-from cinc_ref.primitives.causal import KERNELS
-from tests.oracles import DTYPES, causal_mask, flat, kernel_for, problems, residual
+from cinc_ref.kernels.causal.packing import pack
+from cinc_ref.kernels.causal.plan import make_plan
+from cinc_ref.kernels.causal.sweep import compiled_sweep
+from cinc_ref.primitives.causal import OPERATIONS
+from cinc_ref.primitives.memory_order import as_native_contiguous
+from cinc_ref.theory.random_kernels import causal_mask, random_kernel
+from tests.support.oracles import DTYPES, flat, float_matrix, problems, residual
 
 
 @given(problems())
@@ -24,7 +27,7 @@ def test_conv_is_the_matrix(problem):
 @given(problems(dtypes=(np.float64,)))
 def test_conv_equals_the_matrix_product_to_1e_10(problem):
     y = cr.conv(problem.x, problem.kernel, **problem.options)
-    expected = flat(problem.x) @ problem.matrix(np.float64).T
+    expected = flat(problem.x) @ float_matrix(problem).T
     np.testing.assert_allclose(flat(y), expected, rtol=1e-10, atol=1e-12)
 
 
@@ -47,7 +50,7 @@ def test_round_trip(problem):
 @given(problems())
 def test_inverse_is_the_dense_solve(problem):
     x = cr.conv_inverse(problem.x, problem.kernel, **problem.options)
-    expected = np.linalg.solve(problem.matrix(np.float64), flat(problem.x.astype(np.float64)).T).T
+    expected = np.linalg.solve(float_matrix(problem), flat(problem.x.astype(np.float64)).T).T
     tolerance = 1e-10 if x.dtype == np.float64 else 1e-4
     np.testing.assert_allclose(flat(x), expected, rtol=tolerance, atol=tolerance)
 
@@ -59,7 +62,7 @@ def test_residual_with_many_channels(channels, kind, interpreted):
         channels = 6
     rng = np.random.default_rng(channels)
     for dtype in DTYPES:
-        kernel = kernel_for(rng, (channels, channels, 3, 3), (2, 2), kind).astype(dtype)
+        kernel = random_kernel(rng, (channels, channels, 3, 3), (2, 2), kind).astype(dtype)
         y = rng.normal(size=(2, channels, 3, 4)).astype(dtype)
         matrix = cr.convolution_matrix(kernel, (3, 4)).astype(np.longdouble)
         x = flat(cr.conv_inverse(y, kernel))
@@ -98,7 +101,7 @@ def test_an_image_has_the_same_bits_in_any_batch(problem, others):
 
 def test_kernel_larger_than_the_image():
     rng = np.random.default_rng(0)
-    kernel = kernel_for(rng, (2, 2, 7, 5), (6, 4), "lower")
+    kernel = random_kernel(rng, (2, 2, 7, 5), (6, 4), "lower")
     x = rng.normal(size=(2, 2, 3, 2))
     y = cr.conv(x, kernel)
     np.testing.assert_allclose(flat(y), flat(x) @ cr.convolution_matrix(kernel, (3, 2)).T)
@@ -108,7 +111,7 @@ def test_kernel_larger_than_the_image():
 def test_anchor_in_the_middle_of_a_centred_kernel():
     """A centred 3x3 kernel with nothing after its middle is the half-plane kernel of 2 rows."""
     rng = np.random.default_rng(0)
-    kernel = kernel_for(rng, (2, 2, 3, 3), (1, 1), "lower")
+    kernel = random_kernel(rng, (2, 2, 3, 3), (1, 1), "lower")
     x = rng.normal(size=(2, 2, 4, 5))
     centred = cr.conv(x, kernel, anchor=(1, 1))
     assert np.array_equal(centred, cr.conv(x, kernel[:, :, :2], anchor=(1, 1)))
@@ -127,7 +130,7 @@ def test_conv_accepts_a_singular_corner_and_the_inverse_does_not():
 @pytest.mark.parametrize("operation", [cr.conv, cr.conv_inverse])
 def test_any_memory_layout_and_no_change_of_the_input(operation):
     rng = np.random.default_rng(1)
-    kernel = kernel_for(rng, (3, 3, 2, 2), (1, 1), "lower")
+    kernel = random_kernel(rng, (3, 3, 2, 2), (1, 1), "lower")
     x = rng.normal(size=(2, 3, 4, 5))
     expected = operation(x, kernel)
     read_only = x.copy()
@@ -156,24 +159,23 @@ def test_any_memory_layout_and_no_change_of_the_input(operation):
 def test_nothing_is_compiled_once_more_for_read_only_arrays(operation, interpreted):
     if interpreted:
         pytest.skip("nothing is compiled")
-    kernel = kernel_for(np.random.default_rng(1), (3, 3, 2, 2), (1, 1), "lower")
+    kernel = random_kernel(np.random.default_rng(1), (3, 3, 2, 2), (1, 1), "lower")
     x = np.ones((2, 3, 4, 5))
     expected, solving = operation(x, kernel), operation is cr.conv_inverse
-    found = batched.arrangement(
-        (solving, False), kernel.shape, x.shape, True, 8, 1, (1, 1), (False, False)
-    )
-    assert all(len(loops.signatures) == 1 for loops, _, _ in found.calls)
+    call = kernel.shape, x.shape, True, 8, (1, (1, 1), (False, False))
+    sweep = compiled_sweep(*make_plan((solving, False), *call).block, False)
+    compiled = {function: len(function.signatures) for function in (sweep, pack)}
     for array in (x, kernel):
         array.flags.writeable = False
     assert np.array_equal(operation(x, kernel), expected)
-    assert all(len(loops.signatures) == 1 for loops, _, _ in found.calls)
+    assert all(len(function.signatures) == count for function, count in compiled.items())
 
 
 def test_only_what_kernels_cannot_take_is_copied():
     x = np.ones((2, 3))
-    assert native(x, x.dtype) is x
+    assert as_native_contiguous(x, x.dtype) is x
     for other in (x.astype(">f8"), x.astype(np.float32), np.asfortranarray(x)):
-        taken = native(other, x.dtype)
+        taken = as_native_contiguous(other, x.dtype)
         assert np.array_equal(taken, x) and taken.dtype == x.dtype
         assert taken.flags.carray and taken.dtype.isnative
 
@@ -188,16 +190,16 @@ def test_results_are_plain_arrays_and_corners_any_strings():
             return "Corner.LAST"
 
     x = np.random.default_rng(1).normal(size=(4, 3, 5, 6))
-    kernel = kernel_for(np.random.default_rng(0), (3, 3, 2, 2), (1, 1), "lower")
+    kernel = random_kernel(np.random.default_rng(0), (3, 3, 2, 2), (1, 1), "lower")
     expected = cr.conv(x, kernel, corner="bottom-right")
     y = cr.conv(np.ma.array(x), np.ma.array(kernel), corner=Corner("bottom-right"))
     assert type(y) is np.ndarray and np.array_equal(y, expected)
-    for operation in KERNELS:
+    for operation in OPERATIONS.values():
         assert type(operation(np.ma.array(x), kernel, Geometry(anchor=(1, 1)))) is np.ndarray
 
 
 def test_results_lie_in_memory_as_the_images_do():
-    kernel = kernel_for(np.random.default_rng(0), (3, 3, 2, 2), (1, 1), "lower")
+    kernel = random_kernel(np.random.default_rng(0), (3, 3, 2, 2), (1, 1), "lower")
     x = np.random.default_rng(1).normal(size=(4, 3, 5, 6))
     batch_last = np.ascontiguousarray(x.transpose(1, 2, 3, 0)).transpose(3, 0, 1, 2)
     for operation in (cr.conv, cr.conv_inverse):

@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.signal import correlate
 
-from cinc_ref.kernels.network import COLUMNS
-from cinc_ref.primitives import coupling, elementwise
-from cinc_ref.primitives.coupling import coupling_network
-from cinc_ref.primitives.elementwise import couple, log_scale_sum, scale_channels
-from cinc_ref.primitives.network import same_conv
+from cinc_ref.kernels.coupling_network import COLUMNS
+from cinc_ref.primitives import affine_coupling as affine_coupling_module
+from cinc_ref.primitives import coupling_network as coupling_network_module
+from cinc_ref.primitives.affine_coupling import affine_coupling, log_scale_sum
+from cinc_ref.primitives.coupling_network import coupling_network
+from cinc_ref.primitives.layers import same_conv, scale_channels
 
 
 def arguments(images=2, inputs=3, size=(3, 4), width=5, outputs=2, k=3, dtype=np.float64):
@@ -81,7 +82,7 @@ def test_gradient_of_the_network_is_that_of_its_layers(shape):
     weights = np.random.default_rng(1).normal(size=coupling_network(*values).shape)
     every = tuple(range(len(values)))
     ours = grad(lambda *v: anp.sum(weights * coupling_network(*v)), every)(*values)
-    layers = grad(lambda *v: anp.sum(weights * coupling._layers(*v)), every)
+    layers = grad(lambda *v: anp.sum(weights * coupling_network_module._layers(*v)), every)
     for a, b in zip(ours, layers(*values), strict=True):
         assert a.shape == b.shape
         np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-11)
@@ -104,7 +105,9 @@ def test_memory_order_changes_nothing(seed, order):
     assert np.array_equal(coupling_network(laid_out, *values[1:]), coupling_network(*values))
     h = np.random.default_rng(seed).normal(size=(len(x), 4, *x.shape[2:]))
     for inverse in (False, True):
-        assert np.array_equal(couple(laid_out, h, 1, inverse), couple(x, h, 1, inverse))
+        assert np.array_equal(
+            affine_coupling(laid_out, h, 1, inverse), affine_coupling(x, h, 1, inverse)
+        )
 
 
 def test_not_a_number_is_not_silenced():
@@ -118,9 +121,9 @@ def test_gradients_leave_what_they_are_given():
     x, h = arguments()[0], np.random.default_rng(2).normal(size=(2, 4, 3, 4))
     values = arguments()
     cases = [
-        (coupling._gradients, coupling_network(*values), values),
-        (elementwise._couple_gradients, couple(x, h, 1, False), (x, h, 1, False)),
-        (elementwise._couple_gradients, couple(x, h, 1, True), (x, h, 1, True)),
+        (coupling_network_module._gradients, coupling_network(*values), values),
+        (affine_coupling_module._gradients, affine_coupling(x, h, 1, False), (x, h, 1, False)),
+        (affine_coupling_module._gradients, affine_coupling(x, h, 1, True), (x, h, 1, True)),
     ]
     for gradients, result, given_values in cases:
         g = np.random.default_rng(4).normal(size=result.shape)
@@ -140,9 +143,9 @@ def test_coupling_by_hand(start):
     s = 1 / (1 + np.exp(-(h[:, 2:] + 2)))
     expected = x.copy()
     expected[:, start : start + 2] = (x[:, start : start + 2] + h[:, :2]) * s
-    y = couple(x, h, start, False)
+    y = affine_coupling(x, h, start, False)
     np.testing.assert_allclose(y, expected, rtol=1e-13)
-    np.testing.assert_allclose(couple(y, h, start, True), x, rtol=1e-12)
+    np.testing.assert_allclose(affine_coupling(y, h, start, True), x, rtol=1e-12)
     np.testing.assert_allclose(log_scale_sum(h), np.log(s).sum(axis=(1, 2, 3)), rtol=1e-13)
 
 
@@ -156,14 +159,14 @@ def test_extreme_scales_stay_finite(dtype):
     slope = grad(lambda h: anp.sum(log_scale_sum(h)))(h)
     assert slope.dtype == dtype and not slope[:, 0].any()
     np.testing.assert_allclose(slope[:, 1, 0, 0], np.exp(-np.logaddexp(0, h[:, 1, 0, 0] + 2.0)))
-    assert np.isfinite(couple(h, h, 0, False)).all()
+    assert np.isfinite(affine_coupling(h, h, 0, False)).all()
 
 
 @pytest.mark.parametrize("inverse", [False, True])
 def test_couplings_to_second_order_in_both_modes(inverse):
     rng = np.random.default_rng(5)
     x, h = rng.normal(size=(2, 5, 2, 1)), 2 * rng.normal(size=(2, 4, 2, 1)) - 2  # both sides of -2
-    check_every_gradient(lambda x, h: couple(x, h, 1, inverse), x, h)
+    check_every_gradient(lambda x, h: affine_coupling(x, h, 1, inverse), x, h)
     check_every_gradient(log_scale_sum, h)
 
 
@@ -181,7 +184,9 @@ def test_float32_stays_float32_to_second_order():
 
     def loss(*v):
         h = coupling_network(*v)
-        y = couple(scale_channels(v[0], v[0][0, :, 0, 0], v[0][1, :, 0, 0], v[4][:3]), h, 1, True)
+        y = affine_coupling(
+            scale_channels(v[0], v[0][0, :, 0, 0], v[0][1, :, 0, 0], v[4][:3]), h, 1, True
+        )
         return anp.sum(y**2) + anp.sum(log_scale_sum(h) ** 2)
 
     for k in range(len(values)):

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_sample_images
 
-from cinc_ref.data import IMAGE_SETS, digits, image_set
-from cinc_ref.errors import OptionError
+from cinc_ref.data import IMAGE_SETS, ImageSet, digits, image_set
+from cinc_ref.errors import DataError, OptionError
 
 
 def test_digits_are_integer_images_with_17_grey_levels():
@@ -74,6 +74,15 @@ def test_patches_are_pieces_of_the_photographs_and_the_parts_share_no_pixel(size
     assert not columns["validation"] & columns["test"]
 
 
+@pytest.mark.parametrize("size", [8, 16])
+def test_the_left_end_of_the_photographs_is_in_the_training_part_the_right_end_in_the_test(size):
+    images = image_set("patches", size=size)
+    for photograph in load_sample_images().images:
+        left, right = photograph[:size, :size], photograph[:size, -size:]
+        for part, window in ((images.train, left), (images.test, right)):
+            assert (part == window.transpose(2, 0, 1)).all(axis=(1, 2, 3)).any()
+
+
 def _columns_of(patch, photographs):
     """The columns of the photographs where this patch occurs."""
     size = patch.shape[1]
@@ -93,6 +102,9 @@ def test_fewer_bits_are_the_highest():
     assert few.bins == 32
     assert np.array_equal(few.train, whole.train // 8)
     assert np.array_equal(few.test, whole.test // 8)
+    all_bits = image_set("patches", n_bits=8)
+    assert all_bits.bins == 256 and np.array_equal(all_bits.train, whole.train)
+    assert image_set("patches", n_bits=1).bins == 2
     for bits in (0, 9, 2.5):
         with pytest.raises(OptionError, match=f"n_bits must be.*{bits}"):
             image_set("patches", n_bits=bits)
@@ -106,6 +118,12 @@ def test_fewer_bits_are_the_highest():
         ("digits", {"path": "there"}, "digits has no option path; got 'there'"),
         ("cifar10", {}, "cifar10 needs path"),
         ("patches", {"size": 7}, "size must be an integer from 8 to 32; got 7"),
+        ("patches", {"size": True}, "size must be an integer from 8 to 32; got True"),
+        ("patches", {"size": 16.0}, r"size must be an integer from 8 to 32; got 16\.0"),
+        ("digits", {"n_bits": True}, "n_bits must be an integer .*; got True for digits"),
+        ("cifar10", {"path": 3}, "path must be a path; got 3"),
+        (3, {}, "data must be one of digits, .*; got 3"),
+        ("folder", {"path": ".", "channels": True}, "channels must be 1 or 3; got True"),
         ("folder", {"path": ".", "channels": 2}, "channels must be 1 or 3; got 2"),
         ("folder", {"path": ".", "size": 0}, "size must be an integer >= 1; got 0"),
     ],
@@ -113,6 +131,17 @@ def test_fewer_bits_are_the_highest():
 def test_options_that_cannot_be(name, options, message):
     with pytest.raises(OptionError, match=message):
         image_set(name, **options)
+
+
+@pytest.mark.parametrize("bins", [True, 1, 2.0, "17", None])
+def test_bins_are_an_integer_of_at_least_two(bins, tmp_path):
+    images = np.zeros((9, 1, 4, 4), np.uint8)
+    with pytest.raises(OptionError, match=r"bins must be an integer >= 2; got "):
+        ImageSet("zeros", images, images, images, bins)
+    if bins is not None:  # which would be a pickle
+        np.savez(tmp_path / "images.npz", images=images, bins=bins)
+        with pytest.raises(DataError, match=r"bins in .*images.npz must be an integer >= 2; got "):
+            image_set("array", path=tmp_path / "images.npz")
 
 
 def test_the_readme_lists_every_image_set():

@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
-from commands import assert_one_line_error, few_digits, run
 
 import cinc_ref as cr
 import cinc_ref.demo
 from cinc_ref.demo.convolution import RoundTrip, convolve_and_invert
 from cinc_ref.demo.flow import arrange, there_and_back
-from cinc_ref.errors import OutputError
+from cinc_ref.errors import OptionError, OutputError
 from cinc_ref.flows import build
+from tests.support.commands import assert_one_line_error, few_digits, run
 
 TINY = {"system": "cinc", "coupling": "quad", "levels": 2, "depth": 1, "width": 4}
 
@@ -65,6 +65,13 @@ def test_it_trains_for_100_seconds_if_nothing_is_said(monkeypatch, tmp_path):
     monkeypatch.setattr(cinc_ref.demo, "train_and_sample", refuse)
     with pytest.raises(OutputError, match="enough"):
         cinc_ref.demo.run(tmp_path)
+
+
+@pytest.mark.parametrize("options", [{"minutes": 0}, {"minutes": "long"}, {"steps": True}])
+def test_an_impossible_budget_is_refused_before_anything_is_written(tmp_path, options):
+    with pytest.raises(OptionError, match=f"{next(iter(options))} must be"):
+        cinc_ref.demo.run(tmp_path / "demo", **options)
+    assert not (tmp_path / "demo").exists()
 
 
 def test_largest_error_is_absolute():

@@ -8,7 +8,8 @@ from autograd.test_util import check_grads
 from hypothesis import given, settings
 
 import cinc_ref as cr
-from tests.oracles import corner_block, flat, kernel_for, problems
+from cinc_ref.theory.random_kernels import causal_mask, corner_block, random_kernel
+from tests.support.oracles import flat, float_matrix, problems
 
 CASES = [  # channels, (kh, kw), (H, W), kind of corner block, options
     (1, (3, 3), (4, 3), "lower", {}),
@@ -27,7 +28,7 @@ def case(request):
     channels, shape, size, kind, options = request.param
     rng = np.random.default_rng(5)
     anchor = options.get("anchor", (shape[0] - 1, shape[1] - 1))
-    kernel = kernel_for(rng, (channels, channels, *shape), anchor, kind)
+    kernel = random_kernel(rng, (channels, channels, *shape), anchor, kind)
     # Only these entries of the kernel are free: what the anchor forbids stays 0, and a triangular
     # corner stays triangular, as in a layer.
     return rng.normal(size=(2, channels, *size)), kernel, (kernel != 0).astype(float), options
@@ -67,7 +68,7 @@ def test_adjoint_identities(problem):
     x, kernel, options = problem.x, problem.kernel, problem.options
     rng = np.random.default_rng(0)
     g = rng.normal(size=x.shape)
-    direction = rng.normal(size=kernel.shape) * problem.causal()
+    direction = rng.normal(size=kernel.shape) * causal_mask(kernel.shape, problem.anchor)
 
     x_bar, kernel_bar = cr.conv_vjp(x, kernel, g, **options)
     y = cr.conv(x, kernel, **options)
@@ -78,7 +79,7 @@ def test_adjoint_identities(problem):
     solution = cr.conv_inverse(x, kernel, **options)
     _assert_same_product(solution, g, x, y_bar)
     change = -np.linalg.solve(
-        problem.matrix(np.float64),
+        float_matrix(problem),
         cr.convolution_matrix(direction, problem.size, **options) @ flat(solution).T,
     ).T
     _assert_same_product(change, flat(g), direction, kernel_bar)
@@ -101,7 +102,7 @@ def test_autograd_and_plain_vjps_are_the_same(problem):
 @settings(max_examples=20)
 def test_float32_stays_float32(problem):
     x, kernel, options = problem.x, problem.kernel, problem.options
-    log_det_options = {"anchor": options["anchor"]}
+    log_det_options = {"anchor": problem.anchor}
     for operation in (cr.conv, cr.conv_inverse):
 
         def loss(x, k, operation=operation):
@@ -124,7 +125,7 @@ def test_float32_stays_float32(problem):
 def test_gradients_and_directions_of_another_dtype(operation):
     """One float64 in a float32 loss makes the gradient float64 on its way back."""
     rng = np.random.default_rng(2)
-    kernel = kernel_for(rng, (2, 2, 3, 3), (2, 2), "lower")
+    kernel = random_kernel(rng, (2, 2, 3, 3), (2, 2), "lower")
     x, direction = rng.normal(size=(2, 3, 2, 4, 6))
     for argnum, moved in ((0, direction), (1, 0 * kernel + 0.1)):
         results = {}
@@ -148,7 +149,7 @@ def test_gradients_and_directions_of_another_dtype(operation):
 @pytest.mark.parametrize("kind", ["lower", "upper", "dense"])
 def test_gradient_of_log_abs_det_is_the_inverse_transposed(kind):
     rng = np.random.default_rng(3)
-    kernel = kernel_for(rng, (4, 4, 2, 2), (1, 1), kind)
+    kernel = random_kernel(rng, (4, 4, 2, 2), (1, 1), kind)
     gradient = grad(lambda k: cr.log_abs_det(k, (3, 5)))(kernel)
     expected = np.zeros_like(kernel)
     expected[:, :, 1, 1] = 15 * np.linalg.inv(kernel[:, :, 1, 1]).T

@@ -10,7 +10,7 @@ from scipy.special import logsumexp
 
 import cinc_ref as cr
 from cinc_ref.errors import CincError, DataError, NonFiniteError, OptionError, ShapeError
-from tests.registry import perturbed
+from tests.support.registry import perturbed
 
 CASES = [
     ("additive", "triangular"),
@@ -143,6 +143,17 @@ def test_bits_per_dim_of_a_known_density():
     noise = np.random.default_rng(3).random(images.shape)
     log_prob = flow.log_prob(params, (images + noise) / 17 - 0.5)
     np.testing.assert_allclose(bits, (32 * np.log(17) - log_prob) / (32 * np.log(2)), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "bins, dtype", [(2, "uint8"), (17, "uint8"), (256, "uint8"), (257, "uint16")]
+)
+def test_quantize_undoes_dequantize_and_clips_to_the_bins(bins, dtype):
+    levels = np.arange(bins)
+    x = cr.flows.dequantize(levels, bins, np.random.default_rng(0))
+    assert np.array_equal(cr.flows.quantize(x, bins), levels)
+    outside = cr.flows.quantize([-9.0, -0.5, 0.5, 9.0], bins)
+    assert outside.dtype == dtype and outside.tolist() == [0, 0, bins - 1, bins - 1]
 
 
 def test_dequantize_fills_the_bins_uniformly():

@@ -33,12 +33,12 @@ def test_embedded_kernel_is_a_same_convolution_of_channel_last_images():
 
 
 def test_finc_groups_are_padded_correlations_with_its_own_kernels():
-    theirs = RNG.normal(size=(4, 2, 2, 3, 3))
-    ours = interop.kernels_from_finc(theirs)
+    finc_kernels = RNG.normal(size=(4, 2, 2, 3, 3))
+    converted = interop.kernels_from_finc(finc_kernels)
     pads = [((2, 0), (2, 0)), ((2, 0), (0, 2)), ((0, 2), (2, 0)), ((0, 2), (0, 2))]
     x = RNG.normal(size=(2, 2, 4, 5))
-    back = interop.kernels_to_finc([kernel for kernel, _ in ours])
-    for (kernel, corner), same, pad in zip(ours, back, pads, strict=True):
+    back = interop.kernels_to_finc([kernel for kernel, _ in converted])
+    for (kernel, corner), same, pad in zip(converted, back, pads, strict=True):
         padded, expected = np.pad(x, ((0, 0), (0, 0), *pad)), np.zeros_like(x)
         for i, j in np.ndindex(4, 5):
             window = padded[:, :, i : i + 3, j : j + 3]
@@ -50,9 +50,11 @@ def test_finc_groups_are_padded_correlations_with_its_own_kernels():
 
 
 def test_finc_taps_other_than_the_corner_are_kept():
-    theirs = RNG.normal(size=(4, 2, 2, 3, 3))
-    back = interop.kernels_to_finc([kernel for kernel, _ in interop.kernels_from_finc(theirs)])
-    for before, after in zip(theirs, back, strict=True):
+    finc_kernels = RNG.normal(size=(4, 2, 2, 3, 3))
+    back = interop.kernels_to_finc(
+        [kernel for kernel, _ in interop.kernels_from_finc(finc_kernels)]
+    )
+    for before, after in zip(finc_kernels, back, strict=True):
         assert np.sum(before != after) == 3  # the diagonal and the entry above it
 
 

@@ -1,15 +1,15 @@
-"""Walks through latents: they begin and end where they should, and are straight in between."""
+"""Interpolation: it starts and ends at the given images and is straight in the latents."""
 
 import numpy as np
 import pytest
-from commands import assert_one_line_error, few_digits, run
 
 import cinc_ref as cr
 from cinc_ref.data import IMAGE_SETS
 from cinc_ref.errors import CincError, OptionError, ShapeError
 from cinc_ref.flows import SYSTEMS, temperature_sweep
 from cinc_ref.plots import image_table
-from tests.registry import perturbed
+from tests.support.commands import assert_one_line_error, few_digits, run
+from tests.support.registry import perturbed
 
 
 def _flow(system="cinc", shape=(1, 4, 8), levels=2, bins=17):
@@ -19,7 +19,7 @@ def _flow(system="cinc", shape=(1, 4, 8), levels=2, bins=17):
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_a_walk_begins_at_a_ends_at_b_and_is_straight_in_the_latents(system):
+def test_interpolation_goes_from_a_to_b_along_a_line_of_latents(system):
     flow, params, x = _flow(system)
     way = cr.interpolate(flow, params, x[:3], x[3:], 5)
     assert way.shape == (5, 3, 1, 4, 8)
@@ -106,16 +106,16 @@ def test_the_command_draws_both_pictures(capsys, model, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "options, said",
+    "options, message",
     [
         (("--pairs", 4), "pairs must be at most 3 for digits; got 4"),
         (("--pairs", 2, "--sweep", "s.png", "--temperatures", "hot"), "got 'hot'"),
         (("--pairs", 2, "--out", "no/such/folder/way.png"), "cannot write"),
     ],
 )
-def test_walks_that_cannot_be_are_one_line(capsys, model, tmp_path, monkeypatch, options, said):
+def test_wrong_interpolations_give_one_line(capsys, model, tmp_path, monkeypatch, options, message):
     monkeypatch.chdir(tmp_path)
     code, _, err = run(capsys, "interpolate", model, *options)
     assert code == 1
     assert_one_line_error(err)
-    assert said in err
+    assert message in err

@@ -6,13 +6,13 @@ from hypothesis import given
 
 import cinc_ref as cr
 from cinc_ref.errors import SingularKernelError
-from tests.oracles import problems
+from tests.support.oracles import float_matrix, problems
 
 
 @given(problems())
 def test_equals_slogdet_of_the_matrix(problem):
-    log_det = cr.log_abs_det(problem.kernel, problem.size, anchor=problem.options["anchor"])
-    expected = np.linalg.slogdet(problem.matrix(np.float64))[1]
+    log_det = cr.log_abs_det(problem.kernel, problem.size, anchor=problem.anchor)
+    expected = np.linalg.slogdet(float_matrix(problem))[1]
     assert log_det.dtype == problem.kernel.dtype
     assert np.ndim(log_det) == 0
     tolerance = 1e-10 if problem.kernel.dtype == np.float64 else 1e-5

@@ -1,5 +1,7 @@
 """Training, sampling and evaluating from the command line, on a few digits with a tiny flow."""
 
+import dataclasses
+import inspect
 import json
 import re
 import shlex
@@ -7,14 +9,16 @@ import signal
 
 import numpy as np
 import pytest
-from commands import assert_one_line_error, few_digits, run
 from PIL import Image
 
 import cinc_ref as cr
 from cinc_ref.__main__ import main
 from cinc_ref.cli import train as cli_train
+from cinc_ref.cli.train import TRAINING_OPTIONS
 from cinc_ref.data import IMAGE_SETS, ImageSet
-from cinc_ref.training import loop
+from cinc_ref.training.presets import PRESETS
+from cinc_ref.training.trainer import Trainer
+from tests.support.commands import assert_one_line_error, few_digits, run
 
 FLOW = ("--levels", 1, "--depth", 1, "--width", 4, "--coupling", "affine")
 OPTIONS = (*FLOW, "--steps", 4, "--batch-size", 8)
@@ -81,7 +85,7 @@ def test_train_takes_two_minutes_if_nothing_is_said(capsys, monkeypatch, tmp_pat
 
     def remember(*arguments, **options):
         given.update(options)
-        return loop.train(*arguments, **{**options, "minutes": None, "steps": 1})
+        return cr.train(*arguments, **{**options, "minutes": None, "steps": 1})
 
     monkeypatch.setattr("cinc_ref.cli.train.train_flow", remember)
     assert run(capsys, "train", "--out", tmp_path, *FLOW)[0] == 0
@@ -95,16 +99,16 @@ def test_train_without_matplotlib_leaves_no_picture(capsys, monkeypatch, tmp_pat
 
 
 def test_ctrl_c_says_how_to_go_on_and_going_on_gives_the_same(capsys, monkeypatch, model, tmp_path):
-    def advance_and_interrupt(run, layout, state):
-        bits = advance(run, layout, state)
-        if state.step == 2:
+    def step_and_interrupt(trainer):
+        bits = step(trainer)
+        if trainer.state.step == 2:
             signal.raise_signal(signal.SIGINT)
         return bits
 
-    advance = loop.advance
+    step = Trainer.step
     folder = tmp_path / "an interrupted run"
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "advance", advance_and_interrupt)
+        patch.setattr(Trainer, "step", step_and_interrupt)
         code, out, _ = run(capsys, "train", "--out", folder, *OPTIONS)
     assert code == 130
     assert "Interrupted after 2 steps" in out
@@ -117,15 +121,15 @@ def test_ctrl_c_says_how_to_go_on_and_going_on_gives_the_same(capsys, monkeypatc
 
 
 def test_the_command_to_resume_repeats_flags(capsys, monkeypatch, tmp_path):
-    def advance_and_interrupt(run, layout, state):
+    def step_and_interrupt(trainer):
         signal.raise_signal(signal.SIGINT)
-        return advance(run, layout, state)
+        return step(trainer)
 
-    advance = loop.advance
+    step = Trainer.step
     flags = ("--stable", "--flip", "--no-constant-memory")
     options = (*OPTIONS, *flags, "--optimizer", "adamax", "--beta2", 0.99)
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "advance", advance_and_interrupt)
+        patch.setattr(Trainer, "step", step_and_interrupt)
         _, out, _ = run(capsys, "train", "--out", tmp_path, *options)
     command = shlex.split(out.splitlines()[-1])
     assert {*flags, "--resume"} <= set(command)
@@ -207,6 +211,23 @@ def test_the_help_says_how_to_switch_constant_memory_off(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     code, out, _ = run(capsys, "train", "--help")
     assert code == 0 and "--no-constant-memory" in out
+
+
+def test_a_preset_that_flips_can_be_told_not_to(capsys, monkeypatch, pictures, tmp_path):
+    flips = dataclasses.replace(PRESETS["paper-galaxy"], flip=True)
+    monkeypatch.setitem(PRESETS, "paper-galaxy", flips)
+    data = ("--preset", "paper-galaxy", "--path", pictures, "--size", 8)
+    options = ("--depth", 1, "--width", 4, "--levels", 2, "--steps", 1)
+    for switch, wanted in ((), True), (("--no-flip",), False):
+        out = tmp_path / f"run-{wanted}"
+        assert run(capsys, "train", *data, *options, "--out", out, *switch)[0] == 0
+        with np.load(out / "last.npz") as file:
+            assert json.loads(file["header"].tobytes())["run"]["flip"] is wanted
+
+
+def test_the_defaults_of_the_command_are_those_of_the_function():
+    for option in TRAINING_OPTIONS:
+        assert option.default is inspect.signature(cr.train).parameters[option.name].default
 
 
 def test_a_folder_that_holds_a_run_is_not_overwritten(capsys, model):

@@ -40,11 +40,20 @@ def test_pyproject_holds_the_build_system_alone():
     assert tables == ["build-system"]
 
 
-def test_ci_runs_the_test_command_of_the_readme():
+def test_ci_runs_the_test_command_of_the_readme_and_the_proofs():
     command = "python -m pip install tox && python -m tox"
-    assert (ROOT / ".ci" / "run").read_text().rstrip().endswith("\n" + command)
+    last_line = (ROOT / ".ci" / "run").read_text().splitlines()[-1]
+    assert last_line == f"{command} && python -m tox -e proofs"
+    assert "testenv:proofs" in SETUP
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
     assert f"\n{command}\n" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_package_points_at_no_file_that_a_wheel_does_not_contain():
+    outside = re.compile(r"\b(tests|tools|examples|docs|comparison)/\w|python -m (tests|tools)\b")
+    for path in (ROOT / "cinc_ref").rglob("*.py"):
+        found = outside.search(path.read_text(encoding="utf-8"))
+        assert not found, f"{path.relative_to(ROOT)} points at {found[0]}"
 
 
 def test_import_loads_nothing_until_it_is_used():
@@ -76,7 +85,7 @@ def test_every_public_name_exists_and_is_listed():
         _ = cinc_ref.no_such_name
 
 
-@pytest.mark.parametrize("name", ["cli", "data", "plots"])
+@pytest.mark.parametrize("name", ["cli", "data", "plots", "prove"])
 def test_missing_extra_names_the_pip_install_that_brings_it(name):
     assert name in SETUP["options.extras_require"]
     with pytest.raises(MissingExtraError) as raised, extra(name):
@@ -103,6 +112,22 @@ except MissingExtraError as error:
 """
     )
     assert printed == f'{missing} is not installed; pip install "cinc_ref[{name}]"'
+
+
+def test_prove_without_z3_says_so():
+    printed = python(
+        """
+import sys
+sys.modules["z3"] = None
+from cinc_ref import theory
+from cinc_ref.errors import MissingExtraError
+try:
+    theory.prove()
+except MissingExtraError as error:
+    print(error)
+"""
+    )
+    assert printed == 'z3 is not installed; pip install "cinc_ref[prove]"'
 
 
 def test_digits_without_scikit_learn_says_so():

@@ -3,41 +3,44 @@
 import pytest
 
 from cinc_ref.testing import CheckFailure, check_bijection, check_density, checks, run_checks
-from tests import bugs
 from tests.conftest import INTERPRETED
-from tests.right import RIGHT
+from tests.support import planted_bugs
+from tests.support.layers import RIGHT_LAYERS, VOLUME_PRESERVING, density
+from tests.support.right_implementations import RIGHT
 
 SEEDS = range(1 if INTERPRETED else 5)
-CATALOGUE = dict(checks())
+SUITE = dict(checks())
 
 
 def caught(name, check, *arguments, **options):
-    """The check fails, under its own name and no other."""
+    """Fail unless the check fails under its own name and no other."""
     with pytest.raises(CheckFailure) as raised:
         check(*arguments, **options)
     assert raised.value.check == name
 
 
 def test_there_are_enough_bugs():
-    assert len(bugs.CONVOLUTION) + len(bugs.LAYERS) + len(bugs.DENSITIES) >= 60
+    assert (
+        len(planted_bugs.CONVOLUTION) + len(planted_bugs.LAYERS) + len(planted_bugs.DENSITIES) >= 60
+    )
 
 
-@pytest.mark.parametrize("bug", bugs.CONVOLUTION, ids=lambda bug: bug.description)
+@pytest.mark.parametrize("bug", planted_bugs.CONVOLUTION, ids=lambda bug: bug.description)
 def test_bug_in_the_convolution_is_caught(bug):
     for seed in SEEDS:
-        caught(bug.check, CATALOGUE[bug.check], bugs.planted(bug), seed)
+        caught(bug.check, SUITE[bug.check], planted_bugs.planted(bug), seed)
 
 
-@pytest.mark.parametrize("description", bugs.LAYERS)
+@pytest.mark.parametrize("description", planted_bugs.LAYERS)
 def test_bug_in_a_layer_is_caught(description):
-    name, make = bugs.LAYERS[description]
+    name, make = planted_bugs.LAYERS[description]
     for seed in SEEDS:
         caught(name, check_bijection, *make(seed))
 
 
-@pytest.mark.parametrize("description", bugs.DENSITIES)
+@pytest.mark.parametrize("description", planted_bugs.DENSITIES)
 def test_bug_in_a_density_is_caught(description):
-    name, make = bugs.DENSITIES[description]
+    name, make = planted_bugs.DENSITIES[description]
     for seed in SEEDS:
         caught(name, check_density, *make(seed), seed=seed)
 
@@ -51,13 +54,13 @@ def test_right_implementation_passes(name):
         assert report.ok, str(report)
 
 
-@pytest.mark.parametrize("name", bugs.RIGHT_LAYERS)
+@pytest.mark.parametrize("name", RIGHT_LAYERS)
 def test_right_layer_passes(name):
     for seed in SEEDS:
-        layer = bugs.RIGHT_LAYERS[name](seed)
-        check_bijection(*layer, volume_preserving=name in bugs.VOLUME_PRESERVING)
+        layer = RIGHT_LAYERS[name](seed)
+        check_bijection(*layer, volume_preserving=name in VOLUME_PRESERVING)
 
 
 def test_right_density_passes():
     for seed in SEEDS:
-        check_density(*bugs.density(seed), seed=seed)
+        check_density(*density(seed), seed=seed)

@@ -10,7 +10,9 @@ from cinc_ref.data import IMAGE_SETS
 from cinc_ref.errors import OptionError
 from cinc_ref.flows import Flow, build
 from cinc_ref.training import train
-from cinc_ref.training.presets import PRESETS, duration, estimate, preset
+from cinc_ref.training.duration import duration
+from cinc_ref.training.estimate import estimate
+from cinc_ref.training.presets import PRESETS, preset
 
 SIZES = {  # as the released settings have them: side, levels, depth, batch
     "paper-cifar10": (32, 3, 32, 64),
@@ -97,8 +99,9 @@ def test_constant_memory_is_that_of_an_estimate_too(interpreted):
 
 @pytest.mark.parametrize(
     "seconds, text",
-    [(0.4, "0.4 seconds"), (59, "59 seconds"), (90, "1.5 minutes"), (7200, "2 hours"),
-     (86_400 * 40, "40 days"), (3.15576e7 * 1234.5, "1,234.5 years")],
+    [(0.4, "0.4 seconds"), (1, "1 seconds"), (59, "59 seconds"), (60, "1 minutes"),
+     (90, "1.5 minutes"), (3600, "1 hours"), (7200, "2 hours"), (86_400, "1 days"),
+     (86_400 * 40, "40 days"), (3.15576e7, "1 years"), (3.15576e7 * 1234.5, "1,234.5 years")],
 )  # fmt: skip
 def test_durations_are_told_in_the_unit_that_suits_them(seconds, text):
     assert duration(seconds) == text

@@ -119,7 +119,7 @@ def test_imagenet(tmp_path, rng, side, save):
     arrays = _write_imagenet(tmp_path, rng, side, save, batches=11)
     found = image_set(f"imagenet{side}", path=tmp_path)
     train = np.concatenate([arrays[f"train_data_batch_{k}"] for k in range(1, 12)])
-    assert found.image_shape == (3, side, side)
+    assert (found.image_shape, found.bins) == ((3, side, side), 256)
     together = np.concatenate([found.train, found.validation])
     assert np.array_equal(together, train.reshape(-1, 3, side, side))
     assert np.array_equal(found.test, arrays["val_data"].reshape(-1, 3, side, side))
@@ -133,6 +133,7 @@ def test_imagenet_larger_than_the_memory_is_read_by_rows(tmp_path, rng, monkeypa
     train = train.reshape(-1, 3, 32, 32) >> 5
     assert isinstance(found.train, Stack) and found.bins == 8
     assert found.train.shape == (5, 3, 32, 32) and len(found.validation) == 1
+    assert found.train.ndim == 4 and found.train.dtype == np.uint8
     assert np.array_equal(found.train[[4, 0, 2, 4]], train[[4, 0, 2, 4]])
     assert np.array_equal(found.train[1:4], train[1:4])
     assert np.array_equal(found.train[-1], train[4])
@@ -163,9 +164,10 @@ def test_imagenet_missing_truncated_foreign_or_pickled(tmp_path, rng):
     (tmp_path / "val_data.npz").unlink()
     with pytest.raises(DataError, match=r"val_data.npz is missing"):
         image_set("imagenet32", path=tmp_path)
-    (tmp_path / "train_data_batch_2.npz").unlink()
-    with pytest.raises(DataError, match=r"train_data_batch_2.npz is missing"):
-        image_set("imagenet32", path=tmp_path)
+    for number in (2, 1):
+        (tmp_path / f"train_data_batch_{number}.npz").unlink()
+        with pytest.raises(DataError, match=f"train_data_batch_{number}.npz is missing"):
+            image_set("imagenet32", path=tmp_path)
     only_pickles = tmp_path / "pickles"
     only_pickles.mkdir()
     (only_pickles / "train_data_batch_1").write_bytes(pickle.dumps({"data": 1}))
@@ -186,6 +188,18 @@ def test_an_npz_whose_header_lies_is_refused(tmp_path):
         archive.writestr("data.npy", header.getvalue() + b"\0" * 3072)
     with pytest.raises(DataError, match=r"size of shape"):
         image_set("array", path=tmp_path / "val_data.npz")
+
+
+@pytest.mark.parametrize("version", [(1, 0), (2, 0)])
+@pytest.mark.parametrize("name", ["arr_0", 300 * "a"])
+def test_either_version_of_the_format_and_names_of_any_length(tmp_path, rng, version, name):
+    images, content = rng.integers(0, 256, (9, 4, 4), dtype=np.uint8), io.BytesIO()
+    np.lib.format.write_array(content, images, version)
+    with zipfile.ZipFile(tmp_path / "images.npz", "w") as archive:
+        archive.writestr(f"{name}.npy", content.getvalue())
+    found = image_set("array", path=tmp_path / "images.npz")
+    parts = np.concatenate([found.train, found.validation, found.test])
+    assert np.array_equal(parts[:, 0], images[np.random.default_rng(0).permutation(9)])
 
 
 def _idx(images):
@@ -209,7 +223,7 @@ def _write_mnist(folder, rng, zipped=True):
 def test_mnist(tmp_path, rng, zipped):
     train, test = _write_mnist(tmp_path, rng, zipped)
     found = image_set("mnist", path=tmp_path)
-    assert found.image_shape == (1, 7, 5)
+    assert (found.image_shape, found.bins) == ((1, 7, 5), 256)
     assert np.array_equal(found.train, train[:18, None])
     assert np.array_equal(found.validation, train[18:, None])
     assert np.array_equal(found.test, test[:, None])
@@ -265,6 +279,7 @@ def test_a_folder_of_pictures_of_all_kinds(tmp_path, rng, channels):
     parts = (found.train, found.validation, found.test)
     assert [len(part) for part in parts] == [16, 2, 2]
     assert found.image_shape == (channels, 4, 4) and found.train.dtype == np.uint8
+    assert found.bins == 256
     again = image_set("folder", path=tmp_path, size=4, channels=channels)
     assert np.array_equal(found.train, again.train)
 
@@ -277,6 +292,14 @@ def test_pictures_of_the_right_size_are_kept_as_they_are(tmp_path, rng):
         for k, image in enumerate(part):
             pixels = np.asarray(Image.open(tmp_path / name / f"{k:02}.png"))
             assert np.array_equal(image, pixels.transpose(2, 0, 1))
+
+
+@pytest.mark.parametrize("count, parts", [(3, [1, 1, 1]), (9, [7, 1, 1]), (29, [25, 2, 2])])
+def test_pictures_of_one_pixel_and_parts_of_at_least_one_picture(tmp_path, rng, count, parts):
+    _write_pictures(tmp_path, count, rng)
+    found = image_set("folder", path=tmp_path, size=1)
+    assert found.image_shape == (3, 1, 1)
+    assert [len(part) for part in (found.train, found.validation, found.test)] == parts
 
 
 def test_pictures_are_upright_and_cut_to_the_middle(tmp_path):
@@ -321,6 +344,10 @@ def test_too_few_pictures(tmp_path, rng):
         ((20, 6, 5, 3), (3, 6, 5)),
         ((20, 3, 6, 3), (3, 6, 3)),
         ((20, 2, 6, 5), (2, 6, 5)),
+        ((20, 6, 5, 1), (1, 6, 5)),
+        ((20, 2, 6, 1), (1, 2, 6)),
+        ((20, 1, 6, 3), (1, 6, 3)),
+        ((20, 6, 5, 2), (6, 5, 2)),
     ],
 )
 @pytest.mark.parametrize("save", [np.save, np.savez, np.savez_compressed])
@@ -331,12 +358,12 @@ def test_one_array_in_a_file(tmp_path, rng, shape, expected, save):
     found = image_set("array", path=path)
     parts = (found.train, found.validation, found.test)
     assert [len(part) for part in parts] == [16, 2, 2]
-    assert found.image_shape == expected
+    assert (found.image_shape, found.bins) == (expected, 256)
     together = np.concatenate(parts)
     if images.ndim == 4 and expected[0] != shape[1]:
         images = images.transpose(0, 3, 1, 2)
     images = images.reshape(20, *expected)
-    assert {image.tobytes() for image in together} == {image.tobytes() for image in images}
+    assert np.array_equal(together, images[np.random.default_rng(0).permutation(20)])
 
 
 def test_parts_and_bins_in_an_npz(tmp_path, rng):
@@ -389,9 +416,11 @@ def test_arrays_that_are_no_images(tmp_path):
     np.savez(path, one=images, two=images)
     with pytest.raises(DataError, match=r"one array, or train, validation, test; got one, two"):
         image_set("array", path=path)
-    np.savez(path, train=images, validation=images, test=images[:, :2])
-    with pytest.raises(DataError, match=r"images of one shape"):
-        image_set("array", path=path)
+    colour = np.zeros((9, 3, 4, 4), np.uint8)
+    for other in (images[:, :2], images[:, :, :2], colour):
+        np.savez(path, train=images, validation=images, test=other)
+        with pytest.raises(DataError, match=r"images of one shape"):
+            image_set("array", path=path)
 
 
 def test_what_may_not_be_read(tmp_path, monkeypatch):

@@ -13,12 +13,13 @@ import cinc_ref as cr
 from cinc_ref import theory
 from cinc_ref.errors import DtypeError, IllConditionedWarning, ShapeError, SingularKernelError
 from cinc_ref.geometry import Geometry
-from cinc_ref.primitives import trust
+from cinc_ref.primitives import diagnostics
 from cinc_ref.theory import conditioning, explanation, norms
 from cinc_ref.theory.exact import matrix_inverse
-from tests import accuracy_campaign as campaign
+from cinc_ref.theory.random_kernels import random_kernel
 from tests.conftest import INTERPRETED
-from tests.oracles import kernel_for, problems
+from tests.support.oracles import float_matrix, problems
+from tools import accuracy_campaign as campaign
 
 REPORTED = np.array([[[[0.8033, 0.1748, 0.089], [-0.6137, 0.0462, 0.0]]]])  # DESIGN: section 1
 CORNER_ALMOST_0 = np.full((1, 1, 3, 3), 0.1, np.float32)
@@ -107,7 +108,7 @@ def test_floats_and_integers_agree_where_floats_claim_to_be_accurate(size):
 @pytest.mark.parametrize("anchor", [(1, 2), (1, 1), (1, 0)])
 def test_sums_of_columns_and_rows_from_the_first_pixels(anchor):
     """The norms of M^-1 from a part of its columns: one pixel, or a row for half-plane taps."""
-    kernel = kernel_for(np.random.default_rng(0), (2, 2, 2, 3), anchor, "dense")
+    kernel = random_kernel(np.random.default_rng(0), (2, 2, 2, 3), anchor, "dense")
     inverse = np.linalg.inv(cr.convolution_matrix(kernel, (3, 4), anchor=anchor))
     quadrant = anchor == (1, 2)
     columns = inverse.T[: 2 if quadrant else 8].reshape(-1, 3, 4, 2).transpose(0, 3, 1, 2)
@@ -118,7 +119,7 @@ def test_sums_of_columns_and_rows_from_the_first_pixels(anchor):
 @given(problems(dtypes=(np.float64,)))
 def test_floats_know_that_they_are_accurate_where_the_inverse_is_bounded(problem):
     """What rounding leaves of 1 - M G is a small multiple of eps there."""
-    geometry = Geometry(anchor=problem.options["anchor"])
+    geometry = Geometry(anchor=problem.anchor)
     _, error, _ = norms._norms_in_floats(problem.kernel, problem.size, geometry)
     assert 0 < error < 1e-10
 
@@ -299,12 +300,10 @@ def test_rates_are_known_for_simple_recursions():
 @given(problems(largest=4))
 def test_certificate_bounds_every_inverse(problem):
     """The drawn kernels have S <= 0.7."""
-    d = problem.options["dilation"]
-    found = theory.stability(
-        problem.kernel, problem.size, dilation=d, anchor=problem.options["anchor"]
-    )
+    d = problem.dilation
+    found = theory.stability(problem.kernel, problem.size, dilation=d, anchor=problem.anchor)
     assert found.certificate < 0.7 * (1 + 1e-5)
-    inverse = np.linalg.inv(problem.matrix(np.float64))
+    inverse = np.linalg.inv(float_matrix(problem))
     assert np.linalg.norm(inverse, 2) <= found.inverse_norm_bound * (1 + 1e-6)
     assert found.verdict == found.at_width.verdict == "bounded"
 
@@ -362,7 +361,7 @@ def test_check_sees_a_wrong_inverse(monkeypatch):
     from cinc_ref.primitives import convolution
 
     rng = np.random.default_rng(0)
-    kernel = kernel_for(rng, (2, 2, 3, 3), (2, 2), "lower")
+    kernel = random_kernel(rng, (2, 2, 3, 3), (2, 2), "lower")
     y = rng.normal(size=(1, 2, 4, 4))
     y[0, 0, 0, 0] = 1e-6
     right = convolution.causal_solve
@@ -384,7 +383,7 @@ def test_check_allows_half_an_eps_for_every_term_and_ten_at_least(side, most, dt
         y = x + dtype(error) * np.finfo(dtype).eps
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            trust.warn_unless_trusted(x, y, kernel, geometry)
+            diagnostics.warn_if_ill_conditioned(x, y, kernel, geometry)
         assert bool(caught) == warned
 
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from cinc_ref import theory
 from cinc_ref.primitives.stable import BOUND, stable_taps
-from tests.oracles import DTYPES, corner_block
+from cinc_ref.theory.random_kernels import corner_block
+from tests.support.oracles import DTYPES
 
 
 def _kernel(free, corner):

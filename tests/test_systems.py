@@ -16,12 +16,13 @@ from cinc_ref.bijections.conv import CORNER_BLOCKS
 from cinc_ref.errors import IllConditionedWarning, OptionError, ShapeError
 from cinc_ref.evaluation import cast
 from cinc_ref.flows import COUPLINGS, DIRECTIONS, SYSTEMS
+from cinc_ref.flows.conditioning import named_convolutions, worst_conditioned
 from cinc_ref.flows.cost import cost
 from cinc_ref.flows.systems import step_convolution
-from cinc_ref.flows.trust import named_convolutions, worst_conditioned
+from cinc_ref.geometry import CORNERS
 from cinc_ref.testing import check_bijection, check_density
 from cinc_ref.theory import parameter_counts
-from tests.registry import perturbed
+from tests.support.registry import perturbed
 
 ALL = list(product(SYSTEMS, COUPLINGS, CORNER_BLOCKS, DIRECTIONS))
 EITHER_WAY = list(product(SYSTEMS, DIRECTIONS))
@@ -39,8 +40,8 @@ def _flow(system, coupling="affine", corner_block=None, direction="forward", **o
 
 def _level(flow, params):
     """A flow of one level as a bijection of arrays."""
-    chain, own = flow.chains[0], params["levels"][0]
-    return lambda x: chain.forward(own, x), lambda y: chain.inverse(own, y)
+    chain, chain_params = flow.chains[0], params["levels"][0]
+    return lambda x: chain.forward(chain_params, x), lambda y: chain.inverse(chain_params, y)
 
 
 @pytest.mark.parametrize("system, coupling, corner_block, direction", ALL)
@@ -284,11 +285,10 @@ def test_groups_of_finc_follow_array_split_and_their_corners():
     x = rng.normal(size=(2, 7, 3, 4))
     params = perturbed(layer.init(rng, x))
     y, _ = layer.forward(params, x)
-    corners = cr.interop.FINC_CORNERS
-    for own, part, result, corner in zip(
-        params, np.array_split(x, 4, axis=1), np.array_split(y, 4, axis=1), corners, strict=True
+    for conv_params, part, result, corner in zip(
+        params, np.array_split(x, 4, axis=1), np.array_split(y, 4, axis=1), CORNERS, strict=True
     ):
-        kernel = InvertibleConv(2, corner_block="unit").kernel(own)
+        kernel = InvertibleConv(2, corner_block="unit").kernel(conv_params)
         np.testing.assert_allclose(cr.conv(part, kernel, corner=corner), result, atol=1e-12)
 
 

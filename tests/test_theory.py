@@ -20,7 +20,7 @@ from cinc_ref.theory.exact import (
     to_fractions,
 )
 from cinc_ref.theory.substitution import elementwise_residual
-from tests.oracles import flat, problems, residual
+from tests.support.oracles import flat, float_matrix, problems, residual
 
 
 @given(problems(largest=3))
@@ -28,10 +28,10 @@ def test_matrix_is_the_definition_term_by_term(problem):
     """Flip the image to the top-left corner, apply the sum, flip back: nothing but the formula."""
     kernel, options = problem.kernel, problem.options
     flip = (
-        slice(None, None, -1 if options["corner"].startswith("bottom") else 1),
-        slice(None, None, -1 if options["corner"].endswith("right") else 1),
+        slice(None, None, -1 if problem.corner.startswith("bottom") else 1),
+        slice(None, None, -1 if problem.corner.endswith("right") else 1),
     )
-    (p, q), d = options["anchor"], options["dilation"]
+    (p, q), d = problem.anchor, problem.dilation
     x = np.random.default_rng(0).normal(size=(1, len(kernel), *problem.size))
     seen = x[0][:, *flip]
     y = np.zeros_like(seen)
@@ -145,7 +145,7 @@ def test_null_image_needs_a_singular_corner():
 def test_exact_conv_and_inverse_undo_each_other_and_are_the_matrix(problem):
     kernel, x = problem.kernel, problem.x
     exact = theory.exact_conv(x, kernel, **problem.options)
-    matrix = problem.matrix(np.float64)
+    matrix = float_matrix(problem)
     np.testing.assert_allclose(flat(exact).astype(float), flat(x) @ matrix.T, atol=1e-5)
     assert (theory.exact_inverse(exact, kernel, **problem.options) == x).all()
     transposed = theory.exact_conv(x, kernel, transpose=True, **problem.options)

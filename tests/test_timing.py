@@ -67,7 +67,7 @@ def test_an_error_restores_too():
     assert os.sched_getaffinity(0) == CORES
 
 
-def test_a_system_that_cannot_pin_is_told(monkeypatch):
+def test_a_system_that_cannot_pin_processes(monkeypatch):
     monkeypatch.delattr(os, "sched_setaffinity", raising=False)
     with one_core() as conditions:
         assert conditions.core is None
@@ -99,7 +99,7 @@ def test_functions_take_turns():
     assert [len(timing.seconds) for timing in found.values()] == [3, 3]
 
 
-def test_a_turn_lasts_as_long_as_it_is_told():
+def test_a_turn_lasts_as_long_as_its_option():
     functions = {"quick": lambda: None, "slow": lambda: time.sleep(0.02)}
     found = measure_in_turn(functions, repeat=2, warm_up=1, turn=0.01)
     assert len(found["slow"].seconds) == 2

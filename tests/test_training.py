@@ -1,6 +1,11 @@
 """Training: its parts against independent formulas, and runs that repeat bit for bit."""
 
+import dataclasses
+import inspect
+import json
 import os
+import pickle
+import re
 import signal
 import subprocess
 import sys
@@ -25,11 +30,15 @@ from cinc_ref.errors import (
     OutputError,
 )
 from cinc_ref.flows import build, quantize
-from cinc_ref.primitives.network import same_conv
-from cinc_ref.training import container, load, save, train
-from cinc_ref.training.diagnosis import first_culprit
+from cinc_ref.primitives.layers import same_conv
+from cinc_ref.training import load, npz_file, save, train
+from cinc_ref.training.batches import STEP, VALIDATION, Batches, generator
+from cinc_ref.training.console import interruptible
+from cinc_ref.training.diagnosis import first_nonfinite_parameter
 from cinc_ref.training.dropout import drop_units
-from cinc_ref.training.interrupt import interruptible
+from cinc_ref.training.errors import InverseTooIllConditioned, NonFiniteStep
+from cinc_ref.training.flat_params import FlatParams
+from cinc_ref.training.folder import LATER_OPTIONS
 from cinc_ref.training.loss import bits_and_gradient, evaluate, mean_bits
 from cinc_ref.training.optimizer import (
     OPTIMIZERS,
@@ -40,9 +49,8 @@ from cinc_ref.training.optimizer import (
     norm,
     update_average,
 )
-from cinc_ref.training.run import VALIDATION, Run
 from cinc_ref.training.settings import Settings
-from cinc_ref.training.tree import Layout
+from cinc_ref.training.trainer import Trainer
 
 FLOW = build("cinc", "affine", (1, 4, 4), levels=2, depth=1, width=4, bins=4)
 RNG = np.random.default_rng(0)
@@ -72,54 +80,61 @@ def finished():
 
 @pytest.fixture
 def start():
-    """Perturbed parameters in float64, their layout, their vector, and a batch."""
+    """Perturbed parameters in float64, their flat, their vector, and a batch."""
     rng = np.random.default_rng(1)
     x = rng.uniform(-0.5, 0.5, (5, 1, 4, 4))
     params = FLOW.init(rng, x)
-    layout = Layout.of(params)
-    vector = layout.vector(params)
+    flat = FlatParams.of(params)
+    vector = flat.vector(params)
     vector += 0.1 * rng.normal(size=vector.shape)
-    return layout, vector, x
+    return flat, vector, x
 
 
 # ---- parameters as one vector ------------------------------------------------------------------
 
 
-def test_layout_keeps_structure_order_and_dtype():
+def test_flat_keeps_structure_order_and_dtype():
     tree = {"b": [np.ones((2, 3), np.float32), {}], "a": (np.zeros((), np.float32),)}
-    layout = Layout.of(tree)
-    vector = layout.vector(tree)
-    assert list(layout.shapes) == ["b/0", "a/0"]
+    flat = FlatParams.of(tree)
+    vector = flat.vector(tree)
+    assert list(flat.shapes) == ["b/0", "a/0"]
     assert vector.dtype == np.float32
-    back = layout.params(vector)
+    back = flat.params(vector)
     assert isinstance(back["a"], tuple) and back["b"][1] == {}
     assert leaves_equal(back, tree)
 
 
+def test_the_loss_before_the_first_step_is_that_of_the_initial_parameters():
+    """On the same images the training loss and the validation loss differ by their noise alone."""
+    first = train(FLOW, TRAIN, TRAIN, **{**OPTIONS, "steps": 1}).history[0]
+    assert first["step"] == 0
+    assert np.isclose(first["train"], first["validation"], rtol=0.1)
+
+
 def test_leaves_are_views_of_the_vector(start):
-    layout, vector, _ = start
-    for leaf in named_leaves(layout.params(vector)).values():
+    flat, vector, _ = start
+    for leaf in named_leaves(flat.params(vector)).values():
         assert np.shares_memory(leaf, vector)
 
 
 def test_gradient_of_the_vector_is_that_of_the_tree(start):
-    layout, vector, x = start
-    _, gradient = bits_and_gradient(FLOW, layout, vector, x, 0.0, None)
-    of_tree = grad(lambda params: mean_bits(FLOW, params, x))(layout.params(vector))
+    flat, vector, x = start
+    _, gradient = bits_and_gradient(FLOW, flat, vector, x, 0.0, None)
+    of_tree = grad(lambda params: mean_bits(FLOW, params, x))(flat.params(vector))
     # the same operations in the same order, but for the sums over uses of a leaf
-    assert np.allclose(gradient, layout.vector(of_tree), rtol=1e-12, atol=1e-14)
+    assert np.allclose(gradient, flat.vector(of_tree), rtol=1e-12, atol=1e-14)
 
 
 def test_gradients_of_a_leaf_that_is_taken_twice_add_up(start):
-    layout, vector, _ = start
+    flat, vector, _ = start
 
     def twice(vector):
-        first, second = (named_leaves(layout.params(vector))["top/mean"] for _ in range(2))
+        first, second = (named_leaves(flat.params(vector))["top/mean"] for _ in range(2))
         return anp.sum(first * first * second)
 
-    expected = 3 * named_leaves(layout.params(vector))["top/mean"] ** 2
+    expected = 3 * named_leaves(flat.params(vector))["top/mean"] ** 2
     assert np.allclose(
-        named_leaves(layout.params(grad(twice)(vector)))["top/mean"], expected, rtol=1e-13
+        named_leaves(flat.params(grad(twice)(vector)))["top/mean"], expected, rtol=1e-13
     )
 
 
@@ -127,15 +142,15 @@ def test_gradients_of_a_leaf_that_is_taken_twice_add_up(start):
 
 
 def test_loss_is_bits_per_dimension(start):
-    layout, vector, x = start
-    params = layout.params(vector)
+    flat, vector, x = start
+    params = flat.params(vector)
     nats = -FLOW.log_prob(params, x).mean() + 16 * np.log(4)  # 16 pixels of 4 levels
     assert np.isclose(mean_bits(FLOW, params, x), nats / (16 * np.log(2)), rtol=1e-13)
 
 
 def test_evaluation_does_not_depend_on_its_batches(start, monkeypatch):
-    layout, vector, _ = start
-    params = layout.params(vector)
+    flat, vector, _ = start
+    params = flat.params(vector)
     whole = evaluate(FLOW, params, TRAIN, np.random.default_rng(0))
     monkeypatch.setattr("cinc_ref.training.loss.EVALUATION_BATCH", 5)
     parts = evaluate(FLOW, params, TRAIN, np.random.default_rng(0))
@@ -143,11 +158,11 @@ def test_evaluation_does_not_depend_on_its_batches(start, monkeypatch):
 
 
 def test_loss_and_gradient_keep_float32(start):
-    layout, vector, x = start
+    flat, vector, x = start
     vector, x = vector.astype(np.float32), x.astype(np.float32)
-    _, gradient = bits_and_gradient(FLOW, layout, vector, x, 0.2, np.random.default_rng(0))
+    _, gradient = bits_and_gradient(FLOW, flat, vector, x, 0.2, np.random.default_rng(0))
     assert gradient.dtype == np.float32
-    assert mean_bits(FLOW, layout.params(vector), x).dtype == np.float32
+    assert mean_bits(FLOW, flat.params(vector), x).dtype == np.float32
 
 
 # ---- dropout -----------------------------------------------------------------------------------
@@ -302,6 +317,11 @@ def test_the_norm_of_large_float32_gradients_does_not_overflow():
     assert np.isclose(norm(np.full(4, 1e30, np.float32)), 2e30, rtol=1e-6)
 
 
+@pytest.mark.parametrize("length", [1, 2**16 - 1, 2**16, 2**16 + 1, 200_000])
+def test_every_entry_of_a_gradient_of_any_length_counts_once_in_the_norm(length):
+    assert np.isclose(norm(np.ones(length, np.float32)), np.sqrt(length), rtol=1e-12)
+
+
 def test_the_learning_rate_rises_then_falls_to_zero():
     rates = [learning_rate(2.0, step, 10, step / 100) for step in range(101)]
     assert np.isclose(rates[0], 0.2, rtol=1e-3)  # the cosine is still flat
@@ -332,27 +352,23 @@ def test_the_average_is_a_weighted_mean_of_all_parameters_seen():
 
 
 def settings(**options):
-    fields = {"minutes": None, "steps": 10, "seed": 0, "batch_size": 8, "optimizer": "adam"}
-    fields |= {"learning_rate": 0.1, "warmup": 0, "clip": 1.0, "dropout": 0.2, "polyak": 0.9}
-    fields |= {"evaluate_every": 5, "patience": None, "dtype": "float64"}
-    return Settings(**{**fields, **options})
+    return Settings(**{"steps": 10, "batch_size": 8, "dtype": "float64", **options})
 
 
 @pytest.mark.parametrize("batch_size", [8, 100])
 def test_an_epoch_shows_no_image_twice_and_epochs_differ(batch_size):
     images = np.arange(22).astype(np.uint8).reshape(22, 1, 1, 1)
-    flow = type("Flow", (), {"bins": 32})
-    run = Run(flow, images, images, settings(batch_size=batch_size))
-    per_epoch = 22 // run.batch_size
+    batches = Batches(images, 32, settings(batch_size=batch_size))
+    per_epoch = 22 // batches.size
 
     def epoch(number):
         steps = range(number * per_epoch, (number + 1) * per_epoch)
-        batches = [run.batch(step, np.random.default_rng(step)) for step in steps]
-        assert all(len(batch) == run.batch_size for batch in batches)
-        return np.floor((np.concatenate(batches).ravel() + 0.5) * 32).tolist()
+        shown = [batches.batch(step, np.random.default_rng(step)) for step in steps]
+        assert all(len(batch) == batches.size for batch in shown)
+        return np.floor((np.concatenate(shown).ravel() + 0.5) * 32).tolist()
 
     first, second = epoch(0), epoch(1)
-    assert len(set(first)) == len(first) == per_epoch * run.batch_size
+    assert len(set(first)) == len(first) == per_epoch * batches.size
     assert first != second
     assert first == epoch(0)
 
@@ -360,13 +376,12 @@ def test_an_epoch_shows_no_image_twice_and_epochs_differ(batch_size):
 def test_flipped_images_are_mirrored_left_to_right_about_half_of_the_time():
     images = np.random.default_rng(0).integers(0, 250, (9, 2, 3, 4)).astype(np.uint8)
     before = images.copy()
-    flow = type("Flow", (), {"bins": 256})
-    run = Run(flow, images, images, settings(flip=True))
+    batches = Batches(images, 256, settings(flip=True))
     plain = {image.tobytes() for image in images}
     mirrored = {image[:, :, ::-1].tobytes() for image in images}
     kept = []
     for step in range(12):
-        for image in quantize(run.batch(step, run.rng(2, step)), 256):
+        for image in quantize(batches.batch(step, generator(0, STEP, step)), 256):
             assert (image.tobytes() in plain) != (image.tobytes() in mirrored)
             kept.append(image.tobytes() in plain)
     assert 0.3 < np.mean(kept) < 0.7
@@ -379,19 +394,30 @@ def test_a_run_from_before_an_option_is_resumed(finished, tmp_path, monkeypatch)
 
     def write_as_before(path, header, arrays):
         if "run" in header:
-            removed.update(Settings.later_options())
+            removed.update(LATER_OPTIONS)
             kept = header["run"].items()
             header = {**header, "run": {k: v for k, v in kept if k not in removed}}
         write(path, header, arrays)
 
-    write = container.write
+    write = npz_file.write
     with monkeypatch.context() as patch:
-        patch.setattr(container, "write", write_as_before)
+        patch.setattr(npz_file, "write", write_as_before)
         fit(out=tmp_path)
     assert {"beta1", "beta2", "schedule", "flip"} <= removed
     assert leaves_equal(fit(out=tmp_path, resume=True).params, finished.params)
     with pytest.raises(OptionError, match="was trained with flip False; got True"):
         fit(out=tmp_path, resume=True, flip=True)
+
+
+def test_the_names_in_a_saved_state_are_those_of_the_format(finished_folder):
+    """Runs of other versions hold the same names: neither may be renamed with an attribute."""
+    with np.load(finished_folder / "last.npz") as file:
+        header = json.loads(file["header"].tobytes())
+        arrays = {name for name in file if name.startswith("training/")}
+    assert arrays == {"training/parameters", "training/average", "training/moments"}
+    assert set(header["counters"]) == {
+        "step", "seconds", "best_bits", "best_step", "stale", "loss_sum", "loss_count", "history"
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
@@ -403,7 +429,7 @@ def test_every_optimizer_trains(optimizer):
 
 def test_every_use_has_random_numbers_of_its_own():
     draws = [
-        Run(FLOW, TRAIN, VALIDATE, settings(seed=seed)).rng(stream, number).random()
+        generator(seed, stream, number).random()
         for seed in range(2)
         for stream in range(4)
         for number in range(3)
@@ -459,6 +485,17 @@ def test_the_processors_clock_stands_still_while_the_process_waits():
     assert 0 < seconds <= time.process_time() - began
 
 
+def test_a_trainer_makes_the_steps_of_a_run_one_by_one(finished):
+    trainer = Trainer(FLOW, TRAIN, VALIDATE, Settings(**OPTIONS))
+    trainer.initialize()
+    trainer.validate()
+    bits = [trainer.step() for _ in range(3)]
+    trainer.validate()
+    assert trainer.state.history[1]["train"] == sum(bits) / 3
+    for row, expected in zip(trainer.state.history, finished.history[:2], strict=True):
+        assert {**row, "seconds": 0} == {**expected, "seconds": 0}
+
+
 def test_progress_is_reported_after_every_step():
     reports = []
     fit(progress=reports.append)
@@ -506,6 +543,15 @@ def run_child(out, step=None, number="SIGINT", resume=False, save_every=1e9, bef
 
 def files(folder):
     return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_finished_run_is_saved_so_that_resuming_it_makes_no_step(tmp_path):
+    """A run whose intermediate saves are hours apart."""
+    finished = fit(out=tmp_path, save_every=1e9)
+    steps = []
+    again = fit(out=tmp_path, resume=True, progress=lambda report: steps.append(report["step"]))
+    assert steps == [] and again.step == finished.step == OPTIONS["steps"]
+    assert leaves_equal(again.params, finished.params)
 
 
 def test_a_run_stopped_by_ctrl_c_and_then_killed_ends_as_if_it_had_not(finished, tmp_path):
@@ -587,9 +633,9 @@ def test_training_works_outside_the_main_thread(finished):
 
 @pytest.mark.parametrize("name", ["levels/0/1/0/bias", "levels/1/1/1/taps", "top/log_std"])
 def test_nan_in_a_parameter_is_named(start, name):
-    layout, vector, x = start
-    named_leaves(layout.params(vector))[name].flat[-1] = np.nan
-    assert first_culprit(FLOW, layout, vector, x, None) == name
+    flat, vector, x = start
+    named_leaves(flat.params(vector))[name].flat[-1] = np.nan
+    assert first_nonfinite_parameter(FLOW, flat, vector, x, None) == name
 
 
 @pytest.mark.parametrize(
@@ -601,23 +647,23 @@ def test_nan_in_a_parameter_is_named(start, name):
     ],
 )
 def test_the_layer_whose_values_overflow_is_named(start, name, value, expected):
-    layout, vector, x = start
-    named_leaves(layout.params(vector))[name][...] = value
-    assert first_culprit(FLOW, layout, vector, x, None) == expected
+    flat, vector, x = start
+    named_leaves(flat.params(vector))[name][...] = value
+    assert first_nonfinite_parameter(FLOW, flat, vector, x, None) == expected
 
 
 def test_the_last_layer_with_a_bad_gradient_is_named(start):
     """The backward pass carries what is not finite from there to all layers before."""
-    layout, vector, x = start
+    flat, vector, x = start
     gradient = np.zeros_like(vector)
     name = "levels/0/1/2/0/second/weight"
-    stop = layout.places[list(layout.shapes).index(name)][1]
+    stop = flat.slices[list(flat.shapes).index(name)][1]
     gradient[:stop] = np.inf
-    assert first_culprit(FLOW, layout, vector, x, gradient) == name
+    assert first_nonfinite_parameter(FLOW, flat, vector, x, gradient) == name
 
 
 def test_a_finite_state_blames_the_loss(start):
-    assert first_culprit(FLOW, *start, None) == "the loss"
+    assert first_nonfinite_parameter(FLOW, *start, None) == "the loss"
 
 
 def test_a_run_that_diverges_says_where_and_keeps_the_best_model(tmp_path):
@@ -633,18 +679,18 @@ def test_a_run_that_diverges_says_where_and_keeps_the_best_model(tmp_path):
 
 
 def test_the_last_good_state_is_the_one_before_the_bad_step(tmp_path, monkeypatch):
-    def broken(flow, layout, *rest):
-        bits, gradient = bits_and_gradient(flow, layout, *rest)
+    def broken(flow, flat, *rest):
+        bits, gradient = bits_and_gradient(flow, flat, *rest)
         calls.append(1)
         if len(calls) == 6:
-            layout.leaves(gradient)[2][...] = np.nan
+            flat.leaves(gradient)[2][...] = np.nan
         return bits, gradient
 
     calls = []
-    monkeypatch.setattr("cinc_ref.training.run.bits_and_gradient", broken)
+    monkeypatch.setattr("cinc_ref.training.trainer.bits_and_gradient", broken)
     with pytest.raises(NonFiniteError, match="gradient is not finite in step 6") as caught:
         fit(out=tmp_path)
-    assert Layout.of(caught.value.result.params).name(2) in str(caught.value)
+    assert FlatParams.of(caught.value.result.params).name(2) in str(caught.value)
     monkeypatch.undo()
     assert leaves_equal(fit(out=tmp_path, resume=True).params, fit().params)
 
@@ -653,15 +699,59 @@ def test_a_layer_that_notices_first_leads_to_the_same_error(monkeypatch):
     def refuse(*arguments):
         raise NonFiniteError("kernel must be finite")
 
-    monkeypatch.setattr("cinc_ref.training.run.bits_and_gradient", refuse)
+    monkeypatch.setattr("cinc_ref.training.trainer.bits_and_gradient", refuse)
     with pytest.raises(NonFiniteError, match=r"loss is not finite in step 1.*`result`"):
         fit()
 
 
+def test_the_error_keeps_its_result_on_its_way_between_processes(finished):
+    for kind in (NonFiniteStep, InverseTooIllConditioned):
+        error = pickle.loads(pickle.dumps(kind("message", finished)))
+        assert type(error) is kind and str(error) == "message"
+        assert leaves_equal(error.result.params, finished.params)
+
+
 def test_validation_that_is_not_finite_is_an_error(monkeypatch):
-    monkeypatch.setattr("cinc_ref.training.run.evaluate", lambda *arguments: np.inf)
+    monkeypatch.setattr("cinc_ref.training.trainer.evaluate", lambda *arguments: np.inf)
     with pytest.raises(NonFiniteError, match=r"after step 0.*there is no model yet"):
         fit()
+
+
+# ---- options -----------------------------------------------------------------------------------
+
+
+def test_options_have_one_default_in_one_place():
+    parameters = inspect.signature(train).parameters
+    own = ["flow", "train_images", "validation_images", "out", "resume", "progress"]
+    names = [option.name for option in dataclasses.fields(Settings)]
+    assert sorted(parameters) == sorted(own + names)
+    for option in dataclasses.fields(Settings):
+        assert parameters[option.name].default is option.default
+        assert option.metadata["help"].strip()
+
+
+def test_every_option_is_explained_in_the_order_of_the_signature():
+    explained = re.findall(r"^    ([a-z_0-9, ]+) : ", train.__doc__, flags=re.MULTILINE)
+    explained = [name for names in explained for name in names.split(", ")]
+    assert explained == list(inspect.signature(train).parameters)
+
+
+def test_every_setting_can_be_none_only_if_it_is_optional():
+    for option in dataclasses.fields(Settings):
+        values = {"minutes": 1.0, "steps": 1, option.name: None}
+        if option.metadata.get("optional"):
+            assert getattr(Settings(**values), option.name) is None
+        else:
+            with pytest.raises((OptionError, DtypeError), match=f"{option.name} must be .*None"):
+                Settings(**values)
+
+
+def test_a_run_is_told_from_others_by_what_its_parameters_depend_on():
+    """The other options may differ when it is resumed."""
+    may_change = {"save_every", "constant_memory", "clock"}
+    names = {option.name for option in dataclasses.fields(Settings)}
+    assert set(settings().reproducible()) == names - may_change
+    assert set(LATER_OPTIONS) < names
 
 
 # ---- bad input ---------------------------------------------------------------------------------
@@ -693,6 +783,28 @@ def test_validation_that_is_not_finite_is_an_error(monkeypatch):
 def test_impossible_options_are_refused(options, message):
     with pytest.raises(OptionError, match=message):
         fit(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"resume": "yes"}, "resume must be True or False; got 'yes'"),
+        ({"progress": "bar"}, "progress must be True or False; got 'bar'"),
+        ({"save_every": np.nan}, "save_every must be a number >= 0; got nan"),
+        ({"evaluate_every": True}, "evaluate_every must be an integer >= 1; got True"),
+    ],
+)
+def test_options_outside_the_arithmetic_are_checked_too(options, message):
+    with pytest.raises(OptionError, match=message):
+        fit(**options)
+
+
+@pytest.mark.parametrize("flow", [None, "cinc", FLOW.config()])
+def test_what_is_no_flow_is_refused(flow, tmp_path, finished):
+    with pytest.raises(OptionError, match=r"flow must be a Flow, .*; got "):
+        train(flow, TRAIN, VALIDATE, **OPTIONS)
+    with pytest.raises(OptionError, match=r"flow must be a Flow, .*; got "):
+        save(tmp_path / "model.npz", flow, finished.params)
 
 
 def test_other_dtypes_are_refused():

@@ -1,4 +1,4 @@
-"""How a flow speaks about its own inverses: by layer, while training, and when they fail."""
+"""The conditioning of a flow's inverses: by layer, during training, and when one fails."""
 
 import warnings
 
@@ -9,8 +9,8 @@ import cinc_ref as cr
 from cinc_ref.bijections import InvertibleConv
 from cinc_ref.errors import IllConditionedWarning, OptionError
 from cinc_ref.evaluation import cast
-from cinc_ref.flows.trust import named_convolutions, worst_conditioned
-from tests.registry import perturbed
+from cinc_ref.flows.conditioning import named_convolutions, worst_conditioned
+from tests.support.registry import perturbed
 
 
 def _flow(**options):
@@ -61,6 +61,18 @@ def test_the_worst_layer_is_the_one_that_was_made_bad():
     assert digits < 14
 
 
+@pytest.mark.parametrize("worst", [1, 2])
+def test_of_two_layers_that_keep_no_digits_the_worse_conditioned_is_named(worst):
+    flow, params, _ = _ill_conditioned(1e5, np.float32)
+    for step in (1, 2):
+        params["levels"][0][step][1]["taps"][0, 0, :] = 1e6 if step == worst else 1e5
+    table = flow.stability(params)
+    assert all(found.digits(np.float32) == 0 for found in list(table.values())[:2])
+    name, condition, digits = worst_conditioned(flow, params)
+    assert name == f"level 1, step {worst}, InvertibleConv" and digits == 0
+    assert condition == max(found.condition_number for found in table.values())
+
+
 def test_decode_with_check_is_silent_on_good_layers_and_changes_nothing():
     flow, params, _ = _flow()
     latents = _latents(flow)
@@ -75,6 +87,7 @@ def test_decode_with_check_names_the_layer_its_condition_and_its_digits():
     with pytest.warns(IllConditionedWarning, match="level 1, step 2, InvertibleConv") as caught:
         flow.decode(params, _latents(flow, np.float32), check=True)
     warning = caught[0].message
+    assert caught[0].filename == __file__  # not a line of the package
     assert warning.layer == "level 1, step 2, InvertibleConv"
     assert warning.condition_number > 1e6 and warning.digits < 3
 
@@ -92,8 +105,10 @@ def test_what_is_not_finite_is_never_returned_in_silence(check):
 def test_a_layer_that_is_no_convolution_is_named_too():
     flow, params, _ = _flow()
     params["levels"][1][1][0]["log_scale"][:] = -800  # the inverse of actnorm overflows
-    with pytest.warns(IllConditionedWarning, match="level 2, step 1, ActNorm is not finite"):
+    with pytest.warns(IllConditionedWarning, match="level 2, step 1, ActNorm is not fin") as caught:
         flow.sample(params, np.random.default_rng(0), 2)
+    files = [w.filename for w in caught if w.category is IllConditionedWarning]
+    assert files == [__file__]
 
 
 @pytest.mark.parametrize("corner_block", ["unit", "triangular", "plu", "dense"])

@@ -1,4 +1,4 @@
-"""Benchmarks on one core: what the exact inverse, sampling and training cost, and beside what."""
+"""Benchmarks of the exact inverse, of sampling and of training on one core."""
 
 from cinc_ref.bench.bounds import BOUNDS, judge
 from cinc_ref.bench.groups import GROUPS, Group, Report, convolution_group, run

@@ -1,4 +1,4 @@
-"""What the figures of a benchmark must keep: one table, and the judgement of a run by it."""
+"""The bounds on the ratios of a benchmark in one table, and the verdicts on a run."""
 
 from dataclasses import dataclass
 
@@ -16,12 +16,13 @@ class Bound:
     Attributes
     ----------
     group, what, over : str
-        Which rows, by group and name, and which of their ratios.
+        The group and the name of the rows, and the name of the ratio.
     limit : float
+        The limit of the ratio.
     dtype : str or None
-        Of the rows; None for any.
+        The dtype of the rows; None for any.
     cases : tuple of str
-        Of the rows; empty for all.
+        The sizes of the rows; empty for all.
     at_least : bool
         Whether the ratio must be at least the limit, instead of at most.
     """
@@ -36,12 +37,12 @@ class Bound:
 
     @property
     def name(self):
-        """What is bounded, in words."""
+        """The description of the ratio."""
         cases = f" at {'; '.join(self.cases)}" if self.cases else ""
         return f"{self.what} / {self.over}{f', {self.dtype}' if self.dtype else ''}{cases}"
 
     def applies(self, row):
-        """Whether a row has this ratio."""
+        """Return whether a row has this ratio."""
         return (
             row.what == self.what
             and self.over in row.ratios
@@ -68,7 +69,7 @@ BOUNDS = (
     Bound("kernels", "conv_inverse, batch-last", "PyTorch", 1.0, cases=(ONE,)),
     Bound("kernels", "conv_inverse, batch-last", "PyTorch", 0.65, cases=(EIGHT,)),
     Bound("kernels", "VJP of conv_inverse", "conv_inverse", 3.5, cases=LEVELS),
-    Bound("kernels", "conv_inverse, batch-last", "textbook", 1 / 12, "float64", LEVELS),
+    Bound("kernels", "conv_inverse, batch-last", "reference", 1 / 12, "float64", LEVELS),
     Bound("kernels", "process that compiles", "second", 40),
     Bound("kernels", "process that finds all compiled", "second", 1.5),
     Bound("scaling", "conv_inverse by batch", "least per image", 1.2),
@@ -86,15 +87,16 @@ BOUNDS = (
 
 @dataclass(frozen=True)
 class Verdict:
-    """How a run did by one bound.
+    """The comparison of a run with one bound.
 
     Attributes
     ----------
     bound : Bound
     worst : float or None
-        The ratio that is nearest to missing it, or misses it most; None if none was measured.
+        The ratio that is nearest to missing the bound, or misses it most; None if none was
+        measured.
     case : str
-        Where that was.
+        The size and dtype at which that ratio was measured.
     """
 
     bound: Bound
@@ -103,7 +105,7 @@ class Verdict:
 
     @property
     def missed(self):
-        """Whether a ratio lies beyond the limit."""
+        """True if a ratio lies beyond the limit."""
         if self.worst is None:
             return False
         if self.bound.at_least:
@@ -111,7 +113,7 @@ class Verdict:
         return self.worst > self.bound.limit
 
     def to_dict(self):
-        """As JSON values."""
+        """Convert the verdict to JSON values."""
         return {
             "bound": self.bound.name,
             "limit": self.bound.limit,
@@ -123,11 +125,12 @@ class Verdict:
 
 
 def judge(rows_by_group, bounds=BOUNDS):
-    """A `Verdict` for every bound on one of these groups.
+    """Judge the rows by every bound on one of their groups.
 
     Parameters
     ----------
     rows_by_group : dict of str to list of Row
+        The rows of a run by the name of their group.
     bounds : sequence of Bound
 
     Returns
@@ -149,8 +152,8 @@ def judge(rows_by_group, bounds=BOUNDS):
 
 
 def _judge(bound, rows):
-    found = [(row.ratios[bound.over], row.case, row.dtype) for row in rows if bound.applies(row)]
-    if not found:
+    ratios = [(row.ratios[bound.over], row.case, row.dtype) for row in rows if bound.applies(row)]
+    if not ratios:
         return Verdict(bound, None, "")
-    worst, case, dtype = (min if bound.at_least else max)(found)
+    worst, case, dtype = (min if bound.at_least else max)(ratios)
     return Verdict(bound, worst, f"{case} {dtype}")

@@ -1,4 +1,4 @@
-"""How long the compiler takes for all kernels of a flow, and a process that finds them compiled."""
+"""Time of a process that compiles all kernels of a flow, and of one that loads them."""
 
 import os
 import statistics
@@ -12,19 +12,18 @@ from cinc_ref.bench.rows import Row
 SCRIPT = """
 import numpy as np
 from cinc_ref.bench.flows import model, training_run
-from cinc_ref.training.run import advance
 shape = {{"levels": {levels}, "depth": 1, "width": 8}}
 flow, params = model(image_shape={image_shape}, **shape)
 flow.encode(params, flow.sample(params, np.random.default_rng(0), {batch}))
-advance(*training_run(batch={batch}, image_shape={image_shape}, constant_memory=True, **shape))
+training_run(batch={batch}, image_shape={image_shape}, constant_memory=True, **shape).step()
 """
-"""Samples, encodes and trains one step."""
+"""The program of a process: it samples, encodes and trains one step."""
 
 
 def measure_compilation(image_shape=(3, 32, 32), levels=3, batch=100, rounds=5):
-    """Rows of processes that use all kernels of a flow: one without a cache, `rounds` with it.
+    """Measure processes that use all kernels of a flow: one without a cache, `rounds` with it.
 
-    Their whole time counts, from the start of Python to its end.
+    The time runs from the start of Python to its end.
     """
     script = SCRIPT.format(image_shape=image_shape, levels=levels, batch=batch)
     case = f"{'x'.join(map(str, image_shape))} levels={levels} depth=1 width=8 N={batch}"

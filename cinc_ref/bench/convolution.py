@@ -1,7 +1,7 @@
-"""The convolution and its exact inverse against the textbook loops and against PyTorch.
+"""The convolution and its exact inverse against the reference loops and against PyTorch.
 
-Ours is the public call, its checks included, from arrays that lie batch-last in memory, as they do
-throughout a flow, and from ordinary NCHW arrays; the kernel alone is what it calls in `batched`.
+Our time is that of the public call with its checks, from arrays that lie batch-last in memory, as
+throughout a flow, and from ordinary NCHW arrays; "kernel alone" is `kernels.causal.plan.run`.
 PyTorch's forward convolution is F.pad and conv2d in the faster of its two memory orders, and so is
 its weight gradient.
 """
@@ -12,9 +12,11 @@ import cinc_ref as cr
 from cinc_ref.bench.machine import SIDE, gemm_share, has_torch, matrix_products
 from cinc_ref.bench.rows import timed
 from cinc_ref.geometry import Geometry
-from cinc_ref.kernels import batched, textbook
-from cinc_ref.primitives.arrays import batch_last
-from cinc_ref.primitives.causal import causal_conv_weight_grad
+from cinc_ref.kernels.causal.plan import SOLVE, run
+from cinc_ref.primitives.causal import causal_conv_weight_grad, plan_for
+from cinc_ref.primitives.memory_order import batch_last
+from cinc_ref.reference import loops as reference
+from cinc_ref.theory.random_kernels import random_kernel
 from cinc_ref.timing import measure_in_turn
 
 K = 3
@@ -22,15 +24,15 @@ ANCHOR = (K - 1, K - 1)
 GEOMETRY = Geometry(anchor=ANCHOR)
 
 SHAPES = ((12, 16), (24, 8), (48, 4), (12, 32), (3, 32))
-"""Channels and side: three levels of a flow on 32x32 images, two larger ones."""
+"""Channels and side of the images: three levels of a flow on 32x32 images, and two larger ones."""
 
 SPECIFIED_BY = {
-    "conv_inverse": ["textbook inverse"],
-    "conv": ["textbook conv"],
-    "weight gradient": ["textbook weight gradient"],
-    "VJP of conv_inverse": 2 * ["textbook inverse"] + ["textbook weight gradient"],
+    "conv_inverse": ["reference inverse"],
+    "conv": ["reference conv"],
+    "weight gradient": ["reference weight gradient"],
+    "VJP of conv_inverse": 2 * ["reference inverse"] + ["reference weight gradient"],
 }
-"""The textbook loops that do what each of our operations does."""
+"""The reference loops whose work equals that of each operation."""
 
 PRODUCT = "matrix product"
 
@@ -39,16 +41,15 @@ TURN = 0.02
 
 
 def problem(channels, size, batch, dtype):
-    """Random images, and a kernel with a triangular corner block and a calm inverse."""
+    """Draw images, and a kernel with a unit triangular corner block and a bounded inverse."""
     rng = np.random.default_rng(0)
-    kernel = 0.1 / np.sqrt(channels) * rng.normal(size=(channels, channels, K, K))
-    kernel[:, :, -1, -1] = np.tril(kernel[:, :, -1, -1], -1) + np.eye(channels)
+    kernel = random_kernel(rng, (channels, channels, K, K), kind="unit")
     images = rng.normal(size=(batch, channels, *size))
     return images.astype(dtype), kernel.astype(dtype)
 
 
 def multiply_adds(channels, size, batch):
-    """Multiply-adds of a convolution with a triangular corner block, or of its inverse.
+    """Count multiply-adds of a convolution with a triangular corner block, or of its inverse.
 
     A tap u rows and l columns away from the anchor meets (H - u)(W - l) pixels of the image.
     """
@@ -59,12 +60,12 @@ def multiply_adds(channels, size, batch):
 
 
 def case_name(channels, size, batch):
-    """How a size is called."""
+    """Return the name of a size."""
     return f"C={channels} {size[0]}x{size[1]} N={batch}"
 
 
 def measure_case(channels, size, batch=100, dtype="float32", rounds=ROUNDS, turn=TURN):
-    """The rows of all operations at one size, measured in turn.
+    """Measure all operations at one size, in turn.
 
     Parameters
     ----------
@@ -75,14 +76,14 @@ def measure_case(channels, size, batch=100, dtype="float32", rounds=ROUNDS, turn
     dtype : {"float32", "float64"}
     rounds : int
     turn : float
-        As in `measure_in_turn`.
+        Seconds of a turn, as in `measure_in_turn`.
 
     Returns
     -------
     list of Row
     """
     images, kernel = problem(channels, size, batch, dtype)
-    functions = _ours(images, kernel) | _textbook(images, kernel)
+    functions = _ours(images, kernel) | _reference(images, kernel)
     functions[PRODUCT] = matrix_products(dtype)
     if has_torch():
         functions |= _pytorch(images, kernel)
@@ -98,24 +99,26 @@ def _ours(images, kernel):
         functions[f"conv_inverse, {order}"] = lambda x=x: cr.conv_inverse(x, kernel)
         functions[f"conv, {order}"] = lambda x=x: cr.conv(x, kernel)
     return functions | {
-        "conv_inverse, kernel alone": lambda: batched.substitute(last, kernel, 1, ANCHOR),
+        "conv_inverse, kernel alone": lambda: run(
+            plan_for(SOLVE, last, kernel.shape, GEOMETRY), last, kernel
+        ),
         "VJP of conv_inverse": lambda: cr.conv_inverse_vjp(last, kernel, last),
         "weight gradient": lambda: causal_conv_weight_grad(last, last, kernel.shape, GEOMETRY),
     }
 
 
-def _textbook(images, kernel):
+def _reference(images, kernel):
     return {
-        "textbook conv": lambda: textbook.conv(images, kernel, 1, ANCHOR),
-        "textbook inverse": lambda: textbook.substitute(images, kernel, 1, ANCHOR),
-        "textbook weight gradient": lambda: textbook.conv_weight_grad(
+        "reference conv": lambda: reference.conv(images, kernel, 1, ANCHOR),
+        "reference inverse": lambda: reference.solve(images, kernel, 1, ANCHOR),
+        "reference weight gradient": lambda: reference.conv_weight_grad(
             images, images, kernel.shape, 1, ANCHOR
         ),
     }
 
 
 def _pytorch(images, kernel):
-    """Forward convolution and weight gradient, in both memory orders."""
+    """Return PyTorch's forward convolution and weight gradient, in both memory orders."""
     import torch
     from torch.nn import functional as F
 
@@ -149,13 +152,13 @@ def _pytorch(images, kernel):
 
 
 def fastest(timings, *beginnings):
-    """The name of the least median among those that begin so; None if there is none."""
+    """Return the name with the least median among those with a beginning; None without any."""
     names = [name for name in timings if name.startswith(beginnings)]
     return min(names, key=lambda name: timings[name].median, default=None)
 
 
 def _rows(timings, problem, dtype):
-    """Ours with their ratios; of the others what ours are divided by."""
+    """Make the rows of our operations with their ratios, and of what they are divided by."""
     case, work = case_name(*problem), multiply_adds(*problem)
     forward = fastest(timings, "PyTorch forward")
     gradient = fastest(timings, "PyTorch weight gradient", "PyTorch nn.grad")
@@ -164,17 +167,17 @@ def _rows(timings, problem, dtype):
         what = name.partition(",")[0]
         if what not in SPECIFIED_BY:
             continue
-        theirs = gradient if what == "weight gradient" else forward
+        pytorch = gradient if what == "weight gradient" else forward
         specification = sum(timings[loops].over(timing) for loops in SPECIFIED_BY[what])
         done = work * len(SPECIFIED_BY[what])
         ratios = {
-            "textbook": 1 / specification,
-            "PyTorch": theirs and timing.over(timings[theirs]),
+            "reference": 1 / specification,
+            "PyTorch": pytorch and timing.over(timings[pytorch]),
             "gemm": gemm_share(timing, done, timings[PRODUCT]),
         }
         if what == "VJP of conv_inverse":
             ratios["conv_inverse"] = timing.over(timings["conv_inverse, batch-last"])
         rows.append(timed(name, case, dtype, timing, done, ratios))
-    others = ["textbook inverse", *(name for name in (forward, gradient) if name)]
+    others = ["reference inverse", *(name for name in (forward, gradient) if name)]
     rows += [timed(name, case, dtype, timings[name], work) for name in others]
     return [*rows, timed(PRODUCT, f"{SIDE}x{SIDE}", dtype, timings[PRODUCT], SIDE**3)]

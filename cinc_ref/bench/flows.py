@@ -1,4 +1,4 @@
-"""A whole flow: sampling, training and memory, against a twin in PyTorch."""
+"""Sampling, training and memory of a whole flow, against a twin in PyTorch."""
 
 import time
 from collections import Counter
@@ -14,11 +14,12 @@ from cinc_ref.bench.machine import gemm_share, has_torch, matrix_products
 from cinc_ref.bench.rows import Row, timed
 from cinc_ref.bench.scaling import peak_memory
 from cinc_ref.bench.twin import Twin
-from cinc_ref.bijections import Chain
+from cinc_ref.bijections.channels import channel_groups
 from cinc_ref.flows import COUPLINGS, build
+from cinc_ref.flows.cost import decoding_seconds
 from cinc_ref.timing import measure_in_turn
-from cinc_ref.training.run import Run, advance, start
 from cinc_ref.training.settings import Settings
+from cinc_ref.training.trainer import Trainer
 
 IMAGE = (3, 32, 32)
 LEVELS = 3
@@ -27,27 +28,15 @@ WIDE = SAMPLING | {"width": 512}
 TRAINING = {"levels": LEVELS, "depth": 4, "width": 64}
 DEEP = TRAINING | {"depth": 32}
 PRODUCTS = 100
-"""Matrix products that take some seconds, as sampling from a wide flow does."""
+"""Number of matrix products that take some seconds, as sampling from a wide flow does."""
 
 SETTINGS = Settings(
-    minutes=None,
-    steps=10**6,
-    seed=0,
-    batch_size=64,
-    optimizer="adam",
-    learning_rate=1e-4,
-    warmup=0,
-    clip=None,
-    dropout=0.0,
-    polyak=0.998,
-    evaluate_every=100,
-    patience=None,
-    dtype="float32",
+    steps=10**6, batch_size=64, learning_rate=1e-4, warmup=0, clip=None, dropout=0.0, patience=None
 )
 
 
 def model(coupling="affine", image_shape=IMAGE, noise=0.002, **shape):
-    """A flow, and float32 parameters a little away from their start."""
+    """Build a flow, and float32 parameters a little away from their initial values."""
     flow = build("cinc", coupling, image_shape, **shape)
     rng = np.random.default_rng(0)
     x = rng.uniform(-0.5, 0.5, (4, *image_shape)).astype(np.float32)
@@ -60,13 +49,13 @@ def model(coupling="affine", image_shape=IMAGE, noise=0.002, **shape):
 
 
 def case_name(flow, batch):
-    """How a flow and a number of images are called."""
+    """Return the name of a flow and a number of images."""
     side = "x".join(map(str, flow.image_shape))
     return f"{side} levels={flow.levels} depth={flow.depth} width={flow.width} N={batch}"
 
 
 def multiply_adds(flow):
-    """Multiply-adds of the convolutions of a flow for one image, taps outside it not counted."""
+    """Count multiply-adds of all convolutions for one image, without taps outside it."""
     total, (channels, height, width) = 0, flow.image_shape
     for level in range(flow.levels):
         channels, height, width = 4 * channels, height // 2, width // 2
@@ -74,7 +63,7 @@ def multiply_adds(flow):
         near = (3 * height - 2) * (3 * width - 2)  # pairs of pixels that a centred 3x3 tap joins
         step = convolution.multiply_adds(channels, (height, width), 1)
         coupling = COUPLINGS[flow.coupling]
-        sizes = [len(part) for part in np.array_split(np.arange(channels), coupling.blocks)]
+        sizes = [stop - start for start, stop in channel_groups(channels, coupling.blocks)]
         for k in range(len(sizes) - 1):
             ends = sum(sizes[k + 1 :]) + sizes[k] * (1 + coupling.scaled)
             step += flow.width * (ends * near + flow.width * pixels)
@@ -87,7 +76,7 @@ def multiply_adds(flow):
 
 
 def measure_sampling(batch=100, rounds=7, image_shape=IMAGE, shape=SAMPLING):
-    """Rows of sampling, of encoding, and of the twin's forward pass."""
+    """Measure sampling, encoding, and the twin's forward pass."""
     flow, params = model(image_shape=image_shape, **shape)
     x = flow.sample(params, np.random.default_rng(0), batch, temperature=0.7)
     functions = {
@@ -110,7 +99,7 @@ def measure_sampling(batch=100, rounds=7, image_shape=IMAGE, shape=SAMPLING):
 
 
 def _over_twin(timings, *names):
-    """By name: the ratio to the faster twin; None without one."""
+    """Return the ratios to the faster twin by name; None without PyTorch."""
     twin = fastest(timings, "PyTorch twin")
     return {name: {"PyTorch": twin and timings[name].over(timings[twin])} for name in names}
 
@@ -127,7 +116,7 @@ def _twin_forward(flow, params, x, channels_last):
 
 
 def measure_wide(batch=100, rounds=3, image_shape=IMAGE, shape=WIDE, products=PRODUCTS):
-    """The row of sampling a wide flow, whose time is that of its matrix products."""
+    """Measure sampling from a wide flow, whose time is that of its matrix products."""
     flow, params = model(image_shape=image_shape, **shape)
     flow.sample(params, np.random.default_rng(0), 1)
     timings = measure_in_turn(
@@ -145,41 +134,32 @@ def measure_wide(batch=100, rounds=3, image_shape=IMAGE, shape=WIDE, products=PR
 
 
 def layer_seconds(flow, params, batch, rounds=3):
-    """Seconds of sampling by the kind of layer: the least over several rounds.
+    """Measure the seconds of sampling by kind of layer, the least over several rounds.
 
     Returns
     -------
     dict of str to float
         The name of a class of layers, or "priors and noise" for what lies between the chains.
     """
-    found = [_layer_seconds(flow, params, batch) for _ in range(rounds)]
-    return min(found, key=lambda seconds: sum(seconds.values()))
+    rounds_seconds = [_layer_seconds(flow, params, batch) for _ in range(rounds)]
+    return min(rounds_seconds, key=lambda seconds: sum(seconds.values()))
 
 
 def _layer_seconds(flow, params, batch):
-    seconds = Counter()
-
-    def inverse(chain, params, y, level):
-        for layer, own in zip(reversed(chain.layers), reversed(params), strict=True):
-            if isinstance(layer, Chain):
-                y = inverse(layer, own, y, level)
-                continue
-            began = time.perf_counter()
-            y, _ = layer.inverse(own, y)
-            seconds[type(layer).__name__] += time.perf_counter() - began
-        return y
-
-    began = time.perf_counter()
+    started = time.perf_counter()
     rng = np.random.default_rng(0)
     latents = [rng.standard_normal((batch, *s), np.float32) for s in flow.latent_shapes]
-    flow._decode(params, latents, inverse)
-    whole = time.perf_counter() - began
-    seconds["priors and noise"] = whole - sum(seconds.values())
+    noise = time.perf_counter() - started
+    decoding, layers = decoding_seconds(flow, params, latents)
+    seconds = Counter()
+    for layer, _, duration in layers:
+        seconds[type(layer).__name__] += duration
+    seconds["priors and noise"] = noise + decoding - sum(seconds.values())
     return dict(seconds)
 
 
 def measure_layers(batch=100, rounds=3, image_shape=IMAGE, shape=SAMPLING):
-    """One row a kind of layer: its part of the time of sampling."""
+    """Measure the part of the time of sampling that each kind of layer takes."""
     flow, params = model(image_shape=image_shape, **shape)
     seconds = layer_seconds(flow, params, batch, rounds)
     whole, case = sum(seconds.values()), case_name(flow, batch)
@@ -190,33 +170,36 @@ def measure_layers(batch=100, rounds=3, image_shape=IMAGE, shape=SAMPLING):
 
 
 def training_run(coupling="affine", batch=64, image_shape=IMAGE, constant_memory=False, **shape):
-    """A run of training on noise, its layout and its state, ready for `advance`."""
+    """Return a `Trainer` on noise, ready for its steps."""
     images = np.random.default_rng(0).integers(0, 256, (batch, *image_shape))
     flow = build("cinc", coupling, image_shape, **shape)
-    run = Run(flow, images, images[:1], replace(SETTINGS, batch_size=batch), constant_memory)
-    return run, *start(run)
+    settings = replace(SETTINGS, batch_size=batch, constant_memory=constant_memory)
+    trainer = Trainer(flow, images, images[:1], settings)
+    trainer.initialize()
+    return trainer
 
 
 def measure_training(coupling, batch=64, rounds=7, image_shape=IMAGE, shape=TRAINING):
-    """Rows of one training step: ours, with constant memory, and the twin's.
+    """Measure one training step: as usual, with constant memory, and the twin's.
 
-    Ours also dequantizes the batch and averages the parameters.
+    The twin neither dequantizes the batch nor averages the parameters.
     """
     stored, rebuilt = f"training step, {coupling}", f"training step, {coupling}, constant memory"
-    run, layout, state = training_run(coupling, batch, image_shape, **shape)
+    trainer = training_run(coupling, batch, image_shape, **shape)
     lean = training_run(coupling, batch, image_shape, constant_memory=True, **shape)
-    functions = {stored: lambda: advance(run, layout, state), rebuilt: lambda: advance(*lean)}
+    functions = {stored: trainer.step, rebuilt: lean.step}
     if has_torch():
-        x = run.batch(0, np.random.default_rng(0))
+        params = trainer.flat.params(trainer.state.parameters)
+        x = trainer.batches.batch(0, np.random.default_rng(0))
         for name, channels_last in (("NCHW", False), ("channels_last", True)):
-            twin = Twin(run.flow, layout.params(state.parameters), channels_last)
+            twin = Twin(trainer.flow, params, channels_last)
             functions[f"PyTorch twin, {coupling}, {name}"] = partial(
                 twin.training_step(), twin.images(x)
             )
     timings = measure_in_turn(functions, repeat=rounds)
     ratios = _over_twin(timings, stored, rebuilt)
     ratios[rebuilt]["stored step"] = timings[rebuilt].over(timings[stored])
-    case = case_name(run.flow, batch)
+    case = case_name(trainer.flow, batch)
     return [
         timed(what, case, "float32", timing, ratios=ratios.get(what, {}))
         for what, timing in timings.items()
@@ -224,7 +207,7 @@ def measure_training(coupling, batch=64, rounds=7, image_shape=IMAGE, shape=TRAI
 
 
 def measure_step_memory(batch=64, image_shape=IMAGE, shallow=TRAINING, deep=DEEP):
-    """Rows of the memory of one step at two depths, beyond parameters, gradient and optimizer."""
+    """Measure the memory of a step at two depths, beyond parameters, gradient and optimizer."""
     rows = []
     for what, constant_memory in (("stored", False), ("constant memory", True)):
         needs = [
@@ -237,7 +220,7 @@ def measure_step_memory(batch=64, image_shape=IMAGE, shallow=TRAINING, deep=DEEP
 
 
 def step_memory(batch, image_shape, constant_memory, shape):
-    """Most bytes that one training step, with dropout, holds beyond its state and the gradient."""
-    run, layout, state = training_run("affine", batch, image_shape, constant_memory, **shape)
-    run = replace(run, settings=replace(run.settings, dropout=0.2))
-    return peak_memory(lambda: advance(run, layout, state)) - state.parameters.nbytes
+    """Return the most bytes that a training step holds beyond its state and the gradient."""
+    trainer = training_run("affine", batch, image_shape, constant_memory, **shape)
+    trainer.settings = replace(trainer.settings, dropout=0.2)
+    return peak_memory(trainer.step) - trainer.state.parameters.nbytes

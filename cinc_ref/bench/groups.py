@@ -20,9 +20,9 @@ class Group:
     ----------
     title : str
     note : str
-        What the columns of ratios are.
+        The meaning of the columns of ratios.
     jobs : tuple of callables
-        Each returns rows.
+        The measurements, each of which returns rows.
     """
 
     title: str
@@ -83,7 +83,7 @@ GROUPS = {
 
 @dataclass(frozen=True)
 class Report:
-    """What a run found.
+    """The machine and the rows of a run.
 
     Attributes
     ----------
@@ -91,7 +91,7 @@ class Report:
     date : str
     groups : dict of str to Group
     rows : dict of str to list of Row
-        By the name of a group.
+        The rows by the name of their group.
     """
 
     machine: machine.Machine
@@ -100,7 +100,7 @@ class Report:
     rows: dict
 
     def to_dict(self):
-        """All of it as JSON values."""
+        """Convert the report to JSON values."""
         return {
             "date": self.date,
             "machine": asdict(self.machine),
@@ -115,7 +115,7 @@ def run(groups, progress=False):
     ----------
     groups : dict of str to Group
     progress : bool
-        Show a bar.
+        Whether a progress bar is shown.
 
     Returns
     -------
@@ -130,6 +130,6 @@ def run(groups, progress=False):
 
 
 def convolution_group(channels, size, batch, dtype):
-    """The group of one convolution of one's own."""
+    """Make the group of one convolution of the given size."""
     job = partial(convolution.measure_case, channels, size, batch, dtype)
     return Group("A convolution and its exact inverse", CONVOLUTION_NOTE, (job,))

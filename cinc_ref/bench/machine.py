@@ -1,4 +1,4 @@
-"""The machine: its name, the versions, and what one core can give at most."""
+"""The machine: processor, versions, and the peak rates of one core."""
 
 import platform
 from dataclasses import dataclass
@@ -15,17 +15,17 @@ PACKAGES = ("cinc_ref", "numpy", "scipy", "numba", "autograd", "torch")
 
 @dataclass(frozen=True)
 class Machine:
-    """Where a benchmark ran.
+    """The machine on which a benchmark ran.
 
     Attributes
     ----------
     cpu : str
     versions : dict of str to str
-        Of Python and of the packages that matter; None for one that is not installed.
+        Versions of Python and of the packages that matter; None for one that is not installed.
     conditions : str
-        Core and threads, as `cinc_ref.timing.one_core` asserted them.
+        Core and threads, as `cinc_ref.timing.one_core` established them.
     peak : dict of str to float
-        By dtype: GFLOP/s of the best of several large matrix products, before all else.
+        GFLOP/s by dtype: the best of several large matrix products before all other measurements.
     """
 
     cpu: str
@@ -35,13 +35,13 @@ class Machine:
 
 
 def describe():
-    """The machine at hand, its peaks measured."""
+    """Describe this machine and measure its peak rates."""
     with one_core() as conditions:
         return Machine(cpu_name(), versions(), str(conditions), gemm_peak())
 
 
 def cpu_name():
-    """The processor's name, as the system tells it."""
+    """Return the name of the processor, as the system reports it."""
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
         for line in cpuinfo.read_text().splitlines():
@@ -51,7 +51,7 @@ def cpu_name():
 
 
 def versions():
-    """Versions by name; None for a package that is not installed."""
+    """Return versions by name; None for a package that is not installed."""
     return {"python": platform.python_version()} | {name: _version(name) for name in PACKAGES}
 
 
@@ -63,16 +63,16 @@ def _version(name):
 
 
 def has_torch():
-    """Whether PyTorch can be measured against."""
+    """Return whether PyTorch is installed."""
     return find_spec("torch") is not None
 
 
 SIDE = 1024
-"""Of matrices whose product is as fast as one core can be."""
+"""Side of square matrices that are large enough for the peak rate of a matrix product."""
 
 
 def matrix_products(dtype, number=1, side=SIDE):
-    """A function that multiplies two square matrices, so many times."""
+    """Return a function that multiplies two square matrices `number` times."""
     a, b, product = np.random.default_rng(0).normal(size=(3, side, side)).astype(dtype)
 
     def multiply():
@@ -83,22 +83,22 @@ def matrix_products(dtype, number=1, side=SIDE):
 
 
 def gemm_share(timing, multiply_adds, products, number=1, side=SIDE):
-    """Multiply-adds a second, over those of `matrix_products` that were measured in turn.
+    """Divide a rate of multiply-adds by that of `matrix_products`, measured in turn with it.
 
-    Not over the peak: a shared machine may be half as fast a minute later.
+    The peak would be no measure: a shared machine may be half as fast a minute later.
     """
     return multiply_adds / (number * side**3) * products.over(timing)
 
 
 def gemm_peak(side=SIDE, repeat=9):
-    """GFLOP/s of square matrix products by dtype, the best of several."""
+    """Measure GFLOP/s of square matrix products by dtype, the best of several."""
     functions = {dtype: matrix_products(dtype, side=side) for dtype in ("float32", "float64")}
     timings = measure_in_turn(functions, repeat=repeat)
     return {dtype: 2 * side**3 / timing.minimum / 1e9 for dtype, timing in timings.items()}
 
 
 def bandwidth(megabytes=256, repeat=7):
-    """GB/s between core and memory: what a copy reads and writes, the best of several."""
+    """Measure GB/s between core and memory, read and written by a copy, the best of several."""
     source, target = np.ones((2, megabytes * 2**17))
     return (
         2 * source.nbytes / measure(lambda: np.copyto(target, source), repeat=repeat).minimum / 1e9

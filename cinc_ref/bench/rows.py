@@ -1,26 +1,25 @@
-"""What a benchmark finds: rows, one a figure, each with its ratios to other figures."""
+"""Rows of a benchmark: one figure each, with its ratios to other figures."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
 class Row:
-    """One figure.
+    """One measured figure.
 
     Attributes
     ----------
     what : str
         The operation and the memory order of its images, or the part of a flow.
     case : str
-        Its size, for instance "C=12 16x16 N=100".
+        The size, for instance "C=12 16x16 N=100".
     dtype : str
     median, minimum : float or None
         Seconds; None where no time is measured.
     gflops : float or None
-        10^9 additions and multiplications a second by the median, those outside the image not
-        counted.
+        Additions and multiplications inside the image, in 10^9 a second by the median.
     ratios : dict of str to float
-        What it is divided by, and the quotient.
+        The quotients, by the name of the figure in the denominator.
     """
 
     what: str
@@ -33,7 +32,7 @@ class Row:
 
 
 def timed(what, case, dtype, timing, multiply_adds=None, ratios=()):
-    """The row of a `Timing`; ratios that are None, for something not installed, are left out."""
+    """Make the row of a `Timing`; ratios that are None (not installed) are left out."""
     return Row(
         what,
         case,

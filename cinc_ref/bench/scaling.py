@@ -1,4 +1,4 @@
-"""How the time of the exact inverse grows with batch and image, and how much memory it takes."""
+"""Growth of the time of the exact inverse with batch and image size, and its memory."""
 
 import tracemalloc
 from functools import partial
@@ -6,13 +6,13 @@ from functools import partial
 import cinc_ref as cr
 from cinc_ref.bench.convolution import TURN, case_name, multiply_adds, problem
 from cinc_ref.bench.rows import Row, timed
-from cinc_ref.primitives.arrays import batch_last
+from cinc_ref.primitives.memory_order import batch_last
 from cinc_ref.timing import measure_in_turn
 
 CHANNELS = 12
 
 BATCHES = (4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 48, 64, 65, 100, 128, 129, 256)
-"""Numbers of images, at and beside multiples of the SIMD lanes."""
+"""Numbers of images, at and next to multiples of the SIMD lanes."""
 
 SIZES = (
     *((8, batch) for batch in (16, 100, 1024)),
@@ -30,7 +30,7 @@ def _inverse_of(side, batch, dtype):
 
 
 def measure_batches(dtype="float32", batches=BATCHES, side=16, rounds=31, turn=TURN):
-    """One row a number of images: time per image, over the least at any smaller number."""
+    """Measure the time per image for each batch size, over the least at any smaller one."""
     functions = {}
     for batch in batches:
         functions[batch] = _inverse_of(side, batch, dtype)
@@ -54,7 +54,7 @@ def measure_batches(dtype="float32", batches=BATCHES, side=16, rounds=31, turn=T
 
 
 def measure_sizes(dtype="float32", sizes=SIZES, rounds=31, turn=TURN):
-    """One row an image size and batch: time per multiply-add over the least; and memory."""
+    """Measure the time per multiply-add for each image size and batch, over the least."""
     functions, work = {}, {}
     for side, batch in sizes:
         name = case_name(CHANNELS, (side, side), batch)
@@ -79,7 +79,7 @@ def measure_sizes(dtype="float32", sizes=SIZES, rounds=31, turn=TURN):
 
 
 def measure_memory(dtype="float32", side=64, batch=100):
-    """Rows of the memory that the exact inverse allocates, its result included, over its input."""
+    """Measure the memory that the exact inverse allocates, with its result, over its input."""
     images, kernel = problem(CHANNELS, (side, side), batch, dtype)
     rows = []
     for order, y in (("batch-last", batch_last(images)), ("NCHW", images)):
@@ -90,7 +90,7 @@ def measure_memory(dtype="float32", side=64, batch=100):
 
 
 def peak_memory(function):
-    """Most bytes that NumPy and Python held during a call beyond those before it."""
+    """Return the most bytes that NumPy and Python held during a call beyond those before it."""
     function()  # compiles, and fills caches
     tracemalloc.start()
     try:

@@ -1,8 +1,8 @@
-"""The same flow in PyTorch: what a flow of such convolutions costs there, forward and backward.
+"""A twin in PyTorch of a flow, to compare the cost of its forward and backward passes.
 
-The twin takes the parameter tree of ours, as tensors, so that both are one model. Only what a
-benchmark needs is here: systems "cinc" with the triangular corner block, all couplings, the way
-from image to density. PyTorch is imported where it is used, for it need not be installed.
+The twin takes the parameters of the flow as tensors, so that both are one model. It implements what
+a benchmark needs: the system "cinc" with the triangular corner block, all couplings, and the
+direction from image to density. PyTorch is optional and imported where it is used.
 """
 
 import math
@@ -11,6 +11,7 @@ import numpy as np
 
 from cinc_ref._trees import named_leaves, rebuild
 from cinc_ref.bijections import AdditiveCoupling
+from cinc_ref.bijections.channels import channel_groups
 from cinc_ref.flows import COUPLINGS
 
 
@@ -20,9 +21,9 @@ class Twin:
     Parameters
     ----------
     flow : Flow
-        Of the system "cinc", with triangular corner block.
+        A flow of the system "cinc" with triangular corner block.
     params : tree of ndarray
-        Copied.
+        Its parameters, which are copied.
     channels_last : bool
         The memory order of images and weights; otherwise PyTorch's usual one.
     """
@@ -43,20 +44,20 @@ class Twin:
         return tensor.requires_grad_()
 
     def images(self, x):
-        """Images as the tensor that the methods take."""
+        """Convert images to the tensor that the methods take."""
         return self.torch.from_numpy(x).contiguous(memory_format=self.order)
 
     def log_prob(self, x):
-        """log p(x) in nats, shape (N,)."""
+        """Return log p(x) in nats, shape (N,)."""
         total = self.torch.zeros(len(x), dtype=x.dtype)
         for level in range(self.flow.levels):
             _, *steps = self.params["levels"][level]
             x = self.torch.nn.functional.pixel_unshuffle(x, 2)
             for step in steps:
-                for layer, own in zip(
+                for layer, layer_params in zip(
                     (self._actnorm, self._conv, self._coupling), step, strict=True
                 ):
-                    x, log_det = layer(own, x)
+                    x, log_det = layer(layer_params, x)
                     total = total + log_det
             if level < self.flow.levels - 1:
                 x, log_prob = self._split(self.params["priors"][level], x)
@@ -78,9 +79,10 @@ class Twin:
         return y, x.shape[2] * x.shape[3] * log_diagonal.sum()
 
     def _coupling(self, params, x):
-        """The last block stays; each other one is changed by a function of those after it."""
+        """Keep the last block and change each other one by a function of those after it."""
         coupling = COUPLINGS[self.flow.coupling]
-        sizes = [len(part) for part in np.array_split(np.arange(x.shape[1]), coupling.blocks)]
+        groups = channel_groups(x.shape[1], coupling.blocks)
+        sizes = [stop - start for start, stop in groups]
         blocks = x.split(sizes, 1)
         changed, log_det = [blocks[-1]], 0
         for k, network in zip(reversed(range(len(blocks) - 1)), params, strict=True):
@@ -104,10 +106,10 @@ class Twin:
         return conv(h, last["weight"], last["bias"], padding=1)
 
     def _split(self, prior, x):
-        """The channels that stay, and the log-density of those that leave."""
-        kept, leaving = x.split([x.shape[1] // 2, x.shape[1] - x.shape[1] // 2], 1)
+        """Return the channels that stay, and the log-density of those that are factored out."""
+        kept, factored_out = x.split([x.shape[1] // 2, x.shape[1] - x.shape[1] // 2], 1)
         h = self.torch.nn.functional.conv2d(kept, prior["weight"], prior["bias"], padding=1)
-        return kept, self._log_normal(leaving, *h.chunk(2, 1))
+        return kept, self._log_normal(factored_out, *h.chunk(2, 1))
 
     def _log_normal(self, x, mean, log_std):
         z = (x - mean) * (-log_std).exp()
@@ -115,13 +117,13 @@ class Twin:
         return -(z * z).sum((1, 2, 3)) / 2 - log_std.sum((1, 2, 3)) - constant
 
     def bits(self, x):
-        """Mean bits per dimension, what is minimized."""
+        """Return the mean bits per dimension, which training minimizes."""
         dimensions = x[0].numel()
         nats = self.log_prob(x).mean() - dimensions * math.log(self.flow.bins)
         return -nats / (dimensions * math.log(2))
 
     def training_step(self, learning_rate=1e-3):
-        """A function of images that does one step of Adam and returns their bits per dimension."""
+        """Return a function that does one step of Adam on images and returns bits per dimension."""
         adam = self.torch.optim.Adam(self.leaves, learning_rate)
 
         def step(x):

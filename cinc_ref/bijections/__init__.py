@@ -1,4 +1,4 @@
-"""Invertible layers: configuration in frozen dataclasses, parameters in plain trees beside them."""
+"""Invertible layers: frozen dataclasses hold the configuration, plain trees the parameters."""
 
 from cinc_ref.bijections.actnorm import ActNorm
 from cinc_ref.bijections.base import Bijection

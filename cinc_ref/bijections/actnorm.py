@@ -1,4 +1,4 @@
-"""Activation normalization: one scale and one shift a channel, started from the data."""
+"""Activation normalization: one scale and one shift for each channel, started from the data."""
 
 from dataclasses import dataclass
 
@@ -7,18 +7,23 @@ import numpy as np
 
 from cinc_ref._autodiff import value_of
 from cinc_ref.bijections.base import Bijection, per_image
-from cinc_ref.primitives.elementwise import scale_channels
+from cinc_ref.primitives.layers import scale_channels
 
 
 @dataclass(frozen=True)
 class ActNorm(Bijection):
-    r"""Scale and shift of each channel.
+    r"""Activation normalization: a scale and a shift of each channel.
 
     .. math::
         y[n, c] = (x[n, c] + b_c)\, e^{s_c}, \qquad \log|\det| = H W \sum_c s_c
 
-    `init` chooses b and s so that every channel of its batch has mean 0 and standard deviation 1
-    (Kingma and Dhariwal, "Glow", 2018, section 3.1).
+    `init` chooses b ("bias") and s ("log_scale"), both of shape (C,), so that every channel of its
+    batch has mean 0 and standard deviation 1. A constant channel is only shifted.
+
+    References
+    ----------
+    Kingma and Dhariwal, "Glow: Generative Flow with Invertible 1x1 Convolutions", 2018,
+    section 3.1.
 
     Examples
     --------
@@ -43,18 +48,18 @@ class ActNorm(Bijection):
 
     def _forward(self, params, x):
         log_scale = params["log_scale"]
-        y = scale_channels(x, params["bias"], anp.exp(log_scale), _nothing(x))
+        y = scale_channels(x, params["bias"], anp.exp(log_scale), _zeros_per_channel(x))
         return y, per_image(x.shape[2] * x.shape[3] * anp.sum(log_scale), x)
 
     def _inverse(self, params, y):
         log_scale = params["log_scale"]
-        x = scale_channels(y, _nothing(y), anp.exp(-log_scale), -params["bias"])
+        x = scale_channels(y, _zeros_per_channel(y), anp.exp(-log_scale), -params["bias"])
         return x, per_image(-(y.shape[2] * y.shape[3]) * anp.sum(log_scale), y)
 
-    def _channels_of(self, params):
+    def channels_of(self, params):
+        """Return the number of channels that are normalized; see `Bijection.channels_of`."""
         return len(params["bias"])
 
 
-def _nothing(images):
-    """0 for every channel."""
+def _zeros_per_channel(images):
     return np.zeros(images.shape[1], value_of(images).dtype)

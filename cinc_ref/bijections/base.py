@@ -1,8 +1,10 @@
-"""The contract of a layer, and the one place where the shapes of its input are checked."""
+"""The contract of a layer, and the one place that validates the images it receives."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from cinc_ref import _validate
 from cinc_ref._autodiff import as_array, value_of
@@ -17,34 +19,75 @@ class Bijection:
     float arrays as leaves, made by `init` and handed to `forward` and `inverse`. Both are pure
     functions that autograd differentiates, in reverse and forward mode, to any order.
 
-    A subclass defines `_init`, `_forward` and `_inverse`, which trust their input, and
-    `_output_shape`, which says what a (C, H, W) image becomes or raises `ShapeError`.
+    **Subclass contract.** A subclass is a frozen dataclass that defines these hooks. Images and
+    parameters are validated before the first three are called, so they hold mathematics only.
+
+    - ``_init(rng, x)`` returns the parameters for a batch x; by default none, ``{}``.
+    - ``_forward(params, x)`` returns y and the log-determinants, shape (N,); required.
+    - ``_inverse(params, y)`` returns x and minus the log-determinants; required.
+    - ``output_shape(shape)`` returns the shape (C', H', W') of `forward` on images (C, H, W), or
+      raises `ShapeError` where they do not fit the layer; by default the shape does not change.
+    - ``input_shape(shape)`` does this for `inverse`; by default it is `output_shape`.
+    - ``channels_of(params)`` returns the number of channels for which parameters were made, or
+      None for any.
+    - ``steps(params)`` lists the layers of a composition; by default there are none.
+    - ``convolutions(params)`` lists the invertible convolutions that a layer applies to groups of
+      channels; by default there are none. The diagnostics of a flow are about these.
+
+    Examples
+    --------
+    A layer that multiplies every entry of an image by a constant:
+
+    >>> from dataclasses import dataclass
+    >>> import numpy as np
+    >>> from cinc_ref.bijections import Bijection
+    >>> @dataclass(frozen=True)
+    ... class Scale(Bijection):
+    ...     factor: float = 2.0
+    ...
+    ...     def _log_det(self, images):
+    ...         return np.full(len(images), images[0].size * np.log(self.factor))
+    ...
+    ...     def _forward(self, params, x):
+    ...         return self.factor * x, self._log_det(x)
+    ...
+    ...     def _inverse(self, params, y):
+    ...         return y / self.factor, -self._log_det(y)
+    >>> y, log_det = Scale().forward({}, np.ones((1, 1, 2, 2)))
+    >>> y[0, 0, 0], bool(np.isclose(log_det[0], 4 * np.log(2)))
+    (array([2., 2.]), True)
     """
 
-    def init(self, rng, x):
-        """Parameters for images like these.
+    def init(self, rng: np.random.Generator, x: ArrayLike) -> Any:
+        """Make the initial parameters for images of this shape and dtype.
 
         Parameters
         ----------
         rng : numpy.random.Generator
+            Source of the random entries.
         x : array_like, shape (N, C, H, W)
             A batch of data, float32 or float64; layers that normalize start from its statistics.
 
         Returns
         -------
         params : tree of ndarray, dtype of x
+
+        Raises
+        ------
+        ShapeError, DtypeError
+            If the images do not fit the layer.
         """
-        x = self._checked(x, "x")
-        self._output_shape(x.shape[1:])
+        x = _check_images(x, "x")
+        self.output_shape(x.shape[1:])
         return self._init(rng, x)
 
-    def forward(self, params, x):
-        r"""Towards the latent: y = f(x).
+    def forward(self, params: Any, x: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+        r"""Map images towards the latent: y = f(x).
 
         Parameters
         ----------
         params : tree of ndarray
-            As `init` returns them.
+            Parameters as `init` returns them.
         x : array_like, shape (N, C, H, W), dtype of the parameters
 
         Returns
@@ -58,17 +101,18 @@ class Bijection:
         ShapeError, DtypeError
             If the images do not fit the layer.
         """
-        x = self._checked(x, "x")
-        self._output_shape(x.shape[1:])
+        x = _check_images(x, "x")
+        self.output_shape(x.shape[1:])
         self._check_params(params, x.shape[1], x.shape)
         return self._forward(params, x)
 
-    def inverse(self, params, y):
-        r"""Back from the latent: the x with forward(params, x) = y.
+    def inverse(self, params: Any, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+        r"""Map back from the latent: the x with forward(params, x) = y.
 
         Parameters
         ----------
         params : tree of ndarray
+            Parameters as `init` returns them.
         y : array_like, shape (N, C', H', W'), dtype of the parameters
 
         Returns
@@ -81,54 +125,127 @@ class Bijection:
         ------
         ShapeError, DtypeError
             If the images do not fit the layer.
+        SingularKernelError
+            If a convolution with a "dense" corner block has become singular.
         """
-        y = self._checked(y, "y")
-        shape = self._input_shape(y.shape[1:])
+        y = _check_images(y, "y")
+        shape = self.input_shape(y.shape[1:])
         self._check_params(params, shape[0], y.shape)
         return self._inverse(params, y)
 
-    def _checked(self, images, name):
-        images = as_array(images)
-        value = value_of(images)
-        if value.ndim != 4 or 0 in value.shape[1:]:
-            raise ShapeError(
-                f"{name} must have shape (N, C, H, W) with C, H, W >= 1; got {value.shape}"
-            )
-        _validate.check_float(value, name)
-        return images
+    def output_shape(self, shape: tuple[int, int, int]) -> tuple[int, int, int]:
+        """Return the shape of `forward` on images of a shape.
 
-    def _channels_of(self, params):
-        """For how many channels these parameters were made, or None if for any."""
+        Parameters
+        ----------
+        shape : (int, int, int)
+            (C, H, W) of one image.
+
+        Returns
+        -------
+        (int, int, int)
+            (C', H', W').
+
+        Raises
+        ------
+        ShapeError
+            If such images do not fit the layer.
+        """
+        return shape
+
+    def input_shape(self, shape: tuple[int, int, int]) -> tuple[int, int, int]:
+        """Return the shape of `inverse` on images of a shape.
+
+        Parameters
+        ----------
+        shape : (int, int, int)
+            (C', H', W') of one image.
+
+        Returns
+        -------
+        (int, int, int)
+            (C, H, W).
+
+        Raises
+        ------
+        ShapeError
+            If such images do not fit the layer.
+        """
+        return self.output_shape(shape)
+
+    def channels_of(self, params: Any) -> int | None:
+        """Return the number of channels for which parameters were made.
+
+        Parameters
+        ----------
+        params : tree of ndarray
+
+        Returns
+        -------
+        int or None
+            None if the parameters fit any number of channels.
+        """
         return None
 
+    def steps(self, params: Any) -> tuple[tuple["Bijection", Any], ...]:
+        """List the layers of a composition.
+
+        Parameters
+        ----------
+        params : tree of ndarray
+
+        Returns
+        -------
+        tuple of (Bijection, tree of ndarray)
+            Each layer with its parameters, the first applied first; empty if the layer is no
+            composition.
+        """
+        return ()
+
+    def convolutions(self, params: Any) -> tuple[tuple["Bijection", Any, tuple[int, int]], ...]:
+        """List the invertible convolutions that the layer applies to groups of channels.
+
+        Parameters
+        ----------
+        params : tree of ndarray
+
+        Returns
+        -------
+        tuple of (InvertibleConv, tree of ndarray, (int, int))
+            Each convolution with its parameters and the (start, stop) of its channels; empty if
+            the layer applies none.
+        """
+        return ()
+
+    def _init(self, rng, x):
+        return {}
+
     def _check_params(self, params, channels, shape):
-        expected = self._channels_of(params)
+        expected = self.channels_of(params)
         if expected is not None and expected != channels:
             raise ShapeError(
                 f"{type(self).__name__} has parameters for {expected} channels; "
                 f"got images of shape {shape}"
             )
 
-    def _output_shape(self, shape):
-        """(C', H', W') of forward on images (C, H, W), or an error where they do not fit."""
-        return shape
-
-    def _input_shape(self, shape):
-        """(C, H, W) of inverse on (C', H', W')."""
-        return self._output_shape(shape)
-
-    def _init(self, rng, x):
-        return {}
-
-    def _steps(self, params):
-        """The layers that this one applies one after the other, and their parameters; or none."""
-        return ()
-
-    def _convolutions(self, params):
-        """(convolution, its parameters, its channels as (start, stop)) of those side by side."""
-        return ()
-
 
 def per_image(log_det, images):
-    """One log-determinant that holds for every image, as the array of shape (N,)."""
+    """Repeat a log-determinant that holds for every image: an array of shape (N,)."""
     return log_det * np.ones(images.shape[0], value_of(images).dtype)
+
+
+def store(layer, **options):
+    """Store validated options in a frozen dataclass."""
+    for name, value in options.items():
+        object.__setattr__(layer, name, value)
+
+
+def _check_images(images, name):
+    images = as_array(images)
+    value = value_of(images)
+    if value.ndim != 4 or 0 in value.shape[1:]:
+        raise ShapeError(
+            f"{name} must have shape (N, C, H, W) with C, H, W >= 1; got {value.shape}"
+        )
+    _validate.check_float(value, name)
+    return images

@@ -1,17 +1,33 @@
-"""One layer after another."""
+"""Compositions of layers."""
 
 from dataclasses import dataclass
 
-from cinc_ref.bijections.base import Bijection
+import numpy as np
+
+from cinc_ref import _validate
+from cinc_ref.bijections.base import Bijection, store
+from cinc_ref.errors import OptionError
 
 
 @dataclass(frozen=True)
 class Chain(Bijection):
-    """The composition of layers, the first applied first; its parameters are the list of theirs.
+    r"""The composition of layers, the first applied first.
+
+    .. math::
+        f = f_m \circ \dots \circ f_1, \qquad
+        \log\left|\det \frac{\partial f(x)}{\partial x}\right|
+        = \sum_k \log\left|\det \frac{\partial f_k}{\partial x_{k-1}}\right|
+
+    Its parameters are the list of the parameters of its layers.
 
     Parameters
     ----------
     layers : iterable of Bijection
+
+    Raises
+    ------
+    OptionError
+        If this is no iterable, or holds anything but bijections.
 
     Examples
     --------
@@ -30,9 +46,15 @@ class Chain(Bijection):
     layers: tuple[Bijection, ...]
 
     def __post_init__(self):
-        object.__setattr__(self, "layers", tuple(self.layers))
+        layers = tuple(self.layers) if np.iterable(self.layers) else None
+        if layers is None or not all(isinstance(layer, Bijection) for layer in layers):
+            raise OptionError(
+                f"layers must be an iterable of bijections; got {_validate.shown(self.layers)}"
+            )
+        store(self, layers=layers)
 
-    def _steps(self, params):
+    def steps(self, params):
+        """List the layers with their parameters; see `Bijection.steps`."""
         return tuple(zip(self.layers, params, strict=True))
 
     def _init(self, rng, x):
@@ -44,24 +66,26 @@ class Chain(Bijection):
 
     def _forward(self, params, x):
         total = 0
-        for layer, own in zip(self.layers, params, strict=True):
-            x, log_det = layer.forward(own, x)
+        for layer, layer_params in zip(self.layers, params, strict=True):
+            x, log_det = layer.forward(layer_params, x)
             total = total + log_det
         return x, total
 
     def _inverse(self, params, y):
         total = 0
-        for layer, own in zip(reversed(self.layers), reversed(params), strict=True):
-            y, log_det = layer.inverse(own, y)
+        for layer, layer_params in zip(reversed(self.layers), reversed(params), strict=True):
+            y, log_det = layer.inverse(layer_params, y)
             total = total + log_det
         return y, total
 
-    def _output_shape(self, shape):
+    def output_shape(self, shape):
+        """Return the shape after the last layer; see `Bijection.output_shape`."""
         for layer in self.layers:
-            shape = layer._output_shape(shape)
+            shape = layer.output_shape(shape)
         return shape
 
-    def _input_shape(self, shape):
+    def input_shape(self, shape):
+        """Return the shape before the first layer; see `Bijection.input_shape`."""
         for layer in reversed(self.layers):
-            shape = layer._input_shape(shape)
+            shape = layer.input_shape(shape)
         return shape

@@ -1,4 +1,4 @@
-"""The characterizable invertible convolution as a layer, with its corner block by construction."""
+"""The characterizable invertible convolution as a layer whose corner block stays invertible."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -7,17 +7,22 @@ import autograd.numpy as anp
 import numpy as np
 import scipy.linalg
 
+from cinc_ref import _validate
 from cinc_ref._autodiff import value_of
-from cinc_ref.bijections.base import Bijection, per_image
+from cinc_ref.bijections.base import Bijection, per_image, store
+from cinc_ref.convolution import log_abs_det
 from cinc_ref.errors import OptionError
 from cinc_ref.geometry import Geometry, check_geometry
-from cinc_ref.primitives.arrays import scatter
-from cinc_ref.primitives.causal import causal_conv, causal_solve
-from cinc_ref.primitives.corner import check_corner_invertible, log_abs_det
+from cinc_ref.primitives.call import solve
+from cinc_ref.primitives.causal import causal_conv
+from cinc_ref.primitives.channels import scatter
 from cinc_ref.primitives.stable import stable_taps
 
 CORNER_BLOCKS = ("unit", "triangular", "plu", "dense")
+"""Forms of the corner block, which `InvertibleConv` describes."""
+
 TRIANGLES = ("lower", "upper")
+"""Triangles of a corner block that can be free."""
 
 
 @dataclass(frozen=True)
@@ -40,19 +45,28 @@ class InvertibleConv(Bijection):
     kernel_size : int or (int, int)
         Height and width of the kernel.
     corner_block : {"unit", "triangular", "plu", "dense"}
+        Form of B.
     corner : {"top-left", "top-right", "bottom-left", "bottom-right"}
+        The padded image corner.
     dilation : int
+        Distance between neighbouring taps, in pixels.
     anchor : (int, int), optional
-        As in `cinc_ref.conv`.
+        Row and column (p, q) of the tap that reads the pixel itself; the bottom-right one unless
+        given. Taps after it in raster order are 0.
     seed : int
-        Of the random rotation at which "plu" and "dense" start.
+        Seed of the random rotation at which "plu" and "dense" start.
     stable : bool
-        Keep the inverse bounded for every parameter value: the taps are mapped smoothly so that
-        the sum of ||B^-1 K_ab||_2 over the taps other than B stays below 0.95. Then
+        Whether the inverse is kept bounded for every parameter value: the taps are mapped smoothly
+        so that the sum of ||B^-1 K_ab||_2 over the taps other than B stays below 0.95. Then
         ||M^-1||_2 <= 20 ||B^-1||_2 on images of every size.
     triangle : {"lower", "upper"}
         Which triangle of a "unit" or "triangular" B is free: whether a channel reads those before
         it or those after it.
+
+    Raises
+    ------
+    OptionError
+        If an option is not as described.
 
     References
     ----------
@@ -84,27 +98,42 @@ class InvertibleConv(Bijection):
     triangle: str = "lower"
 
     def __post_init__(self):
-        for name, known in (("corner_block", CORNER_BLOCKS), ("triangle", TRIANGLES)):
-            if getattr(self, name) not in known:
-                raise OptionError(
-                    f"{name} must be one of {', '.join(known)}; got {getattr(self, name)!r}"
-                )
-        height, width = np.broadcast_to(self.kernel_size, 2).tolist()
-        if not all(isinstance(side, int) and side >= 1 for side in (height, width)):
-            raise OptionError(f"kernel_size must be integers >= 1; got {self.kernel_size!r}")
-        object.__setattr__(self, "kernel_size", (height, width))
+        height, width = size = _check_kernel_size(self.kernel_size)
         geometry = check_geometry(
             np.zeros((1, 1, height, width)), self.corner, self.dilation, self.anchor
         )
-        object.__setattr__(self, "anchor", geometry.anchor)
+        store(
+            self,
+            kernel_size=size,
+            corner_block=_validate.one_of("corner_block", self.corner_block, CORNER_BLOCKS),
+            corner=geometry.corner,
+            dilation=geometry.dilation,
+            anchor=geometry.anchor,
+            seed=_validate.integer("seed", self.seed, minimum=0),
+            stable=_validate.boolean("stable", self.stable),
+            triangle=_validate.one_of("triangle", self.triangle, TRIANGLES),
+        )
 
     @property
-    def geometry(self):
+    def geometry(self) -> Geometry:
         """Corner, dilation and anchor, as the operations take them."""
         return Geometry(self.corner, self.dilation, self.anchor)
 
-    def count_parameters(self, channels):
-        """How many numbers are learned for this many channels.
+    def count_parameters(self, channels: int) -> int:
+        """Count the numbers that are learned for images of some channels.
+
+        Parameters
+        ----------
+        channels : int
+
+        Returns
+        -------
+        int
+
+        Raises
+        ------
+        OptionError
+            If `channels` is no integer >= 1.
 
         Examples
         --------
@@ -112,22 +141,23 @@ class InvertibleConv(Bijection):
         >>> InvertibleConv(corner_block="unit").count_parameters(12)
         1218
         """
+        channels = _validate.integer("channels", channels, minimum=1)
         free = {"unit": -channels, "triangular": channels}.get(self.corner_block)
         corner = channels**2 if free is None else (channels**2 + free) // 2
         return self._other_taps * channels**2 + corner
 
     @property
     def _other_taps(self):
-        """How many taps lie before the anchor in raster order."""
+        """Number of taps before the anchor in raster order."""
         return self.anchor[0] * self.kernel_size[1] + self.anchor[1]
 
-    def kernel(self, params):
-        """The kernel (C, C, kh, kw) that these parameters stand for.
+    def kernel(self, params: dict) -> np.ndarray:
+        """Compute the kernel from the parameters.
 
         Parameters
         ----------
         params : dict of ndarray
-            As `init` returns them.
+            Parameters as `init` returns them.
 
         Returns
         -------
@@ -135,7 +165,7 @@ class InvertibleConv(Bijection):
         """
         channels = len(params["taps"])
         shape = (channels, channels, *self.kernel_size)
-        taps, corner = _places(shape, self._other_taps)
+        taps, corner = _flat_indices(shape, self._other_taps)
         block = self._corner_block(params, channels)
         others = stable_taps(params["taps"], block) if self.stable else params["taps"]
         return scatter(anp.ravel(others), taps, shape) + scatter(anp.ravel(block), corner, shape)
@@ -191,26 +221,39 @@ class InvertibleConv(Bijection):
 
     def _inverse(self, params, y):
         kernel = self.kernel(params)
-        check_corner_invertible(kernel, self.anchor)
-        return causal_solve(y, kernel, self.geometry), -self._log_det(kernel, params, y)
+        return solve(y, kernel, self.geometry), -self._log_det(kernel, params, y)
 
-    def _channels_of(self, params):
+    def channels_of(self, params):
+        """Return the channels of the kernel; see `Bijection.channels_of`."""
         return len(params["taps"])
 
-    def _convolutions(self, params):
+    def convolutions(self, params):
+        """List the layer itself; see `Bijection.convolutions`."""
         return ((self, params, (0, len(params["taps"]))),)
 
 
+def _check_kernel_size(value):
+    """Return (height, width) as two integers, or raise the `OptionError` of `kernel_size`."""
+    sides = (value, value) if _validate.is_integer(value) else value
+    size = _validate.integers(sides, 2, minimum=1)
+    if size is None:
+        raise OptionError(
+            "kernel_size must be an integer >= 1, or (height, width) of two; "
+            f"got {_validate.shown(value)}"
+        )
+    return size
+
+
 @cache
-def _places(shape, other_taps):
-    """Flat indices in a kernel of the taps before the anchor, and of the corner block."""
+def _flat_indices(shape, other_taps):
+    """Return the flat indices in a kernel of the taps before the anchor and of the corner block."""
     flat = np.arange(np.prod(shape)).reshape(*shape[:2], -1)
     return flat[:, :, :other_taps].ravel(), flat[:, :, other_taps].ravel()
 
 
 @cache
 def _triangles(channels):
-    """Flat indices of the diagonal and of the two strict triangles of a (C, C) matrix."""
+    """Return the flat indices of the diagonal and the strict triangles of a (C, C) matrix."""
     flat = np.arange(channels**2).reshape(channels, channels)
     return (
         np.diagonal(flat),
@@ -221,7 +264,7 @@ def _triangles(channels):
 
 @cache
 def _rotation(seed, channels):
-    """P, L, U and the signs of U's diagonal, for the random rotation P L U of this seed."""
+    """Return P, L, U of a random rotation P L U, and the signs of U's diagonal."""
     normal = np.random.default_rng(seed).normal(size=(channels, channels))
     permutation, lower, upper = scipy.linalg.lu(np.linalg.qr(normal)[0])
     return permutation, lower, upper, np.sign(np.diagonal(upper))

@@ -1,21 +1,25 @@
-"""Couplings: blocks of channels shifted and scaled by functions of the blocks that came before.
+"""Couplings: blocks of channels shifted and scaled by functions of other blocks.
 
-One scheme serves all three. The channels are cut into blocks; the unchanged block comes first, and
-each further block is changed by a network that reads the original values of all blocks before it.
-The inverse recovers the blocks in the same sequence. With ``unchanged="last"`` the sequence runs
-from the last block of channels to the first, so that a network reads all blocks after its own.
+One scheme serves all three. The channels are split into blocks; the first block in sequence is
+unchanged, and each further block is transformed with the output of a network that reads the
+original values of all blocks before it. The inverse recovers the blocks in the same sequence. With
+``unchanged="last"`` the sequence runs from the last block of channels to the first, so that a
+network reads all blocks after its own.
 """
 
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
-from cinc_ref.bijections.base import Bijection, per_image
+from cinc_ref import _validate
+from cinc_ref.bijections.base import Bijection, per_image, store
+from cinc_ref.bijections.channels import channel_groups
 from cinc_ref.bijections.network import apply_network, init_network
-from cinc_ref.errors import OptionError, ShapeError
-from cinc_ref.primitives.arrays import embed_channels, take_channels
-from cinc_ref.primitives.elementwise import couple, log_scale_sum
+from cinc_ref.errors import ShapeError
+from cinc_ref.primitives.affine_coupling import affine_coupling, log_scale_sum
+from cinc_ref.primitives.channels import pad_channels, take_channels
+
+UNCHANGED = ("first", "last")
+"""Blocks of channels that can be left unchanged."""
 
 
 @dataclass(frozen=True)
@@ -27,28 +31,20 @@ class _Coupling(Bijection):
     scaled: ClassVar[bool] = True
 
     def __post_init__(self):
-        if self.unchanged not in ("first", "last"):
-            raise OptionError(f"unchanged must be 'first' or 'last'; got {self.unchanged!r}")
-        if not isinstance(self.width, int) or self.width < 1:
-            raise OptionError(f"width must be an integer >= 1; got {self.width!r}")
+        store(
+            self,
+            width=_validate.integer("width", self.width, minimum=1),
+            unchanged=_validate.one_of("unchanged", self.unchanged, UNCHANGED),
+        )
 
-    def _sequence(self, channels):
-        """(start, stop) of each block of channels, the unchanged one first."""
-        cuts = [len(part) for part in np.array_split(np.arange(channels), self.blocks)]
-        stops = np.cumsum(cuts).tolist()
-        bounds = list(zip([0, *stops[:-1]], stops, strict=True))
-        return bounds if self.unchanged == "first" else bounds[::-1]
-
-    def _context(self, known, start, stop):
-        """The channels of `known` images that the network of this block reads."""
-        if self.unchanged == "first":
-            return take_channels(known, 0, start)
-        return take_channels(known, stop, known.shape[1])
+    def _split(self, channels):
+        """Return (start, stop) of each block of channels, the unchanged one first."""
+        groups = channel_groups(channels, self.blocks)
+        return groups if self.unchanged == "first" else groups[::-1]
 
     def _init(self, rng, x):
-        networks = []
-        inputs = 0
-        for start, stop in self._sequence(x.shape[1]):
+        networks, inputs = [], 0
+        for start, stop in self._split(x.shape[1]):
             if inputs:
                 outputs = (stop - start) * (2 if self.scaled else 1)
                 networks.append(init_network(rng, inputs, self.width, outputs, x.dtype))
@@ -56,34 +52,42 @@ class _Coupling(Bijection):
         return networks
 
     def _forward(self, params, x):
-        y, total = x, per_image(0, x)
-        for network, (start, stop) in self._changes(params, x):
-            h = apply_network(network, self._context(x, start, stop))
-            y, log_det = self._change(y, h, start, inverse=False)
-            total = total + log_det
-        return y, total
+        y, log_det = x, per_image(0, x)
+        for network, block in self._transformed_blocks(params, x):
+            h = self._condition(network, x, block)
+            y, block_log_det = self._merge(y, h, block, inverse=False)
+            log_det = log_det + block_log_det
+        return y, log_det
 
     def _inverse(self, params, y):
-        x, total = y, per_image(0, y)
-        for network, (start, stop) in self._changes(params, y):
-            h = apply_network(network, self._context(x, start, stop))
-            x, log_det = self._change(x, h, start, inverse=True)
-            total = total + log_det
-        return x, total
+        x, log_det = y, per_image(0, y)
+        for network, block in self._transformed_blocks(params, y):
+            h = self._condition(network, x, block)  # reads blocks that are recovered already
+            x, block_log_det = self._merge(x, h, block, inverse=True)
+            log_det = log_det + block_log_det
+        return x, log_det
 
-    def _changes(self, params, x):
-        """(network, (start, stop)) of each block of channels that changes, in sequence."""
-        return zip(params, self._sequence(x.shape[1])[1:], strict=True)
+    def _transformed_blocks(self, params, images):
+        """Pair each network with the (start, stop) of the block that it transforms."""
+        return zip(params, self._split(images.shape[1])[1:], strict=True)
 
-    def _change(self, x, h, start, inverse):
-        """x with one block changed by what the network says, and the log-determinant."""
+    def _condition(self, network, x, block):
+        """Apply the network of a block to the blocks of x before it in sequence."""
+        start, stop = block
+        first, last = (0, start) if self.unchanged == "first" else (stop, x.shape[1])
+        return apply_network(network, take_channels(x, first, last))
+
+    def _merge(self, images, h, block, inverse):
+        """Transform one block of images with a network's output h; also the log-determinant."""
+        start, _ = block
         if self.scaled:
             log_det = log_scale_sum(h)
-            return couple(x, h, start, inverse), -log_det if inverse else log_det
-        shift = embed_channels(h, start, x.shape[1])
-        return x - shift if inverse else x + shift, 0
+            return affine_coupling(images, h, start, inverse), -log_det if inverse else log_det
+        shift = pad_channels(h, start, images.shape[1])
+        return images - shift if inverse else images + shift, 0
 
-    def _output_shape(self, shape):
+    def output_shape(self, shape):
+        """Return the shape itself, or raise `ShapeError` below one channel for each block."""
         if shape[0] < self.blocks:
             raise ShapeError(
                 f"{type(self).__name__} needs at least {self.blocks} channels; "
@@ -91,23 +95,37 @@ class _Coupling(Bijection):
             )
         return shape
 
-    def _channels_of(self, params):
-        """The last network reads every block but its own, which is as large as its shift."""
+    def channels_of(self, params):
+        """Return the channels that the last network reads and shifts, which are all."""
         last = params[-1]
-        own = last["last"]["weight"].shape[0] // (2 if self.scaled else 1)
-        return last["first"]["weight"].shape[1] + own
+        shifted = last["last"]["weight"].shape[0] // (2 if self.scaled else 1)
+        return last["first"]["weight"].shape[1] + shifted
 
 
 @dataclass(frozen=True)
 class AdditiveCoupling(_Coupling):
-    """Two blocks: y2 = x2, y1 = x1 + t(x2); log det 0 (Dinh et al., "NICE", 2014).
+    r"""Additive coupling of two blocks of channels.
+
+    .. math::
+        y_2 = x_2,\quad y_1 = x_1 + t(x_2), \qquad \log|\det| = 0
+
+    At the start t is 0.
 
     Parameters
     ----------
     width : int
-        Hidden channels of the network.
+        Hidden channels of the network that computes t.
     unchanged : {"last", "first"}
         Which block of channels stays as it is.
+
+    Raises
+    ------
+    OptionError
+        If an option is not as described.
+
+    References
+    ----------
+    Dinh, Krueger and Bengio, "NICE: Non-linear Independent Components Estimation", 2014.
 
     Examples
     --------
@@ -126,10 +144,13 @@ class AdditiveCoupling(_Coupling):
 
 @dataclass(frozen=True)
 class AffineCoupling(_Coupling):
-    r"""Two blocks: y2 = x2, y1 = (x1 + t(x2)) s(x2), s = sigmoid(h + 2).
+    r"""Affine coupling of two blocks of channels.
 
-    Its log det is the sum of log s. One network yields t and h; at the start both are 0 (Dinh et
-    al., "Real NVP", 2017; the scale as in the code released with CInC Flow).
+    .. math::
+        y_2 = x_2,\quad y_1 = (x_1 + t(x_2))\,s(x_2), \qquad \log|\det| = \sum \log s
+
+    with s = sigmoid(h + 2), as in the code released with CInC Flow. One network computes t and h;
+    at the start both are 0.
 
     Parameters
     ----------
@@ -137,6 +158,15 @@ class AffineCoupling(_Coupling):
         Hidden channels of the network.
     unchanged : {"last", "first"}
         Which block of channels stays as it is.
+
+    Raises
+    ------
+    OptionError
+        If an option is not as described.
+
+    References
+    ----------
+    Dinh, Sohl-Dickstein and Bengio, "Density estimation using Real NVP", 2017.
 
     Examples
     --------
@@ -153,15 +183,15 @@ class AffineCoupling(_Coupling):
 
 @dataclass(frozen=True)
 class QuadCoupling(_Coupling):
-    r"""Four blocks, each shifted and scaled by functions of all the blocks after it.
+    r"""Quad-coupling: four blocks, each shifted and scaled by functions of all the blocks after it.
 
     .. math::
         y_4 = x_4,\quad y_3 = (x_3 + t(x_4))\,s(x_4),\quad
         y_2 = (x_2 + t(x_3, x_4))\,s(x_3, x_4),\quad
         y_1 = (x_1 + t(x_2, x_3, x_4))\,s(x_2, x_3, x_4)
 
-    with s = sigmoid(h + 2); blocks may differ by one channel, as in `numpy.array_split`. The
-    inverse goes back one block at a time (CInC Flow, section 3, quad-coupling).
+    with s = sigmoid(h + 2), and log det the sum of log s. Blocks may differ by one channel, as in
+    `numpy.array_split`. The inverse recovers one block at a time.
 
     Parameters
     ----------
@@ -169,6 +199,15 @@ class QuadCoupling(_Coupling):
         Hidden channels of each of the three networks.
     unchanged : {"last", "first"}
         Which block stays as it is; "first" mirrors the sequence, as the released code has it.
+
+    Raises
+    ------
+    OptionError
+        If an option is not as described.
+
+    References
+    ----------
+    Nagar, Dufraisse and Varma, "CInC Flow", 2021, section 3, quad-coupling.
 
     Examples
     --------

@@ -1,8 +1,9 @@
-"""The emerging convolution: two causal convolutions that start from opposite corners."""
+"""The emerging convolution: two causal convolutions from opposite corners."""
 
 from dataclasses import dataclass, field
 
-from cinc_ref.bijections.base import Bijection
+from cinc_ref import _validate
+from cinc_ref.bijections.base import Bijection, store
 from cinc_ref.bijections.chain import Chain
 from cinc_ref.bijections.conv import InvertibleConv
 from cinc_ref.errors import OptionError
@@ -10,21 +11,30 @@ from cinc_ref.errors import OptionError
 
 @dataclass(frozen=True)
 class EmergingConv(Chain):
-    r"""Two quadrants whose composition sees a whole square of pixels, without its 1x1 convolution.
+    r"""Two quadrants whose composition reads a whole square of pixels, without its 1x1 convolution.
 
     .. math::
         y = \mathrm{conv}(\mathrm{conv}(x, K_1; \text{bottom-right}), K_2; \text{top-left})
 
-    Each kernel has the side (k + 1) / 2, so that the field of both is k x k. The corner block of
-    :math:`K_1` is lower and that of :math:`K_2` upper triangular, as in the released code, so that
-    no order of the channels is left over. Flows put a 1x1 convolution before it.
+    Each kernel has the side (k + 1) / 2, so that the receptive field of both is k x k. The corner
+    block of :math:`K_1` is lower and that of :math:`K_2` upper triangular, as in the released
+    code, so that no order of the channels is left over. Flows put a 1x1 convolution before it.
 
     Parameters
     ----------
     kernel_size : int
-        k, odd: of the receptive field.
-    corner_block, dilation, stable
-        Of both convolutions, as in `InvertibleConv`.
+        Side k of the receptive field, an odd number.
+    corner_block : {"unit", "triangular", "plu", "dense"}
+        Form of both corner blocks, as in `InvertibleConv`.
+    dilation : int
+        Distance between neighbouring taps, in pixels.
+    stable : bool
+        Whether both inverses are kept bounded, as in `InvertibleConv`.
+
+    Raises
+    ------
+    OptionError
+        If an option is not as described.
 
     References
     ----------
@@ -53,10 +63,10 @@ class EmergingConv(Chain):
     stable: bool = False
 
     def __post_init__(self):
-        k = self.kernel_size
-        if not isinstance(k, int) or k < 1 or k % 2 == 0:
-            raise OptionError(f"kernel_size must be an odd integer >= 1; got {k!r}")
-        convolutions = (
+        k = _validate.integer("kernel_size", self.kernel_size, minimum=1)
+        if k % 2 == 0:
+            raise OptionError(f"kernel_size must be an odd integer >= 1; got {k}")
+        convolutions = tuple(
             InvertibleConv(
                 (k + 1) // 2,
                 corner_block=self.corner_block,
@@ -70,8 +80,30 @@ class EmergingConv(Chain):
                 (("bottom-right", "lower"), ("top-left", "upper"))
             )
         )
-        object.__setattr__(self, "layers", tuple(convolutions))
+        first = convolutions[0]  # has validated the other options
+        store(
+            self,
+            layers=convolutions,
+            kernel_size=k,
+            corner_block=first.corner_block,
+            dilation=first.dilation,
+            stable=first.stable,
+        )
 
-    def count_parameters(self, channels):
-        """How many numbers are learned for this many channels."""
+    def count_parameters(self, channels: int) -> int:
+        """Count the numbers that are learned for images of some channels.
+
+        Parameters
+        ----------
+        channels : int
+
+        Returns
+        -------
+        int
+
+        Raises
+        ------
+        OptionError
+            If `channels` is no integer >= 1.
+        """
         return sum(layer.count_parameters(channels) for layer in self.layers)

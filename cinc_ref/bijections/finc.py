@@ -1,31 +1,44 @@
-"""The convolution of FInC Flow: four groups of channels, each padded at a corner of its own."""
+"""The convolution of FInC Flow: four groups of channels, each padded at another corner."""
 
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 
 import autograd.numpy as anp
-import numpy as np
 
-from cinc_ref.bijections.base import Bijection
+from cinc_ref import _validate
+from cinc_ref.bijections.base import Bijection, store
+from cinc_ref.bijections.channels import channel_groups
 from cinc_ref.bijections.conv import InvertibleConv
 from cinc_ref.errors import ShapeError
-from cinc_ref.interop import FINC_CORNERS
-from cinc_ref.primitives.arrays import take_channels
+from cinc_ref.geometry import CORNERS
+from cinc_ref.primitives.channels import take_channels
 
 
 @dataclass(frozen=True)
 class FincConv(Bijection):
-    """Four causal convolutions side by side, one group of channels and one corner each.
+    """Four causal convolutions side by side, for each group of channels one with its own corner.
 
-    The groups follow one another as their corners do in `cinc_ref.interop.FINC_CORNERS`; they may
-    differ by one channel, as in `numpy.array_split`. No group reads another.
+    The groups are padded at the top left, top right, bottom left and bottom right, in this order.
+    They differ by at most one channel, as in `numpy.array_split`. No group reads another. The
+    parameters are the list of those of the four convolutions.
 
     Parameters
     ----------
-    kernel_size, corner_block, dilation, stable
-        Of each convolution, as in `InvertibleConv`.
+    kernel_size : int or (int, int)
+        Height and width of the four kernels.
+    corner_block : {"unit", "triangular", "plu", "dense"}
+        Form of the four corner blocks, as in `InvertibleConv`.
+    dilation : int
+        Distance between neighbouring taps, in pixels.
     seed : int
-        Of the rotations at which "plu" and "dense" start.
+        Seed of the rotations at which "plu" and "dense" start.
+    stable : bool
+        Whether the inverses are kept bounded, as in `InvertibleConv`.
+
+    Raises
+    ------
+    OptionError
+        If an option is not as described.
 
     References
     ----------
@@ -54,7 +67,16 @@ class FincConv(Bijection):
     stable: bool = False
 
     def __post_init__(self):
-        self._layers  # noqa: B018  refuses wrong options
+        first = self._layers[0]  # has validated the options
+        size = self.kernel_size
+        store(
+            self,
+            kernel_size=first.kernel_size[0] if _validate.is_integer(size) else first.kernel_size,
+            corner_block=first.corner_block,
+            dilation=first.dilation,
+            seed=first.seed,
+            stable=first.stable,
+        )
 
     @cached_property
     def _layers(self):
@@ -67,11 +89,26 @@ class FincConv(Bijection):
                 seed=self.seed,
                 stable=self.stable,
             )
-            for corner in FINC_CORNERS
+            for corner in CORNERS
         )
 
-    def count_parameters(self, channels):
-        """How many numbers are learned for this many channels."""
+    def count_parameters(self, channels: int) -> int:
+        """Count the numbers that are learned for images of some channels.
+
+        Parameters
+        ----------
+        channels : int
+
+        Returns
+        -------
+        int
+
+        Raises
+        ------
+        OptionError
+            If `channels` is no integer >= 4.
+        """
+        channels = _validate.integer("channels", channels, minimum=len(CORNERS))
         groups = zip(self._layers, _groups(channels), strict=True)
         return sum(layer.count_parameters(stop - start) for layer, (start, stop) in groups)
 
@@ -80,34 +117,35 @@ class FincConv(Bijection):
         return [layer.init(rng, x[:, start:stop]) for layer, (start, stop) in groups]
 
     def _forward(self, params, x):
-        return self._side_by_side("forward", params, x)
+        return self._apply_to_groups("forward", params, x)
 
     def _inverse(self, params, y):
-        return self._side_by_side("inverse", params, y)
+        return self._apply_to_groups("inverse", params, y)
 
-    def _side_by_side(self, direction, params, images):
+    def _apply_to_groups(self, direction, params, images):
         parts, total = [], 0
-        for layer, own, (start, stop) in self._convolutions(params):
-            part, log_det = getattr(layer, direction)(own, take_channels(images, start, stop))
+        for layer, layer_params, (start, stop) in self.convolutions(params):
+            apply = getattr(layer, direction)
+            part, log_det = apply(layer_params, take_channels(images, start, stop))
             parts.append(part)
             total = total + log_det
         return anp.concatenate(parts, axis=1), total
 
-    def _convolutions(self, params):
-        groups = _groups(self._channels_of(params))
+    def convolutions(self, params):
+        """List the four convolutions; see `Bijection.convolutions`."""
+        groups = _groups(self.channels_of(params))
         return tuple(zip(self._layers, params, groups, strict=True))
 
-    def _channels_of(self, params):
-        return sum(len(own["taps"]) for own in params)
+    def channels_of(self, params):
+        """Return the sum over the four groups; see `Bijection.channels_of`."""
+        return sum(len(layer_params["taps"]) for layer_params in params)
 
-    def _output_shape(self, shape):
-        if shape[0] < 4:
+    def output_shape(self, shape):
+        """Return the shape itself, or raise `ShapeError` below four channels."""
+        if shape[0] < len(CORNERS):
             raise ShapeError(f"FincConv needs at least 4 channels; got images of shape {shape}")
         return shape
 
 
-@cache
 def _groups(channels):
-    """(start, stop) of the channels of each group."""
-    stops = np.cumsum([len(part) for part in np.array_split(np.arange(channels), 4)]).tolist()
-    return tuple(zip([0, *stops[:-1]], stops, strict=True))
+    return channel_groups(channels, len(CORNERS))

@@ -1,19 +1,32 @@
-"""A layer the other way round."""
+"""Inverses of layers, as layers."""
 
 from dataclasses import dataclass
 
+from cinc_ref import _validate
 from cinc_ref.bijections.base import Bijection
 
 
 @dataclass(frozen=True)
 class Inverse(Bijection):
-    """The inverse of a layer as a layer: forward is its inverse, with the same parameters.
+    r"""The inverse of a layer as a layer, with the same parameters.
+
+    .. math::
+        \text{Inverse}(f)(x) = f^{-1}(x), \qquad
+        \log\left|\det \frac{\partial f^{-1}(x)}{\partial x}\right|
+        = -\log\left|\det \frac{\partial f}{\partial y}\right|_{y = f^{-1}(x)}
+
+    `init` starts the layer from a batch that has the right shape but is not mapped through the
+    inverse, which has no parameters yet: a layer that normalizes does so for these statistics.
 
     Parameters
     ----------
     layer : Bijection
-        `init` hands it the batch mapped to where the layer itself starts only in shape: layers
-        that normalize by statistics do so for what comes in here.
+        The layer to invert.
+
+    Raises
+    ------
+    OptionError
+        If `layer` is no bijection.
 
     Examples
     --------
@@ -26,14 +39,20 @@ class Inverse(Bijection):
 
     layer: Bijection
 
+    def __post_init__(self):
+        _validate.instance("layer", self.layer, Bijection, "a bijection")
+
     def _init(self, rng, x):
-        return self.layer.init(rng, x.reshape(len(x), *self.layer._input_shape(x.shape[1:])))
+        return self.layer.init(rng, x.reshape(len(x), *self.layer.input_shape(x.shape[1:])))
 
-    def _steps(self, params):
-        return tuple((Inverse(layer), own) for layer, own in reversed(self.layer._steps(params)))
+    def steps(self, params):
+        """List the inverses of the inner steps, the last first; see `Bijection.steps`."""
+        steps = reversed(self.layer.steps(params))
+        return tuple((Inverse(layer), layer_params) for layer, layer_params in steps)
 
-    def _convolutions(self, params):
-        return self.layer._convolutions(params)
+    def convolutions(self, params):
+        """List the convolutions of the inner layer; see `Bijection.convolutions`."""
+        return self.layer.convolutions(params)
 
     def _forward(self, params, x):
         return self.layer.inverse(params, x)
@@ -41,8 +60,10 @@ class Inverse(Bijection):
     def _inverse(self, params, y):
         return self.layer.forward(params, y)
 
-    def _output_shape(self, shape):
-        return self.layer._input_shape(shape)
+    def output_shape(self, shape):
+        """Return the inner layer's `input_shape`."""
+        return self.layer.input_shape(shape)
 
-    def _input_shape(self, shape):
-        return self.layer._output_shape(shape)
+    def input_shape(self, shape):
+        """Return the inner layer's `output_shape`."""
+        return self.layer.output_shape(shape)

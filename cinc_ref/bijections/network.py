@@ -1,18 +1,31 @@
 """The network inside a coupling: 3x3, 1x1 and 3x3 convolutions with ReLU between them.
 
-The first convolution also reads an image of ones. Zero-padded like the others, it tells the network
-where the border is, and so, in the small images of the deeper levels, where a pixel stands.
+The first convolution also reads an image of ones. Zero-padded like the others, it marks the border,
+and with it, in the small images of the deeper levels, the position of a pixel.
 """
 
 import numpy as np
 
 from cinc_ref._autodiff import value_of
-from cinc_ref.primitives.coupling import coupling_network
-from cinc_ref.primitives.network import add_bias, same_conv
+from cinc_ref.primitives.coupling_network import coupling_network
+from cinc_ref.primitives.layers import add_bias, same_conv
 
 
 def init_network(rng, inputs, width, outputs, dtype):
-    """Parameters of a network from `inputs` to `outputs` channels; its output starts at zero."""
+    """Make parameters of a network between channels; its output is zero at the start.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    inputs, width, outputs : int
+        Channels that it reads, has inside and returns.
+    dtype : numpy.dtype
+
+    Returns
+    -------
+    dict of dict of ndarray
+        "weight" and "bias" of the layers "first", "second" and "last"; "border" of the first.
+    """
 
     def layer(channels_in, channels_out, k, scale):
         weight = scale * rng.normal(size=(channels_out, channels_in, k, k))
@@ -28,7 +41,7 @@ def init_network(rng, inputs, width, outputs, dtype):
 
 
 def apply_network(params, x):
-    """The network on images (N, inputs, H, W), zero-padded: (N, outputs, H, W)."""
+    """Apply a network to images (N, inputs, H, W), zero-padded: (N, outputs, H, W)."""
     first, second, last = params["first"], params["second"], params["last"]
     ones = np.ones((1, 1, *x.shape[2:]), value_of(x).dtype)
     position = add_bias(same_conv(ones, first["border"]), first["bias"])

@@ -1,18 +1,18 @@
-"""Squares of pixels become channels."""
+"""Squares of pixels as channels."""
 
 from dataclasses import dataclass
 
 from cinc_ref.bijections.base import Bijection, per_image
 from cinc_ref.errors import ShapeError
-from cinc_ref.primitives.arrays import squeeze, unsqueeze
+from cinc_ref.primitives.channels import squeeze, unsqueeze
 
 
 @dataclass(frozen=True)
 class Squeeze(Bijection):
-    """(N, C, H, W) to (N, 4C, H/2, W/2), each 2x2 square of pixels to four channels.
+    """The map of (N, C, H, W) to (N, 4C, H/2, W/2), each 2x2 square of pixels to four channels.
 
     Channel 4c + 2i + j holds the pixels (i, j) of the squares, as PyTorch's pixel_unshuffle
-    orders them. The volume is kept: log det is 0.
+    orders them. It has no parameters and preserves volume: log det is 0.
 
     Examples
     --------
@@ -30,13 +30,15 @@ class Squeeze(Bijection):
     def _inverse(self, params, y):
         return unsqueeze(y), per_image(0, y)
 
-    def _output_shape(self, shape):
+    def output_shape(self, shape):
+        """Return (4C, H/2, W/2), or raise `ShapeError` where a side is odd."""
         channels, height, width = shape
         if height % 2 or width % 2:
             raise ShapeError(f"Squeeze needs even height and width; got images of shape {shape}")
         return 4 * channels, height // 2, width // 2
 
-    def _input_shape(self, shape):
+    def input_shape(self, shape):
+        """Return (C/4, 2H, 2W), or raise `ShapeError` where 4 does not divide the channels."""
         channels, height, width = shape
         if channels % 4:
             raise ShapeError(

@@ -1,4 +1,4 @@
-"""The commands of ``python -m cinc_ref``: each calls one function of the library and prints.
+"""The commands of ``python -m cinc_ref``, which call functions of the library and print.
 
 Errors are not caught here: `cinc_ref.__main__` turns them into one line.
 """
@@ -12,6 +12,6 @@ with extra("cli"):
 from cinc_ref.cli.app import app
 
 usage_error = typer.BadParameter.__base__
-"""What is raised for every misuse: click's UsageError, which typer brings along or depends on."""
+"""The error of every misuse: click's UsageError, which typer contains or depends on."""
 
 __all__ = ["app", "usage_error"]

@@ -6,12 +6,12 @@ import typer
 
 import cinc_ref
 from cinc_ref._blas import one_blas_thread
+from cinc_ref.cli._common import say
 from cinc_ref.cli.bench import bench
 from cinc_ref.cli.compare import compare
 from cinc_ref.cli.demo import demo
 from cinc_ref.cli.evaluate import evaluate
 from cinc_ref.cli.interpolate import interpolate
-from cinc_ref.cli.printing import say
 from cinc_ref.cli.sample import sample
 from cinc_ref.cli.train import train
 from cinc_ref.cli.verify import verify

@@ -10,12 +10,14 @@ from rich.console import Console
 from rich.table import Table
 
 from cinc_ref import bench as benchmarks
-from cinc_ref._output import writing
-from cinc_ref.cli.printing import say
+from cinc_ref._files import output_errors
+from cinc_ref.cli._common import say
 
 ONE, ALL = "conv", "all"
+"""Names of the group of one convolution of your own, and of all other groups together."""
+
 WIDTH = 200
-"""Columns, enough that no cell is wrapped: then the tables are Markdown."""
+"""Columns of a table, enough that no cell is wrapped: then the tables are Markdown."""
 
 
 def bench(
@@ -61,17 +63,20 @@ def bench(
 
     Every figure is also a ratio: to the loops that specify the operation, to PyTorch's convolution
     and to the same flow in PyTorch, where that is installed. Tables are Markdown. conv measures
-    one convolution of your own size. Leave the machine alone meanwhile; all takes some minutes.
+    one convolution of a size that you choose. Other work on the machine disturbs the figures. All
+    takes some minutes.
     """
-    own = {"channels": channels, "size": size, "batch": batch, "dtype": dtype}
+    given = {"channels": channels, "size": size, "batch": batch, "dtype": dtype}
     if group == ONE:
         if check:
             raise typer.BadParameter(f"--check is not for {ONE}, which has no bounds")
-        groups = {ONE: _own_group(channels or 12, size or "16", batch or 100, dtype or "float32")}
+        groups = {
+            ONE: _single_convolution(channels or 12, size or "16", batch or 100, dtype or "float32")
+        }
     else:
-        given = [f"--{name}" for name, value in own.items() if value is not None]
-        if given:
-            raise typer.BadParameter(f"{', '.join(given)}: only for {ONE}")
+        unused = [f"--{name}" for name, value in given.items() if value is not None]
+        if unused:
+            raise typer.BadParameter(f"{', '.join(unused)}: only for {ONE}")
         groups = _named_groups(group)
     report = benchmarks.run(groups, progress=True)
     verdicts = benchmarks.judge(report.rows)
@@ -90,7 +95,7 @@ def _named_groups(name):
     return {name: benchmarks.GROUPS[name]}
 
 
-def _own_group(channels, size, batch, dtype):
+def _single_convolution(channels, size, batch, dtype):
     sides = size.split("x")
     if len(sides) > 2 or not all(side.isdecimal() and int(side) for side in sides):
         raise typer.BadParameter(f"--size must be HxW or one number; got {size!r}")
@@ -121,7 +126,7 @@ def _print_table(table):
 
 
 def _figures(rows, without_torch):
-    """One line a row, one column a ratio that any row has."""
+    """Make a table with a line for each row, and a column for each ratio that any row has."""
     ratios = list(dict.fromkeys(name for row in rows for name in row.ratios))
     columns = ["median ms", "min ms", "GFLOP/s", *(f"/ {name}" for name in ratios)]
     if without_torch:
@@ -163,5 +168,5 @@ def _bounds(verdicts):
 
 def _write_json(path, report, verdicts):
     content = report.to_dict() | {"bounds": [verdict.to_dict() for verdict in verdicts]}
-    with writing(path):
+    with output_errors(path):
         path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")

@@ -1,6 +1,5 @@
 """``python -m cinc_ref compare``."""
 
-import shlex
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
@@ -10,37 +9,40 @@ from rich.console import Console
 from rich.table import Table
 
 from cinc_ref import flows
-from cinc_ref._output import writing
-from cinc_ref.cli.models import Data, DataPath
-from cinc_ref.cli.printing import say
-from cinc_ref.comparison.compare import MODEL, SYSTEMS, TRAINING
+from cinc_ref._files import output_errors
+from cinc_ref.cli._common import INTERRUPTED, command_line, say
+from cinc_ref.cli._options import DATA_OPTIONS, SIZE_OPTIONS, takes, training_option
+from cinc_ref.comparison.compare import SYSTEMS, TRAINING
 from cinc_ref.comparison.compare import compare as compare_systems
 from cinc_ref.comparison.table import COLUMNS, as_json, explanation, markdown
 
 MINUTES = 5.0
+"""Minutes that each run trains where neither a time nor a number of steps is given."""
+
 WIDE, PIECE = 200, 4
-"""Width of a terminal on which the whole table stands, and columns on which it does otherwise."""
+"""Columns of a terminal on which the whole table fits, and columns of its pieces elsewhere."""
+
+TRAINING_OPTIONS = (
+    training_option(
+        "minutes",
+        help="Processor time that each run trains, in minutes; "
+        f"{MINUTES:g} if neither this nor --steps is given.",
+    ),
+    training_option("steps", help="Steps that each run trains instead."),
+    *(training_option(name, default=default) for name, default in TRAINING.items()),
+)
 
 
+@takes(*DATA_OPTIONS, *SIZE_OPTIONS, *TRAINING_OPTIONS)
 def compare(
     context: typer.Context,
     out: Annotated[
         Path,
         typer.Option(
-            help="Folder of the comparison. What it holds already is not done again, and what was "
-            "broken off goes on."
+            help="Folder of the comparison. Finished runs in it are not repeated, and interrupted "
+            "ones are continued."
         ),
     ],
-    data: Data = "digits",
-    path: DataPath = None,
-    size: Annotated[
-        int | None,
-        typer.Option(help="Side of a patch or of a folder's pictures.", show_default=False),
-    ] = None,
-    n_bits: Annotated[
-        int | None,
-        typer.Option(help="Keep so many of the bits of 8-bit images.", show_default=False),
-    ] = None,
     systems: Annotated[
         str,
         typer.Option(
@@ -56,25 +58,6 @@ def compare(
         ),
     ] = "affine,quad",
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each of them.")] = 3,
-    minutes: Annotated[
-        float | None,
-        typer.Option(
-            help="Each run trains for so much of the processor's time; "
-            f"{MINUTES:g} if neither this nor --steps is given.",
-            show_default=False,
-        ),
-    ] = None,
-    steps: Annotated[
-        int | None, typer.Option(help="Steps each run trains instead.", show_default=False)
-    ] = None,
-    levels: Annotated[int, typer.Option(min=1)] = MODEL["levels"],
-    depth: Annotated[int, typer.Option(min=1, max=1000, help="Steps in a level.")] = MODEL["depth"],
-    width: Annotated[
-        int, typer.Option(min=1, max=4096, help="Hidden channels of the coupling networks.")
-    ] = MODEL["width"],
-    batch_size: Annotated[int, typer.Option(help="Images in a step.")] = TRAINING["batch_size"],
-    learning_rate: Annotated[float, typer.Option(help="At its peak.")] = TRAINING["learning_rate"],
-    dropout: Annotated[float, typer.Option(help="As for train.")] = TRAINING["dropout"],
     jobs: Annotated[
         int, typer.Option(min=1, help="Runs at the same time; the times are then worth little.")
     ] = 1,
@@ -82,53 +65,58 @@ def compare(
         bool,
         typer.Option("--measure-again", help="Measure the times of finished runs again."),
     ] = False,
+    **options,
 ):
-    """Train several systems alike, and compare what they learned and what they cost.
+    """Train several systems in the same way, and compare their quality and their cost.
 
-    Every run has the same time, images and seeds. Ctrl-C stops it, and the same command goes on.
-    The folder --out receives comparison.md, comparison.json and comparison.png, and a folder a run.
+    Every run has the same time, images and seeds. Ctrl-C stops it; the same command continues.
+    The folder --out receives comparison.md, comparison.json, comparison.png, and a folder for each
+    run.
     """
-    if minutes is None and steps is None:
-        minutes = MINUTES
-    found = compare_systems(
+    if options["minutes"] is None and options["steps"] is None:
+        options["minutes"] = MINUTES
+    comparison = compare_systems(
         out,
         systems=systems.split(","),
         couplings=couplings.split(","),
-        data=data,
-        data_options={"path": path, "size": size, "n_bits": n_bits},
+        data=options["data"],
+        data_options={name: options[name] for name in ("path", "size", "n_bits")},
         seeds=seeds,
-        minutes=minutes,
-        steps=steps,
-        model={"levels": levels, "depth": depth, "width": width},
-        training={"batch_size": batch_size, "learning_rate": learning_rate, "dropout": dropout},
+        minutes=options["minutes"],
+        steps=options["steps"],
+        model={option.name: options[option.name] for option in SIZE_OPTIONS},
+        training={name: options[name] for name in TRAINING},
         n_jobs=jobs,
         measure_again=measure_again,
         progress=True,
     )
-    if found.rows:
-        _write(found, out, _command(context))
-        _print(found)
-        say(f"wrote {out / 'comparison.md'}, comparison.json and comparison.png beside it")
-    if not found.complete:
-        say("Interrupted; everything is saved. To go on, repeat the command.")
-        raise typer.Exit(130)  # by custom, for a process that Ctrl-C ended
+    if comparison.rows:
+        _write(comparison, out, command_line(context, without="measure_again"))
+        _print(comparison)
+        say(f"wrote {out / 'comparison.md'}, comparison.json and comparison.png")
+    if not comparison.complete:
+        say("Interrupted; everything is saved. To continue, repeat the command.")
+        raise typer.Exit(INTERRUPTED)
 
 
-def _write(found, out, command):
-    texts = {"comparison.md": markdown(found, command), "comparison.json": as_json(found, command)}
+def _write(comparison, out, command):
+    texts = {
+        "comparison.md": markdown(comparison, command),
+        "comparison.json": as_json(comparison, command),
+    }
     for name, text in texts.items():
-        with writing(out / name):
+        with output_errors(out / name):
             (out / name).write_text(text, encoding="utf-8")
     if find_spec("matplotlib") is None:
         return
     from cinc_ref.comparison.picture import comparison_figure  # slow to import
 
-    with writing(out / "comparison.png"):
-        comparison_figure(found).savefig(out / "comparison.png")
+    with output_errors(out / "comparison.png"):
+        comparison_figure(comparison).savefig(out / "comparison.png")
 
 
-def _print(found):
-    """The table in one piece, or on a narrow terminal in several."""
+def _print(comparison):
+    """Print the table in one piece, or on a narrow terminal in several."""
     console = Console()
     figures = COLUMNS[2:]
     step = len(figures) if console.width >= WIDE else PIECE
@@ -137,19 +125,9 @@ def _print(found):
         table.add_column("system, coupling", no_wrap=True)
         for column in figures[start : start + step]:
             table.add_column(column.heading, justify="right")
-        for row in found.rows:
+        for row in comparison.rows:
             cells = [column.text(row) for column in figures[start : start + step]]
             table.add_row(f"{row['system']}, {row['coupling']}", *cells)
         console.print(table)
-    for line in explanation(found):
+    for line in explanation(comparison):
         say(line)
-
-
-def _command(context):
-    """The command as it was given, without --measure-again."""
-    words = ["python", "-m", "cinc_ref", "compare"]
-    for parameter in context.command.params:
-        given = context.get_parameter_source(parameter.name).name == "COMMANDLINE"
-        if given and not parameter.is_flag:
-            words += [parameter.opts[0], str(context.params[parameter.name])]
-    return shlex.join(words)

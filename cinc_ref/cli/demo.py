@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cinc_ref.cli.models import describe
-from cinc_ref.cli.printing import figures, levels, say
+from cinc_ref.cli._common import describe, grey_levels, print_figures, say
 
 
 def demo(
@@ -23,8 +22,8 @@ def demo(
 ):
     """Invert a convolution of real digits; train a flow on them, invert it, sample and time it.
 
-    Takes less than three minutes. Start with report.md in the folder it leaves. Ctrl-C during the
-    training goes on with the model so far.
+    It takes less than three minutes. Start with report.md in the folder --out. Ctrl-C ends the
+    training, and the demonstration continues with the model so far.
     """
     from cinc_ref.demo import run  # draws: slow to import, and an extra of its own
 
@@ -33,13 +32,15 @@ def demo(
     trips, trained = result.inversion.round_trips, result.trained
     sampling, training = trained.sampling, trained.training
     say(f"one convolution of {len(trips[0].images):,} digits, inverted:")
-    figures((f"largest error, {trip.dtype}", levels(trip.largest_error)) for trip in trips)
+    print_figures(
+        (f"largest error, {trip.dtype}", grey_levels(trip.largest_error)) for trip in trips
+    )
     say(f"{describe(training.flow)}, trained for {training.seconds:.0f} s:")
-    figures(
+    print_figures(
         [
             (f"{trained.test.images} test digits", f"{trained.test.bits_per_dim:.3f} bits/dim"),
             *(
-                (f"through the flow and back, {dtype}", levels(error))
+                (f"through the flow and back, {dtype}", grey_levels(error))
                 for dtype, error in trained.errors.items()
             ),
             (f"sampling {len(trained.samples)} digits", f"{1000 * sampling.median:.0f} ms"),

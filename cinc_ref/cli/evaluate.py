@@ -4,41 +4,50 @@ from typing import Annotated
 
 import typer
 
-from cinc_ref.cli.models import Data, DataPath, Model, describe, images_for, load_model
-from cinc_ref.cli.printing import figures, levels, say
+from cinc_ref.cli._common import (
+    Data,
+    DataPath,
+    Model,
+    describe,
+    grey_levels,
+    images_for,
+    load_model,
+    print_figures,
+    say,
+)
 from cinc_ref.evaluation import evaluate as evaluate_flow
-from cinc_ref.flows.trust import worst_conditioned
+from cinc_ref.flows.conditioning import worst_conditioned
 
 
 def evaluate(
     model: Model,
     data: Data = "digits",
     path: DataPath = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the noise.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the noise.")] = 0,
 ):
-    """Judge a trained model by the test images, which it has never seen.
+    """Evaluate a trained model on the test images, which it has never seen.
 
-    Bits/dim tell how many bits a grey level costs on average when the model encodes it. The
-    inversion error is the largest difference, over all pixels, between an image and what comes
-    back when it goes through the whole flow and back.
+    Bits/dim is the average number of bits that a grey level costs when the model encodes it. The
+    inversion error is the largest difference, over all pixels, between an image and the image that
+    the flow decodes from its latents.
     """
     flow, params = load_model(model)
     images = images_for(flow, data, path)
-    found = evaluate_flow(flow, params, images.test, seed=seed)
+    evaluation = evaluate_flow(flow, params, images.test, seed=seed)
     layer, condition, digits = worst_conditioned(flow, params)
     say(describe(flow))
-    say(f"{found.images:,} test images of {images.name}:")
-    figures(
+    say(f"{evaluation.images:,} test images of {images.name}:")
+    print_figures(
         [
             (
-                f"bits/dim, mean and deviation of {found.draws} noise draws",
-                f"{found.bits_per_dim:.4f} ± {found.standard_deviation:.4f}",
+                f"bits/dim, mean and deviation of {evaluation.draws} noise draws",
+                f"{evaluation.bits_per_dim:.4f} ± {evaluation.standard_deviation:.4f}",
             ),
-            ("largest inversion error", levels(found.largest_error)),
+            ("largest inversion error", grey_levels(evaluation.largest_error)),
             (
                 f"worst condition number, {layer}",
                 f"{condition:.1e}, keeps {digits:.1f} digits",
             ),
-            ("seconds", f"{found.seconds:.1f}"),
+            ("seconds", f"{evaluation.seconds:.1f}"),
         ]
     )

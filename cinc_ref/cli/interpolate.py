@@ -7,18 +7,18 @@ import numpy as np
 import typer
 
 from cinc_ref import flows
-from cinc_ref._output import writing
-from cinc_ref.cli.models import Data, DataPath, Model, images_for, load_model
-from cinc_ref.cli.printing import say
+from cinc_ref._files import output_errors
+from cinc_ref.cli._common import Model, images_for, load_model, say
+from cinc_ref.cli._options import DATA_OPTIONS, takes
 from cinc_ref.errors import OptionError
 
 TEMPERATURES = "0,0.2,0.4,0.6,0.8,1,1.2"
+"""Temperatures of the second picture."""
 
 
+@takes(*DATA_OPTIONS[:2])  # data and path
 def interpolate(
     model: Model,
-    data: Data = "digits",
-    path: DataPath = None,
     pairs: Annotated[int, typer.Option(min=1, help="Pairs of test images, a row each.")] = 6,
     steps: Annotated[
         int, typer.Option(min=2, help="Images in a row, the two themselves included.")
@@ -26,7 +26,7 @@ def interpolate(
     temperatures: Annotated[
         str, typer.Option(metavar="NUMBERS", help="With commas between, for --sweep.")
     ] = TEMPERATURES,
-    seed: Annotated[int, typer.Option(min=0, help="Of the choice of images and latents.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the choice of images and latents.")] = 0,
     out: Annotated[Path, typer.Option(help="The picture.")] = Path("interpolation.png"),
     sweep: Annotated[
         Path | None,
@@ -35,20 +35,22 @@ def interpolate(
             show_default=False,
         ),
     ] = None,
+    **options,
 ):
-    """Walk between test images along the straight line through the flow's latents."""
+    """Interpolate between test images along straight lines through the flow's latents."""
     from cinc_ref.plots import image_table  # slow to import, and an extra of its own
 
     flow, params = load_model(model)
-    images = images_for(flow, data, path)
+    images = images_for(flow, **options)
     rng = np.random.default_rng(seed)
     if 2 * pairs > len(images.test):
-        raise OptionError(f"pairs must be at most {len(images.test) // 2} for {data}; got {pairs}")
+        most = len(images.test) // 2
+        raise OptionError(f"pairs must be at most {most} for {images.name}; got {pairs}")
     chosen = images.test[np.sort(rng.permutation(len(images.test))[: 2 * pairs])]
     x = flows.dequantize(chosen, flow.bins, rng, params["top"]["mean"].dtype)
-    way = flows.interpolate(flow, params, x[:pairs], x[pairs:], steps)
+    images_on_line = flows.interpolate(flow, params, x[:pairs], x[pairs:], steps)
     headings = ["image", *[""] * (steps - 2), "image"]
-    _draw(image_table, out, way, flow.bins, headings)
+    _draw(image_table, out, images_on_line, flow.bins, headings)
     if sweep is not None:
         values = _numbers(temperatures)
         samples = flows.temperature_sweep(flow, params, rng, pairs, values)
@@ -57,7 +59,7 @@ def interpolate(
 
 def _draw(image_table, path, images, bins, headings):
     rows = flows.quantize(images, bins).swapaxes(0, 1)
-    with writing(path):
+    with output_errors(path):
         image_table(rows, headings, value_range=(0, bins - 1)).savefig(path)
     say(f"wrote {path}")
 

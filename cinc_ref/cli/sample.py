@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cinc_ref.cli.models import Model, load_model
-from cinc_ref.cli.printing import say
+from cinc_ref.cli._common import Model, load_model, say
 from cinc_ref.sampling import check_suffix, sample_to_file
 
 
@@ -17,7 +16,7 @@ def sample(
         float,
         typer.Option(min=0, help="Below 1: fewer oddities, less variety; 0: the mode."),
     ] = 0.8,
-    seed: Annotated[int, typer.Option(min=0, help="Of the random latents.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the random latents.")] = 0,
     out: Annotated[
         Path,
         typer.Option(

@@ -11,15 +11,16 @@ from rich.table import Table
 from rich.text import Text
 
 import cinc_ref
-from cinc_ref._output import writing
-from cinc_ref.cli.printing import say
+from cinc_ref._files import output_errors
+from cinc_ref.cli._common import say
 from cinc_ref.errors import DataError
 
 VERDICT_STYLES = {"holds": "green", "fails": "bold red", "skipped": "yellow"}
+"""Styles of the terminal by verdict."""
 
 
 def _integers(separator, meaning):
-    """A parser for two integers with a separator between them."""
+    """Return a parser for two integers with a separator between them."""
 
     def parse(text: str):
         parts = text.split(separator)
@@ -31,7 +32,7 @@ def _integers(separator, meaning):
 
 
 def verify(
-    seed: Annotated[int, typer.Option(min=0, help="Of the random kernels and images.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the random kernels and images.")] = 0,
     effort: Annotated[
         int, typer.Option(min=1, help="How hard to try: cases grow in proportion.")
     ] = 1,
@@ -62,8 +63,8 @@ def verify(
 ):
     """Try to refute the theorems and this implementation on random kernels.
 
-    Prints the worst error found beside its bound; exits with 1 if a claim fails. With --kernel and
-    --size, says in plain words whether that kernel is invertible and how usable its inverse is.
+    Prints the worst error with its bound; exits with 1 if a claim fails. With --kernel and --size,
+    explains in plain words whether that kernel is invertible and how usable its inverse is.
     """
     if (kernel is None) != (size is None):
         raise typer.BadParameter("--kernel and --size go together")
@@ -85,7 +86,7 @@ def verify(
 def _write_json(path, evidence, **settings):
     items = [item.to_dict() for item in evidence]
     report = {"version": cinc_ref.__version__, **settings, "evidence": items}
-    with writing(path):
+    with output_errors(path):
         path.write_text(json.dumps(report, indent=1, allow_nan=False), encoding="utf-8")
 
 

@@ -1,7 +1,7 @@
-"""The systems side by side: trained alike on the same images, and measured alike.
+"""Comparisons of the systems, which are trained and measured in the same way on the same images.
 
-Every run is a job of its own, whose result is kept in a file of the comparison's folder; what is
-there already is not done again.
+Every run is a job of its own, whose result is saved in a file of the comparison's folder. Runs
+whose results are there are not repeated.
 """
 
 from cinc_ref.comparison.compare import Comparison, compare

@@ -1,40 +1,64 @@
-"""Run what has not been run, and put all results in one table."""
+"""The public function `compare`: it does the runs that are missing, and makes one table of all."""
 
 import platform
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
 from itertools import product
+from os import PathLike
 from pathlib import Path
 
 from tqdm import tqdm
 
 from cinc_ref._extras import extra
-from cinc_ref._output import make_folder
-from cinc_ref._validate import is_integer
-from cinc_ref.comparison.job import Job, kept_result, remeasure, run_job
+from cinc_ref._files import make_folder
+from cinc_ref._validate import boolean, instance, integer, one_of, shown
+from cinc_ref.comparison.job import Job, remeasure, run_job, saved_result
 from cinc_ref.comparison.table import rows_of
 from cinc_ref.errors import OptionError
 from cinc_ref.flows.systems import COUPLINGS, variant
+from cinc_ref.training.settings import Settings
 
 SYSTEMS = ("glow", "emerging", "cinc", "cinc-plu")
+"""The systems that are compared by default."""
+
 MODEL = {"levels": 2, "depth": 8, "width": 64}
+"""Size of the models, the best on digits within minutes among those tried."""
+
 TRAINING = {"learning_rate": 8e-3, "batch_size": 128, "dropout": 0.2}
-"""What did well on digits among what was tried, within minutes."""
+"""Options of training, the best on digits within minutes among those tried."""
+
+DATA_OPTIONS = ("path", "size", "n_bits")
+"""Names of the options of an image set that `compare` takes."""
+
+TRAINING_OPTIONS = tuple(field.name for field in fields(Settings))
+"""Names of the options of training."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What `compare` found.
+    """The results of `compare`.
 
     Attributes
     ----------
     rows : list of dict
-        One a system and coupling; `cinc_ref.comparison.table.COLUMNS` says what they hold.
+        One row for each system and coupling, with the entries of
+        `cinc_ref.comparison.table.rows_of`.
     results : list of dict
-        One a finished run.
+        One result for each finished run.
     settings : dict
-        What all runs have in common, and the machine.
+        The options that all runs have in common, and the machine.
     complete : bool
-        False if Ctrl-C stopped it; calling again goes on.
+        False if Ctrl-C stopped it; another call continues it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from cinc_ref.comparison import compare
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     comparison = compare(folder, systems=["cinc"], couplings=["affine"], seeds=1,
+    ...                          steps=1, model={"depth": 1, "width": 4})
+    >>> comparison.complete, len(comparison.rows), len(comparison.results)
+    (True, 1, 1)
     """
 
     rows: list
@@ -44,54 +68,55 @@ class Comparison:
 
 
 def compare(
-    out,
+    out: str | PathLike,
     *,
-    systems=SYSTEMS,
-    couplings=("affine", "quad"),
-    data="digits",
-    data_options=None,
-    seeds=3,
-    minutes=None,
-    steps=None,
-    model=None,
-    training=None,
-    n_jobs=1,
-    measure_again=False,
-    progress=False,
-):
-    """Train every system with every coupling on the same images, equally long, and compare.
+    systems: Iterable[str] = SYSTEMS,
+    couplings: Iterable[str] = ("affine", "quad"),
+    data: str = "digits",
+    data_options: dict | None = None,
+    seeds: int = 3,
+    minutes: float | None = None,
+    steps: int | None = None,
+    model: dict | None = None,
+    training: dict | None = None,
+    n_jobs: int = 1,
+    measure_again: bool = False,
+    progress: bool = False,
+) -> Comparison:
+    """Train every system with every coupling on the same images for the same time, and compare.
 
     Runs are independent jobs of joblib: inside ``joblib.parallel_config(backend=...)`` another
-    backend takes them beyond one machine, if it sees the same `out`. Times are only comparable if
-    nothing else runs; measure them again afterwards if need be.
+    backend can run them on other machines that see the same `out`. Times are only comparable if
+    nothing else runs; they can be measured again afterwards.
 
     Parameters
     ----------
     out : path
-        Folder of the comparison: one folder a run, with its model and its result. What is there
-        is not done again, and a run that was broken off goes on.
+        Folder of the comparison, with one folder for each run, which holds its model and its
+        result. Finished runs are not repeated, and interrupted ones are continued.
     systems : sequence of str
-        As `cinc_ref.flows.systems.variant` reads them.
+        Names that `cinc_ref.flows.systems.variant` reads.
     couplings : sequence of str
+        Names in `cinc_ref.flows.COUPLINGS`.
     data : str
         Name of an image set.
     data_options : dict, optional
-        Of the image set: "path", "size", "n_bits".
+        Options of the image set: "path", "size", "n_bits".
     seeds : int
-        Runs of each system and coupling, with the seeds 0, 1, ...
+        Number of runs of each system and coupling, with the seeds 0, 1, ...
     minutes, steps : float or int
-        Budget of every run; the minutes are the processor's, so that no run loses by what else
-        the machine does.
+        Budget of every run. The minutes are processor time, so that other work of the machine
+        does not shorten a run.
     model : dict, optional
-        "levels", "depth" and "width", where they are to differ from `MODEL`.
+        "levels", "depth" and "width", where they differ from `MODEL`.
     training : dict, optional
-        Options of `cinc_ref.train`, where they are to differ from `TRAINING`.
+        Options of `cinc_ref.train`, where they differ from `TRAINING`.
     n_jobs : int
-        Runs at the same time.
+        Number of runs at the same time, as joblib takes it.
     measure_again : bool
-        Measure the times of finished runs again, from their models.
+        Whether the times of finished runs are measured again, from their models.
     progress : bool
-        Show a bar over all runs.
+        Whether a bar over all runs is shown.
 
     Returns
     -------
@@ -99,85 +124,109 @@ def compare(
 
     Raises
     ------
-    OptionError
-        For an unknown name or a number out of range, or if `out` holds runs with other options.
+    OptionError, DtypeError
+        For an unknown name or an impossible option, or if `out` holds runs with other options.
+    DataError
+        If the image set cannot be loaded.
     MissingExtraError
         If joblib is not installed.
+    OutputError
+        If the folder cannot be written.
+    CheckpointError
+        If the model of a finished run is damaged.
+    CincError
+        If a BLAS library continues to use several threads.
 
     Examples
     --------
     >>> import tempfile
     >>> from cinc_ref.comparison import compare
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     found = compare(folder, systems=["glow", "cinc"], couplings=["affine"], seeds=1,
-    ...                     steps=1, model={"depth": 1, "width": 4})
-    >>> [(row["system"], row["runs"]) for row in found.rows]
+    ...     comparison = compare(folder, systems=["glow", "cinc"], couplings=["affine"], seeds=1,
+    ...                          steps=1, model={"depth": 1, "width": 4})
+    >>> [(row["system"], row["runs"]) for row in comparison.rows]
     [('glow', 1), ('cinc', 1)]
     """
-    if not is_integer(seeds) or seeds < 1:
-        raise OptionError(f"seeds must be an integer >= 1; got {seeds!r}")
-    if minutes is None and steps is None:
-        raise OptionError("minutes or steps must be given: how long each run trains")
     common = {
         "data": data,
-        "data_options": {k: _plain(v) for k, v in (data_options or {}).items() if v is not None},
-        "model": MODEL | (model or {}),
+        "data_options": _data_options(data_options or {}),
+        "model": MODEL | _known_options("model", model or {}, MODEL),
         "training": TRAINING
-        | (training or {})
+        | _known_options("training", training or {}, TRAINING_OPTIONS)
         | {"minutes": minutes, "steps": steps, "patience": None},
     }
+    Settings(**common["training"])  # refuses impossible options before anything is trained
+    n_jobs = integer("n_jobs", n_jobs)
+    measure_again, progress = boolean("measure_again", measure_again), boolean("progress", progress)
+    systems = _checked_names("systems", systems, variant)
+    couplings = _checked_names(
+        "couplings", couplings, lambda name: one_of("coupling", name, COUPLINGS)
+    )
     jobs = [
         Job(name, coupling, seed, **common)
-        for seed in range(seeds)
-        for name, coupling in product(_checked(systems, variant), _checked(couplings, _coupling))
+        for seed in range(integer("seeds", seeds, minimum=1))
+        for name, coupling in product(systems, couplings)
     ]
-    jobs[0].flow(jobs[0].images())  # refuses what cannot be built before hours are spent
-    out = make_folder(Path(out))
-    done = {job.title: kept_result(job, out) for job in jobs}
-    complete = _run([job for job in jobs if not done[job.title]], out, n_jobs, progress, done)
+    jobs[0].flow(jobs[0].images())  # refuses an impossible model before anything is trained
+    out = make_folder(Path(instance("out", out, str | PathLike, "a path")))
+    results_by_title = {job.title: saved_result(job, out) for job in jobs}
+    missing = [job for job in jobs if not results_by_title[job.title]]
+    complete = _run(missing, out, n_jobs, progress, results_by_title)
     if measure_again:
-        done |= {job.title: remeasure(job, out) for job in jobs if done[job.title]}
-    results = [done[job.title] for job in jobs if done[job.title]]
+        finished = [job for job in jobs if results_by_title[job.title]]
+        results_by_title |= {job.title: remeasure(job, out) for job in finished}
+    results = [results_by_title[job.title] for job in jobs if results_by_title[job.title]]
     settings = common | {"machine": _processor(), "python": platform.python_version()}
     return Comparison(rows_of(results), results, settings, complete)
 
 
-def _checked(names, check):
-    names = list(names)
+def _checked_names(option, names, check):
+    """Return names as a list, each of which passes a check and comes once."""
+    if isinstance(names, str):
+        raise OptionError(f"{option} must be a sequence of names; got {shown(names)}")
+    names = list(instance(option, names, Iterable, "a sequence of names"))
     for name in names:
         check(name)
     if not names or len(set(names)) < len(names):
-        raise OptionError(f"names must be given, each once; got {', '.join(names) or 'none'}")
+        raise OptionError(f"{option} must be names, each once; got {', '.join(names) or 'none'}")
     return names
 
 
-def _coupling(name):
-    if name not in COUPLINGS:
-        raise OptionError(f"coupling must be one of {', '.join(COUPLINGS)}; got {name!r}")
+def _known_options(option, values, known):
+    """Return a dict of options, of which all must be known."""
+    for name in instance(option, values, dict, "a dict of options"):
+        one_of(f"an option in {option}", name, known)
+    return values
 
 
-def _plain(value):
+def _data_options(options):
+    """Return the options of the image set that are given, as JSON values."""
+    _known_options("data_options", options, DATA_OPTIONS)
+    return {name: _json_value(value) for name, value in options.items() if value is not None}
+
+
+def _json_value(value):
     return str(Path(value).resolve()) if isinstance(value, Path) else value
 
 
-def _run(jobs, out, n_jobs, progress, done):
-    """Do jobs, and enter their results in `done`; returns whether all were finished."""
+def _run(jobs, out, n_jobs, progress, results):
+    """Do jobs, and enter their results by title; return whether all were finished."""
     with extra("compare"):
         from joblib import Parallel, delayed
     with tqdm(
         total=len(jobs), disable=not (progress and jobs), unit="run", dynamic_ncols=True
     ) as bar:
         if n_jobs == 1:
-            return all(_run_here(job, out, bar, done) for job in jobs)
+            return all(_run_here(job, out, bar, results) for job in jobs)
         parallel = Parallel(n_jobs=n_jobs, return_as="generator_unordered")
-        results = list(_counted(parallel(delayed(run_job)(job, out) for job in jobs), bar))
-    for result in filter(None, results):
-        done[Job(**result["job"]).title] = result
-    return all(results)
+        outcomes = list(_counted(parallel(delayed(run_job)(job, out) for job in jobs), bar))
+    for result in filter(None, outcomes):
+        results[Job(**result["job"]).title] = result
+    return all(outcomes)
 
 
-def _run_here(job, out, bar, done):
-    """One job in this process, its progress on the bar; False if Ctrl-C stopped it."""
+def _run_here(job, out, bar, results):
+    """Do one job in this process, with its progress on the bar; return False after Ctrl-C."""
     before = bar.n
 
     def report(state):
@@ -185,7 +234,7 @@ def _run_here(job, out, bar, done):
         bar.update(before + state["fraction"] - bar.n)
 
     bar.set_description(job.title)
-    result = done[job.title] = run_job(job, out, report)
+    result = results[job.title] = run_job(job, out, report)
     if result:
         bar.update(before + 1 - bar.n)
     return result is not None
@@ -198,7 +247,7 @@ def _counted(results, bar):
 
 
 def _processor():
-    """The processor's name, where the system tells it."""
+    """Return the processor's name, as exactly as the system knows it."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:  # macOS and Windows

@@ -1,4 +1,4 @@
-"""One run of a comparison: train, judge by the test images, measure; all of it kept in a folder."""
+"""One run of a comparison: it trains, evaluates the test images, measures, and saves all that."""
 
 import datetime
 import json
@@ -7,39 +7,51 @@ from pathlib import Path
 
 import numpy as np
 
-from cinc_ref._output import make_folder, writing
+from cinc_ref._files import make_folder, write_atomically
 from cinc_ref.comparison.measuring import times
-from cinc_ref.data import image_set
-from cinc_ref.errors import NonFiniteError, OptionError
+from cinc_ref.data import ImageSet, image_set
+from cinc_ref.errors import OptionError
 from cinc_ref.evaluation import evaluate
-from cinc_ref.flows import build
+from cinc_ref.flows import Flow, build
+from cinc_ref.flows.conditioning import worst_conditioned
 from cinc_ref.flows.cost import cost
 from cinc_ref.flows.systems import variant
-from cinc_ref.flows.trust import worst_conditioned
 from cinc_ref.training import load, train
+from cinc_ref.training.errors import NonFiniteStep
 from cinc_ref.training.folder import BEST, LAST
 
 RESULT = "result.json"
+"""Name of the file of a run's result."""
+
 DRAWS = 10
-"""Of the noise with which the test images are dequantized."""
+"""Number of draws of the noise with which the test images are dequantized."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """What one run is made of, all of it JSON values: it can be sent to another machine.
+    """The options of one run, all of them JSON values: it can be sent to another machine.
 
-    Attributes
+    Parameters
     ----------
     name, coupling : str
-        The system as `cinc_ref.flows.systems.variant` reads it, and its coupling.
+        The system, as `cinc_ref.flows.systems.variant` reads it, and its coupling.
     seed : int
+        Seed of the training.
     data : str
+        Name of the image set.
     data_options : dict
-        Of the image set.
+        Options of the image set.
     model : dict
-        levels, depth and width.
+        "levels", "depth" and "width".
     training : dict
-        Options of `cinc_ref.train`, the budget among them.
+        Options of `cinc_ref.train`, with the budget among them.
+
+    Examples
+    --------
+    >>> from cinc_ref.comparison import Job
+    >>> job = Job("cinc-plu", "affine", 0, "digits", model={"levels": 1, "depth": 2, "width": 4})
+    >>> job.title, job.flow(job.images()).corner_block
+    ('cinc-plu-affine-0', 'plu')
     """
 
     name: str
@@ -51,16 +63,41 @@ class Job:
     training: dict = field(default_factory=dict)
 
     @property
-    def title(self):
-        """What the run is called, and its folder."""
+    def title(self) -> str:
+        """The name of the run and of its folder."""
         return f"{self.name}-{self.coupling}-{self.seed}"
 
-    def images(self):
-        """The image set."""
+    def images(self) -> ImageSet:
+        """Load the image set.
+
+        Returns
+        -------
+        ImageSet
+
+        Raises
+        ------
+        OptionError, DataError, MissingExtraError
+            As `cinc_ref.data.image_set` raises them.
+        """
         return image_set(self.data, **self.data_options)
 
-    def flow(self, images):
-        """The model, for these images."""
+    def flow(self, images: ImageSet) -> Flow:
+        """Build the model for an image set.
+
+        Parameters
+        ----------
+        images : ImageSet
+            The images, whose shape and number of levels the model has.
+
+        Returns
+        -------
+        Flow
+
+        Raises
+        ------
+        OptionError
+            If an option of the job is not one of `cinc_ref.flows.build`.
+        """
         return build(
             coupling=self.coupling,
             image_shape=images.image_shape,
@@ -70,30 +107,38 @@ class Job:
         )
 
 
-def kept_result(job, out):
-    """The result of a run that was finished before, or None.
+def saved_result(job, out):
+    """Load the result of a run that was finished before, or return None.
 
     Raises
     ------
     OptionError
-        If the run that is kept under this name was another one.
+        If the run that is saved under this name had other options.
     """
     path = Path(out, job.title, RESULT)
     if not path.exists():
         return None
     result = json.loads(path.read_text(encoding="utf-8"))
-    was = _flat(result["job"])
+    saved = _flat(result["job"])
     for name, wanted in _flat(asdict(job)).items():
-        if was.get(name) != wanted:
+        if saved.get(name) != wanted:
             raise OptionError(
-                f"{path.parent} was made with {name} {was.get(name)}; got {wanted}: compare with "
+                f"{path.parent} was made with {name} {saved.get(name)}; got {wanted}: compare with "
                 "the same options, or choose another folder"
             )
     return result
 
 
 def run_job(job, out, progress=False):
-    """Train, judge and measure; goes on with a run that was broken off.
+    """Train a flow, evaluate and measure it; an interrupted run is continued.
+
+    Parameters
+    ----------
+    job : Job
+    out : path
+        Folder of the comparison.
+    progress : bool or callable
+        As `cinc_ref.train` takes it.
 
     Returns
     -------
@@ -115,9 +160,9 @@ def run_job(job, out, progress=False):
             clock="processor",
             **job.training,
         )
-    except NonFiniteError as error:
-        training = getattr(error, "result", None)
-        if training is None or not training.history:
+    except NonFiniteStep as error:
+        training = error.result
+        if not training.history:
             raise
     if training.reason == "interrupted":
         return None
@@ -128,44 +173,41 @@ def run_job(job, out, progress=False):
         "seconds": training.seconds,
         "reason": training.reason,
         "validation_bits_per_dim": training.best_bits,
-        **_judged(flow, training.params, images.test),
+        **_evaluated(flow, training.params, images.test),
         **asdict(cost(flow, training.params)),
         **times(flow, training.params, images.train, job.training),
     }
-    return _keep(result, folder)
+    return _save(result, folder)
 
 
 def remeasure(job, out):
-    """Measure the times of a finished run again, from its model."""
+    """Measure the times of a finished run again, from its model, and return its new result."""
     folder = Path(out, job.title)
     flow, params = load(folder / BEST)
-    result = kept_result(job, out) | times(flow, params, job.images().train, job.training)
-    return _keep(result, folder)
+    result = saved_result(job, out) | times(flow, params, job.images().train, job.training)
+    return _save(result, folder)
 
 
-def _judged(flow, params, test):
-    found = evaluate(flow, params, test, draws=DRAWS)
+def _evaluated(flow, params, test):
+    evaluation = evaluate(flow, params, test, draws=DRAWS)
     layer, condition, digits = worst_conditioned(flow, params)
     return {
-        "test_bits_per_dim": found.bits_per_dim,
-        "largest_inversion_error": found.largest_error,
+        "test_bits_per_dim": evaluation.bits_per_dim,
+        "largest_inversion_error": evaluation.largest_error,
         "worst_condition_number": condition if np.isfinite(condition) else None,
         "worst_layer": layer,
         "digits": digits,
     }
 
 
-def _keep(result, folder):
-    path = folder / RESULT
-    with writing(path):
-        new = path.with_name(f".{RESULT}.tmp")
-        new.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        new.replace(path)
+def _save(result, folder):
+    with write_atomically(folder / RESULT, "utf-8") as file:
+        file.write(json.dumps(result, indent=1, allow_nan=False) + "\n")
     return result
 
 
 def _flat(entries):
-    """A dict with the entries of the dicts in it in their place."""
+    """Replace the dicts in a dict by their entries."""
     flat = {}
     for name, value in entries.items():
         flat |= value if isinstance(value, dict) else {name: value}

@@ -1,4 +1,4 @@
-"""The times of a model: sampling, the part of it in the invertible convolutions, training."""
+"""The times of a model in sampling, of its convolutions in that, and in training."""
 
 import statistics
 
@@ -6,34 +6,39 @@ import numpy as np
 
 from cinc_ref.flows.cost import timed_decode
 from cinc_ref.timing import measure, one_core
-from cinc_ref.training.presets import step_seconds
+from cinc_ref.training.estimate import step_seconds
 
 SAMPLES = 100
+"""Number of images that are sampled, as in the paper's table."""
+
 REPEAT = 7
+"""Number of measurements of sampling, of which the median counts."""
+
 STEPS = 5
+"""Number of training steps that are timed, of which the median counts."""
 
 
 def times(flow, params, images, training):
-    """Times on one core, medians, as a dict of JSON values.
+    """Measure medians of times on one core.
 
     Parameters
     ----------
     flow : Flow
     params : tree of ndarray
     images : array_like of integers, shape (N, C, H, W)
-        To train on.
+        Images to train on.
     training : dict
         Options of `cinc_ref.train`.
 
     Returns
     -------
-    dict
-        "sampling_seconds" of 100 images, "convolution_share" of that, "training_images_per_second"
-        and the "conditions" of the measurement.
+    dict of JSON values
+        "sampling_seconds" of 100 images, the "convolution_share" of that,
+        "training_images_per_second", and the "conditions" of the measurement.
     """
 
-    # At temperature 0 the arithmetic is the same, and no draw lies so far out that a search for the
-    # layer at which it ceases to be finite is timed as well.
+    # At temperature 0 the arithmetic is the same, and no draw can become infinite, for which the
+    # search for the responsible layer would be timed as well.
     def sample():
         flow.sample(params, np.random.default_rng(0), SAMPLES, temperature=0.0)
 
@@ -51,7 +56,7 @@ def times(flow, params, images, training):
 
 
 def convolution_share(flow, params):
-    """The part of a decoding of 100 latents that is spent in the invertible convolutions."""
+    """Measure the part of the time of decoding 100 latents that the convolutions take."""
     rng, dtype = np.random.default_rng(0), params["top"]["mean"].dtype
     latents = [rng.standard_normal((SAMPLES, *shape), dtype) for shape in flow.latent_shapes]
     with one_core():

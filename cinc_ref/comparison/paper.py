@@ -1,4 +1,4 @@
-"""The figures that the paper gives, to stand beside ours.
+"""The figures of the paper, to be shown next to measured ones.
 
 Nagar, Dufraisse and Varma, "CInC Flow", 2021: its tables of bits per dimension, of the ablation of
 the couplings on CIFAR-10, and of sampling times.
@@ -25,24 +25,24 @@ BITS = {
         ("cinc", "quad"): "3.8514",
     },
 }
-"""Bits per dimension by image set, then by name and coupling."""
+"""Bits per dimension, as text, by image set, then by system and coupling."""
 
 SAMPLING = {
     "cifar10": {"emerging": "2.45", "cinc": "1.31"},
     "imagenet32": {"emerging": "4.96", "cinc": "2.76"},
 }
-"""Seconds for 100 samples on "one core CPU", whatever the coupling."""
+"""Seconds for 100 samples on "one core CPU", as text, by image set and system."""
 
-USUAL = "cifar10"
-"""Whose figures stand beside images on which the paper has none."""
+DEFAULT = "cifar10"
+"""The image set whose figures are shown for image sets that the paper does not have."""
 
 
 def figures(data, name, coupling):
-    """(bits per dimension, sampling seconds) of the paper, as text; "" where it has none."""
-    bits = BITS.get(data, BITS[USUAL]).get((name, coupling), "")
-    return bits, SAMPLING.get(data, SAMPLING[USUAL]).get(name, "")
+    """Return bits per dimension and sampling seconds of the paper, as text, "" for none."""
+    bits = BITS.get(data, BITS[DEFAULT]).get((name, coupling), "")
+    return bits, SAMPLING.get(data, SAMPLING[DEFAULT]).get(name, "")
 
 
 def image_set_of(data):
-    """On which images the paper's figures beside this image set were obtained."""
-    return data if data in BITS else USUAL
+    """Return the image set on which the paper's figures for this image set were obtained."""
+    return data if data in BITS else DEFAULT

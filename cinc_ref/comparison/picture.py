@@ -1,21 +1,22 @@
-"""The picture of a comparison: how good the models are, and what sampling from them costs."""
+"""The picture of a comparison: bits per dimension of the models, and times of sampling."""
 
 import numpy as np
 
 from cinc_ref.plots import GRID, INK, Figure
 
 COLOURS = {"additive": "#8aa34f", "affine": "#7a9cc6", "quad": "#b5451b"}
-"""By coupling."""
+"""Colours by coupling."""
 
 LIGHTER = 0.45
-"""Opacity of the part of a bar that is not spent in the invertible convolutions."""
+"""Opacity of the part of a bar that is spent outside the invertible convolutions."""
 
 
 def comparison_figure(comparison):
-    """Two panels with one line a system and coupling, the best above.
+    """Draw two panels with one line for each system and coupling, the best above.
 
-    On the left bits per dimension of the test images, a point a seed and a stroke for the mean; on
-    the right the time for 100 samples, the dark part of it in the invertible convolutions.
+    The left panel shows bits per dimension of the test images: a point for each seed, a stroke for
+    the mean. The right panel shows the time for 100 samples; the dark part is spent in the
+    invertible convolutions.
 
     Parameters
     ----------

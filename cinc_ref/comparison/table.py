@@ -1,4 +1,4 @@
-"""The table of a comparison, one row a system and coupling, as rows, Markdown and JSON."""
+"""The table of a comparison as rows, Markdown and JSON, with a row for a system and coupling."""
 
 import json
 import statistics
@@ -10,17 +10,17 @@ from cinc_ref.comparison import paper
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its heading, and what stands in it for a row."""
+    """A column: its heading, and the function that formats its entry in a row."""
 
     heading: str
     text: Callable
 
 
 def rows_of(results):
-    """Results of runs as rows, in the order in which their systems and couplings first come.
+    """Combine results of runs into rows, in the order in which systems and couplings first come.
 
-    Figures of quality and error are over the seeds: mean and standard deviation of the bits, the
-    worst of conditions and errors. Times are medians.
+    A row has the mean and the standard deviation of the bits over the seeds, the worst condition
+    number and error, and medians of the times.
     """
     groups = {}
     for result in results:
@@ -97,11 +97,11 @@ COLUMNS = (
     Column("largest inversion error", lambda row: f"{row['largest_inversion_error']:.1e}"),
     Column("paper: bits/dim; sampling 100", _paper),
 )
-"""What a reader sees of a row; the JSON holds all of it."""
+"""The columns of the printed table; the JSON holds all entries of a row."""
 
 
 def markdown(comparison, command=None):
-    """The table as a Markdown text, with what all runs have in common and how it was made."""
+    """Format the table as Markdown, with the common options and the command."""
     lines = [f"# Comparison on {comparison.settings['data']}", ""]
     lines.append("| " + " | ".join(column.heading for column in COLUMNS) + " |")
     lines.append("|---|---" + "|---:" * (len(COLUMNS) - 2) + "|")
@@ -114,7 +114,7 @@ def markdown(comparison, command=None):
 
 
 def explanation(comparison):
-    """What the figures mean, and under which conditions they came about; a list of lines."""
+    """Return the meaning of the figures and the conditions of the runs, as a list of lines."""
     settings = comparison.settings
     training, model = settings["training"], settings["model"]
     budget = (
@@ -149,7 +149,7 @@ def explanation(comparison):
 
 
 def as_json(comparison, command=None):
-    """All of a comparison as a JSON text."""
+    """Format all of a comparison as JSON."""
     content = {
         "command": command,
         "settings": comparison.settings,

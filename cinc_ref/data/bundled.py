@@ -1,12 +1,12 @@
-"""Real images that an installed package brings along, so that no download is needed."""
+"""Real images from an installed package, so that no download is needed."""
 
 import numpy as np
 
 from cinc_ref._extras import extra
 
 
-def digits():
-    """Handwritten digits: the 1,797 images that scikit-learn ships.
+def digits() -> np.ndarray:
+    """Load handwritten digits: the 1,797 images that scikit-learn ships.
 
     Returns
     -------

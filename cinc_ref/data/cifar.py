@@ -1,6 +1,7 @@
 """CIFAR-10 in its binary version: a folder of .bin files, or the archive that holds it."""
 
 import tarfile
+from os import PathLike
 
 import numpy as np
 
@@ -10,17 +11,21 @@ from cinc_ref.data.stack import split_last, stacked
 from cinc_ref.errors import DataError
 
 FOLDER, ARCHIVE = "cifar-10-batches-bin", "cifar-10-binary.tar.gz"
+"""Names of the distributed folder, and of the archive that holds it."""
+
 TRAIN = tuple(f"data_batch_{k}.bin" for k in range(1, 6))
 TEST = "test_batch.bin"
 SHAPE = (3, 32, 32)
+"""(C, H, W) of an image."""
+
 RECORD = 1 + 3 * 32 * 32
-"""Bytes of an image: its label, then the red, the green and the blue plane."""
+"""Size of a record in bytes: a label, then the red, the green and the blue plane."""
 
 EXPECTED = "a file of CIFAR-10, binary version: records of a label 0-9 and 3,072 bytes"
 
 
-def cifar10(path):
-    """CIFAR-10: 45,000 / 5,000 / 10,000 colour images, 32x32.
+def cifar10(path: str | PathLike) -> ImageSet:
+    """Load CIFAR-10: 45,000 / 5,000 / 10,000 colour images, 32x32.
 
     The validation part is the last tenth of the training batches, the test part the test batch.
 
@@ -38,7 +43,7 @@ def cifar10(path):
     Raises
     ------
     DataError
-        If a file is missing, truncated or something else; the message says which.
+        If a file is missing, truncated or something else; the message names it.
 
     References
     ----------
@@ -52,7 +57,7 @@ def cifar10(path):
 
 
 def _batches(path):
-    """Rows of pixels, (N, 3072), of the five training batches and the test batch."""
+    """Read the pixels, (N, 3072), of the five training batches and of the test batch."""
     if path.is_file():
         return _from_archive(path)
     for folder in (path, path / FOLDER):
@@ -74,18 +79,18 @@ def _from_file(path):
 
 
 def _from_archive(path):
-    """All batches in one pass through the archive, into memory; nothing is unpacked to the disk."""
-    found = {}
+    """Read all batches in one pass through the archive; nothing is unpacked to the disk."""
+    pixels = {}
     with reading(path, f"the archive {ARCHIVE}"), tarfile.open(path, "r|gz") as archive:
         for member in archive:
             name = member.name.rpartition("/")[2]
             if member.isfile() and name in (*TRAIN, TEST):
                 content = archive.extractfile(member).read()
-                found[name] = _pixels(np.frombuffer(content, np.uint8), f"{name} in {path}")
+                pixels[name] = _pixels(np.frombuffer(content, np.uint8), f"{name} in {path}")
     for name in (*TRAIN, TEST):
-        if name not in found:
+        if name not in pixels:
             raise DataError(f"{name} is missing in {path}; expected the archive {ARCHIVE}")
-    return [found[name] for name in (*TRAIN, TEST)]
+    return [pixels[name] for name in (*TRAIN, TEST)]
 
 
 def _pixels(content, name):

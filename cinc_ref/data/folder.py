@@ -1,33 +1,37 @@
-"""A folder of pictures as an image set of one size: Galaxy and whatever else there is."""
+"""Pictures in a folder as an image set of one size, for Galaxy and for images of your own."""
+
+from os import PathLike
 
 import numpy as np
 
 from cinc_ref._extras import extra
+from cinc_ref._validate import integer, is_integer, shown
 from cinc_ref.data.image_set import ImageSet, shuffled_parts
 from cinc_ref.data.reading import existing
 from cinc_ref.errors import DataError, OptionError
 
 PARTS = {"train": ("train",), "validation": ("validation", "valid", "val"), "test": ("test",)}
-"""Part of an image set: the folders that may hold it."""
+"""Names of the folders that may hold each part of an image set."""
 
 LISTED = 10
-"""How many unreadable files a message names."""
+"""Number of unreadable files that a message names."""
 
 
-def folder(path, size=32, channels=3):
-    """Pictures below a folder, cut to their middle square and scaled to one size.
+def folder(path: str | PathLike, size: int = 32, channels: int = 3) -> ImageSet:
+    """Load the pictures below a folder, cut to their middle square and scaled to one size.
 
     Folders ``train``, ``validation`` (or ``valid``, ``val``) and ``test`` are the parts; otherwise
     all pictures, sorted by name and shuffled with a fixed seed, are divided 8 : 1 : 1. Files
-    whose ending is not that of a picture are passed over.
+    whose ending is not that of a picture are ignored.
 
     Parameters
     ----------
     path : path
+        The folder.
     size : int
         Height and width of the images.
     channels : {1, 3}
-        Grey, or red, green and blue.
+        1 for grey, 3 for red, green and blue.
 
     Returns
     -------
@@ -42,10 +46,9 @@ def folder(path, size=32, channels=3):
     MissingExtraError
         If Pillow is not installed.
     """
-    if channels not in (1, 3):
-        raise OptionError(f"channels must be 1 or 3; got {channels!r}")
-    if not isinstance(size, int | np.integer) or size < 1:
-        raise OptionError(f"size must be an integer >= 1; got {size!r}")
+    size = integer("size", size, minimum=1)
+    if not is_integer(channels) or channels not in (1, 3):
+        raise OptionError(f"channels must be 1 or 3; got {shown(channels)}")
     top = existing(path, "a folder of pictures")
     folders = [_part(top, names) for names in PARTS.values()]
     if all(folders):
@@ -69,7 +72,7 @@ def _pictures(top):
 
 
 def _read(files, size, channels, top):
-    """The pictures one after another into one array."""
+    """Read the pictures one after another into one array."""
     if not files:
         raise DataError(f"{top} must be a folder that holds pictures; it holds none")
     images = np.empty((len(files), channels, size, size), np.uint8)
@@ -77,7 +80,12 @@ def _read(files, size, channels, top):
     for image, file in zip(images, files, strict=True):
         try:
             image[:] = _picture(file, size, channels)
-        except (OSError, SyntaxError, ValueError, EOFError):  # what Pillow raises over damage
+        except (
+            OSError,
+            SyntaxError,
+            ValueError,
+            EOFError,
+        ):  # the errors of Pillow for damaged files
             unreadable.append(str(file.relative_to(top)))
     if unreadable:
         more = f" and {len(unreadable) - LISTED} more" if len(unreadable) > LISTED else ""

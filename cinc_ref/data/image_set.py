@@ -1,24 +1,39 @@
-"""Images that are split for training."""
+"""Sets of images that are split for training."""
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from cinc_ref._validate import integer, is_integer, shown
 from cinc_ref.data.stack import Stack
 from cinc_ref.errors import DataError, OptionError
 
 
 @dataclass(frozen=True)
 class ImageSet:
-    """Integer images in three parts: to train on, to decide when to stop, and to be judged by.
+    """Integer images in three parts: to train, to decide when to stop, and to judge the result.
 
-    Attributes
+    Parameters
     ----------
     name : str
     train, validation, test : ndarray of integers, shape (N, C, H, W)
         Levels 0 to bins - 1. Parts that are too large for the memory are a `Stack`, which reads
-        rows from the disk when they are asked for.
+        rows from the disk when they are used.
     bins : int
+        Number of levels, at least 2.
+
+    Raises
+    ------
+    OptionError
+        If `bins` is no integer of at least 2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cinc_ref.data import ImageSet
+    >>> images = np.random.default_rng(0).integers(0, 4, (30, 1, 8, 8))
+    >>> ImageSet("noise", images[:20], images[20:25], images[25:], bins=4).image_shape
+    (1, 8, 8)
     """
 
     name: str
@@ -27,13 +42,16 @@ class ImageSet:
     test: np.ndarray
     bins: int
 
+    def __post_init__(self):
+        object.__setattr__(self, "bins", integer("bins", self.bins, minimum=2))
+
     @property
-    def image_shape(self):
-        """(C, H, W) of one image."""
+    def image_shape(self) -> tuple[int, int, int]:
+        """The shape (C, H, W) of one image."""
         return self.train.shape[1:]
 
-    def with_bits(self, bits):
-        """The same images with 2**bits levels: the lowest bits of every level are dropped.
+    def with_bits(self, bits: int) -> "ImageSet":
+        """Return the images with 2**bits levels, without the lowest bits of every level.
 
         Parameters
         ----------
@@ -47,7 +65,7 @@ class ImageSet:
         Raises
         ------
         OptionError
-            If the images have no power of two of levels, or fewer.
+            If the number of levels is no power of two, or is less than 2**bits.
 
         Examples
         --------
@@ -57,17 +75,19 @@ class ImageSet:
         array([0, 0, 1, 1], dtype=uint8)
         """
         have = self.bins.bit_length() - 1
-        if 2**have != self.bins or bits not in range(1, have + 1):
+        if 2**have != self.bins or not is_integer(bits) or bits not in range(1, have + 1):
             raise OptionError(
-                f"n_bits must be an integer from 1 to the bits of the images; got {bits!r} for "
-                f"{self.name} with {self.bins} levels"
+                f"n_bits must be an integer from 1 to the bits of the images; got {shown(bits)} "
+                f"for {self.name} with {self.bins} levels"
             )
+        bits = int(bits)  # a small NumPy integer would overflow
         drop = have - bits
         parts = {name: _shifted(getattr(self, name), drop) for name in PARTS}
         return replace(self, **parts, bins=2**bits)
 
 
 PARTS = ("train", "validation", "test")
+"""Names of the parts of an image set."""
 
 
 def _shifted(images, bits):
@@ -75,7 +95,12 @@ def _shifted(images, bits):
 
 
 def shuffled_parts(images):
-    """Images shuffled with a fixed seed, divided 8 : 1 : 1 into train, validation and test.
+    """Shuffle images with a fixed seed, and divide them 8 : 1 : 1 into three parts.
+
+    Returns
+    -------
+    tuple of three ndarray
+        Images to train, validate and test.
 
     Raises
     ------

@@ -1,6 +1,7 @@
-"""ImageNet downsampled to 32x32 or 64x64, as the npz batches in which it is distributed."""
+"""ImageNet downsampled to 32x32 or 64x64, from the npz batches in which it is distributed."""
 
 import re
+from os import PathLike
 
 from cinc_ref.data.image_set import ImageSet
 from cinc_ref.data.reading import existing, read_npz, reading
@@ -8,12 +9,16 @@ from cinc_ref.data.stack import split_last, stacked
 from cinc_ref.errors import DataError
 
 TEST = "val_data.npz"
+"""Name of the test part's file."""
+
 BATCH = re.compile(r"train_data_batch_(\d+)(\.npz)?")
+"""Names of the training batches; those without ending are the pickled version."""
 
 
-def imagenet32(path):
-    """ImageNet at 32x32: a hundredth of the training batches to validate by, ``val_data`` to test.
+def imagenet32(path: str | PathLike) -> ImageSet:
+    """Load ImageNet at 32x32.
 
+    The validation part is the last hundredth of the training batches, the test part ``val_data``.
     Batches that are not compressed are memory-mapped; images are read when they are used.
 
     Parameters
@@ -28,7 +33,7 @@ def imagenet32(path):
     Raises
     ------
     DataError
-        If a file is missing, truncated or something else, or pickled; the message says which.
+        If a file is missing, truncated or something else, or pickled; the message names it.
 
     References
     ----------
@@ -38,12 +43,22 @@ def imagenet32(path):
     return _downsampled("imagenet32", path, 32)
 
 
-def imagenet64(path):
-    """ImageNet at 64x64; otherwise as `imagenet32`.
+def imagenet64(path: str | PathLike) -> ImageSet:
+    """Load ImageNet at 64x64, in the way of `imagenet32`.
+
+    Parameters
+    ----------
+    path : path
+        The folder that holds ``train_data_batch_1.npz`` and so on, and ``val_data.npz``.
 
     Returns
     -------
     ImageSet
+
+    Raises
+    ------
+    DataError
+        If a file is missing, truncated or something else, or pickled; the message names it.
     """
     return _downsampled("imagenet64", path, 64)
 
@@ -57,12 +72,12 @@ def _downsampled(name, path, side):
 
 
 def _batches(folder):
-    """The training batches in order: 1, 2, and so on without a gap."""
-    found = [match for file in folder.glob("*") if (match := BATCH.fullmatch(file.name))]
-    numbers = sorted(int(match[1]) for match in found if match[2])
-    if not numbers and found:
+    """List the training batches in order: 1, 2, and so on without a gap."""
+    matches = [match for file in folder.glob("*") if (match := BATCH.fullmatch(file.name))]
+    numbers = sorted(int(match[1]) for match in matches if match[2])
+    if not numbers and matches:
         raise DataError(
-            f"{folder / found[0][0]} is pickled, and pickles are never loaded; "
+            f"{folder / matches[0][0]} is pickled, and pickles are never loaded; "
             "get the npz version of the downsampled ImageNet"
         )
     for number in range(1, max(numbers, default=1) + 1):
@@ -72,7 +87,7 @@ def _batches(folder):
 
 
 def _rows(path, shape):
-    """The pixels of a batch, (N, 3 H W): the red, the green and the blue plane of each image."""
+    """Read a batch as (N, 3 H W): the red, the green and the blue plane of each image."""
     columns = shape[0] * shape[1] * shape[2]
     expected = f"an npz with an array data of uint8, shape (N, {columns})"
     with reading(path, expected):

@@ -1,6 +1,7 @@
-"""MNIST, and whatever else comes as its idx files."""
+"""MNIST, and other images in idx files of the same names."""
 
 import gzip
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +13,16 @@ from cinc_ref.errors import DataError
 
 TRAIN, TEST = "train-images-idx3-ubyte", "t10k-images-idx3-ubyte"
 MAGIC = 0x00000803
-"""Unsigned bytes in three axes: image, row, column."""
+"""First four bytes of the files: unsigned bytes in three axes (image, row, column)."""
 
 HEADER = 16
+"""Size of the header in bytes: magic number, images, rows, columns."""
+
 EXPECTED = "an idx file of images: unsigned bytes, three axes"
 
 
-def mnist(path):
-    """MNIST: 54,000 / 6,000 / 10,000 grey images, 28x28.
+def mnist(path: str | PathLike) -> ImageSet:
+    """Load MNIST: 54,000 / 6,000 / 10,000 grey images, 28x28.
 
     The validation part is the last tenth of the training file.
 
@@ -36,7 +39,7 @@ def mnist(path):
     Raises
     ------
     DataError
-        If a file is missing, truncated or something else; the message says which.
+        If a file is missing, truncated or something else; the message names it.
 
     References
     ----------

@@ -3,23 +3,28 @@
 import numpy as np
 
 from cinc_ref._extras import extra
+from cinc_ref._validate import is_integer, shown
 from cinc_ref.data.image_set import ImageSet
 from cinc_ref.errors import OptionError
 
 SMALLEST, LARGEST = 8, 32
-WIDTH = 32
-HELD_OUT = {"validation": (64, 224, 384, 544), "test": (144, 304, 464, 608)}
-"""First columns of bands, 32 wide, of each photograph, which is 640 wide; training has the rest.
+"""Bounds of the side of a patch in pixels; the largest fits into a band of `HELD_OUT`."""
 
-No two parts share a pixel. The bands alternate, so that all parts see much the same things.
+WIDTH = 32
+"""Width of a band of `HELD_OUT` in pixels."""
+
+HELD_OUT = {"validation": (64, 224, 384, 544), "test": (144, 304, 464, 608)}
+"""First columns of the bands of each photograph, 640 pixels wide; training has the other columns.
+
+No two parts share a pixel. The bands alternate, so that all parts show similar things.
 """
 
 OVERLAP = 4
 """Training patches start at every (side / 4)-th pixel; those of the other parts do not overlap."""
 
 
-def patches(size=16):
-    """Square colour patches of photographs, from regions that the three parts do not share.
+def patches(size: int = 16) -> ImageSet:
+    """Cut square colour patches from photographs, in regions that the three parts do not share.
 
     The photographs are ``china.jpg`` and ``flower.jpg`` of scikit-learn, 427x640 each.
 
@@ -46,8 +51,11 @@ def patches(size=16):
     >>> images.image_shape, [len(part) for part in (images.train, images.validation, images.test)]
     ((3, 16, 16), [14832, 416, 416])
     """
-    if not isinstance(size, int | np.integer) or not SMALLEST <= size <= LARGEST:
-        raise OptionError(f"size must be an integer from {SMALLEST} to {LARGEST}; got {size!r}")
+    if not is_integer(size) or not SMALLEST <= size <= LARGEST:
+        raise OptionError(
+            f"size must be an integer from {SMALLEST} to {LARGEST}; got {shown(size)}"
+        )
+    size = int(size)  # a small NumPy integer would overflow
     with extra("data"):
         from sklearn.datasets import load_sample_images
 
@@ -66,7 +74,7 @@ def patches(size=16):
 
 
 def _regions(width):
-    """(first, last + 1) of the columns from which each part is cut."""
+    """Return (first, last + 1) of the columns from which each part is cut."""
     held_out = {
         part: [(start, start + WIDTH) for start in starts] for part, starts in HELD_OUT.items()
     }
@@ -77,6 +85,6 @@ def _regions(width):
 
 
 def _cut(region, size, stride):
-    """All patches of a region (H, W, 3) on a grid, as (N, 3, size, size)."""
+    """Cut all patches of a region (H, W, 3) on a grid, as (N, 3, size, size)."""
     windows = np.lib.stride_tricks.sliding_window_view(region, (size, size), axis=(0, 1))
     return windows[::stride, ::stride].reshape(-1, 3, size, size)

@@ -1,14 +1,16 @@
-"""Files of images: what cannot be read, said in one sentence that names the file."""
+"""Reading files of images: the errors, which name the file, and arrays in npz files."""
 
 import tarfile
 import zipfile
 import zlib
 from contextlib import contextmanager
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
 from numpy.lib import format as npy
 
+from cinc_ref._validate import instance
 from cinc_ref.errors import DataError
 
 DAMAGE = (
@@ -21,15 +23,21 @@ DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
 )
-"""What reading a damaged or foreign file raises."""
+"""The errors that reading a damaged or foreign file can raise."""
 
 LOCAL_HEADER = 30
-"""Bytes of a zip member's header, before its name and its extra field."""
+"""Size of a zip member's header in bytes, without its name and its extra field."""
 
 
 @contextmanager
 def reading(path, expected):
-    """Explain what fails in this block: the file at `path` is not what was expected.
+    """Turn errors in this block into a `DataError`: the file at `path` is not what was expected.
+
+    Parameters
+    ----------
+    path : path
+    expected : str
+        Description of the file that was expected.
 
     Raises
     ------
@@ -59,25 +67,28 @@ def reading(path, expected):
 
 
 def existing(path, expected):
-    """The path, if something is there.
+    """Return a path at which there is a file or folder.
 
     Raises
     ------
+    OptionError
+        If the path is no path.
     DataError
+        If nothing is there.
     """
-    path = Path(path)
+    path = Path(instance("path", path, str | PathLike, "a path"))
     if not path.exists():
         raise DataError(f"{path} is missing; expected {expected}")
     return path
 
 
 def read_npz(path, name):
-    """One array of an npz, memory-mapped unless it is compressed; pickled objects are refused.
+    """Read one array of an npz, memory-mapped unless it is compressed; refuse pickled objects.
 
     Raises
     ------
     KeyError, ValueError
-        If it is not there, or not numbers.
+        If it is missing, or does not hold numbers.
     """
     with zipfile.ZipFile(path) as archive:
         info = archive.getinfo(name + ".npy")
@@ -95,7 +106,7 @@ def read_npz(path, name):
 
 
 def npz_names(path):
-    """The names of the arrays in an npz, in order."""
+    """Return the names of the arrays in an npz, in order."""
     with zipfile.ZipFile(path) as archive:
         return [name.removesuffix(".npy") for name in archive.namelist()]
 
@@ -109,7 +120,7 @@ def _header(file):
 
 
 def _data_start(path, info):
-    """Where a member's bytes begin: behind a header whose name and extra field vary in length."""
+    """Return the offset of a member's bytes, behind a header of variable length."""
     with open(path, "rb") as file:
         file.seek(info.header_offset)
         header = file.read(LOCAL_HEADER)

@@ -1,9 +1,11 @@
-"""The table of image sets, and the one way to load any of them."""
+"""The table of image sets, and the function that loads them by name."""
 
 import inspect
+from typing import Any
 
 import numpy as np
 
+from cinc_ref._validate import one_of, shown
 from cinc_ref.data.array import array
 from cinc_ref.data.bundled import digits
 from cinc_ref.data.cifar import cifar10
@@ -15,8 +17,8 @@ from cinc_ref.data.patches import patches
 from cinc_ref.errors import OptionError
 
 
-def digits_set():
-    """The digits of `digits`, shuffled with a fixed seed: 1,437 / 180 / 180 images, 17 levels.
+def digits_set() -> ImageSet:
+    """Load the digits of `digits`, shuffled with a fixed seed: 1,437 / 180 / 180 images, 17 levels.
 
     The order is ``numpy.random.default_rng(0).permutation(1797)``.
 
@@ -44,20 +46,20 @@ IMAGE_SETS = {
     "folder": folder,
     "array": array,
 }
-"""Name of an image set: the function that loads it; those that read your files take a path."""
+"""The functions that load the image sets, by name; those that read your files take a path."""
 
 
-def image_set(name, *, n_bits=None, **options):
-    """An image set by its name in `IMAGE_SETS`.
+def image_set(name: str, *, n_bits: int | None = None, **options: Any) -> ImageSet:
+    """Load an image set by its name in `IMAGE_SETS`.
 
     Parameters
     ----------
     name : {"digits", "patches", "cifar10", "imagenet32", "imagenet64", "mnist", "folder", "array"}
     n_bits : int, optional
-        Keep only so many bits of every level; see `ImageSet.with_bits`.
+        Number of bits of every level to keep; see `ImageSet.with_bits`.
     **options
-        Those of the set, where it has any: ``path`` of your files, ``size`` of a patch or picture,
-        ``channels`` of a picture. What is None counts as not given.
+        The options of the set, where it has any: ``path`` of your files, ``size`` of a patch or
+        picture, ``channels`` of a picture. None counts as not given.
 
     Returns
     -------
@@ -66,10 +68,10 @@ def image_set(name, *, n_bits=None, **options):
     Raises
     ------
     OptionError
-        For an unknown name, where the message lists the known ones, and for an option that the set
-        does not have, or needs.
+        For an unknown name, where the message lists the known ones, and for an option that is
+        impossible, missing, or unknown to the set.
     DataError
-        If files are missing, damaged or something else; the message says which.
+        If files are missing, damaged or something else; the message names them.
     MissingExtraError
         If a package that brings the images is not installed.
 
@@ -82,14 +84,12 @@ def image_set(name, *, n_bits=None, **options):
     >>> digits.image_shape, digits.bins
     ((1, 8, 8), 17)
     """
-    if name not in IMAGE_SETS:
-        raise OptionError(f"data must be one of {', '.join(IMAGE_SETS)}; got {name!r}")
-    load = IMAGE_SETS[name]
+    load = IMAGE_SETS[one_of("data", name, IMAGE_SETS)]
     options = {option: value for option, value in options.items() if value is not None}
     known = inspect.signature(load).parameters
     for option in options:
         if option not in known:
-            raise OptionError(f"{name} has no option {option}; got {options[option]!r}")
+            raise OptionError(f"{name} has no option {option}; got {shown(options[option])}")
     if "path" in known and "path" not in options:
         raise OptionError(f"{name} needs path (--path): where its files are; got none")
     images = load(**options)
@@ -97,5 +97,5 @@ def image_set(name, *, n_bits=None, **options):
 
 
 def options_of(name):
-    """The options that an image set takes, by name."""
+    """Return the names of the options that an image set takes."""
     return tuple(inspect.signature(IMAGE_SETS[name]).parameters)

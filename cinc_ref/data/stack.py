@@ -1,18 +1,18 @@
-"""Images in several arrays as one, read from the disk when they are asked for."""
+"""Images in several arrays as one array, read from the disk when they are used."""
 
 import numpy as np
 
 SMALL = 2**29
-"""Bytes up to which images are held in memory."""
+"""Size in bytes up to which images are held in memory: half a gigabyte fits everywhere."""
 
 
 def stacked(parts, shape):
-    """All rows of several arrays as images: an array, or a `Stack` where that would be large.
+    """Join the rows of several arrays as images: an array, or a `Stack` where that would be large.
 
     Parameters
     ----------
     parts : sequence of ndarray, shape (N_k, ...)
-        Perhaps memory-mapped.
+        The arrays, which may be memory-mapped.
     shape : tuple of int
         (C, H, W), into which each row is reshaped.
 
@@ -25,7 +25,7 @@ def stacked(parts, shape):
 
 
 class Stack:
-    """The rows of several arrays one after another; slices and lists of rows are read as arrays.
+    """The rows of several arrays as one; slices and lists of rows are read as arrays.
 
     It has the `shape`, `dtype` and `len` of the array that `numpy.asarray` would make of it.
 
@@ -55,9 +55,9 @@ class Stack:
         images = np.empty((len(flat), *self.shape[1:]), self.dtype)
         owner = np.searchsorted(self._ends, flat, side="right")
         for k in np.unique(owner):
-            mine = owner == k
+            in_part = owner == k
             start = self._ends[k] - len(self._parts[k])
-            images[mine] = self._parts[k][flat[mine] - start].reshape(-1, *self.shape[1:])
+            images[in_part] = self._parts[k][flat[in_part] - start].reshape(-1, *self.shape[1:])
         if self._shift:
             images >>= self._shift
         return images if np.ndim(rows) else images[0]
@@ -66,11 +66,11 @@ class Stack:
         return np.asarray(self[:], dtype)
 
     def split(self, count):
-        """All but the last `count` rows, and these."""
+        """Split off the last `count` rows."""
         return self._rows(0, len(self) - count), self._rows(len(self) - count, len(self))
 
     def shifted(self, bits):
-        """The same images without their lowest bits."""
+        """Return the images without their lowest bits."""
         return Stack(self._parts, self.shape[1:], self._shift + bits)
 
     def _rows(self, start, stop):
@@ -83,7 +83,7 @@ class Stack:
 
 
 def split_last(images, count):
-    """All but the last `count` images, and these: views, or stacks."""
+    """Split off the last `count` images; both parts are views, or stacks."""
     if isinstance(images, Stack):
         return images.split(count)
     return images[: len(images) - count], images[len(images) - count :]

@@ -1,4 +1,4 @@
-"""First part: one random 3×3 convolution of the digits, and its exact inverse."""
+"""The first part of the demonstration: a random 3×3 convolution and its exact inverse."""
 
 from dataclasses import dataclass
 
@@ -7,8 +7,7 @@ import numpy as np
 from cinc_ref import conv, conv_inverse, convolution_matrix, log_abs_det
 
 KERNEL_SEED = 66
-"""Among the seeds tried, one whose kernel changes the digits beyond recognition, yet is well
-conditioned."""
+"""Seed whose kernel, among those tried, changes the digits most and yet is well conditioned."""
 
 
 @dataclass(frozen=True)
@@ -21,21 +20,28 @@ class RoundTrip:
 
     @property
     def dtype(self):
-        """Name of the floating-point type."""
+        """The name of the floating-point type."""
         return str(self.images.dtype)
 
     @property
     def largest_error(self):
-        """Largest absolute difference between an image and its inverse, in grey levels."""
+        """The largest absolute difference between an image and its inverse, in grey levels."""
         return float(np.abs(self.inverted - self.images).max())
 
 
 @dataclass(frozen=True)
 class Inversion:
-    """What one convolution does to the digits.
+    """The results of convolving the digits and inverting that.
 
-    `kernel` has shape (1, 1, 3, 3), `condition_number` belongs to its matrix on one image, and
-    the two values of log|det M|, in nats, come from the theorem and from the matrix.
+    Attributes
+    ----------
+    kernel : ndarray, shape (1, 1, 3, 3)
+    condition_number : float
+        Condition number of the matrix M of the convolution on one image.
+    log_abs_det, log_abs_det_of_matrix : float
+        log|det M| in nats, by the theorem and by elimination.
+    round_trips : tuple of RoundTrip
+        One for each dtype.
     """
 
     kernel: np.ndarray
@@ -46,7 +52,7 @@ class Inversion:
 
 
 def demo_kernel():
-    """The kernel of the demonstration, float64 of shape (1, 1, 3, 3): random, K_nn = 0.8."""
+    """Draw the kernel of the demonstration, float64 of shape (1, 1, 3, 3), with K_nn = 0.8."""
     kernel = np.random.default_rng(KERNEL_SEED).normal(scale=0.4, size=(1, 1, 3, 3))
     kernel[..., -1, -1] = 0.8
     return kernel

@@ -1,4 +1,4 @@
-"""Second part: a flow of such convolutions, trained on the digits, inverted, sampled, timed."""
+"""The second part of the demonstration: a flow that is trained, inverted, sampled and timed."""
 
 from dataclasses import dataclass
 
@@ -19,31 +19,38 @@ MODEL = {
     "depth": 8,
     "width": 64,
 }
-"""Among those tried, the configuration with the best samples after 100 seconds."""
+"""Configuration with the best samples after 100 seconds, among those tried."""
 
 OPTIONS = {"learning_rate": 8e-3, "dropout": 0.1, "batch_size": 128, "evaluate_every": 25}
+"""Options of training, chosen with the configuration."""
+
 MINUTES = 100 / 60
+"""Minutes to train, so that the demonstration takes less than three."""
+
 SAMPLES = 100
+"""Number of images that are sampled."""
+
 TEMPERATURE = 0.8
+"""Temperature of the samples."""
 
 
 @dataclass(frozen=True)
 class TrainedFlow:
-    """A trained flow and what was found out about it.
+    """A trained flow with its evaluation, its samples and their time.
 
     Attributes
     ----------
     images : ImageSet
     training : TrainingResult
     test : Evaluation
-        On the test images.
+        Evaluation on the test images.
     errors : dict of float
-        By dtype: largest error of a test image that went through the flow and back, in grey
-        levels. The parameters are the same in both.
+        Largest error, in grey levels, of test images that went through the flow and back, by
+        dtype. The parameters are the same in both.
     samples : ndarray of integers, shape (100, 1, 8, 8)
-        At temperature `TEMPERATURE`.
+        Samples at temperature `TEMPERATURE`.
     sampling : Timing
-        Of drawing as many.
+        The time of drawing `SAMPLES` samples.
     """
 
     images: ImageSet
@@ -55,9 +62,13 @@ class TrainedFlow:
 
 
 def train_and_sample(images, *, minutes=None, steps=None, seed=0, progress=False):
-    """Train a flow on an image set, invert its test images, sample, and time sampling.
+    """Train a flow on an image set, invert it on the test images, sample, and time sampling.
 
-    The options are those of `cinc_ref.train`.
+    Parameters
+    ----------
+    images : ImageSet
+    minutes, steps, seed, progress
+        Options of `cinc_ref.train`.
 
     Returns
     -------
@@ -93,13 +104,12 @@ def train_and_sample(images, *, minutes=None, steps=None, seed=0, progress=False
 
 
 def there_and_back(trained, count):
-    """Test images, their latents arranged as images, and the images decoded from these.
-
-    Images and decoded images are in grey levels, latents are standardized; all float32.
+    """Encode test images, and decode their latents.
 
     Returns
     -------
-    tuple of three ndarray, shape (count, 1, 8, 8)
+    images, latents, decoded : ndarray of float32, shape (count, 1, 8, 8)
+        Images and decoded images in grey levels; standardized latents, arranged as images.
     """
     flow, params = trained.training.flow, trained.training.params
     x = dequantize(trained.images.test[:count], flow.bins, np.random.default_rng(0), np.float32)
@@ -110,12 +120,12 @@ def there_and_back(trained, count):
 
 
 def arrange(latents):
-    """Latents of a flow as images: every level's squeeze undone, nothing else.
+    """Arrange the latents of a flow as images, by undoing every level's squeeze.
 
     Parameters
     ----------
     latents : sequence of ndarray
-        As `Flow.encode` returns them.
+        Latents that `Flow.encode` returned.
 
     Returns
     -------
@@ -123,6 +133,6 @@ def arrange(latents):
     """
     squeeze = Squeeze()
     image, _ = squeeze.inverse({}, latents[-1])
-    for leaving in reversed(latents[:-1]):
-        image, _ = squeeze.inverse({}, np.concatenate([image, leaving], axis=1))
+    for latent in reversed(latents[:-1]):
+        image, _ = squeeze.inverse({}, np.concatenate([image, latent], axis=1))
     return image

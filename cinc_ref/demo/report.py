@@ -1,4 +1,4 @@
-"""The report of the demonstration, as Markdown."""
+"""The report of the demonstration in Markdown."""
 
 import textwrap
 
@@ -8,7 +8,7 @@ from cinc_ref.demo.flow import TEMPERATURE
 
 
 def render(inversion, trained, matrix_size):
-    """The whole report: text that shows the pictures and quotes the figures."""
+    """Format the whole report, which shows the pictures and quotes the figures."""
     return f"{_flow(trained)}\n{_convolution(inversion)}\n{_theory(inversion, matrix_size)}"
 
 

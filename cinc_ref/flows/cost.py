@@ -1,13 +1,14 @@
-"""What a flow costs: its parameters, and the multiply-adds of one image."""
+"""The cost of a flow: its parameters, the multiply-adds of one image, the time of decoding."""
 
 import time
 from dataclasses import dataclass
 
 import numpy as np
 
-from cinc_ref._autodiff import value_of
-from cinc_ref.flows.trust import leaf_layers, named_convolutions
-from cinc_ref.primitives.arrays import batch_last
+from cinc_ref._trees import named_leaves
+from cinc_ref.flows.conditioning import leaf_layers, named_convolutions
+from cinc_ref.flows.multiscale import Flow, check_flow
+from cinc_ref.primitives.memory_order import batch_last
 
 
 @dataclass(frozen=True)
@@ -17,11 +18,11 @@ class Cost:
     Attributes
     ----------
     parameters, convolution_parameters : int
-        In all, and of the invertible convolutions.
+        Learned numbers in all, and those of the invertible convolutions.
     multiply_adds, convolution_multiply_adds : int
-        Of all convolutions, those inside the couplings and priors included, and of the invertible
-        ones: entries of the kernel that are not zero, times pixels. Taps outside the image count;
-        what is done once a pixel and channel, as the scales of a coupling, does not.
+        Entries of kernels that are not zero, times pixels: in all convolutions, those inside the
+        couplings and priors included, and in the invertible ones. Taps outside the image count;
+        the few operations per pixel and channel, such as the scales of a coupling, do not.
     """
 
     parameters: int
@@ -30,17 +31,23 @@ class Cost:
     convolution_multiply_adds: int
 
 
-def cost(flow, params):
-    """Count what a flow costs.
+def cost(flow: Flow, params: dict) -> Cost:
+    """Count parameters and multiply-adds of a flow.
 
     Parameters
     ----------
     flow : Flow
     params : tree of ndarray
+        Parameters as `Flow.init` returns them.
 
     Returns
     -------
     Cost
+
+    Raises
+    ------
+    OptionError
+        If `flow` is no flow.
 
     Examples
     --------
@@ -51,12 +58,13 @@ def cost(flow, params):
     >>> from cinc_ref.flows.cost import cost
     >>> flow = build("glow", "affine", (1, 4, 4), levels=1, depth=1, width=8)
     >>> params = flow.init(np.random.default_rng(0), np.zeros((2, 1, 4, 4)))
-    >>> found = cost(flow, params)
-    >>> found.convolution_parameters, found.convolution_multiply_adds
+    >>> total = cost(flow, params)
+    >>> total.convolution_parameters, total.convolution_multiply_adds
     (16, 64)
     """
+    check_flow(flow)
     sizes = [shape[1:] for shape in flow.latent_shapes]
-    own = sum(
+    convolution_parameters = sum(
         layer.count_parameters(len(kernel))
         for _, layer, kernel, _ in named_convolutions(flow, params)
     )
@@ -73,50 +81,80 @@ def cost(flow, params):
         for prior, (height, width) in zip(params["priors"], sizes, strict=False)
     )
     return Cost(
-        parameters=sum(leaf.size for leaf in _leaves(params)),
-        convolution_parameters=int(own),
+        parameters=sum(leaf.size for leaf in named_leaves(params).values()),
+        convolution_parameters=int(convolution_parameters),
         multiply_adds=int(invertible + networks + priors),
         convolution_multiply_adds=int(invertible),
     )
 
 
-def timed_decode(flow, params, latents):
-    """Decode once: (seconds in all, seconds in the inverses of the invertible convolutions).
+def timed_decode(flow: Flow, params: dict, latents: list) -> tuple[float, float]:
+    """Decode once: seconds in all, and in the inverses of the invertible convolutions.
 
     Parameters
     ----------
     flow : Flow
     params : tree of ndarray
+        Parameters as `Flow.init` returns them.
     latents : sequence of ndarray
-        As `Flow.encode` returns them.
+        Latents as `Flow.encode` returns them.
+
+    Returns
+    -------
+    seconds, convolution_seconds : float
     """
-    inside = []
+    seconds, layers = decoding_seconds(flow, params, latents)
+    return seconds, sum(t for layer, layer_params, t in layers if layer.convolutions(layer_params))
+
+
+def decoding_seconds(flow: Flow, params: dict, latents: list) -> tuple[float, list]:
+    """Decode once, layer by layer, and take the time of each.
+
+    Parameters
+    ----------
+    flow : Flow
+    params : tree of ndarray
+        Parameters as `Flow.init` returns them.
+    latents : sequence of ndarray
+        Latents as `Flow.encode` returns them.
+
+    Returns
+    -------
+    seconds : float
+        Seconds in all.
+    layers : list of (Bijection, tree of ndarray, float)
+        Each layer with its parameters and the seconds of its inverse, in the order of decoding.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cinc_ref.flows import build
+    >>> from cinc_ref.flows.cost import decoding_seconds
+    >>> flow = build("glow", "affine", (1, 4, 4), levels=1, depth=1, width=8)
+    >>> x = np.zeros((2, 1, 4, 4))
+    >>> params = flow.init(np.random.default_rng(0), x)
+    >>> _, layers = decoding_seconds(flow, params, flow.encode(params, x))
+    >>> [type(layer).__name__ for layer, _, _ in layers]
+    ['AffineCoupling', 'InvertibleConv', 'ActNorm', 'Squeeze']
+    """
+    layers = []
     latents = [batch_last(z) for z in latents]
 
-    def inverse(chain, own, y, level):
-        for _, layer, its in reversed(list(leaf_layers(chain, own, level))):
-            began = time.perf_counter()
-            y, _ = layer.inverse(its, y)
-            if layer._convolutions(its):
-                inside.append(time.perf_counter() - began)
+    def inverse(chain, chain_params, y, level):
+        for _, layer, layer_params in reversed(list(leaf_layers(chain, chain_params, level))):
+            started = time.perf_counter()
+            y, _ = layer.inverse(layer_params, y)
+            layers.append((layer, layer_params, time.perf_counter() - started))
         return y
 
-    began = time.perf_counter()
-    flow._decode(params, latents, inverse)
-    return time.perf_counter() - began, sum(inside)
+    started = time.perf_counter()
+    flow.decode_levels(params, latents, inverse)
+    return time.perf_counter() - started, layers
 
 
 def _weights(tree):
-    """Entries of all weights of coupling networks in a tree of parameters."""
+    """Count the entries of all weights of coupling networks in a tree of parameters."""
     if isinstance(tree, dict) and {"first", "second", "last"} <= tree.keys():
         return sum(layer["weight"].size for layer in tree.values())
     branches = tree.values() if isinstance(tree, dict) else tree
     return sum(_weights(branch) for branch in branches if isinstance(branch, dict | list | tuple))
-
-
-def _leaves(tree):
-    if not isinstance(tree, dict | list | tuple):
-        yield value_of(tree)
-        return
-    for branch in tree.values() if isinstance(tree, dict) else tree:
-        yield from _leaves(branch)

@@ -1,12 +1,18 @@
-"""Between integer images and densities: dequantization and back, and bits per dimension."""
+"""Dequantization of integer images, its inverse, and bits per dimension."""
+
+from functools import lru_cache
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
-from cinc_ref.errors import DataError
+from cinc_ref import _validate
+from cinc_ref.errors import DataError, DtypeError
 
 
-def dequantize(images, bins, rng, dtype=np.float64):
-    r"""Integer images as points of [-1/2, 1/2), each in its bin uniformly at random.
+def dequantize(
+    images: ArrayLike, bins: int, rng: np.random.Generator, dtype: DTypeLike = np.float64
+) -> np.ndarray:
+    r"""Dequantize integer images: points of [-1/2, 1/2), each in its bin uniformly at random.
 
     .. math::
         x = (k + u) / \text{bins} - 1/2, \qquad u \sim U[0, 1)
@@ -16,17 +22,22 @@ def dequantize(images, bins, rng, dtype=np.float64):
     images : array_like of integers, any shape
         Levels 0 to bins - 1.
     bins : int
-        How many levels there are.
+        Number of levels, at least 1.
     rng : numpy.random.Generator
+        Source of the noise u.
     dtype : dtype
         float32 or float64.
 
     Returns
     -------
-    ndarray, the shape of images
+    ndarray, the shape of images, of that dtype
 
     Raises
     ------
+    OptionError
+        If `bins` is no integer >= 1.
+    DtypeError
+        If `dtype` is neither float32 nor float64.
     DataError
         If the images are not integers, or hold a level outside the bins.
 
@@ -38,6 +49,7 @@ def dequantize(images, bins, rng, dtype=np.float64):
     >>> bool(-0.5 <= x[0] < -0.25), bool(0.25 <= x[1] < 0.5)
     (True, True)
     """
+    bins, dtype = _check_bins(bins), check_dtype(dtype)
     images = np.asarray(images)
     if images.dtype.kind not in "iu":
         raise DataError(f"images must be integers from 0 to {bins - 1}; got dtype {images.dtype}")
@@ -46,15 +58,14 @@ def dequantize(images, bins, rng, dtype=np.float64):
             f"images must hold levels from 0 to {bins - 1}, for {bins} bins; "
             f"got {images.min()} to {images.max()}"
         )
-    dtype = np.dtype(dtype)
     noise = rng.random(images.shape, dtype)
     x = (images + noise) / dtype.type(bins) - dtype.type(0.5)
-    largest = np.nextafter(dtype.type(0.5), dtype.type(0))  # rounding must not reach 1/2
-    return np.minimum(x.astype(dtype), largest)
+    smallest, largest = _bin_limits(bins, dtype)  # rounding must not leave the bin
+    return np.clip(x.astype(dtype), smallest[images], largest[images])
 
 
-def quantize(x, bins):
-    r"""The integer images whose bins hold these points; what lies outside [-1/2, 1/2) is clipped.
+def quantize(x: ArrayLike, bins: int) -> np.ndarray:
+    r"""Find the integer images whose bins hold these points, clipped to [-1/2, 1/2).
 
     .. math::
         k = \lfloor (x + 1/2) \cdot \text{bins} \rfloor
@@ -62,14 +73,19 @@ def quantize(x, bins):
     Parameters
     ----------
     x : array_like of floats, any shape
-        For instance samples of a flow.
+        Points, for instance samples of a flow.
     bins : int
-        How many levels there are; at most 65,536.
+        Number of levels, from 1 to 65,536.
 
     Returns
     -------
     ndarray of uint8 (uint16 for more than 256 bins), the shape of x
         Levels 0 to bins - 1.
+
+    Raises
+    ------
+    OptionError
+        If `bins` is no integer >= 1.
 
     Examples
     --------
@@ -77,12 +93,29 @@ def quantize(x, bins):
     >>> quantize([-0.7, -0.5, -0.1, 0.3, 0.9], 4)
     array([0, 0, 1, 3, 3], dtype=uint8)
     """
-    levels = np.floor((np.asarray(x) + 0.5) * bins)
+    bins = _check_bins(bins)
+    levels = _level(np.asarray(x), bins)
     return np.clip(levels, 0, bins - 1).astype(np.uint8 if bins <= 256 else np.uint16)
 
 
-def bits_per_dim(log_prob, dimensions, bins):
-    r"""Log-densities of dequantized images as bits per dimension of the integer images.
+def _level(x, bins):
+    return np.floor((x + 0.5) * bins)
+
+
+@lru_cache(maxsize=16)
+def _bin_limits(bins, dtype):
+    """Return the smallest and the largest number of a dtype in each bin, as `quantize` decides."""
+    levels, half = np.arange(bins), dtype.type(0.5)
+    smallest, largest = ((edge / bins).astype(dtype) for edge in (levels, levels + 1))
+    while np.any(below := _level(smallest - half, bins) < levels):
+        smallest[below] = np.nextafter(smallest[below], dtype.type(2))
+    while np.any(above := _level(largest - half, bins) > levels):
+        largest[above] = np.nextafter(largest[above], dtype.type(0))
+    return smallest - half, largest - half
+
+
+def bits_per_dim(log_prob: ArrayLike, dimensions: int, bins: int) -> np.ndarray | float:
+    r"""Convert log-densities of dequantized images to bits per dimension of the integer images.
 
     .. math::
         -\frac{\log p(x) - D \log \text{bins}}{D \log 2}
@@ -97,10 +130,16 @@ def bits_per_dim(log_prob, dimensions, bins):
     dimensions : int
         D = C*H*W.
     bins : int
+        Number of levels of the integer images, at least 1.
 
     Returns
     -------
     ndarray or float, the shape and dtype of log_prob
+
+    Raises
+    ------
+    OptionError
+        If `dimensions` or `bins` is no integer >= 1.
 
     Examples
     --------
@@ -110,6 +149,8 @@ def bits_per_dim(log_prob, dimensions, bins):
     >>> bits_per_dim(0.0, 3 * 32 * 32, 256)
     8.0
     """
+    dimensions = _validate.integer("dimensions", dimensions, minimum=1)
+    bins = _check_bins(bins)
     return -(log_prob / dimensions - float(np.log(bins))) / float(np.log(2))
 
 
@@ -118,3 +159,18 @@ def check_fits(x, image_shape, name="images"):
     shape = x.shape
     if len(shape) != 4 or shape[1:] != image_shape:
         raise DataError(f"{name} must have shape (N, *{image_shape}) for this model; got {shape}")
+
+
+def check_dtype(dtype):
+    """Return float32 or float64 as a `numpy.dtype`, or raise the `DtypeError` of any other."""
+    try:
+        known = np.dtype(dtype) if isinstance(dtype, str | type | np.dtype) else None
+    except TypeError:
+        known = None
+    if known not in (np.float32, np.float64):
+        raise DtypeError(f"dtype must be float32 or float64; got {_validate.shown(dtype)}")
+    return known
+
+
+def _check_bins(bins):
+    return _validate.integer("bins", bins, minimum=1)

@@ -1,1 +1,1 @@
-"""Numba loops on plain C-contiguous arrays. They import nothing of ours and trust their caller."""
+"""Compiled loops on plain arrays. They import no other room of the package and validate nothing."""

@@ -6,7 +6,7 @@ Numbers beside the arrays must have their dtype, or the arithmetic is float64.
 
 import numpy as np
 
-from cinc_ref.kernels.compiling import compiled
+from cinc_ref.kernels._jit import compiled
 
 
 @compiled
@@ -20,7 +20,7 @@ def scale_channels(x, before, scale, after, y):
 
 
 @compiled
-def log_decay(h):
+def neg_abs_logit(h):
     """-|h + 2|, whose exponential e gives s = sigmoid(h + 2) without overflow.
 
     s = 1 / (1 + e) where h + 2 is positive and e / (1 + e) elsewhere; 1 - s the other way round.
@@ -62,7 +62,7 @@ def log_scale_gradient(g, h, e):
 
 
 @compiled
-def couple(x, t, h, e, inverse):
+def affine_coupling(x, t, h, e, inverse):
     """x = (x + t) s, or x / s - t, in place."""
     one, two = x.dtype.type(1), x.dtype.type(2)
     for c in range(x.shape[0]):
@@ -79,8 +79,8 @@ def couple(x, t, h, e, inverse):
 
 
 @compiled
-def couple_gradient(g, changed, t, h, e, inverse, t_bar, h_bar):
-    """Gradients of `couple`: g becomes that of x, in place; `changed` is what x became.
+def affine_coupling_gradient(g, changed, t, h, e, inverse, t_bar, h_bar):
+    """Gradients of `affine_coupling`: g becomes that of x, in place; `changed` is what x became.
 
     y = (x + t) s: dy = s (dx + dt) + y (1 - s) dh. x = y / s - t: dx = dy / s - dt - (x + t)
     (1 - s) dh.
@@ -104,25 +104,3 @@ def couple_gradient(g, changed, t, h, e, inverse, t_bar, h_bar):
                     z_bar[n] = change[n] * value[n] * rest / (one + decay[n])
                     shift_bar[n] = change[n] * up / (one + decay[n])
                     change[n] = shift_bar[n]
-
-
-@compiled
-def adam(parameters, gradient, first, second, new1, new2, rate, unbiased, epsilon):
-    """A step of Adam, in place.
-
-    new1 = 1 - beta1 and new2 = 1 - beta2 weigh what is new; `rate` and `unbiased` hold the
-    corrections of the two moments for their start at zero.
-    """
-    for n in range(len(parameters)):
-        g = gradient[n]
-        m = first[n] + new1 * (g - first[n])
-        v = second[n] + new2 * (g * g - second[n])
-        first[n], second[n] = m, v
-        parameters[n] -= rate * m / (np.sqrt(v * unbiased) + epsilon)
-
-
-@compiled
-def approach(average, values, weight):
-    """average += weight (values - average), in place."""
-    for n in range(len(average)):
-        average[n] += weight * (values[n] - average[n])

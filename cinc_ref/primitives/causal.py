@@ -2,103 +2,95 @@
 
 M is the matrix of the causal convolution. g is the gradient with respect to the output (reverse
 mode) or the direction in which an argument moves (forward mode). Arguments are trusted; the
-checked functions for users are in `cinc_ref.primitives.convolution`.
+functions for users are in `cinc_ref.convolution`.
 """
 
-import numpy as np
 from autograd.extend import defjvp, defvjp, primitive
 
-from cinc_ref import _validate
-from cinc_ref._autodiff import value_of
-from cinc_ref.geometry import flips
-from cinc_ref.kernels import batched
-from cinc_ref.primitives.arrays import native
+from cinc_ref.kernels.causal.plan import (
+    CONV,
+    CONV_TRANSPOSE,
+    SOLVE,
+    SOLVE_TRANSPOSE,
+    make_plan,
+    run,
+)
+from cinc_ref.kernels.causal.weight_gradient import conv_weight_grad
+from cinc_ref.primitives.memory_order import as_native_contiguous
 
 
-def as_kernels_take(images):
-    """Whether images lie as contiguous (N, C, H, W) or (C, H, W, N) in memory, and `native`."""
+def has_kernel_layout(images):
+    """Return whether images are contiguous as (N, C, H, W) or (C, H, W, N), in native order."""
     in_order = images.flags.carray or images.transpose(1, 2, 3, 0).flags.carray
     return in_order and images.dtype.isnative
 
 
-def _plain(images):
-    """Images as the kernels take them."""
-    return images if as_kernels_take(images) else native(images, images.dtype)
+def to_kernel_layout(images):
+    """Return images as the kernels take them."""
+    return images if has_kernel_layout(images) else as_native_contiguous(images, images.dtype)
 
 
-def arranged(operation, images, kernel_shape, geometry):
-    """How the kernels would do one of their operations on images like these."""
-    corner, dilation, anchor = geometry
+def plan_for(operation, images, kernel_shape, geometry):
+    """Return the plan of an operation on images of this shape, memory order and dtype."""
     batch_first = images.flags.c_contiguous
-    return batched.arrangement(
-        operation, kernel_shape, images.shape, batch_first, images.itemsize, dilation, anchor,
-        flips(corner),
-    )  # fmt: skip
+    return make_plan(
+        operation, kernel_shape, images.shape, batch_first, images.itemsize, _for_kernels(geometry)
+    )
 
 
-def _run(operation, images, kernel, geometry):
-    """As `batched.run`; the result lies in memory as the images do, batch last or batch first."""
-    kernel = native(kernel, images.dtype)  # gradients may come in another dtype than the kernel's
-    images = _plain(images)
-    return batched.run(arranged(operation, images, kernel.shape, geometry), images, kernel)
+def _for_kernels(geometry):
+    return geometry.dilation, geometry.anchor, geometry.flips
+
+
+def run_plain(operation, images, kernel, geometry):
+    """Carry out an operation on plain arrays of any memory order; return result and status.
+
+    The result lies in memory as the images do, batch last or batch first.
+    """
+    # gradients may come in another dtype than the kernel's
+    kernel = as_native_contiguous(kernel, images.dtype)
+    images = to_kernel_layout(images)
+    return run(plan_for(operation, images, kernel.shape, geometry), images, kernel)
 
 
 @primitive
 def causal_conv(x, kernel, geometry):
-    """M x."""
-    return _run(batched.CONV, x, kernel, geometry)[0]
+    """Return M x."""
+    return run_plain(CONV, x, kernel, geometry)[0]
 
 
 @primitive
 def causal_conv_transpose(g, kernel, geometry):
-    """M^T g."""
-    return _run(batched.CONV_TRANSPOSE, g, kernel, geometry)[0]
+    """Return M^T g."""
+    return run_plain(CONV_TRANSPOSE, g, kernel, geometry)[0]
 
 
 @primitive
 def causal_solve(y, kernel, geometry):
-    """M^{-1} y."""
-    return _run(batched.SUBSTITUTE, y, kernel, geometry)[0]
+    """Return M^{-1} y."""
+    return run_plain(SOLVE, y, kernel, geometry)[0]
 
 
 @primitive
 def causal_solve_transpose(g, kernel, geometry):
-    """M^{-T} g."""
-    return _run(batched.SUBSTITUTE_TRANSPOSE, g, kernel, geometry)[0]
+    """Return M^{-T} g."""
+    return run_plain(SOLVE_TRANSPOSE, g, kernel, geometry)[0]
 
 
 @primitive
 def causal_conv_weight_grad(x, g, shape, geometry):
-    """The kernel of the linear form K -> <g, M(K) x>."""
-    corner, dilation, anchor = geometry
-    x, g = _plain(x), _plain(g.astype(x.dtype, copy=False))
-    return batched.conv_weight_grad(x, g, shape, dilation, anchor, flips(corner))
+    """Return the kernel of the linear form K -> <g, M(K) x>."""
+    x, g = to_kernel_layout(x), to_kernel_layout(g.astype(x.dtype, copy=False))
+    return conv_weight_grad(x, g, shape, _for_kernels(geometry))
 
 
-KERNELS = {
-    causal_conv: batched.CONV,
-    causal_conv_transpose: batched.CONV_TRANSPOSE,
-    causal_solve: batched.SUBSTITUTE,
-    causal_solve_transpose: batched.SUBSTITUTE_TRANSPOSE,
+OPERATIONS = {
+    CONV: causal_conv,
+    CONV_TRANSPOSE: causal_conv_transpose,
+    SOLVE: causal_solve,
+    SOLVE_TRANSPOSE: causal_solve_transpose,
 }
-
-
-def with_doubts(operation, images, kernel, geometry, found=None):
-    """One of these four operations, and whether its result and the kernel are yet to be checked.
-
-    They need not be if the result is finite, and the kernel too and, where it is inverted, has a
-    triangular corner block without a zero on its diagonal. Of plain arrays the loops say so,
-    without a further pass over them; and if it was `found` already how they are to be done, since
-    the kernels take them as they are, this is not looked up.
-    """
-    if not type(images) is type(kernel) is np.ndarray:
-        result = operation(images, kernel, geometry)
-        return result, not _validate.all_finite(value_of(result)), True
-    if found is None:
-        result, doubts = _run(KERNELS[operation], images, kernel, geometry)
-    else:
-        result, doubts = batched.run(found, images, kernel)
-    return result, doubts & batched.RESULT_DOUBTFUL, doubts & batched.KERNEL_DOUBTFUL
+"""The operations as autograd primitives, by what they do to the kernel."""
 
 
 # y = M x

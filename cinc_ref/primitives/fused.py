@@ -1,7 +1,7 @@
 """Several operations as one: one pass over memory, and one node for autograd, instead of many.
 
 A fused operation has two definitions of the same function: a fast one, on plain arrays, and an
-expression of simpler primitives that says what it computes. The first derivative comes from a
+expression of simpler primitives that defines it. The first derivative comes from a
 kernel too. Every other derivative (forward mode, second order) is that of the expression, so that
 a fused operation can be differentiated as often as its parts can.
 """
@@ -12,13 +12,13 @@ from autograd.tracer import isbox
 
 
 def define_fused(operation, expression, gradients):
-    """Derivatives of a primitive.
+    """Define the derivatives of a primitive.
 
     Parameters
     ----------
     operation : primitive
     expression : callable
-        The same function of the same arguments, composed of differentiable operations.
+        An equal function of these arguments, composed of differentiable operations.
     gradients : callable
         ``gradients(g, ans, *arguments)``: for all differentiable arguments, which come first; g
         is the gradient with respect to the result.

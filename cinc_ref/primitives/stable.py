@@ -1,4 +1,4 @@
-r"""Free parameters to a kernel whose inverse is bounded on images of every size."""
+r"""A map from free parameters to kernels whose inverse is bounded on images of every size."""
 
 import autograd.numpy as anp
 
@@ -6,7 +6,7 @@ BOUND = 0.95
 
 
 def stable_taps(free, corner, bound=BOUND):
-    r"""Taps that satisfy the certificate S < 1 whatever the free parameters are.
+    r"""Compute taps that satisfy the certificate S < 1 whatever the free parameters are.
 
     .. math::
         K_{ab} = \frac{s\, B A_{ab}}{\sqrt{1 + T \sum_{ab} \lVert A_{ab} \rVert_F^2}},

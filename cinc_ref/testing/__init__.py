@@ -1,39 +1,28 @@
-"""A conformance suite for everybody's invertible convolutions, layers and densities.
+"""A conformance suite for anybody's invertible convolutions, layers and densities.
 
-The checks hold an implementation against the matrix of the convolution, written down from its
-definition and solved in extended precision, never against our own operations. Everything loads when
-it is first used; hypothesis is needed for `strategies` alone, pytest for `parametrize_with_checks`.
+The checks compare an implementation with the matrix of the convolution, which is written down from
+its definition and solved in extended precision, never with the operations of this package.
+Everything loads when it is first used. Only `strategies` needs hypothesis and only
+`parametrize_with_checks` needs pytest.
 """
 
-from importlib import import_module
+from cinc_ref._lazy import lazy
 
 _HOME_OF = {
-    "Check": "catalogue",
+    "Check": "base",
     "CheckFailure": "failure",
+    "CheckSkipped": "failure",
     "Implementation": "implementation",
     "NotChecked": "failure",
     "Problem": "problem",
     "Report": "report",
     "check_bijection": "bijection",
     "check_density": "density",
-    "checks": "catalogue",
-    "parametrize_with_checks": "parametrize",
+    "checks": "suite",
+    "parametrize_with_checks": "suite",
     "run_checks": "report",
 }
 _SUBMODULES = ("strategies",)
 
 __all__ = [*_HOME_OF, *_SUBMODULES]
-
-
-def __getattr__(name):
-    if name in _SUBMODULES:
-        return import_module(f"cinc_ref.testing.{name}")
-    if name in _HOME_OF:
-        value = getattr(import_module(f"cinc_ref.testing.{_HOME_OF[name]}"), name)
-        globals()[name] = value
-        return value
-    raise AttributeError(f"module 'cinc_ref.testing' has no attribute {name!r}")
-
-
-def __dir__():
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__ = lazy(__name__, _HOME_OF, _SUBMODULES)

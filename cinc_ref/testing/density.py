@@ -1,14 +1,16 @@
-"""A density and its sampler, held against each other on an image of a few entries."""
+"""`check_density`, the test of a density and its sampler by each other on small images."""
 
 import inspect
+from collections.abc import Callable
 
 import numpy as np
 from scipy.special import gammaln
 
+from cinc_ref import _validate
 from cinc_ref.testing.failure import CheckFailure, to_numpy
 
-LARGEST = 12
-"""How many entries an image may have: importance sampling degrades with every one."""
+MAX_ENTRIES = 12
+"""The largest number of entries of an image: importance sampling degrades with every one."""
 
 STATEMENTS = {
     "sample_shape": "sample(n) returns n images of few entries",
@@ -18,12 +20,21 @@ STATEMENTS = {
     "samples_follow_the_density": "samples are distributed as log_prob says",
     "conclusive": "the estimate is sharp enough to tell",
 }
-"""The names under which `check_density` fails, and what each of them means."""
+"""The properties that `check_density` tries, by the name that a failure gives."""
 
-DEGREES, SIGMAS, WAVES = 5, 6, 50
+DEGREES_OF_FREEDOM = 5
+"""The degrees of freedom of the proposal: few, so that its tails are heavier than the density's."""
+
+MAX_SIGMAS = 6
+"""The largest deviation in standard errors: one of 200 averages exceeds it once in 10^6 runs."""
+
+WAVES = 50
+"""The number of random directions in which waves are averaged."""
 
 
-def check_density(log_prob, sample, *, seed=0, draws=20_000):
+def check_density(
+    log_prob: Callable, sample: Callable, *, seed: int = 0, draws: int = 20_000
+) -> None:
     r"""Fail unless a log-density is normalized and its sampler draws from it.
 
     A heavy-tailed proposal q is fitted to samples. Then
@@ -37,18 +48,20 @@ def check_density(log_prob, sample, *, seed=0, draws=20_000):
     Parameters
     ----------
     log_prob : callable
-        ``log_prob(x) -> (N,)`` in nats.
+        ``log_prob(x) -> (N,)`` in nats, for x of the kind and dtype of the samples.
     sample : callable
         ``sample(n)`` or ``sample(rng, n)`` returns n images of at most 12 entries each.
     seed : int
-        Of the generator; a ``sample(n)`` that draws otherwise is not repeated by it.
+        The seed of the generator; a ``sample(n)`` with a generator of its own is not repeated.
     draws : int
-        How many samples and how many points of the proposal.
+        The number of samples, and that of points of the proposal.
 
     Raises
     ------
+    OptionError
+        If `seed` is no integer >= 0 or `draws` no integer >= 1.
     CheckFailure
-        An AssertionError whose `check` is the name of what failed.
+        An AssertionError whose `check` is the name of the property that failed.
 
     Examples
     --------
@@ -58,18 +71,20 @@ def check_density(log_prob, sample, *, seed=0, draws=20_000):
     ...     return -0.5 * np.sum((x / 3) ** 2, axis=(1, 2, 3)) - 2 * np.log(2 * np.pi * 9)
     >>> check_density(log_prob, lambda rng, n: 3 * rng.normal(size=(n, 1, 2, 2)))
     """
+    seed = _validate.integer("seed", seed, minimum=0)
+    draws = _validate.integer("draws", draws, minimum=1)
     rng = np.random.default_rng(seed)
     images = _draw(sample, rng, draws)
     array = to_numpy(images).copy()
     fail = _failures(array, seed)
-    if array.ndim < 2 or len(array) != draws or not 0 < array[0].size <= LARGEST:
-        facts = {"expected": f"({draws}, ...), at most {LARGEST} entries an image"}
+    if array.ndim < 2 or len(array) != draws or not 0 < array[0].size <= MAX_ENTRIES:
+        facts = {"expected": f"({draws}, ...), at most {MAX_ENTRIES} entries an image"}
         fail("sample_shape", facts | {"got": f"shape {array.shape}"})
     if not np.isfinite(array).all():
         fail("finite", {"of": "samples", "expected": "finite numbers", "got": "NaN or infinity"})
     evaluate = _evaluator(log_prob, images, array, fail)
-    own = evaluate(array)
-    if not np.isfinite(own).all():
+    log_density = evaluate(array)
+    if not np.isfinite(log_density).all():
         facts = {
             "of": "log_prob of samples",
             "expected": "finite numbers",
@@ -91,7 +106,7 @@ def check_density(log_prob, sample, *, seed=0, draws=20_000):
 
 
 def _draw(sample, rng, n):
-    """Call sample(n) or sample(rng, n), whichever it takes."""
+    """Call sample(n) or sample(rng, n), depending on its parameters."""
     try:
         parameters = inspect.signature(sample).parameters.values()
     except (TypeError, ValueError):
@@ -102,12 +117,12 @@ def _draw(sample, rng, n):
 
 
 def _evaluator(log_prob, images, array, fail):
-    """log_prob as a function of arrays, in float64, its shape checked."""
+    """Make log_prob a function of arrays that returns float64 and checks the shape."""
 
     def evaluate(points):
         points = points.astype(array.dtype)
-        theirs = images.new_tensor(points) if hasattr(images, "new_tensor") else points
-        result = to_numpy(log_prob(theirs))
+        user_array = images.new_tensor(points) if hasattr(images, "new_tensor") else points
+        result = to_numpy(log_prob(user_array))
         if result.shape != (len(points),):
             facts = {"expected": f"shape ({len(points)},)", "got": f"shape {result.shape}"}
             fail("log_prob_shape", facts)
@@ -117,23 +132,23 @@ def _evaluator(log_prob, images, array, fail):
 
 
 def _student(rng, points):
-    """Draws of a multivariate t distribution as wide as the points, and their log-density."""
+    """Draw from a multivariate t distribution as wide as the points; return the log-density too."""
     n, d = points.shape
     factor = np.linalg.cholesky(np.cov(points.T).reshape(d, d) * 1.2)
-    normal, chi = rng.normal(size=(n, d)), rng.chisquare(DEGREES, n) / DEGREES
-    z = normal / np.sqrt(chi)[:, None]
+    normal, chi = rng.normal(size=(n, d)), rng.chisquare(DEGREES_OF_FREEDOM, n)
+    z = normal / np.sqrt(chi / DEGREES_OF_FREEDOM)[:, None]
     log_density = (
-        gammaln((DEGREES + d) / 2)
-        - gammaln(DEGREES / 2)
-        - d / 2 * np.log(DEGREES * np.pi)
+        gammaln((DEGREES_OF_FREEDOM + d) / 2)
+        - gammaln(DEGREES_OF_FREEDOM / 2)
+        - d / 2 * np.log(DEGREES_OF_FREEDOM * np.pi)
         - np.log(np.diagonal(factor)).sum()
-        - (DEGREES + d) / 2 * np.log1p(np.sum(z**2, axis=1) / DEGREES)
+        - (DEGREES_OF_FREEDOM + d) / 2 * np.log1p(np.sum(z**2, axis=1) / DEGREES_OF_FREEDOM)
     )
     return points.mean(axis=0) + z @ factor.T, log_density
 
 
 def _statistics(rng, mean, deviation):
-    """Names, and the function that gives each of them a column: moments and waves."""
+    """Return the names of moments and waves, and the function that computes a column of each."""
     d = len(mean)
     pairs = np.triu_indices(d)
     directions = rng.normal(size=(d, WAVES))
@@ -154,11 +169,11 @@ def _statistics(rng, mean, deviation):
 def _compare(fail, check, left, right, names):
     """Fail where two averages differ by more than their standard errors allow.
 
-    Averages that are not known to 0.1, as of squares under heavy tails, decide nothing.
+    Averages that are not known to 0.1, such as squares under heavy tails, are ignored.
     """
     error = np.sqrt(sum(a.var(axis=0) / len(a) for a in (left, right)))
     got, expected = left.mean(axis=0), right.mean(axis=0)
-    sigmas = np.abs(got - expected) / (error + 1e-3 / SIGMAS)
+    sigmas = np.abs(got - expected) / (error + 1e-3 / MAX_SIGMAS)
     sharp = error < 0.1 * np.maximum(1, np.abs(got))
     worst = int(np.argmax(np.where(sharp, sigmas, -1)))
     facts = {
@@ -168,12 +183,12 @@ def _compare(fail, check, left, right, names):
     }
     if not sharp.any():
         fail("conclusive", facts)
-    if sigmas[worst] > SIGMAS:
+    if sigmas[worst] > MAX_SIGMAS:
         fail(check, facts)
 
 
 def _failures(array, seed):
-    """A function that raises the failure of a named check."""
+    """Make the function that raises the failure of a named property."""
 
     def fail(check, facts):
         facts = facts | {"shapes": f"samples {array.shape}", "dtype": str(array.dtype)}

@@ -1,4 +1,4 @@
-"""What a check says: a failure with everything needed to repeat it, or why it was not tried."""
+"""The outcomes of a check other than success: a failure that can be repeated, or a skip."""
 
 import unittest
 
@@ -6,15 +6,31 @@ import numpy as np
 
 
 class CheckFailure(AssertionError):
-    """A check has failed.
+    """An AssertionError: an implementation does not have the property that a check states.
 
-    Attributes
+    Parameters
     ----------
     check : str
-        The name of the check.
+        The name of the check, which is also an attribute.
+    statement : str
+        The property that a right implementation has.
+    facts : dict
+        Facts about the failure, as label and value; those that are None are left out.
+    snippet : list of str
+        Lines of Python that repeat the failure.
+
+    Examples
+    --------
+    >>> from cinc_ref.testing import CheckFailure, check_bijection
+    >>> import numpy as np
+    >>> try:
+    ...     check_bijection(lambda x: x, lambda y: y, np.ones((3, 2)))
+    ... except CheckFailure as failure:
+    ...     print(failure.check)
+    returns_a_pair
     """
 
-    def __init__(self, check, statement, facts, snippet):
+    def __init__(self, check: str, statement: str, facts: dict, snippet: list[str]):
         lines = [f"{check}: {statement}"]
         lines += [f"  {label:<9}{value}" for label, value in facts.items() if value is not None]
         lines += ["  repeat", *(f"    {line}" for line in snippet)]
@@ -22,26 +38,47 @@ class CheckFailure(AssertionError):
         self.check = check
 
 
-class NotChecked(unittest.SkipTest):
-    """A check does not apply; the message says why. pytest and unittest count it as skipped."""
+class CheckSkipped(unittest.SkipTest):
+    """A check does not apply to an implementation, for the reason in the message.
+
+    It is a `unittest.SkipTest`: pytest and unittest count the test as skipped.
+
+    Examples
+    --------
+    >>> import cinc_ref as cr
+    >>> try:
+    ...     dict(cr.testing.checks())["conv_tall"](cr.testing.Implementation(log_abs_det=abs))
+    ... except cr.testing.CheckSkipped as reason:
+    ...     print(reason)
+    conv was not given
+    """
+
+
+NotChecked = CheckSkipped
+"""The former public name of `CheckSkipped`."""
 
 
 def to_numpy(value):
-    """An array from anything array-like, PyTorch tensors that require gradients included."""
+    """Convert anything array-like to an array, PyTorch tensors that require gradients included."""
     if hasattr(value, "detach"):
         value = value.detach().cpu().numpy()
     return np.asarray(value)
 
 
-def disagreement(got, expected, bound):
-    """What differs, as the facts of a failure message; empty if nothing does.
+def difference(got, expected, bound):
+    """Describe where two arrays differ by more than a bound, as facts of a failure message.
 
     Parameters
     ----------
     got : ndarray
     expected : ndarray
     bound : ndarray or float
-        Largest difference allowed, elementwise.
+        The largest difference that is allowed, elementwise.
+
+    Returns
+    -------
+    dict
+        Empty if nothing differs by more.
     """
     if got.shape != expected.shape:
         return {"expected": f"shape {expected.shape}", "got": f"shape {got.shape}"}
@@ -66,7 +103,7 @@ def disagreement(got, expected, bound):
 
 
 def _first(wrong):
-    """The first wrong entry in raster order: pixel after pixel, its channels together."""
+    """Find the first wrong entry in raster order: pixel after pixel, its channels together."""
     order = [0, *range(2, wrong.ndim), 1] if wrong.ndim > 2 else list(range(wrong.ndim))
     place = np.argwhere(wrong.transpose(order))[0]
     return tuple(int(place[order.index(axis)]) for axis in range(wrong.ndim))

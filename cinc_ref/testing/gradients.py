@@ -1,18 +1,20 @@
-"""Derivatives against finite differences, and the identities that a transpose satisfies."""
+"""Checks of derivatives by finite differences and by the identities of a transpose."""
 
 import numpy as np
 
 from cinc_ref.testing import reference
-from cinc_ref.testing.agreement import masked
-from cinc_ref.testing.catalogue import check
-from cinc_ref.testing.trial import SLACK
+from cinc_ref.testing.base import needs
+from cinc_ref.testing.correctness import masked
+from cinc_ref.testing.trial import TOLERANCE_FACTOR
 
 SIZE = (3, 3)
+
 STEP = 1e-4
+"""The step of the differences: third derivatives and float64 rounding cost about 1e-8 each."""
 
 
 def _directions(problem):
-    """How images and kernel move: the kernel only where it is not 0."""
+    """Draw directions in which images and kernel move, the kernel only where it is not 0."""
     rng = np.random.default_rng([problem.seed, 9])
     images = rng.normal(size=problem.x.shape)
     kernel = rng.normal(size=problem.kernel.shape) * (problem.kernel != 0)
@@ -23,14 +25,14 @@ def _inner(a, b):
     return np.sum(a.astype(np.longdouble) * b)
 
 
-def _same(trial, operation, problem, got, expected, bound, part):
+def _assert_same_product(trial, operation, problem, got, expected, bound, part):
     """Fail unless two inner products agree."""
     got = np.asarray(got, np.float64).reshape(1)
-    trial.within(operation, problem, got, np.full(1, expected, np.longdouble), bound, part)
+    trial.assert_within(operation, problem, got, np.full(1, expected, np.longdouble), bound, part)
 
 
 def _slopes(trial, operation, problem):
-    """Central differences of <g, operation(x, K)> by the images and by the kernel, in float64."""
+    """Difference <g, operation(x, K)> centrally by the images and by the kernel."""
     images, kernel = _directions(problem)
     slopes = []
     for dx, dk in ((images, 0 * kernel), (0 * images, kernel)):
@@ -43,7 +45,7 @@ def _slopes(trial, operation, problem):
 
 
 def _against_differences(trial, operation):
-    """The stated error of the differences: STEP^2 times third derivatives, and eps / STEP."""
+    """Compare with differences, whose error is STEP^2 third derivatives and eps / STEP."""
     if trial.dtype != "float64":
         return
     problem = trial.problem(size=SIZE)
@@ -55,7 +57,7 @@ def _against_differences(trial, operation):
         strict=True,
     ):
         size = np.sum(np.abs(gradient * direction)) + abs(slope)
-        _same(
+        _assert_same_product(
             trial,
             f"{operation}_vjp",
             problem,
@@ -67,26 +69,26 @@ def _against_differences(trial, operation):
 
 
 def _gradients(trial, problem, operation):
-    """Both gradients, of the right shapes; the kernel's where the kernel is not 0."""
+    """Compute both gradients and check their shapes; that of the kernel is masked."""
     images, kernel = trial.call(operation, problem)
     shape = problem.x.shape
     trial.require_shape(operation, problem, images, shape, "the gradient by the images")
     return images, masked(trial, operation, problem, kernel)
 
 
-@check("conv", "conv_vjp")
+@needs("conv", "conv_vjp")
 def conv_vjp_finite_differences(trial):
     """conv_vjp is the slope of conv, by images and by kernel: central differences of conv."""
     _against_differences(trial, "conv")
 
 
-@check("conv_inverse", "conv_inverse_vjp")
+@needs("conv_inverse", "conv_inverse_vjp")
 def conv_inverse_vjp_finite_differences(trial):
     """conv_inverse_vjp is the slope of conv_inverse, by images and by kernel."""
     _against_differences(trial, "conv_inverse")
 
 
-@check("conv", "conv_vjp")
+@needs("conv", "conv_vjp")
 def conv_vjp_adjoint(trial):
     """<g, conv(u, K)> = <x_bar, u> and <g, conv(x, L)> = <kernel_bar, L> for any u and L."""
     problem = trial.problem(size=SIZE)
@@ -102,10 +104,12 @@ def conv_vjp_adjoint(trial):
             np.abs(problem.g), np.abs(image)
         )
         got, expected = _inner(gradient, direction), _inner(problem.g, image)
-        _same(trial, "conv_vjp", problem, got, expected, SLACK * trial.eps * size, part)
+        _assert_same_product(
+            trial, "conv_vjp", problem, got, expected, TOLERANCE_FACTOR * trial.eps * size, part
+        )
 
 
-@check("conv_inverse", "conv_inverse_vjp")
+@needs("conv_inverse", "conv_inverse_vjp")
 def conv_inverse_vjp_adjoint(trial):
     """<g, conv_inverse(u, K)> = <y_bar, u> for any u."""
     problem = trial.problem(size=SIZE)
@@ -113,7 +117,15 @@ def conv_inverse_vjp_adjoint(trial):
     y_bar, _ = _gradients(trial, problem, "conv_inverse_vjp")
     got = _inner(y_bar, images)
     expected = _inner(problem.g, trial.call("conv_inverse", problem, x=images))
-    _, slack = reference.conv_inverse(problem, images)
-    (_, bar_slack), _ = reference.conv_inverse_vjp(problem, problem.x, problem.g)
-    size = _inner(np.abs(problem.g), slack) + _inner(bar_slack, np.abs(images))
-    _same(trial, "conv_inverse_vjp", problem, got, expected, SLACK * trial.eps * size, "<y_bar, u>")
+    _, rounding = reference.conv_inverse(problem, images)
+    (_, bar_rounding), _ = reference.conv_inverse_vjp(problem, problem.x, problem.g)
+    size = _inner(np.abs(problem.g), rounding) + _inner(bar_rounding, np.abs(images))
+    _assert_same_product(
+        trial,
+        "conv_inverse_vjp",
+        problem,
+        got,
+        expected,
+        TOLERANCE_FACTOR * trial.eps * size,
+        "<y_bar, u>",
+    )

@@ -1,8 +1,11 @@
-"""Somebody's implementation, as the checks see it: callables, and what they declare."""
+"""`Implementation`, the functions that are checked together with what they declare."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
+from cinc_ref import _validate
 from cinc_ref.errors import OptionError
 
 OPERATIONS = ("conv", "conv_inverse", "log_abs_det", "conv_vjp", "conv_inverse_vjp")
@@ -12,7 +15,7 @@ DTYPES = ("float32", "float64")
 
 @dataclass(frozen=True)
 class Implementation:
-    r"""Functions of a causal convolution :math:`y = M(K)\,x` to be checked, any of them missing.
+    r"""The functions of a causal convolution :math:`y = M(K)\,x` to be checked, one or more.
 
     They receive C-contiguous NumPy arrays, images (N, C, H, W) and kernels (C, C, kh, kw) with
     the output channel first, and return anything that `numpy.asarray` takes, or PyTorch tensors.
@@ -24,23 +27,26 @@ class Implementation:
     conv_inverse : callable, optional
         ``conv_inverse(y, kernel) -> x``.
     log_abs_det : callable, optional
-        ``log_abs_det(kernel, (H, W))``: nats of one image, a number or an array of equal ones.
+        ``log_abs_det(kernel, (H, W))``: log|det M| of one image in nats, as a number or as an
+        array (N,) that repeats it.
     conv_vjp : callable, optional
         ``conv_vjp(x, kernel, g) -> (x_bar, kernel_bar)``: the gradients of <g, conv(x, kernel)>.
-        Entries of kernel_bar where the kernel is 0 may be masked, so they are not looked at.
+        Entries of kernel_bar where the kernel is 0 are ignored: layers may mask them.
     conv_inverse_vjp : callable, optional
-        ``conv_inverse_vjp(y, kernel, g) -> (y_bar, kernel_bar)``, likewise.
+        ``conv_inverse_vjp(y, kernel, g) -> (y_bar, kernel_bar)``: the gradients of
+        <g, conv_inverse(y, kernel)>.
     options : iterable of {"corner", "dilation", "anchor"}
-        The keyword arguments of `cinc_ref.conv` that all of them take (log_abs_det: anchor alone).
-        No other is ever passed, and these only where they differ from the default.
+        The keyword arguments of `cinc_ref.conv` that all functions take (log_abs_det: anchor only).
+        No others are passed, and these only where they differ from the default.
     dtypes : iterable of {"float32", "float64"}
+        The dtypes in which the functions are tried.
     name : str, optional
-        What reports call it; the name of the first callable unless given.
+        The name in reports; that of the first callable unless given.
 
     Raises
     ------
     OptionError
-        If there is nothing to check, or an option or dtype is unknown.
+        If no function is given, one is not callable, or an option or dtype is unknown.
 
     Examples
     --------
@@ -69,6 +75,7 @@ class Implementation:
         for function in given:
             if not callable(function):
                 raise OptionError(f"an Implementation is made of callables; got {function!r}")
+        _validate.instance("name", self.name, str | None, "a string")
         object.__setattr__(self, "options", _known("options", self.options, OPTIONS))
         object.__setattr__(self, "dtypes", _known("dtypes", self.dtypes, DTYPES))
         if not self.dtypes:
@@ -78,7 +85,10 @@ class Implementation:
 
 
 def _known(what, names, table):
-    names = (names,) if isinstance(names, str | type) else tuple(names)
+    if isinstance(names, str | type):
+        names = (names,)
+    elif not np.iterable(names):
+        raise OptionError(f"{what} must be a sequence of names; got {_validate.shown(names)}")
     names = tuple(getattr(name, "__name__", None) or str(name) for name in names)
     for name in names:
         if name not in table:

@@ -1,17 +1,19 @@
-"""The Jacobian of a batched function at one image by central differences, with a stated error."""
+"""The log-determinant of a batched function at one image by central differences."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 STEPS = (1.0, 1 / 4, 1 / 16)
-"""Steps in units of the cube root of eps: the first that is sharp enough, else the sharpest."""
-SHARP = 1e-3
+"""The steps in units of the cube root of eps, tried until one is accurate enough."""
+
+ACCURATE = 1e-3
+"""The error in nats at which no smaller step is tried."""
 
 
 @dataclass(frozen=True)
 class Slogdet:
-    """log|det J|, how wrong it may be, and how J magnifies rounding (Skeel's number)."""
+    """The estimate of log|det J|, its error, and Skeel's number of J, which magnifies rounding."""
 
     log_abs_det: float
     error: float
@@ -19,17 +21,17 @@ class Slogdet:
 
 
 def slogdet_of(function, image):
-    """log|det| of the derivative of `function` at `image`, by central differences.
+    """Compute log|det| of the derivative of `function` at `image`, by central differences.
 
     Where the function is smooth, doubling the step changes the differences little and doubles the
-    gap between those ahead and behind; what is seen of the contrary, as beside the kink of a ReLU,
-    counts as error. So does rounding, eps |y| / step in each entry. The inverse of the Jacobian
-    carries them to the log-determinant.
+    gap between those ahead and behind. Deviations from this, as near the kink of a ReLU, count as
+    error, and so does rounding, eps |y| / step in each entry. The inverse of the Jacobian
+    propagates them to the log-determinant.
     """
     tried = []
     for step in STEPS:
         tried.append(_slogdet(function, image, step))
-        if tried[-1].error < SHARP:
+        if tried[-1].error < ACCURATE:
             break
     return min(tried, key=lambda slogdet: slogdet.error)
 
@@ -56,7 +58,7 @@ def _slogdet(function, image, relative_step):
 
 
 def _quotients(function, image, step):
-    """(f(x + s e_k) - f(x)) / s as columns, for s one and two steps either way; largest |f(x)|."""
+    """Compute (f(x + s e_k) - f(x)) / s as columns for s = 1, -1, 2, -2 steps, and max |f(x)|."""
     units = np.eye(image.size).reshape(image.size, *image.shape)
     quotients = []
     for offset in (step, -step, 2 * step, -2 * step):

@@ -1,14 +1,14 @@
-"""What is wrong with a log-determinant, one way to be wrong a check."""
+"""Checks of the log-determinant, each of which finds one mistake."""
 
 import numpy as np
 
 from cinc_ref.testing import reference
-from cinc_ref.testing.catalogue import check
-from cinc_ref.testing.trial import answer
+from cinc_ref.testing.base import needs
+from cinc_ref.testing.trial import reference_results
 
 
-def _figure(trial, problem, **replaced):
-    """The log-determinant as one number: of several equal ones, the first."""
+def _log_det(trial, problem, **replaced):
+    """Compute the log-determinant as an array of one number, the first of several equal ones."""
     result = trial.call("log_abs_det", problem, **replaced).ravel()
     if not len(result):
         facts = {"expected": "a number", "got": "an empty array"}
@@ -16,11 +16,11 @@ def _figure(trial, problem, **replaced):
     return result[:1]
 
 
-def _expect(trial, problem, got, expected, bound):
-    trial.within("log_abs_det", problem, got, np.full(1, expected), bound)
+def _assert_log_det(trial, problem, got, expected, bound):
+    trial.assert_within("log_abs_det", problem, got, np.full(1, expected), bound)
 
 
-@check("log_abs_det")
+@needs("log_abs_det")
 def log_abs_det_one_figure(trial):
     """log_abs_det(K, size) is one number for an image, or an array of equal ones, shape (N,)."""
     problem = trial.problem()
@@ -28,15 +28,15 @@ def log_abs_det_one_figure(trial):
     if result.ndim > 1 or result.size == 0:
         facts = {"expected": "shape () or (N,)", "got": f"shape {result.shape}"}
         raise trial.failure(problem, facts, "log_abs_det", result)
-    trial.equal("log_abs_det", problem, result, np.full(result.shape, result.ravel()[0]))
+    trial.assert_identical("log_abs_det", problem, result, np.full(result.shape, result.ravel()[0]))
 
 
-@check("log_abs_det")
+@needs("log_abs_det")
 def log_abs_det_sign(trial):
     """log_abs_det is positive where conv enlarges volumes, and negative where it shrinks them."""
     for diagonal, sign in (("large", 1), ("small", -1)):
         problem = trial.problem(diagonal=diagonal)
-        got = _figure(trial, problem)
+        got = _log_det(trial, problem)
         if not np.sign(got[0]) == sign:
             facts = {
                 "expected": f"a number {'<' if sign < 0 else '>'} 0",
@@ -45,31 +45,31 @@ def log_abs_det_sign(trial):
             raise trial.failure(problem, facts, "log_abs_det", got)
 
 
-@check("log_abs_det")
+@needs("log_abs_det")
 def log_abs_det_counts_pixels(trial):
     """log_abs_det grows with H W: the same kernel on images of other sizes."""
     problem = trial.problem(size=(1, 1), diagonal="large")
-    one = _figure(trial, problem)[0]
+    one = _log_det(trial, problem)[0]
     for height, width in ((1, 4), (3, 1), (2, 5), (5, 3)):
-        got = _figure(trial, problem, size=(height, width))
+        got = _log_det(trial, problem, size=(height, width))
         expected = height * width * float(one)
-        _expect(trial, problem, got, expected, 100 * trial.eps * abs(expected))
+        _assert_log_det(trial, problem, got, expected, 100 * trial.eps * abs(expected))
 
 
-@check("log_abs_det")
+@needs("log_abs_det")
 def log_abs_det_takes_absolute_values(trial):
     """log_abs_det does not change when an entry of the diagonal changes sign."""
     problem = trial.problem(diagonal="large")
     flipped = problem.kernel.copy()
     (p, q) = problem.anchor_tap
     flipped[0, :, p, q] *= -1
-    expected = float(answer("log_abs_det", problem)[0][0])
+    expected = float(reference_results("log_abs_det", problem)[0][0])
     for kernel in (problem.kernel, flipped):
-        got = _figure(trial, problem, kernel=kernel)
-        _expect(trial, problem, got, expected, 100 * trial.eps * (1 + abs(expected)))
+        got = _log_det(trial, problem, kernel=kernel)
+        _assert_log_det(trial, problem, got, expected, 100 * trial.eps * (1 + abs(expected)))
 
 
-@check("log_abs_det")
+@needs("log_abs_det")
 def log_abs_det_in_nats(trial):
     """log_abs_det of K_nn = e is the number of entries of an image, C H W: nats, not bits."""
     problem = trial.problem(other_taps=0.0)
@@ -77,32 +77,36 @@ def log_abs_det_in_nats(trial):
     kernel = problem.kernel.copy()
     kernel[channels, channels, p, q] = np.e
     expected = problem.channels * problem.size[0] * problem.size[1]
-    got = _figure(trial, problem, kernel=kernel)
-    _expect(trial, problem, got, expected, 100 * trial.eps * expected)
+    got = _log_det(trial, problem, kernel=kernel)
+    _assert_log_det(trial, problem, got, expected, 100 * trial.eps * expected)
 
 
-@check("log_abs_det")
+@needs("log_abs_det")
 def log_abs_det_reads_the_corner_block_alone(trial):
     """log_abs_det does not change with the other taps."""
     problem = trial.problem()
     p, q = problem.anchor_tap
     other = -3 * problem.kernel
     other[:, :, p, q] = problem.kernel[:, :, p, q]
-    got, same = _figure(trial, problem, kernel=other), _figure(trial, problem)
-    _expect(trial, problem, got, float(same[0]), 100 * trial.eps * (1 + abs(float(same[0]))))
+    got, same = _log_det(trial, problem, kernel=other), _log_det(trial, problem)
+    _assert_log_det(
+        trial, problem, got, float(same[0]), 100 * trial.eps * (1 + abs(float(same[0])))
+    )
 
 
-@check("log_abs_det")
+@needs("log_abs_det")
 def log_abs_det_does_not_underflow(trial):
     """log_abs_det is finite where det M is smaller than any number: logarithms first, then sums."""
     problem = trial.problem(size=(12, 12), channels=2, diagonal="tiny", images=1)
     p, q = problem.anchor_tap
     diagonal = np.diagonal(problem.kernel[:, :, p, q]).astype(np.float64)
     expected = 144 * np.log(np.abs(diagonal)).sum()
-    _expect(trial, problem, _figure(trial, problem), expected, 100 * trial.eps * abs(expected))
+    _assert_log_det(
+        trial, problem, _log_det(trial, problem), expected, 100 * trial.eps * abs(expected)
+    )
 
 
-@check("log_abs_det", "conv")
+@needs("log_abs_det", "conv")
 def log_abs_det_is_that_of_conv(trial):
     """log_abs_det is log|det| of the matrix that conv applies, built by convolving unit images."""
     problem = trial.problem(size=(3, 4), channels=2)
@@ -111,4 +115,4 @@ def log_abs_det_is_that_of_conv(trial):
     matrix = reference.to_rows(trial.call("conv", problem, x=units)).astype(np.float64)
     expected = np.linalg.slogdet(matrix)[1]
     bound = 1000 * trial.eps * (1 + abs(expected))
-    _expect(trial, problem, _figure(trial, problem), expected, bound)
+    _assert_log_det(trial, problem, _log_det(trial, problem), expected, bound)

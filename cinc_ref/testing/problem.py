@@ -1,16 +1,14 @@
-"""A kernel and images, drawn from a recipe that prints as one line.
-
-Kernels are well conditioned by construction and never near the identity: the diagonal of the corner
-block has both signs and keeps away from 1, every other entry keeps away from 0.
-"""
+"""`Problem`, a random kernel and images that follow from a recipe of one line."""
 
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-DIAGONALS = {  # smallest and largest |K_nn|
-    "mixed": (1.5, 2.5),  # but for one channel, below 1
+from cinc_ref.theory.random_kernels import causal_mask, random_kernel
+
+DIAGONALS = {  # the smallest and the largest |K_nn|
+    "mixed": (1.5, 2.5),  # except in one channel, where it is below 1
     "large": (1.5, 2.5),
     "small": (0.4, 0.8),
     "tiny": (0.01, 0.03),
@@ -20,31 +18,36 @@ DIAGONALS = {  # smallest and largest |K_nn|
 
 @dataclass(frozen=True)
 class Problem:
-    r"""Inputs for one call of each operation; everything follows from the recipe.
+    r"""The random inputs for one call of each operation, which follow from this recipe.
 
-    The other taps are scaled so that the sum of :math:`\|B^{-1} K_{ab}\|_2` is `other_taps`, below
-    1, which bounds the inverse at any image size.
+    The inverse is well conditioned at any image size by construction: the sum of
+    :math:`\|B^{-1} K_{ab}\|_2` over the taps other than the corner block B is `other_taps` < 1. The
+    kernel is nowhere near the identity, and no entry of a causal tap is close to 0.
 
     Parameters
     ----------
     seed : int
+        The seed of kernel and images.
     images, channels : int
         N and C.
     kernel_size, size : (int, int)
         (kh, kw) and (H, W).
     dtype : {"float32", "float64"}
+        The dtype of kernel and images.
     corner_block : {"lower", "upper", "dense", "diagonal"}
-        Shape of B; "diagonal" is that of "upper" alone, the other entries of the kernel the same.
+        The shape of B. With "diagonal" the kernel is that of "upper" but for the entries of B above
+        the diagonal, which are 0.
     diagonal : {"mixed", "large", "small", "tiny", "unit"}
-        Size of its diagonal entries, for triangular B.
+        The size of the diagonal entries of B: about 2 with one below 1, about 2, below 1, about
+        0.02, or 1. An odd number of them is negative, except for "unit".
     other_taps : float
-        0 leaves the corner block alone.
+        The sum above; 0 for a kernel that is 0 outside B.
     only_tap : (int, int), optional
-        The one other tap that is not 0, as (row, column).
+        (row, column) of the only other tap that is not 0.
     integers : bool
-        Small integers in kernel and images, so that ``matrix @ image`` is exact.
+        Whether kernel and images hold small integers, so that ``matrix @ image`` is exact.
     corner, dilation, anchor
-        As in `cinc_ref.conv`.
+        The options of `cinc_ref.conv`.
 
     Examples
     --------
@@ -70,51 +73,53 @@ class Problem:
     anchor: tuple[int, int] | None = None
 
     def __repr__(self):
-        """The recipe, without what is left at its default."""
-        fields = [field for field in self.__dataclass_fields__.values()]
+        """Show the recipe without what is left at its default."""
+        fields = self.__dataclass_fields__.values()
         given = [f.name for f in fields if getattr(self, f.name) != f.default]
         return f"Problem({', '.join(f'{name}={getattr(self, name)!r}' for name in given)})"
 
     @property
-    def options(self):
-        """The keyword arguments that differ from the default."""
+    def options(self) -> dict:
+        """The keyword arguments of `cinc_ref.conv` that differ from their defaults."""
         options = {"corner": self.corner, "dilation": self.dilation, "anchor": self.anchor}
         defaults = {"corner": "top-left", "dilation": 1, "anchor": None}
         return {name: value for name, value in options.items() if value != defaults[name]}
 
     @cached_property
-    def anchor_tap(self):
+    def anchor_tap(self) -> tuple[int, int]:
         """(row, column) of the tap that reads the pixel itself."""
         height, width = self.kernel_size
         return (height - 1, width - 1) if self.anchor is None else self.anchor
 
     @cached_property
-    def kernel(self):
-        """K, of shape (C, C, kh, kw)."""
+    def kernel(self) -> np.ndarray:
+        """The kernel K, of shape (C, C, kh, kw)."""
         rng, (p, q) = self._generator(0), self.anchor_tap
-        block = self._corner_block(rng)
+        kind = "upper" if self.corner_block == "diagonal" else self.corner_block
         shape = (self.channels, self.channels, *self.kernel_size)
-        taps = np.arange(shape[2] * shape[3]).reshape(shape[2:])
-        before = taps < p * shape[3] + q
+        taps = np.ones(self.kernel_size, bool)
         if self.only_tap is not None:
-            before &= taps == self.only_tap[0] * shape[3] + self.only_tap[1]
-        kernel = (_signed(rng, 1, 3, shape, self.integers) if self.other_taps else 0) * before
-        kernel = np.broadcast_to(kernel, shape).astype(float)
-        if not self.integers:
-            scaled = np.einsum("oc,ciab->oiab", np.linalg.inv(block), kernel)
-            norm = np.linalg.norm(scaled, 2, axis=(0, 1)).sum()
-            kernel = kernel * (self.other_taps / norm if norm else 1)
-        kernel[:, :, p, q] = np.tril(block) if self.corner_block == "diagonal" else block
+            taps[:] = False
+            taps[self.only_tap] = True
+        diagonal = self._diagonal(rng)
+        if self.integers:
+            kernel = _integer_kernel(rng, shape, (p, q), kind, diagonal, taps)
+        else:
+            kernel = random_kernel(
+                rng, shape, (p, q), kind, self.other_taps, diagonal=diagonal, taps=taps
+            )
+        if self.corner_block == "diagonal":
+            kernel[:, :, p, q] = np.diag(diagonal)
         return kernel.astype(self.dtype)
 
     @cached_property
-    def x(self):
-        """Images (N, C, H, W), normally distributed."""
+    def x(self) -> np.ndarray:
+        """The images, of shape (N, C, H, W), normally distributed."""
         return self._images(1)
 
     @cached_property
-    def g(self):
-        """Gradients with respect to an output, (N, C, H, W)."""
+    def g(self) -> np.ndarray:
+        """The gradients with respect to an output, of shape (N, C, H, W)."""
         return self._images(2)
 
     def _images(self, stream):
@@ -125,17 +130,8 @@ class Problem:
     def _generator(self, stream):
         return np.random.default_rng([self.seed, stream, self.channels, *self.size])
 
-    def _corner_block(self, rng):
-        c = self.channels
-        if self.corner_block == "dense":
-            return np.linalg.qr(rng.normal(size=(c, c)))[0] * rng.uniform(1.2, 2, c)
-        triangle = np.tril if self.corner_block == "lower" else np.triu
-        block = triangle(_signed(rng, 0.3, 0.8, (c, c), self.integers))
-        np.fill_diagonal(block, self._diagonal(rng))
-        return block
-
     def _diagonal(self, rng):
-        """An odd number of entries is negative, so that det B is."""
+        """Draw the diagonal of B; an odd number of entries is negative, so that det B is."""
         c = self.channels
         magnitudes = rng.uniform(*DIAGONALS[self.diagonal], c)
         if self.diagonal == "mixed" and c > 1:
@@ -149,7 +145,15 @@ class Problem:
         return magnitudes * rng.permutation(signs)
 
 
-def _signed(rng, low, high, shape, integers):
-    """Random numbers of both signs, their magnitudes from `low` to `high`."""
-    magnitudes = rng.integers(1, 3, shape) if integers else rng.uniform(low, high, shape)
-    return magnitudes * rng.choice([-1.0, 1.0], shape)
+def _integer_kernel(rng, shape, anchor, kind, diagonal, taps):
+    """Draw a kernel whose entries are 1, 2, -1 or -2; a dense B is a product of two triangles."""
+    entries = rng.choice([-2.0, -1.0, 1.0, 2.0], shape)
+    kernel = entries * causal_mask(shape, anchor) * taps
+    block = entries[:, :, *anchor]
+    lower, upper = np.tril(block, -1), np.triu(block, 1)
+    kernel[:, :, *anchor] = {
+        "lower": lower + np.diag(diagonal),
+        "upper": upper + np.diag(diagonal),
+        "dense": (lower + np.eye(len(block))) @ (upper + np.diag(diagonal)),
+    }[kind]
+    return kernel

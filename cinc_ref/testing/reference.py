@@ -1,9 +1,9 @@
-"""What the answers are: the matrix from its definition, solved densely in extended precision.
+"""The expected results: the matrix from its definition, solved densely in extended precision.
 
-Every function returns the answer and how far a backward stable computation may be from it in units
-of eps: rounding in a sum is proportional to the sum of its terms' magnitudes, and rounding in a
-solution of M x = y to |M^-1| |M| |x| (Skeel 1979). For images the largest such figure of the image
-counts: pivoting and fast transforms mix the rounding of entries of different size.
+Every function returns the expected result and its rounding: the error of a backward stable
+computation in units of eps. The rounding of a sum is proportional to the sum of its terms'
+magnitudes, that of a solution of M x = y to |M^-1| |M| |x| (Skeel 1979). For images the largest
+rounding in the image counts, because pivoting and fast transforms mix entries of different size.
 """
 
 from functools import lru_cache
@@ -15,7 +15,7 @@ from cinc_ref.theory import convolution_matrix
 
 @lru_cache(maxsize=256)
 def matrix(problem):
-    """M in extended precision, in pixel-major order."""
+    """Return M in extended precision, in pixel-major order."""
     return convolution_matrix(
         problem.kernel,
         problem.size,
@@ -27,7 +27,7 @@ def matrix(problem):
 
 @lru_cache(maxsize=256)
 def inverse_and_log_det(problem):
-    """M^-1 and log|det M|, by Gauss-Jordan elimination with row pivoting."""
+    """Compute M^-1 and log|det M| by Gauss-Jordan elimination with row pivoting."""
     size = len(matrix(problem))
     rows = np.hstack([matrix(problem), np.eye(size, dtype=np.longdouble)])
     log_det = np.longdouble(0)
@@ -43,32 +43,32 @@ def inverse_and_log_det(problem):
 
 
 def conv(problem, x):
-    """M x."""
+    """Compute M x."""
     m, v = matrix(problem), to_rows(x)
     return to_images(v @ m.T, x.shape), to_images(_largest(np.abs(v) @ np.abs(m).T), x.shape)
 
 
 def residual(problem, y, x):
-    """y - M x, and |M| |x| pixel by pixel: what a solver that is stable at every pixel leaves."""
+    """Compute y - M x and its bound |M| |x| for a solver that is stable at every pixel."""
     m, v = matrix(problem), to_rows(x)
     terms = to_images(np.abs(v) @ np.abs(m).T, x.shape).max(axis=1, keepdims=True)
     return y - to_images(v @ m.T, x.shape), np.broadcast_to(terms, x.shape)
 
 
 def conv_inverse(problem, y):
-    """M^-1 y."""
-    x, slack = _solve(problem, to_rows(y))
-    return to_images(x, y.shape), to_images(slack, y.shape)
+    """Compute M^-1 y."""
+    x, rounding = _solve(problem, to_rows(y))
+    return to_images(x, y.shape), to_images(rounding, y.shape)
 
 
 def log_abs_det(problem):
-    """log|det M| of the whole matrix, not through the theorem."""
+    """Compute log|det M| of the whole matrix, without the theorem."""
     value = inverse_and_log_det(problem)[1]
     return value, 1 + np.abs(value)
 
 
 def conv_vjp(problem, x, g):
-    """M^T g, and for every kernel entry the sum of g x over the places where M holds it."""
+    """Compute M^T g, and for every kernel entry the sum of g x over its positions in M."""
     m, v, u = matrix(problem), to_rows(x), to_rows(g)
     x_bar = to_images(u @ m, x.shape), to_images(_largest(np.abs(u) @ np.abs(m)), x.shape)
     kernel_bar = _kernel_sum(problem, u, v), _kernel_sum(problem, np.abs(u), np.abs(v))
@@ -76,36 +76,36 @@ def conv_vjp(problem, x, g):
 
 
 def conv_inverse_vjp(problem, y, g):
-    """y_bar = M^-T g, and minus the kernel gradient of conv at (M^-1 y, y_bar)."""
-    x, x_slack = _solve(problem, to_rows(y))
-    y_bar, y_bar_slack = _solve(problem, to_rows(g), transposed=True)
-    kernel_slack = _kernel_sum(problem, y_bar_slack, np.abs(x))
-    kernel_slack += _kernel_sum(problem, np.abs(y_bar), x_slack)
+    """Compute y_bar = M^-T g, and minus the kernel gradient of conv at (M^-1 y, y_bar)."""
+    x, x_rounding = _solve(problem, to_rows(y))
+    y_bar, y_bar_rounding = _solve(problem, to_rows(g), transposed=True)
+    kernel_rounding = _kernel_sum(problem, y_bar_rounding, np.abs(x))
+    kernel_rounding += _kernel_sum(problem, np.abs(y_bar), x_rounding)
     return (
-        (to_images(y_bar, y.shape), to_images(y_bar_slack, y.shape)),
-        (-_kernel_sum(problem, y_bar, x), kernel_slack),
+        (to_images(y_bar, y.shape), to_images(y_bar_rounding, y.shape)),
+        (-_kernel_sum(problem, y_bar, x), kernel_rounding),
     )
 
 
 def to_rows(images):
-    """Images (N, C, H, W) as rows in the matrix's order, in extended precision."""
+    """Reshape images (N, C, H, W) to rows in the matrix's order, in extended precision."""
     n, c, h, w = images.shape
     return images.transpose(0, 2, 3, 1).reshape(n, h * w * c).astype(np.longdouble)
 
 
 def to_images(rows, shape):
-    """Rows back to images (N, C, H, W)."""
+    """Reshape rows to images of a shape (N, C, H, W)."""
     n, c, h, w = shape
     return rows.reshape(n, h, w, c).transpose(0, 3, 1, 2)
 
 
 def _largest(rows):
-    """The largest entry of each row, in all its places."""
+    """Replace the entries of each row by the largest of them."""
     return np.broadcast_to(rows.max(axis=1, keepdims=True), rows.shape)
 
 
 def _solve(problem, y, transposed=False):
-    """Solutions as rows, and |M^-1| |M| |x|; M and its inverse transposed if asked."""
+    """Solve M x = y, or M^T x = y, for rows y; return x and |M^-1| |M| |x|."""
     m, inverse = matrix(problem), inverse_and_log_det(problem)[0]
     if transposed:
         m, inverse = m.T, inverse.T
@@ -114,17 +114,17 @@ def _solve(problem, y, transposed=False):
 
 
 def _kernel_sum(problem, left, right):
-    """For every entry of the kernel, the sum of left[row] * right[column] where M holds it."""
+    """Sum left[row] * right[column] over the positions in M of every kernel entry."""
     shape = problem.kernel.shape
     products = (left.T @ right).astype(np.float64)
-    return np.bincount(_entry_of_place(problem).ravel(), products.ravel(), 1 + problem.kernel.size)[
-        1:
-    ].reshape(shape)
+    return np.bincount(
+        _kernel_entries_of_matrix(problem).ravel(), products.ravel(), 1 + problem.kernel.size
+    )[1:].reshape(shape)
 
 
 @lru_cache(maxsize=256)
-def _entry_of_place(problem):
-    """The matrix of the kernel that holds 1, 2, 3, ...: which entry stands where; 0 for none."""
+def _kernel_entries_of_matrix(problem):
+    """Number the entries of M by the kernel entry that they hold: 1, 2, 3, ..., and 0 for none."""
     shape, (p, q) = problem.kernel.shape, problem.anchor_tap
     taps = np.arange(shape[2] * shape[3]).reshape(shape[2:])
     entries = 1 + np.arange(problem.kernel.size).reshape(shape)

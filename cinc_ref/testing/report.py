@@ -1,58 +1,74 @@
-"""All checks on one implementation without pytest, and what came out."""
+"""`run_checks`, which tries all checks without pytest, and the report that it returns."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from cinc_ref.errors import OptionError
-from cinc_ref.testing.catalogue import checks
-from cinc_ref.testing.failure import NotChecked
+from cinc_ref import _validate
+from cinc_ref.testing.failure import CheckSkipped
+from cinc_ref.testing.implementation import Implementation
+from cinc_ref.testing.suite import check_names, checks
 
-FEW = 6
-"""How many unchecked names a printed report gives for each reason."""
+SHOWN_NAMES = 6
+"""The number of skipped checks that a printed report names for each reason, to stay readable."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """The outcome of `run_checks`; printing it gives the failures and what was not checked.
+    """The outcome of `run_checks`; printed, it shows the failures and what was not checked.
 
-    Attributes
+    Parameters
     ----------
     implementation : str
-        Its name.
+        The name of the implementation.
     seed : int
+        The seed of the inputs.
     passed : list of str
+        The names of the checks that passed.
     failures : dict
-        Name to message, of the checks that failed unexpectedly.
+        The messages of the checks that failed unexpectedly, by name.
     expected : dict
-        Name to (reason, message), of those that were expected to fail and did.
+        Pairs (reason, message) of the checks that were expected to fail and did, by name.
     unexpected_passes : dict
-        Name to reason, of those that were expected to fail and did not.
-    not_checked : dict
-        Name to reason, of those that could not be tried.
+        The reasons for the checks that were expected to fail and did not, by name.
+    skipped : dict
+        The reasons why checks could not be tried, by name.
+
+    Examples
+    --------
+    >>> import cinc_ref as cr
+    >>> report = cr.testing.run_checks(cr.testing.Implementation(conv=cr.conv))
+    >>> report.ok, report.failed, report.skipped["conv_inverse_tall"]
+    (True, [], 'conv_inverse was not given')
     """
 
     implementation: str
     seed: int
-    passed: list = field(default_factory=list)
-    failures: dict = field(default_factory=dict)
-    expected: dict = field(default_factory=dict)
-    unexpected_passes: dict = field(default_factory=dict)
-    not_checked: dict = field(default_factory=dict)
+    passed: list[str] = field(default_factory=list)
+    failures: dict[str, str] = field(default_factory=dict)
+    expected: dict[str, tuple[str, str]] = field(default_factory=dict)
+    unexpected_passes: dict[str, str] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
 
     @property
-    def failed(self):
+    def failed(self) -> list[str]:
         """The names of the checks that failed unexpectedly."""
         return list(self.failures)
 
     @property
-    def ok(self):
-        """Whether none did."""
+    def ok(self) -> bool:
+        """True if no check failed unexpectedly."""
         return not self.failures
+
+    @property
+    def not_checked(self) -> dict[str, str]:
+        """The former name of `skipped`."""
+        return self.skipped
 
     def __str__(self):
         head = (
             f"{self.implementation}, seed {self.seed}: {len(self.passed)} checks passed, "
             f"{len(self.failures)} failed, {len(self.expected)} failed as expected, "
-            f"{len(self.not_checked)} not checked"
+            f"{len(self.skipped)} not checked"
         )
         blocks = [head, *self.failures.values()]
         blocks += [
@@ -63,36 +79,42 @@ class Report:
             for name, reason in self.unexpected_passes.items()
         ]
         reasons = {}
-        for name, reason in self.not_checked.items():
+        for name, reason in self.skipped.items():
             reasons.setdefault(reason, []).append(name)
-        blocks += [f"not checked, {reason}: {_few(names)}" for reason, names in reasons.items()]
+        blocks += [
+            f"not checked, {reason}: {_first_names(names)}" for reason, names in reasons.items()
+        ]
         return "\n\n".join(blocks)
 
 
-def run_checks(implementation, seed=0, expected_failures=None):
+def run_checks(
+    implementation: Implementation,
+    seed: int = 0,
+    expected_failures: Mapping[str, str] | None = None,
+) -> Report:
     """Try every check on an implementation.
 
     Parameters
     ----------
     implementation : Implementation
     seed : int
-        All inputs follow from it.
+        The seed of all random inputs.
     expected_failures : dict, optional
-        Name of a check to the reason why it is known to fail; such a failure leaves the report ok.
+        The reason why a check is known to fail, by its name; such a failure leaves the report ok.
 
     Returns
     -------
     Report
-        With ``.ok``, ``.failed`` (names), and a text when printed.
+        The outcome, with ``.ok`` and ``.failed`` (names); printing it shows the failures.
 
     Raises
     ------
     OptionError
-        If `expected_failures` names no check.
+        If `expected_failures` holds the name of no check.
 
     Examples
     --------
-    A log-determinant that forgets the image size:
+    The log-determinant of this implementation forgets the image size:
 
     >>> import numpy as np
     >>> from cinc_ref import testing
@@ -102,15 +124,17 @@ def run_checks(implementation, seed=0, expected_failures=None):
     >>> report.ok, "log_abs_det_counts_pixels" in report.failed
     (False, True)
     """
+    _validate.instance("implementation", implementation, Implementation, "an Implementation")
+    seed = _validate.integer("seed", seed, minimum=0)
     expected_failures = dict(expected_failures or {})
-    catalogue = checks()
-    check_names(expected_failures, catalogue)
-    report = Report(implementation.name, int(seed))
-    for name, check in catalogue:
+    suite = checks()
+    check_names(expected_failures, suite)
+    report = Report(implementation.name, seed)
+    for name, check in suite:
         try:
             check(implementation, seed)
-        except NotChecked as reason:
-            report.not_checked[name] = str(reason)
+        except CheckSkipped as reason:
+            report.skipped[name] = str(reason)
         except AssertionError as failure:
             if name in expected_failures:
                 report.expected[name] = (expected_failures[name], str(failure))
@@ -123,14 +147,7 @@ def run_checks(implementation, seed=0, expected_failures=None):
     return report
 
 
-def _few(names):
-    """The first names of a list; `Report.not_checked` has the others."""
-    more = f" and {len(names) - FEW} more" if len(names) > FEW else ""
-    return ", ".join(names[:FEW]) + more
-
-
-def check_names(names, catalogue):
-    """Refuse names that no check has."""
-    unknown = sorted(set(names) - {name for name, _ in catalogue})
-    if unknown:
-        raise OptionError(f"expected_failures must name checks; got {', '.join(unknown)}")
+def _first_names(names):
+    """List the first names; `Report.skipped` has the others."""
+    more = f" and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else ""
+    return ", ".join(names[:SHOWN_NAMES]) + more

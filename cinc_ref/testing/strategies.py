@@ -1,4 +1,4 @@
-"""Hypothesis strategies: kernels, images and layers that shrink to cases one can read.
+"""Hypothesis strategies for kernels, images and layers, which shrink to readable cases.
 
 Entries are small multiples of powers of two, exact in float32 and float64. Kernels are well
 conditioned by construction, not by rejection. Install ``cinc_ref[test]`` for hypothesis.
@@ -7,19 +7,23 @@ conditioned by construction, not by rejection. Install ``cinc_ref[test]`` for hy
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from cinc_ref import bijections
 from cinc_ref._extras import extra
+from cinc_ref.theory.random_kernels import norm_sum
 
 with extra("test"):
     from hypothesis import strategies as st
     from hypothesis.extra.numpy import arrays
+    from hypothesis.strategies import DrawFn
 
 DIAGONAL = (2.0, -2.0, 1.5, -1.5, 0.5, -0.5, 3.0, -3.0)
+"""The diagonal entries of corner blocks, the simplest first."""
 
 
 class Layered(NamedTuple):
-    """A layer, its parameters away from their start, and images that fit it."""
+    """A layer, parameters away from their initial values, and images that the layer takes."""
 
     layer: bijections.Bijection
     params: object
@@ -27,23 +31,29 @@ class Layered(NamedTuple):
 
 
 @st.composite
-def kernels(draw, channels=None, kernel_size=None, dtype=np.float64, corner_block=None):
-    """Kernels (C, C, kh, kw) of well-conditioned causal convolutions.
+def kernels(
+    draw: DrawFn,
+    channels: int | None = None,
+    kernel_size: tuple[int, int] | None = None,
+    dtype: DTypeLike = np.float64,
+    corner_block: str | None = None,
+) -> np.ndarray:
+    """Draw kernels (C, C, kh, kw) of well-conditioned causal convolutions.
 
-    The corner block B is triangular or dense with a diagonal of both signs, never 1; the other taps
-    are divided by a power of two, so that the sum of the spectral norms of B^-1 K_ab is at most 1/2
-    and the inverse is bounded by 2 ||B^-1|| at any image size.
+    The corner block B is triangular or dense with a diagonal of both signs, never 1. The other taps
+    are divided by a power of two such that the spectral norms of B^-1 K_ab add up to at most 1/2,
+    which bounds the inverse by 2 ||B^-1|| at any image size.
 
     Parameters
     ----------
     channels : int, optional
-        C; 1 to 4 unless given.
+        C; drawn from 1 to 4 unless given.
     kernel_size : (int, int), optional
-        1 to 3 each unless given.
+        (kh, kw); each drawn from 1 to 3 unless given.
     dtype : dtype
         float32 or float64.
     corner_block : {"lower", "upper", "dense"}, optional
-        Drawn unless given.
+        The shape of B; drawn unless given.
 
     Returns
     -------
@@ -67,29 +77,34 @@ def kernels(draw, channels=None, kernel_size=None, dtype=np.float64, corner_bloc
     block = _corner_block(draw, c, kind or corner_block)
     taps = draw(arrays(np.float64, (c, c, kh, kw), elements=_halves(4), fill=st.nothing()))
     taps[:, :, -1, -1] = 0
-    scaled = np.einsum("oc,ciab->oiab", np.linalg.inv(block), taps)
-    norm = np.linalg.norm(scaled, 2, axis=(0, 1)).sum()
-    kernel = taps * 2.0 ** -max(0, int(np.ceil(np.log2(2 * norm))) if norm else 0)
+    norms = norm_sum(block, taps)
+    kernel = taps * 2.0 ** -max(0, int(np.ceil(np.log2(2 * norms))) if norms else 0)
     kernel[:, :, -1, -1] = block
     return kernel.astype(dtype)
 
 
 @st.composite
-def images(draw, shape=None, channels=None, dtype=np.float64):
-    """Images (N, C, H, W) of small multiples of 1/2.
+def images(
+    draw: DrawFn,
+    shape: tuple[int, int, int, int] | None = None,
+    channels: int | None = None,
+    dtype: DTypeLike = np.float64,
+) -> np.ndarray:
+    """Draw images (N, C, H, W) of small multiples of 1/2.
 
     Parameters
     ----------
     shape : (int, int, int, int), optional
-        Drawn unless given: N from 1 to 3, H and W from 1 to 5, not always equal.
+        The shape; unless given, N is drawn from 1 to 3, H and W from 1 to 5.
     channels : int, optional
-        C of a drawn shape; 1 to 4 unless given.
+        C, if the shape is drawn; drawn from 1 to 4 unless given.
     dtype : dtype
         float32 or float64.
 
     Returns
     -------
     hypothesis.strategies.SearchStrategy of ndarray
+        The simplest image is 0.
 
     Examples
     --------
@@ -107,7 +122,7 @@ def images(draw, shape=None, channels=None, dtype=np.float64):
     return draw(arrays(np.float64, shape, elements=_halves(8), fill=st.nothing())).astype(dtype)
 
 
-LAYERS = {  # name: (how it is made, channels at least, divisor of H and W)
+LAYERS = {  # name: (constructor, smallest number of channels, divisor of H and W)
     "InvertibleConv": (bijections.InvertibleConv, 1, 1),
     "ActNorm": (bijections.ActNorm, 1, 1),
     "AdditiveCoupling": (lambda: bijections.AdditiveCoupling(3), 2, 1),
@@ -125,18 +140,18 @@ LAYERS = {  # name: (how it is made, channels at least, divisor of H and W)
 
 
 @st.composite
-def layers(draw, dtype=np.float64):
-    """Layers of `cinc_ref.bijections`, with parameters moved away from their start and images.
+def layers(draw: DrawFn, dtype: DTypeLike = np.float64) -> Layered:
+    """Draw layers of `cinc_ref.bijections` with parameters away from their initial values.
 
     Parameters
     ----------
     dtype : dtype
-        float32 or float64, of parameters and images.
+        The dtype of parameters and images, float32 or float64.
 
     Returns
     -------
     hypothesis.strategies.SearchStrategy of Layered
-        Named tuples (layer, params, x).
+        Named tuples (layer, params, x) with images x that the layer takes.
 
     Examples
     --------
@@ -158,12 +173,12 @@ def layers(draw, dtype=np.float64):
 
 
 def _halves(largest):
-    """Multiples of 1/2 up to `largest`, shrinking to 0."""
+    """Draw multiples of 1/2 up to `largest`, which shrink to 0."""
     return st.integers(-2 * largest, 2 * largest).map(lambda k: k / 2)
 
 
 def _corner_block(draw, c, kind):
-    """L, U or L U with |B_nn| from 1/2 to 3 and off-diagonal entries up to 1/2."""
+    """Draw L D, D U or L D U with |D| from 1/2 to 3 and other entries of L and U up to 1/2."""
 
     def unit(triangle):
         entries = draw(arrays(np.float64, (c, c), elements=_halves(2), fill=st.nothing()))
@@ -176,7 +191,7 @@ def _corner_block(draw, c, kind):
 
 
 def _moved(params, rng):
-    """Every leaf moved by noise, so that no layer is near the identity."""
+    """Add noise to every leaf, so that no layer is near the identity."""
     if isinstance(params, dict):
         return {name: _moved(leaf, rng) for name, leaf in params.items()}
     if isinstance(params, list | tuple):

@@ -1,18 +1,18 @@
-"""One check at work on one implementation and dtype: calls, comparisons, and how failures read."""
+"""`Trial`, a check at work on one implementation in one dtype: calls, comparisons and failures."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from cinc_ref.testing import reference
-from cinc_ref.testing.failure import CheckFailure, NotChecked, disagreement, to_numpy
+from cinc_ref.testing.failure import CheckFailure, CheckSkipped, difference, to_numpy
 from cinc_ref.testing.implementation import Implementation
 from cinc_ref.testing.problem import Problem
 
-SLACK = 100
-"""How many times the rounding of a backward stable computation is allowed."""
+TOLERANCE_FACTOR = 100
+"""The allowed error of a result, as a multiple of the rounding of a backward stable computation."""
 
-INPUTS = {  # the arrays of a problem that an operation is called with, before its options
+INPUTS = {  # the arguments of an operation before its options, as attributes of a problem
     "conv": ("x", "kernel"),
     "conv_inverse": ("x", "kernel"),
     "log_abs_det": ("kernel", "size"),
@@ -23,7 +23,7 @@ INPUTS = {  # the arrays of a problem that an operation is called with, before i
 
 @dataclass(frozen=True)
 class Trial:
-    """What a check works with."""
+    """One attempt of a check: the implementation, and the seed and dtype of its inputs."""
 
     implementation: Implementation
     check: str
@@ -37,20 +37,20 @@ class Trial:
         return float(np.finfo(self.dtype).eps)
 
     def problem(self, **recipe):
-        """Inputs drawn from this trial's seed and dtype."""
+        """Draw inputs from the seed and in the dtype of this trial."""
         return Problem(seed=self.seed, dtype=self.dtype, **recipe)
 
     def call(self, operation, problem, **replaced):
-        """The result of an operation on a problem, some of its inputs replaced.
+        """Call an operation on copies of a problem's inputs, some of them replaced.
 
-        Images and gradients come back as arrays, those of the two vjps as pairs of arrays.
+        The result is an array, or a pair of arrays from the two vector-Jacobian products.
         """
         inputs = [replaced.get(name, getattr(problem, name)) for name in INPUTS[operation]]
         inputs = [np.array(a, order="C") if isinstance(a, np.ndarray) else a for a in inputs]
         return self.call_on(operation, problem, inputs)
 
     def call_on(self, operation, problem, inputs):
-        """The same on these very inputs, not on copies."""
+        """Call an operation on these very inputs, without copying them."""
         options = problem.options
         if operation == "log_abs_det":
             options = {name: value for name, value in options.items() if name == "anchor"}
@@ -69,16 +69,32 @@ class Trial:
             raise self.failure(problem, facts, operation)
         return tuple(to_numpy(part) for part in result)
 
-    def agree(self, operation, problem, got, answer, part=""):
-        """Fail unless `got` is the answer (expected, its rounding in units of eps)."""
-        expected, rounding = answer
-        bound = SLACK * self.eps * np.asarray(rounding, np.longdouble)
-        self.within(operation, problem, got, expected, bound, part)
+    def call_unless_refused(self, operation, problem):
+        """Call an operation, or skip the check if it raises: it does not claim to do this."""
+        try:
+            return self.call(operation, problem)
+        except CheckFailure as failure:
+            if failure.__cause__ is not None:
+                raise CheckSkipped(f"{operation} refuses it: {failure.__cause__}") from failure
+            raise
 
-    def within(self, operation, problem, got, expected, bound, part=""):
+    def assert_close(self, operation, problem, got, expected_and_rounding, part=""):
+        """Fail unless `got` is as close to the expected result as its rounding in eps allows."""
+        expected, rounding = expected_and_rounding
+        bound = TOLERANCE_FACTOR * self.eps * np.asarray(rounding, np.longdouble)
+        self.assert_within(operation, problem, got, expected, bound, part)
+
+    def assert_within(self, operation, problem, got, expected, bound, part=""):
         """Fail unless `got` is elementwise within `bound` of `expected`."""
-        facts = disagreement(got, np.asarray(expected), np.asarray(bound))
+        facts = difference(got, np.asarray(expected), np.asarray(bound))
         if facts:
+            raise self.failure(problem, {"of": part or None} | facts, operation, got)
+
+    def assert_identical(self, operation, problem, got, expected, part=""):
+        """Fail unless `got` is `expected` to the last bit, NaN being equal to itself."""
+        same = got.shape == expected.shape and np.array_equal(got, expected, equal_nan=True)
+        if not same:
+            facts = difference(got, expected, np.zeros(()))
             raise self.failure(problem, {"of": part or None} | facts, operation, got)
 
     def require_shape(self, operation, problem, got, shape, part=""):
@@ -87,15 +103,8 @@ class Trial:
             facts = {"of": part or None, "expected": f"shape {shape}", "got": f"shape {got.shape}"}
             raise self.failure(problem, facts, operation, got)
 
-    def equal(self, operation, problem, got, expected, part=""):
-        """Fail unless `got` is `expected` to the last bit, NaN being equal to itself."""
-        same = got.shape == expected.shape and np.array_equal(got, expected, equal_nan=True)
-        if not same:
-            facts = disagreement(got, expected, np.zeros(()))
-            raise self.failure(problem, {"of": part or None} | facts, operation, got)
-
     def failure(self, problem, facts, operation, got=None):
-        """The error that says what happened and repeats it."""
+        """Make the error that describes what happened, with the lines that repeat it."""
         shapes = [f"{n} {np.shape(getattr(problem, n))}" for n in INPUTS[operation] if n != "size"]
         shapes.append(f"size {problem.size}")
         if got is not None:
@@ -108,7 +117,7 @@ class Trial:
         return CheckFailure(self.check, self.statement, facts, self._snippet(problem, operation))
 
     def incomparable(self, error):
-        """The error for results of which not even the difference can be taken."""
+        """Make the error for a result that cannot even be subtracted from the expected one."""
         facts = {
             "expected": "results that can be compared",
             "got": f"{type(error).__name__}: {error}",
@@ -125,18 +134,9 @@ class Trial:
             lines.append(f"# its call: implementation.{operation}({inputs}, **problem.options)")
         return [*lines, f'dict(testing.checks())["{self.check}"](implementation, seed={self.seed})']
 
-    def call_unless_refused(self, operation, problem):
-        """The result; an error says that the implementation does not claim to do this."""
-        try:
-            return self.call(operation, problem)
-        except CheckFailure as failure:
-            if failure.__cause__ is not None:
-                raise NotChecked(f"{operation} refuses it: {failure.__cause__}") from failure
-            raise
 
-
-def answer(operation, problem):
-    """The reference's answer, one for each part of the result."""
+def reference_results(operation, problem):
+    """Compute the reference of each part of a result, as pairs (expected, rounding in eps)."""
     function = getattr(reference, operation)
     if operation == "log_abs_det":
         return [function(problem)]

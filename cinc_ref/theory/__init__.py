@@ -4,12 +4,14 @@ An independent oracle: nothing here imports the kernels or primitives that it ju
 loads when it is first used.
 """
 
-from importlib import import_module
+from cinc_ref._lazy import lazy
 
 _HOME_OF = {
+    "Convolution": "general_convolution",
     "Counterexample": "evidence",
     "Evidence": "evidence",
     "Stability": "conditioning",
+    "causal_order": "pixel_order",
     "check_certificate": "certificates",
     "condition_number": "conditioning",
     "convolution_matrix": "matrix",
@@ -22,20 +24,13 @@ _HOME_OF = {
     "null_image": "invertibility",
     "padded_matrix": "padding",
     "parameter_counts": "systems",
+    "prove": "proofs",
+    "refute": "refutation",
     "stability": "conditioning",
     "verify": "verification",
 }
 
+_SUBMODULES = ("enclosures", "exact", "trust")
+
 __all__ = list(_HOME_OF)
-
-
-def __getattr__(name):
-    if name in _HOME_OF:
-        value = getattr(import_module(f"cinc_ref.theory.{_HOME_OF[name]}"), name)
-        globals()[name] = value
-        return value
-    raise AttributeError(f"module 'cinc_ref.theory' has no attribute {name!r}")
-
-
-def __dir__():
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__ = lazy(__name__, _HOME_OF, _SUBMODULES)

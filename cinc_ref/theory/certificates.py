@@ -352,7 +352,7 @@ def _residual_of_rows(floats, inverse, width):
 
 
 def _decays_at_width(floats, width):
-    """Return whether a power of the matrix from rows to the next ones has a norm below 1."""
+    """Return whether a power of the row-to-row matrix has a norm below 1."""
     blocks = _row_blocks(floats, width)
     up, n = max(blocks), len(blocks[0])
     if up == 0:

@@ -1,4 +1,4 @@
-"""How usable an inverse is: invertible is not the same as usable.
+"""Conditioning of the inverse: invertible is not the same as usable.
 
 The condition number of M can grow exponentially with H + W although |K_nn| = 1, while the
 log-determinant looks normal: the inverse is a recursive filter that may be unstable.
@@ -86,7 +86,7 @@ class Stability:
 
         ``eps * error_factor``. Over 200 random kernels with condition numbers up to 1e12, the
         median error of 20 images lies between 1/40 of this and twice this, while eps times Skeel's
-        number overshoots it up to 200-fold (``python -m tests.accuracy_campaign prediction``).
+        number overshoots it up to 200-fold.
 
         Parameters
         ----------

@@ -1,14 +1,13 @@
 """Evidence for a statement: what was claimed, what was tried, and the outcome."""
 
-import os
-import tempfile
 import zipfile
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
 
-from cinc_ref.errors import CheckpointError, OutputError
+from cinc_ref._files import write_atomically
+from cinc_ref.errors import CheckpointError
 from cinc_ref.theory.cases import Case
 
 
@@ -48,7 +47,8 @@ class Counterexample:
             value = getattr(self.case, field.name)
             if value is not None:
                 arrays[field.name] = value
-        _write_npz(Path(path), arrays)
+        with write_atomically(path) as file:
+            np.savez(file, **arrays)
 
     def to_dict(self) -> dict:
         """Convert it to lists, numbers and strings, for JSON.
@@ -56,7 +56,7 @@ class Counterexample:
         Returns
         -------
         dict
-            With the claim, the problem, and the attributes of the case.
+            The claim, the problem, and the attributes of the case.
         """
         case = {field.name: getattr(self.case, field.name) for field in fields(Case)}
         lists = {name: v.tolist() if isinstance(v, np.ndarray) else v for name, v in case.items()}
@@ -72,11 +72,11 @@ class Evidence:
     name : str
         Short name, as `verify` prints it.
     statement : str
-        What is claimed.
+        The claim in words.
     source : str
         Where the claim stands.
     cases : int
-        How many cases were tried.
+        Number of cases that were tried.
     largest : str
         The largest case, as its matrix size.
     worst : float or None
@@ -226,15 +226,3 @@ def _outcome(refute, case, bound):
         return None, figure
     problem = "" if figure <= bound else f"{figure:.3g} exceeds {bound:g}"  # also when it is NaN
     return float(figure), problem
-
-
-def _write_npz(path, arrays):
-    try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".npz")
-        with os.fdopen(handle, "wb") as file:
-            np.savez(file, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error

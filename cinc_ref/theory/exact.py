@@ -101,16 +101,22 @@ def matrix_rank(matrix):
 
 def null_vector(matrix):
     """Return a non-zero vector v of coprime Python integers with ``matrix @ v == 0``, or None."""
+    return next(_null_vectors(matrix), None)
+
+
+def null_basis(matrix):
+    """Return a basis of the v with ``matrix @ v == 0``, each of coprime Python integers."""
+    return list(_null_vectors(matrix))
+
+
+def _null_vectors(matrix):
     rows, pivots = _echelon(to_fractions(matrix))
-    free = [column for column in range(rows.shape[1]) if column not in pivots]
-    if not free:
-        return None
-    vector = to_fractions(np.zeros(rows.shape[1], int))
-    vector[free[0]] = Fraction(1)
-    for row, pivot in enumerate(pivots):
-        vector[pivot] = -rows[row, free[0]]
-    integers, _ = to_integers(vector)
-    return integers // np.gcd.reduce(integers)
+    for free in sorted(set(range(rows.shape[1])) - set(pivots)):
+        vector = to_fractions(np.zeros(rows.shape[1], int))
+        vector[free] = Fraction(1)
+        vector[pivots] = -rows[: len(pivots), free]
+        integers, _ = to_integers(vector)
+        yield integers // np.gcd.reduce(integers)
 
 
 def matrix_inverse(matrix):

@@ -75,6 +75,7 @@ def convolution_matrix(
     """
     kernel, geometry = check_kernel(kernel, corner, dilation, anchor)
     height, width = _validate.check_size(size)
+    sparse = _validate.boolean("sparse", sparse)
     rows, columns, entries = _entries(kernel, height, width, geometry)
     shape = 2 * (height * width * len(kernel),)
     if sparse:

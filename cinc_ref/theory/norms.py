@@ -27,7 +27,7 @@ ACCURACY = 1e-6
 """The proven relative error up to which norms computed in floating point are accepted."""
 
 COARSE = 1e-2
-"""The same where exact arithmetic would take minutes."""
+"""The accepted relative error of norms whose exact computation would take minutes."""
 
 INTEGER_OPERATIONS = 2**24
 """Multiplications of integers up to which norms are computed exactly: about four seconds."""

@@ -1,4 +1,4 @@
-"""Why the padding matters: with centred or circular padding no entry of the kernel decides."""
+"""Centred and circular padding, with which no entry of the kernel decides invertibility."""
 
 from dataclasses import dataclass
 

@@ -60,6 +60,7 @@ def exact_conv(
     array([[[[ 4, 11]]]])
     """
     x, kernel, geometry = _checked(x, "x", kernel, corner, dilation, anchor)
+    transpose = _validate.boolean("transpose", transpose)
     return convolve(to_fractions(x), to_fractions(kernel), geometry, transpose)
 
 
@@ -106,6 +107,7 @@ def exact_inverse(
     [[[[Fraction(1, 3), Fraction(2, 9)]]]]
     """
     y, kernel, geometry = _checked(y, "y", kernel, corner, dilation, anchor)
+    transpose = _validate.boolean("transpose", transpose)
     check_invertible(kernel, geometry.anchor)
     kernel = to_fractions(kernel)
     inverse = matrix_inverse(kernel[:, :, *geometry.anchor])

@@ -31,7 +31,7 @@ class Factor:
     block: str = "triangular"
 
     def free(self, channels):
-        """Which entries of the kernel are learned, as booleans of shape (C, C, kh, kw)."""
+        """Return the mask of the learned entries of the kernel, shape (C, C, kh, kw)."""
         kh, kw = self.taps
         causal = np.arange(kh * kw).reshape(kh, kw) <= self.anchor[0] * kw + self.anchor[1]
         free = np.broadcast_to(causal, (channels, channels, kh, kw)).copy()
@@ -41,7 +41,7 @@ class Factor:
         return free
 
     def draw(self, rng, channels):
-        """Draw a kernel of small integers with this structure; on the diagonal 1, or not 0."""
+        """Draw a kernel of small integers with this structure; its diagonal is 1, or not 0."""
         kernel = rng.integers(-3, 4, (channels, channels, *self.taps)) * self.free(channels)
         block = kernel[:, :, *self.anchor]
         ones = np.ones(channels, int)

@@ -1,4 +1,4 @@
-r"""Whether the inverse stays bounded as the image grows: decided with a proof, or not at all.
+r"""Verdicts on the growth of the inverse with the image: decided with a proof, or not at all.
 
 "bounded" means that the supremum of ||M^{-1}||_2 over all image sizes is finite, "growing" that it
 is infinite. Rates in floating point (`waves`) only suggest what to prove:
@@ -53,7 +53,7 @@ LARGEST_WORK = 2**18
 """The square of the degree times the bits of the taps up to which it takes a second."""
 
 MULTIPLE, MULTIPLE_RATE = 5, 0.8
-"""From this degree on a multiple zero on the circle may be spread by rounding to such a rate."""
+"""Degree from which on a multiple zero on the circle may be spread by rounding to such a rate."""
 
 LARGEST_MATRIX = 96
 """The largest matrix of a width, W C, that is tried for growth."""

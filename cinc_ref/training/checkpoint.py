@@ -1,22 +1,25 @@
-"""A model in one file: its configuration and its parameters."""
+"""Models in one file each: the configuration and the parameters."""
+
+from os import PathLike
+from typing import Any
 
 import numpy as np
 
 from cinc_ref import _validate
 from cinc_ref._trees import named_leaves, rebuild
 from cinc_ref.errors import DtypeError, ShapeError
-from cinc_ref.flows import build
-from cinc_ref.training import container
-from cinc_ref.training.tree import Layout
+from cinc_ref.flows import Flow, build
+from cinc_ref.training import npz_file
+from cinc_ref.training.flat_params import FlatParams
 
 PARAMS = "params/"
-"""Prefix of the names of the parameters' arrays."""
+"""Prefix of the names of the arrays of parameters in a file."""
 
 
-def save(path, flow, params):
-    """Save a model: one npz with the parameters, and the configuration as JSON inside.
+def save(path: str | PathLike, flow: Flow, params: Any) -> None:
+    """Save a model as one npz file: its parameters, and its configuration as JSON.
 
-    The file is complete and on the disk before it takes the place of one of the same name.
+    The file is complete and on the disk before it replaces a file of the same name.
 
     Parameters
     ----------
@@ -24,10 +27,12 @@ def save(path, flow, params):
         By custom ``*.npz``; nothing is appended.
     flow : Flow
     params : tree of ndarray
-        float32 or float64, which is kept.
+        All float32 or all float64, as `load` returns them again.
 
     Raises
     ------
+    OptionError
+        If the flow is no `Flow`.
     ShapeError, DtypeError
         If the parameters are not those of the flow.
     OutputError
@@ -49,23 +54,24 @@ def save(path, flow, params):
     >>> loaded_flow == flow
     True
     """
+    _validate.instance("flow", flow, Flow, "a Flow, as cinc_ref.flows.build makes it")
     leaves = named_leaves(params)
     for name, leaf in leaves.items():
         _validate.check_float(leaf, f"params {name}")
     if len({leaf.dtype.newbyteorder("=") for leaf in leaves.values()}) > 1:
         raise DtypeError("params must all be float32 or all float64; got both: convert them")
-    found = {name: leaf.shape for name, leaf in leaves.items()}
-    difference = _difference(_layout(flow, np.float32).shapes, found)
+    shapes = {name: leaf.shape for name, leaf in leaves.items()}
+    difference = _difference(_flat_params(flow, np.float32).shapes, shapes)
     if difference:
         raise ShapeError(f"params must be those of the flow: {difference}")
-    container.write(path, model_header(flow), model_arrays(params))
+    npz_file.write(path, model_header(flow), model_arrays(params))
 
 
-def load(path):
+def load(path: str | PathLike) -> tuple[Flow, Any]:
     """Load a model that `save` or `train` wrote, after checking that it is whole.
 
     Names, shapes and dtypes of all arrays are compared with the configuration before they are
-    read. From a run's ``last.npz`` this is the best model so far.
+    read. A run's ``last.npz`` gives the best model so far.
 
     Parameters
     ----------
@@ -75,23 +81,39 @@ def load(path):
     -------
     flow : Flow
     params : tree of ndarray
+        float32 or float64, as they were saved.
 
     Raises
     ------
     CheckpointError
         If the file is missing, damaged, or something else.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from cinc_ref.flows import build
+    >>> from cinc_ref.training import load, save
+    >>> flow = build("cinc", "affine", (1, 4, 4), levels=1, depth=1, width=4)
+    >>> params = flow.init(np.random.default_rng(0), np.zeros((1, 1, 4, 4), np.float32))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(Path(folder, "model.npz"), flow, params)
+    ...     loaded_flow, loaded_params = load(Path(folder, "model.npz"))
+    >>> loaded_params["top"]["mean"].dtype
+    dtype('float32')
     """
-    with container.opened(path) as file:
+    with npz_file.opened(path) as file:
         return read_model(file)
 
 
 def model_header(flow):
-    """What the header of a model's file says."""
+    """Return the header of a model's file."""
     return {"kind": "model", "config": flow.config()}
 
 
 def model_arrays(params):
-    """The arrays of a model's file, by name."""
+    """Return the arrays of a model's file, by name."""
     return {
         PARAMS + name: np.asarray(leaf, leaf.dtype.newbyteorder("<"), order="C")
         for name, leaf in named_leaves(params).items()
@@ -99,38 +121,38 @@ def model_arrays(params):
 
 
 def read_model(file):
-    """Flow and parameters from a container, where errors become `CheckpointError`."""
+    """Read flow and parameters from an `NpzFile`; `opened` turns errors into `CheckpointError`."""
     config = file.header["config"]
-    _check_plausible(config, file.numbers)
+    _check_plausible(config, file.total_size)
     flow = build(**config)
-    found = {
+    entries = {
         name.removeprefix(PARAMS): entry
         for name, entry in file.entries.items()
         if name.startswith(PARAMS)
     }
-    dtype = next(iter(found.values())).dtype if found else np.dtype("<f4")
-    layout = _layout(flow, dtype.newbyteorder("="))
-    shapes = {name: entry.shape for name, entry in found.items()}
-    difference = _difference(layout.shapes, shapes)
+    dtype = next(iter(entries.values())).dtype if entries else np.dtype("<f4")
+    flat = _flat_params(flow, dtype.newbyteorder("="))
+    shapes = {name: entry.shape for name, entry in entries.items()}
+    difference = _difference(flat.shapes, shapes)
     if difference:
         raise ValueError(f"the arrays do not fit the configuration: {difference}")
-    if any(entry.dtype != dtype for entry in found.values()):
+    if any(entry.dtype != dtype for entry in entries.values()):
         raise ValueError("some parameters are float32 and some float64")
-    leaves = [file.read(PARAMS + name) for name in layout.shapes]
-    for name, leaf in zip(layout.shapes, leaves, strict=True):
+    leaves = [file.read(PARAMS + name) for name in flat.shapes]
+    for name, leaf in zip(flat.shapes, leaves, strict=True):
         if not np.isfinite(leaf).all():
             raise ValueError(f"the parameters {name} are not finite")
-    return flow, rebuild(layout.structure, iter(leaves))
+    return flow, rebuild(flat.structure, iter(leaves))
 
 
-def _layout(flow, dtype):
-    """Names and shapes of the flow's parameters, from an initialization on one image of noise."""
+def _flat_params(flow, dtype):
+    """Return names and shapes of the parameters, by initializing the flow on one image of noise."""
     rng = np.random.default_rng(0)
     noise = rng.uniform(-0.5, 0.5, (1, *flow.image_shape)).astype(dtype)
-    return Layout.of(flow.init(rng, noise))
+    return FlatParams.of(flow.init(rng, noise))
 
 
-def _check_plausible(config, numbers):
+def _check_plausible(config, total_size):
     """Refuse a configuration whose model is far larger than the file, before it is built.
 
     Each step holds a network with width*width weights, and the last level's latents are
@@ -141,18 +163,18 @@ def _check_plausible(config, numbers):
     pixels = 1
     for side in config["image_shape"]:
         pixels *= int(side)
-    if levels > 64 or max(weights, pixels >> (levels - 1)) > numbers:
+    if levels > 64 or max(weights, pixels >> (levels - 1)) > total_size:
         raise ValueError("the configuration needs more numbers than the file holds")
 
 
-def _difference(expected, found):
-    """What distinguishes two dicts from name to shape, in words; empty if nothing does."""
+def _difference(expected, actual):
+    """Describe the first difference of two dicts from name to shape; empty if there is none."""
     for name, shape in expected.items():
-        if name not in found:
+        if name not in actual:
             return f"{name} of shape {shape} is missing"
-        if found[name] != shape:
-            return f"{name} must have shape {shape}; got {found[name]}"
-    for name in found:
+        if actual[name] != shape:
+            return f"{name} must have shape {shape}; got {actual[name]}"
+    for name in actual:
         if name not in expected:
             return f"{name} is unknown"
     return ""

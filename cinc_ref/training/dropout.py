@@ -1,23 +1,24 @@
-"""Unit dropout as a map of parameters: the layers know nothing of it."""
+"""Dropout of hidden units as a map of parameters, of which the layers know nothing."""
 
 from autograd.builtins import isinstance  # also knows the boxes of traced dicts and lists
 
-from cinc_ref.primitives.arrays import scale_sides
+from cinc_ref.primitives.channels import scale_axes
 
 
 def drop_units(params, rate, rng):
     r"""Silence hidden units of every coupling network at random.
 
-    A unit that is dropped feeds nothing, the others feed 1 / (1 - rate) times as much, so that
-    sums keep their expectation:
+    The output of a dropped unit is 0, and that of the others is multiplied by 1 / (1 - rate), so
+    that sums keep their expectation:
 
     .. math::
         h_u \leftarrow h_u\, f_u, \qquad f_u = m_u / (1 - \text{rate}),
         \qquad m_u \sim \text{Bernoulli}(1 - \text{rate})
 
-    for the hidden units of both layers, by changing the weights of the second alone, the fewest:
-    its columns read the units of the first, and its rows and bias make its own units, for
-    relu(f h) = f relu(h) where f >= 0. Deep flows thus need little memory for changed weights.
+    for the hidden units of both layers. Only the second layer's parameters change, which are the
+    fewest: its columns read the units of the first layer, and its rows and bias make its own
+    units, since relu(f h) = f relu(h) where f >= 0. Deep flows thus need little memory for changed
+    weights.
 
     One draw serves a whole batch. Differentiable by autograd.
 
@@ -32,7 +33,7 @@ def drop_units(params, rate, rng):
     Returns
     -------
     tree
-        Of the same structure and dtypes.
+        Parameters of the same structure and dtypes.
 
     References
     ----------
@@ -60,6 +61,6 @@ def _drop_both_sides(layer, rate, rng):
     )
     return {
         **layer,
-        "weight": scale_sides(weight, outputs, inputs),
-        "bias": scale_sides(bias, outputs),
+        "weight": scale_axes(weight, outputs, inputs),
+        "bias": scale_axes(bias, outputs),
     }

@@ -3,23 +3,26 @@
 import json
 from pathlib import Path
 
+from cinc_ref._files import make_folder, output_errors, remove_unfinished, write_atomically
 from cinc_ref.errors import CheckpointError, OptionError, OutputError
-from cinc_ref.training import container
+from cinc_ref.training import npz_file
 from cinc_ref.training.checkpoint import model_arrays, model_header, read_model
-from cinc_ref.training.settings import Settings
+from cinc_ref.training.flat_params import FlatParams
 from cinc_ref.training.state import State
-from cinc_ref.training.tree import Layout
 
 BEST, LAST, HISTORY = "best.npz", "last.npz", "history.json"
 DEMO = "model.npz"
-"""The model of a demonstration, whose pictures a run would overwrite."""
+"""Name of the model of a demonstration, whose pictures a run would overwrite."""
 
 STATE = "training/"
-"""Prefix of the names of the state's arrays."""
+"""Prefix of the names of the arrays of the state in a file."""
+
+LATER_OPTIONS = {"beta1": 0.9, "beta2": 0.999, "schedule": "cosine", "flip": False}
+"""Values that runs had which were saved before these options existed."""
 
 
 class Folder:
-    """Where one run writes.
+    """The folder in which one run is saved.
 
     ``best.npz`` is the model that did best on the validation images, for `load`. ``last.npz`` is
     the training state, with the best model so far in it. ``history.json`` is for people.
@@ -30,7 +33,13 @@ class Folder:
 
     @classmethod
     def open(cls, path, resume):
-        """The folder, made if need be, after checking that it holds a run exactly if it should.
+        """Open a folder that holds a run, or make one that holds none.
+
+        Parameters
+        ----------
+        path : path
+        resume : bool
+            Whether the folder must hold a run.
 
         Raises
         ------
@@ -47,70 +56,68 @@ class Folder:
                 "(resume=True) to begin one"
             )
         if run and not resume:
-            go_on = "" if run == DEMO else "continue it with --resume (resume=True) or "
-            raise OutputError(f"{path} holds another run ({run}); {go_on}choose another folder")
-        folder._prepare()
+            advice = "" if run == DEMO else "continue it with --resume (resume=True) or "
+            raise OutputError(f"{path} holds another run ({run}); {advice}choose another folder")
+        make_folder(folder.path)
+        with output_errors(folder.path):
+            for name in (BEST, LAST, HISTORY):
+                remove_unfinished(folder.path / name)
         return folder
 
-    def _prepare(self):
-        """Make the folder, and remove what a killed process left half written."""
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            for name in (BEST, LAST):
-                for file in self.path.glob(container.temporary_prefix(name) + "*.tmp"):
-                    file.unlink()
-        except OSError as error:
-            raise _output_error(self.path, error) from error
-
-    def save_best(self, flow, layout, state):
+    def save_best(self, flow, params):
         """Write the best model so far."""
-        container.write(self.path / BEST, model_header(flow), _model_arrays(layout, state.best))
+        npz_file.write(self.path / BEST, model_header(flow), model_arrays(params))
 
-    def save_state(self, flow, layout, state, run):
-        """Write the state, and the history beside it; `run` is what must be equal on resuming."""
+    def save_state(self, flow, best, state, fingerprint):
+        """Write the state with the best model in it, and the history.
+
+        Parameters
+        ----------
+        flow : Flow
+        best : tree of ndarray
+            The parameters of the best model.
+        state : State
+        fingerprint : dict
+            JSON values that must be equal for the run to be resumed.
+        """
         header = {
             **model_header(flow),
             "kind": "training state",
-            "run": run,
+            "run": fingerprint,
             "counters": state.counters(),
         }
         vectors = {STATE + name: vector for name, vector in state.vectors().items()}
-        arrays = _model_arrays(layout, state.best) | vectors
-        container.write(self.path / LAST, header, arrays)
-        self._write_history(state.history)
+        npz_file.write(self.path / LAST, header, model_arrays(best) | vectors)
+        with write_atomically(self.path / HISTORY, "utf-8") as file:
+            file.write(json.dumps(state.history, indent=1) + "\n")
 
-    def _write_history(self, history):
-        try:
-            text = json.dumps(history, indent=1) + "\n"
-            (self.path / HISTORY).write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise _output_error(self.path / HISTORY, error) from error
+    def load_state(self, flow, fingerprint):
+        """Load the state that was saved.
 
-    def load_state(self, flow, run):
-        """The state that was saved, and its layout.
+        Returns
+        -------
+        flat : FlatParams
+        state : State
 
         Raises
         ------
         CheckpointError
             If the file is damaged.
         OptionError
-            If it belongs to another flow, other images or other settings: which, is said.
+            If it belongs to another flow, other images or other settings, which the message names.
         """
         path = self.path / LAST
-        with container.opened(path) as file:
+        with npz_file.opened(path) as file:
             if file.header["kind"] != "training state":
                 raise CheckpointError(f"{path} is a model, not a state of training")
             saved_flow, params = read_model(file)
-            layout = Layout.of(params)
-            best = layout.vector(params)
-            state = State(best=best, **_read_vectors(file, best), **file.header["counters"])
-            saved = saved_flow.config() | Settings.later_options() | file.header["run"]
-        _check_equal(self.path, saved, {**flow.config(), **run})
-        return layout, state
-
-
-def _model_arrays(layout, vector):
-    return model_arrays(layout.params(vector))
+            flat = FlatParams.of(params)
+            best = flat.vector(params)
+            vectors = _read_vectors(file, best)
+            state = State.from_file(file.header["counters"], best=best, **vectors)
+            saved = saved_flow.config() | LATER_OPTIONS | file.header["run"]
+        _check_equal(self.path, saved, {**flow.config(), **fingerprint})
+        return flat, state
 
 
 def _read_vectors(file, best):
@@ -128,7 +135,3 @@ def _check_equal(path, saved, wanted):
                 f"{path} was trained with {name} {saved.get(name)}; got {value}: resume with the "
                 "same, or choose another folder"
             )
-
-
-def _output_error(path, error):
-    return OutputError(f"cannot write {path}: {error.strerror}; choose another output folder")

@@ -1,14 +1,15 @@
 """Optimizers on one flat vector, in place; the arithmetic keeps the vector's dtype.
 
 An optimizer is a function of the parameters, their gradient, two moments, the number of this step
-(counted from 1) and the learning rate. It changes parameters and moments, and keeps nothing else.
+(counted from 1), the learning rate and two decays. It changes parameters and moments, and has no
+other state.
 """
 
 import math
 
 import numpy as np
 
-from cinc_ref.kernels import elementwise
+from cinc_ref.kernels._jit import compiled
 
 
 def adam(parameters, gradient, moments, step, learning_rate, beta1=0.9, beta2=0.999, epsilon=1e-8):
@@ -28,14 +29,35 @@ def adam(parameters, gradient, moments, step, learning_rate, beta1=0.9, beta2=0.
     step : int
         t, from 1.
     learning_rate : float
+    beta1, beta2 : float
+        Decays of m and v, in [0, 1).
+    epsilon : float
 
     References
     ----------
     Kingma and Ba, "Adam", 2015, algorithm 1.
     """
-    rate, unbiased = learning_rate / (1 - beta1**step), 1 / (1 - beta2**step)
-    numbers = (1 - beta1, 1 - beta2, rate, unbiased, epsilon)
-    elementwise.adam(parameters, gradient, *moments, *map(parameters.dtype.type, numbers))
+    step_size, correction = learning_rate / (1 - beta1**step), 1 / (1 - beta2**step)
+    numbers = (1 - beta1, 1 - beta2, step_size, correction, epsilon)
+    _adam_loop(parameters, gradient, moments, *map(parameters.dtype.type, numbers))
+
+
+@compiled
+def _adam_loop(
+    parameters, gradient, moments, one_minus_beta1, one_minus_beta2, step_size, correction, epsilon
+):
+    """Update parameters and moments in one pass over memory.
+
+    `step_size` is the learning rate over 1 - beta1^t, and `correction` is 1 / (1 - beta2^t). The
+    numbers have the dtype of the arrays, or the arithmetic would be float64.
+    """
+    first, second = moments[0], moments[1]
+    for n in range(len(parameters)):
+        g = gradient[n]
+        m = first[n] + one_minus_beta1 * (g - first[n])
+        v = second[n] + one_minus_beta2 * (g * g - second[n])
+        first[n], second[n] = m, v
+        parameters[n] -= step_size * m / (np.sqrt(v * correction) + epsilon)
 
 
 def adamax(
@@ -56,10 +78,14 @@ def adamax(
     step : int
         t, from 1.
     learning_rate : float
+    beta1, beta2 : float
+        Decays of m and u, in [0, 1).
+    epsilon : float
+        Keeps a gradient of 0 from dividing by 0.
 
     References
     ----------
-    Kingma and Ba, "Adam", 2015, algorithm 2; epsilon keeps a gradient of 0 from dividing by 0.
+    Kingma and Ba, "Adam", 2015, algorithm 2.
     """
     first, largest = moments
     first += (1 - beta1) * (gradient - first)
@@ -68,19 +94,19 @@ def adamax(
 
 
 OPTIMIZERS = {"adam": adam, "adamax": adamax}
-"""Name of an optimizer: its function."""
+"""The function of each optimizer, by its name."""
 
 
 def clip(gradient, norm, limit):
-    """Scale a gradient of this norm down, in place, to at most the limit; None is no limit."""
+    """Scale a gradient of this norm down, in place, to at most the limit; None means no limit."""
     if limit is not None and norm > limit:
         gradient *= limit / norm
 
 
 def norm(gradient):
-    """Euclidean norm, summed in float64 so that no finite float32 gradient overflows."""
+    """Compute the Euclidean norm in float64, so that no finite float32 gradient overflows."""
     total = 0.0
-    for start in range(0, len(gradient), 2**16):  # no whole copy in float64
+    for start in range(0, len(gradient), 2**16):  # a whole copy in float64 would double the memory
         part = gradient[start : start + 2**16].astype(np.float64)
         total += float(part @ part)
     return math.sqrt(total)
@@ -90,11 +116,11 @@ SCHEDULES = {
     "cosine": lambda progress: 0.5 * (1 + math.cos(math.pi * min(progress, 1.0))),
     "constant": lambda progress: 1.0,
 }
-"""Name of a schedule: the part of the peak rate, after the part of the budget that is spent."""
+"""Ratios of the learning rate to its peak by name, functions of the part of the budget spent."""
 
 
 def learning_rate(peak, step, warmup, progress, schedule="cosine"):
-    r"""The rate of a step: a linear warm-up, under a schedule that may fall to 0 at the end.
+    r"""Compute the learning rate of a step: a linear warm-up times a schedule.
 
     .. math::
         \eta = \eta_{peak} \min(1, (k + 1) / \text{warmup})\; s(p), \qquad
@@ -106,20 +132,38 @@ def learning_rate(peak, step, warmup, progress, schedule="cosine"):
     step : int
         k, from 0.
     warmup : int
-        Steps until the warm-up ends; 0 is none.
+        Steps of the warm-up; 0 for none.
     progress : float
         p, the part of the run's budget that is spent, from 0 to 1.
     schedule : {"cosine", "constant"}
-        s, half a cosine or 1.
+        s: half a cosine, which falls to 0 at the end, or 1.
+
+    Returns
+    -------
+    float
     """
     rise = min(1.0, (step + 1) / warmup) if warmup else 1.0
     return peak * rise * SCHEDULES[schedule](progress)
 
 
 def update_average(average, parameters, decay, step):
-    """Exponential (Polyak) average, in place, as after `step` steps.
+    """Update the exponential (Polyak) average of the parameters, in place, after `step` steps.
 
     The decay starts at 2/11 and rises to its final value, so that the start is soon forgotten.
+
+    Parameters
+    ----------
+    average, parameters : ndarray, shape (n,)
+    decay : float
+        The final value.
+    step : int
     """
     decay = min(decay, (1 + step) / (10 + step))
-    elementwise.approach(average, parameters, average.dtype.type(1 - decay))
+    _average_loop(average, parameters, average.dtype.type(1 - decay))
+
+
+@compiled
+def _average_loop(average, values, weight):
+    """Add weight * (values - average) to the average, in one pass over memory."""
+    for n in range(len(average)):
+        average[n] += weight * (values[n] - average[n])

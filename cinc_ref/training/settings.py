@@ -1,94 +1,121 @@
-"""The options of a training run, validated."""
+"""The options of a training run: names, defaults, help texts and validation in one place."""
 
-from dataclasses import MISSING, asdict, dataclass, fields
+import time
+from dataclasses import dataclass, field, fields
+from functools import partial
+from typing import Any
 
 import numpy as np
 
-from cinc_ref._validate import is_integer
+from cinc_ref._validate import boolean, integer, number, one_of, shown
 from cinc_ref.errors import DtypeError, OptionError
 from cinc_ref.training.optimizer import OPTIMIZERS, SCHEDULES
+
+CLOCKS = {"wall": time.monotonic, "processor": time.process_time}
+"""Functions that read the clocks of a budget of minutes, in seconds, by name."""
+
+
+def _dtype(name, value):
+    if isinstance(value, type | np.dtype):
+        value = str(np.dtype(value))
+    if not isinstance(value, str) or value not in ("float32", "float64"):
+        raise DtypeError(f"{name} must be float32 or float64; got {shown(value)}")
+    return str(value)
+
+
+def _option(default, check, help, **metadata):
+    """Define a field by its default, the function that checks it, and its help text.
+
+    Further metadata: "optional" allows None, "choices" lists names, and "may_change" marks what may
+    differ when a run is resumed, for the parameters do not depend on it.
+    """
+    return field(default=default, metadata={"check": check, "help": help, **metadata})
+
+
+def _choice(default, choices, help, **metadata):
+    check = partial(one_of, choices=choices)
+    return _option(default, check, help, choices=tuple(choices), **metadata)
+
+
+_COUNT = partial(integer, minimum=1)
+_INDEX = partial(integer, minimum=0)
+_POSITIVE = partial(number, above=0)
+_FRACTION = partial(number, minimum=0, below=1)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything but the flow and the images that the parameters of a run depend on."""
+    """The options of a training run, as `cinc_ref.train` explains them.
 
-    minutes: float | None
-    steps: int | None
-    seed: int
-    batch_size: int
-    optimizer: str
-    learning_rate: float
-    warmup: int
-    clip: float | None
-    dropout: float
-    polyak: float
-    evaluate_every: int
-    patience: int | None
-    dtype: str
-    beta1: float = 0.9
-    beta2: float = 0.999
-    schedule: str = "cosine"
-    flip: bool = False
+    They are checked when they are set. The help texts in the fields' metadata are those of the
+    command line.
+
+    Raises
+    ------
+    OptionError, DtypeError
+        If a value is impossible.
+    """
+
+    minutes: float | None = _option(None, _POSITIVE, "Time to train.", optional=True)
+    steps: int | None = _option(
+        None, _COUNT, "Steps to train instead: the same result on every run.", optional=True
+    )
+    seed: int = _option(0, _INDEX, "Seed of everything random.")
+    batch_size: int = _option(128, _COUNT, "Images in a step.")
+    optimizer: str = _choice("adam", OPTIMIZERS, "Optimizer")
+    learning_rate: float = _option(5e-3, _POSITIVE, "Learning rate at its peak.")
+    beta1: float = _option(0.9, _FRACTION, "Decay of the optimizer's first moment.")
+    beta2: float = _option(0.999, _FRACTION, "Decay of the optimizer's second moment.")
+    warmup: int = _option(50, _INDEX, "Steps in which the learning rate rises.")
+    schedule: str = _choice("cosine", SCHEDULES, "Course of the learning rate after that")
+    clip: float | None = _option(
+        10.0, _POSITIVE, "Largest norm of the gradient of bits per dimension.", optional=True
+    )
+    dropout: float = _option(
+        0.2,
+        _FRACTION,
+        "Part of the hidden channels that is silenced in a step, against overfitting.",
+    )
+    flip: bool = _option(False, boolean, "Mirror images left to right at random.")
+    polyak: float = _option(
+        0.998, _FRACTION, "Decay of the average of parameters that is evaluated and saved."
+    )
+    evaluate_every: int = _option(100, _COUNT, "Steps between evaluations.")
+    patience: int | None = _option(
+        20, _COUNT, "Evaluations without improvement after which training stops.", optional=True
+    )
+    dtype: str = _option("float32", _dtype, "float32 or float64.")
+    save_every: float = _option(
+        30.0, partial(number, minimum=0), "Seconds between two savings.", may_change=True
+    )
+    constant_memory: bool = _option(
+        False,
+        boolean,
+        "Let memory not grow with the depth; a step takes about 1.6 times as long.",
+        may_change=True,
+    )
+    clock: str = _choice("wall", CLOCKS, "Clock of the budget of time", may_change=True)
 
     def __post_init__(self):
         if self.minutes is None and self.steps is None:
             raise OptionError("minutes or steps must be given: how long to train")
-        if self.optimizer not in OPTIMIZERS:
-            raise OptionError(
-                f"optimizer must be one of {', '.join(OPTIMIZERS)}; got {self.optimizer!r}"
-            )
-        if self.schedule not in SCHEDULES:
-            raise OptionError(
-                f"schedule must be one of {', '.join(SCHEDULES)}; got {self.schedule!r}"
-            )
-        if not isinstance(self.flip, bool):
-            raise OptionError(f"flip must be True or False; got {self.flip!r}")
-        if self.dtype not in ("float32", "float64"):
-            raise DtypeError(f"dtype must be float32 or float64; got {self.dtype!r}")
-        for name in ("batch_size", "evaluate_every"):
-            self._integer(name, smallest=1)
-        for name in ("seed", "warmup"):
-            self._integer(name, smallest=0)
-        for name in ("steps", "patience"):
-            self._integer(name, smallest=1, optional=True)
-        self._number("learning_rate")
-        for name in ("minutes", "clip"):
-            self._number(name, optional=True)
-        for name in ("dropout", "polyak", "beta1", "beta2"):
-            self._fraction(name)
+        for option in fields(self):
+            value = getattr(self, option.name)
+            if value is None and option.metadata.get("optional"):
+                continue
+            checked = option.metadata["check"](option.name, value)
+            object.__setattr__(self, option.name, checked)
 
     @classmethod
-    def later_options(cls):
-        """What options were before there were any: a run that lacks them had these values."""
-        return {field.name: field.default for field in fields(cls) if field.default is not MISSING}
+    def from_options(cls, options: dict[str, Any]) -> "Settings":
+        """Select the settings from a dict that may hold other options too."""
+        names = {option.name for option in fields(cls)}
+        return cls(**{name: value for name, value in options.items() if name in names})
 
-    def as_json(self):
-        """The settings as a dict of JSON values."""
-        return asdict(self)
-
-    def _integer(self, name, smallest, optional=False):
-        value = getattr(self, name)
-        if optional and value is None:
-            return
-        if not is_integer(value) or value < smallest:
-            raise OptionError(f"{name} must be an integer >= {smallest}; got {value!r}")
-        object.__setattr__(self, name, int(value))
-
-    def _number(self, name, optional=False):
-        value = getattr(self, name)
-        if optional and value is None:
-            return
-        if not _is_real(value) or not 0 < value < np.inf:
-            raise OptionError(f"{name} must be a number > 0; got {value!r}")
-        object.__setattr__(self, name, float(value))
-
-    def _fraction(self, name):
-        value = getattr(self, name)
-        if not _is_real(value) or not 0 <= value < 1:
-            raise OptionError(f"{name} must be a number >= 0 and < 1; got {value!r}")
-        object.__setattr__(self, name, float(value))
-
-
-def _is_real(value):
-    return is_integer(value) or isinstance(value, float | np.floating)
+    def reproducible(self):
+        """Return the options that the parameters of a run depend on, as a dict of JSON values."""
+        return {
+            option.name: getattr(self, option.name)
+            for option in fields(self)
+            if not option.metadata.get("may_change")
+        }

@@ -1,37 +1,42 @@
-"""Everything that a run needs to go on from a step as if it had never stopped."""
+"""The state of a run between two steps, and the result that `train` returns."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 ARRAYS = ("parameters", "average", "best", "moments")
+"""The attributes of a `State` that are arrays; the others are JSON values."""
+
+FILE_NAMES = {"evaluations_since_best": "stale"}
+"""Counters that the files of a run hold under another name than `State`."""
 
 
 @dataclass
 class State:
-    """The state between two steps, changed in place.
+    """Everything that a run needs to continue from a step as if it had never stopped.
 
-    Random numbers have no state: their seeds are computed from the step.
+    It is changed in place. Random numbers have no state: their seeds are computed from the step.
 
     Attributes
     ----------
     parameters, average, best : ndarray, shape (n,)
-        What is trained, its Polyak average, and the average that did best on the validation
-        images.
+        The trained parameters, their Polyak average, and the average that did best on the
+        validation images.
     moments : ndarray, shape (2, n)
-        Of the optimizer.
+        The moments of the optimizer.
     step : int
-        Steps done.
+        The number of steps done.
     seconds : float
-        Spent, evaluation included.
+        The time spent, evaluations included.
     best_bits, best_step : float, int
-        Validation bits per dimension of `best`, and when it was.
-    stale : int
-        Evaluations since then.
+        Validation bits per dimension of `best`, and the step after which it was evaluated.
+    evaluations_since_best : int
     loss_sum, loss_count : float, int
-        Training bits per dimension since the last evaluation.
+        Sum and number of the training losses since the last evaluation, in bits per dimension.
     history : list of dict
-        One row an evaluation.
+        One row for each evaluation.
     """
 
     parameters: np.ndarray
@@ -42,30 +47,108 @@ class State:
     seconds: float = 0.0
     best_bits: float | None = None
     best_step: int = 0
-    stale: int = 0
+    evaluations_since_best: int = 0
     loss_sum: float = 0.0
     loss_count: int = 0
     history: list = field(default_factory=list)
 
     @classmethod
-    def start(cls, parameters):
-        """The state before the first step."""
+    def initial(cls, parameters):
+        """Return the state before the first step."""
         moments = np.zeros((2, len(parameters)), parameters.dtype)
         return cls(parameters, parameters.copy(), parameters.copy(), moments)
 
+    @classmethod
+    def from_file(cls, counters, **arrays):
+        """Build the state from the arrays of a file and from what `counters` returned."""
+        names = {stored: name for name, stored in FILE_NAMES.items()}
+        return cls(**arrays, **{names.get(name, name): v for name, v in counters.items()})
+
     def counters(self):
-        """All but the vectors, as JSON values."""
-        return {name: value for name, value in vars(self).items() if name not in ARRAYS}
+        """Return all but the arrays, as JSON values by their name in a file."""
+        return {
+            FILE_NAMES.get(name, name): value
+            for name, value in vars(self).items()
+            if name not in ARRAYS
+        }
 
     def vectors(self):
-        """The vectors that are saved beside the best model, by name."""
+        """Return the arrays that are saved in addition to the best model, by name."""
         return {"parameters": self.parameters, "average": self.average, "moments": self.moments}
 
     def record_validation(self, row):
-        """Add a row to the history; keep the average if it is the best so far."""
+        """Add a row to the history, and copy the average if it is the best so far."""
         self.history.append(row)
         self.loss_sum, self.loss_count = 0.0, 0
-        self.stale += 1
+        self.evaluations_since_best += 1
         if self.best_bits is None or row["validation"] < self.best_bits:
             self.best[:] = self.average
-            self.best_bits, self.best_step, self.stale = row["validation"], self.step, 0
+            self.best_bits, self.best_step = row["validation"], self.step
+            self.evaluations_since_best = 0
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """The best model of a training run, with the history of the run.
+
+    Attributes
+    ----------
+    flow : Flow
+    params : tree of ndarray
+        The Polyak average that did best on the validation images, in the run's dtype.
+    history : tuple of dict
+        One row for each evaluation: "step", "seconds", "learning_rate", "train" and "validation"
+        in bits per dimension, and the "worst_layer", whose inverse keeps the fewest decimal
+        "digits", with its "condition_number" (None above 1.8e308).
+    reason : {"steps", "minutes", "patience", "interrupted", "diverged", "unusable"}
+        Why training stopped.
+    step : int
+        The number of steps done.
+    seconds : float
+        The time spent, evaluation and compilation included.
+    best_bits : float
+        Validation bits per dimension of `params`.
+    best_step : int
+        The number of steps after which `params` were evaluated.
+    out : Path or None
+        The run's folder.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cinc_ref.flows import build
+    >>> from cinc_ref.training import train
+    >>> flow = build("cinc", "affine", (1, 4, 4), levels=1, depth=1, width=4, bins=4)
+    >>> images = np.random.default_rng(0).binomial(3, 0.5, (40, 1, 4, 4))
+    >>> result = train(flow, images[:32], images[32:], steps=1)
+    >>> result.reason, result.message
+    ('steps', 'Finished 1 steps.')
+    """
+
+    flow: Any
+    params: Any
+    history: tuple
+    reason: str
+    step: int
+    seconds: float
+    best_bits: float
+    best_step: int
+    out: Path | None
+
+    @property
+    def message(self):
+        """The reason in a sentence, with the way to continue."""
+        texts = {
+            "steps": f"Finished {self.step} steps.",
+            "minutes": f"Time is up after {self.step} steps.",
+            "patience": f"Stopped after {self.step} steps: validation no longer improves.",
+            "interrupted": f"Interrupted after {self.step} steps{self._how_to_resume()}.",
+            "diverged": f"Not finite after {self.step} steps.",
+            "unusable": f"An inverse keeps too few digits after {self.step} steps.",
+        }
+        return texts[self.reason]
+
+    def _how_to_resume(self):
+        if self.out is None:
+            return "; it cannot be resumed, for no output folder was given"
+        return f"; saved in {self.out}: resume with the same options and --resume (resume=True)"

@@ -1,0 +1,124 @@
+"""Output files, which are written whole or not at all, and the error where they cannot be."""
+
+import os
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from cinc_ref.errors import OutputError
+
+
+@contextmanager
+def output_errors(path):
+    """Turn an `OSError` in this block into an `OutputError` that names the file.
+
+    Parameters
+    ----------
+    path : path
+        The file that is written, or the folder of several; the file that the system names goes
+        first.
+
+    Raises
+    ------
+    OutputError
+
+    Examples
+    --------
+    >>> with output_errors("picture.png"):
+    ...     raise OSError(28, "No space left on device")
+    Traceback (most recent call last):
+    cinc_ref.errors.OutputError: cannot write picture.png: No space left on device; choose \
+another place
+    """
+    try:
+        yield
+    except OSError as error:
+        raise _output_error(error.filename or path, error) from error
+
+
+@contextmanager
+def write_atomically(path, encoding=None):
+    """Open a file that takes its name only when it is complete and on the disk.
+
+    A file of that name which was there before stays until then, and stays if anything fails. A
+    link stays a link: the file that it points to is replaced.
+
+    Parameters
+    ----------
+    path : path
+    encoding : str, optional
+        Encoding of a text file; without it the file takes bytes.
+
+    Yields
+    ------
+    file object
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "letters.txt")
+    ...     with write_atomically(path, "utf-8") as file:
+    ...         _ = file.write("abc")
+    ...     path.read_text()
+    'abc'
+    """
+    try:
+        final = Path(path).resolve()
+        temporary = final.with_name(f"{_temporary_prefix(final)}{os.getpid()}.tmp")
+        try:
+            with open(temporary, "w" if encoding else "wb", encoding=encoding) as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, final)
+        except BaseException:
+            with suppress(OSError):
+                temporary.unlink()
+            raise
+        _sync_folder(final.parent)
+    except OSError as error:
+        raise _output_error(path, error) from error
+
+
+def remove_unfinished(path):
+    """Remove the temporary files that killed processes left of a file of this name."""
+    path = Path(path)
+    for file in path.parent.glob(_temporary_prefix(path) + "*.tmp"):
+        file.unlink()
+
+
+def make_folder(path):
+    """Return a folder as a `Path`, made with its parents if it is not there.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be made.
+    """
+    path = Path(path)
+    with output_errors(path):
+        path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _temporary_prefix(path):
+    return f".{path.name}."
+
+
+def _sync_folder(folder):
+    """Make the new name itself survive a power failure; Windows cannot open folders."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _output_error(path, error):
+    return OutputError(f"cannot write {path}: {error.strerror or error}; choose another place")

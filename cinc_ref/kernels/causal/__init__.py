@@ -1,0 +1,1 @@
+"""The causal convolution, its inverse and their gradients, vectorized over images."""

@@ -1,0 +1,243 @@
+"""Packing: a kernel in the order in which the sweep reads its weights.
+
+The order depends on the shapes alone, but for the sequence of the channels. So it is a table of
+places in the kernel, and packing is one loop through that table. Substitution goes through a lower
+triangle. An upper triangle is a lower one to channels in descending order; any other corner block
+is factored, P B = L U, by `pack_lu`.
+
+Working memory begins with, one after the other:
+
+- the weights [block of rows][tap, channel][row], negated for substitution, the corner block last;
+- for substitution its triangle [block][row][column and 1 / diagonal], negated; what stands above
+  the diagonal is not read;
+- for a factored corner block the triangle of U, rows and columns descending, and in the same order
+  what stands before its blocks, as weights.
+"""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from cinc_ref.kernels._jit import compiled
+
+CHECK_KERNEL, DESCENDING, FACTORED, DIVIDE = 2, 4, 8, 16
+"""Flags that `pack` returns, added up.
+
+The kernel may not be finite, or not be invertible; the channels come in descending order; the
+corner block must be factored; a reciprocal of its diagonal is not a normal number, so that the
+sweep must divide.
+"""
+
+HEADER = 9
+"""Integers in front of the table of places."""
+
+
+class Packing(NamedTuple):
+    """Tables that pack the kernels of one shape.
+
+    Attributes
+    ----------
+    tables : ndarray of int32
+        What `pack` needs: integers, the places in the kernel for ascending and for descending
+        channels, and the places in working memory that are 0 because they belong to no channel.
+    weights_per_channel : int
+        Weights of one output channel.
+    length : int
+        Numbers at the beginning of working memory.
+    """
+
+    tables: np.ndarray
+    weights_per_channel: int
+    length: int
+
+
+@lru_cache(maxsize=128)
+def packing(kernel_shape, taps, anchor, rows, padded_channels, solve, transposed):
+    """Return the `Packing` of kernels for an operation.
+
+    Parameters
+    ----------
+    kernel_shape : (int, int, int, int)
+    taps : tuple of (int, int)
+        Row and column of the taps that are read, the anchor last.
+    anchor : (int, int)
+    rows, padded_channels : int
+        Of a register block, and of a pixel.
+    solve, transposed : bool
+        Whether the kernel is inverted; whether its input channels are taken as output channels.
+    """
+    channels, _, height, width = kernel_shape
+    area = height * width
+    strides = (area, channels * area) if transposed else (channels * area, area)
+    flat_taps = np.array([a * width + b for a, b in taps])
+    weights = len(taps) * padded_channels
+    channel = np.arange(channels)
+    places = [
+        _places(order, flat_taps, strides, rows, padded_channels, solve)
+        for order in ((channel, channel[::-1]) if solve else (channel,))
+    ]
+    padding = np.flatnonzero(places[0][: weights * padded_channels] < 0)
+    padding_start = HEADER + sum(map(len, places))
+    header = [
+        channels, padded_channels, rows, *strides, flat_taps[-1], weights, solve, padding_start,
+    ]  # fmt: skip
+    length = weights * padded_channels
+    if solve:
+        length += 2 * padded_channels * (rows + 1) + padded_channels**2
+    tables = np.concatenate([header, np.maximum(np.concatenate(places), 0), padding])
+    return Packing(tables.astype(np.int32), weights, length)
+
+
+def _places(order, flat_taps, strides, rows, padded_channels, solve):
+    """Places in the flat kernel of all packed numbers; negative where they are 0 or not read."""
+    outside = np.full(padded_channels - len(order), -(2**30))
+    outer, inner = (np.append(order * stride, outside) for stride in strides)
+    outer = outer.reshape(-1, 1, 1, rows)
+    places = outer + inner[:, np.newaxis] + flat_taps[:, np.newaxis, np.newaxis]
+    if not solve:
+        return places.ravel()
+    blocks = np.arange(len(places))
+    corner = places[:, -1].reshape(len(blocks), -1, rows, rows)[blocks, blocks]
+    triangle = np.full((len(blocks), rows, rows + 1), -1)  # with a column of reciprocals
+    triangle[:, :, :rows] = corner.transpose(0, 2, 1)
+    return np.concatenate([places.ravel(), triangle.ravel()])
+
+
+@compiled
+def pack(kernel, work, tables, tiny):
+    """Pack a kernel at the beginning of working memory.
+
+    Parameters
+    ----------
+    kernel : ndarray, shape (C * C * kh * kw,)
+    work : ndarray, shape (at least Packing.length,)
+    tables : ndarray of int32
+        Those of the `Packing`.
+    tiny : float
+        The smallest normal number of the dtype.
+
+    Returns
+    -------
+    int
+        Flags; if it is `FACTORED`, nothing is packed yet.
+    """
+    channels, slots, rows = tables[0], tables[1], tables[2]
+    out_stride, in_stride, anchor = tables[3], tables[4], tables[5]
+    weights, solve, padding = tables[6] * slots, tables[7], tables[8]
+    above = below = nonfinite = False
+    flags, sign, places, length = 0, kernel.dtype.type(1), HEADER, weights
+    if solve:
+        for o in range(channels):
+            corner = o * out_stride + anchor
+            for c in range(channels):
+                stands = kernel[np.uintp(corner + c * in_stride)] != 0
+                above |= stands and c > o
+                below |= stands and c < o
+                if c == o and not stands:
+                    flags |= CHECK_KERNEL
+        if above and below:
+            return CHECK_KERNEL | FACTORED
+        sign, length = -sign, weights + slots * (rows + 1)
+        if above:
+            flags |= DESCENDING
+            places += length
+    for k in range(length):
+        work[np.uintp(k)] = sign * kernel[np.uintp(tables[np.uintp(places + k)])]
+    if weights < len(kernel):  # some taps are not read; the others would show in the result
+        for k in range(len(kernel)):
+            nonfinite |= (
+                kernel[np.uintp(k)] - kernel[np.uintp(k)] != 0
+            )  # NaN where it is not finite
+        if nonfinite:
+            flags |= CHECK_KERNEL
+    for k in range(padding, len(tables)):
+        work[np.uintp(tables[np.uintp(k)])] = 0
+    if not solve:
+        return flags
+    for s in range(slots):
+        row = weights + s * (rows + 1)
+        diagonal, reciprocal = np.uintp(row + s % rows), np.uintp(row + rows)
+        if s >= channels:  # identity behind the last channel
+            work[diagonal] = -1
+        work[reciprocal] = -1 / work[diagonal]
+        if not tiny <= abs(work[reciprocal]) < np.inf:  # read again, as rounded
+            flags |= DIVIDE
+    return flags
+
+
+def pack_lu(kernel, work, tables, tiny, transposed):
+    """Pack a kernel whose corner block B must be factored, P B = L U with partial pivoting.
+
+    The equation P y = L U x + ... is that of a kernel whose output channels are permuted and whose
+    corner block is L, which `pack` can do; behind it comes U, as a lower triangle to channels in
+    descending order.
+
+    Parameters
+    ----------
+    kernel : ndarray, shape (C, C, kh, kw)
+    work, tables, tiny
+        As for `pack`.
+    transposed : bool
+        Whether input channels are taken as output channels.
+
+    Returns
+    -------
+    order : ndarray of intp, shape (C,)
+        The permutation: (P y)[c] = y[order[c]].
+    flags : int
+        Those of `pack` but for `FACTORED`; `CHECK_KERNEL` always.
+    """
+    channels, slots, rows = (int(number) for number in tables[:3])
+    anchor, weights = int(tables[5]), int(tables[6]) * slots
+    outer = kernel.reshape(*kernel.shape[:2], -1)
+    outer = outer.swapaxes(0, 1) if transposed else outer
+    factors = outer[:, :, anchor].copy()
+    order = factor(factors)
+    outer = outer[order]
+    outer[:, :, anchor] = np.tril(factors, -1) + np.eye(channels, dtype=factors.dtype)
+    outer = np.ascontiguousarray(outer.swapaxes(0, 1) if transposed else outer)
+    flags = pack(outer.ravel(), work, tables, tiny)
+
+    descending = -np.eye(slots, dtype=factors.dtype)  # identity before the last channel
+    descending[slots - channels :, slots - channels :] = -np.triu(factors)[::-1, ::-1]
+    count = slots // rows
+    blocks = np.arange(count)
+    with np.errstate(divide="ignore", over="ignore"):
+        reciprocals = -1 / np.diagonal(descending)
+    triangle = np.empty((count, rows, rows + 1), factors.dtype)
+    triangle[:, :, :rows] = descending.reshape(count, rows, count, rows)[blocks, :, blocks]
+    triangle[:, :, rows] = reciprocals.reshape(count, rows)
+    start = weights + slots * (rows + 1)
+    work[start : start + triangle.size] = triangle.ravel()
+    start += triangle.size
+    by_block = descending.reshape(count, rows, slots).transpose(0, 2, 1)
+    work[start : start + slots**2] = by_block.ravel()
+    magnitudes = np.abs(reciprocals)
+    if not np.all((magnitudes >= tiny) & (magnitudes < np.inf)):
+        flags |= DIVIDE
+    return order, flags | CHECK_KERNEL
+
+
+@compiled
+def factor(matrix):
+    """Factor P A = L U in place with partial pivoting; return the order of the rows in P A.
+
+    L, whose diagonal is 1, stands below the diagonal, U on and above it.
+    """
+    size = len(matrix)
+    order = np.arange(size)
+    for c in range(size):
+        pivot = c
+        for o in range(c + 1, size):
+            if abs(matrix[o, c]) > abs(matrix[pivot, c]):
+                pivot = o
+        if pivot != c:
+            order[c], order[pivot] = order[pivot], order[c]
+            for k in range(size):
+                matrix[c, k], matrix[pivot, k] = matrix[pivot, k], matrix[c, k]
+        for o in range(c + 1, size):
+            matrix[o, c] /= matrix[c, c]
+            for k in range(c + 1, size):
+                matrix[o, k] -= matrix[o, c] * matrix[c, k]
+    return order

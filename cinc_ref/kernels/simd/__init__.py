@@ -1,0 +1,1 @@
+"""Register blocks, the processor, and memory."""

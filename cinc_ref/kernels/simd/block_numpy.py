@@ -1,0 +1,117 @@
+"""The operations of `block` in NumPy, for NUMBA_DISABLE_JIT=1: a block is an array (rows, lanes).
+
+The only difference is that products and sums are rounded separately here.
+"""
+
+import numpy as np
+
+from cinc_ref.kernels.simd.cpu import LINE_BYTES, VECTOR_BYTES
+
+
+def integers(array, first, count):
+    """Return the `count` elements of an array from `first` on, as a tuple."""
+    return tuple(array[first : first + count].tolist())
+
+
+def line_start(array, index):
+    """Return the first index from `index` on at which a cache line begins."""
+    return index + -array[index:].ctypes.data % LINE_BYTES // array.itemsize
+
+
+def zeros(array, rows, lanes):
+    """Return a block of zeros of the dtype of `array`."""
+    return np.zeros((rows, lanes), array.dtype)
+
+
+def load(array, index, stride, rows, lanes):
+    """Load a block: row r holds `lanes` elements of `array` from ``index + r * stride`` on."""
+    return np.stack([array[index + r * stride :][:lanes] for r in range(rows)])
+
+
+def load_square(array, index, stride, part):
+    """Load a square block whose side is a SIMD register's numbers divided by `part`."""
+    side = max(VECTOR_BYTES // array.itemsize // part, 1)
+    return load(array, index, stride, side, side)
+
+
+def store(array, index, stride, block):
+    """Store a block where `load` reads it."""
+    for r, row in enumerate(block):
+        array[index + r * stride :][: len(row)] = row
+
+
+def gather(array, index, offsets, first, rows, lanes):
+    """Load a block: row r holds `lanes` elements from ``index + offsets[first + r]`` on."""
+    return np.stack([array[index + offsets[first + r] :][:lanes] for r in range(rows)])
+
+
+def gather_square(array, index, offsets, first, part):
+    """Load a square block as `gather` does; its side is that of `load_square`."""
+    side = max(VECTOR_BYTES // array.itemsize // part, 1)
+    return gather(array, index, offsets, first, side, side)
+
+
+def prefetch_third(array, index, offsets, first, third, rows, lanes):
+    """Do nothing."""
+
+
+def scatter(array, index, offsets, first, block):
+    """Store a block where `gather` reads it; the last row is written first."""
+    for r, row in reversed(list(enumerate(block))):
+        array[index + offsets[first + r] :][: len(row)] = row
+
+
+scatter_nontemporal = scatter
+
+
+def transpose(block):
+    """Exchange rows and lanes."""
+    return block.T
+
+
+def multiply_add(block, array, index, stride, weights, first):
+    """Add ``weights[first + t * rows + r] * vector t`` to every row r, for `rows` vectors."""
+    rows, lanes = block.shape
+    for t in range(rows):
+        column = weights[first + t * rows :][:rows, None]
+        block = block + column * array[index + t * stride :][:lanes]
+    return block
+
+
+def probe_nonfinite(probe, block):
+    """Add 0 times every row to the one row of `probe`: it stays 0 while all is finite, else NaN."""
+    with np.errstate(invalid="ignore"):
+        return probe + np.sum(0 * block, axis=0)
+
+
+def lane_sum(block):
+    """Return the sum of the one row."""
+    return block.sum()
+
+
+def solve(block, triangle, first, divide):
+    """Solve with a lower triangle, stored negated, one number behind every row; always divides."""
+    rows = len(block)
+    entries = triangle[first : first + rows * (rows + 1)].reshape(rows, rows + 1)
+    for c in range(rows):
+        block[c] /= -entries[c, c]
+        block[c + 1 :] += entries[c + 1 :, c, None] * block[c]
+    return block
+
+
+def add_outer(block, left, index, right, start, stride, columns, count):
+    """Add left[index + r * stride] * right[start + c * stride] to row r * columns + c.
+
+    Only the first `count` numbers of the vectors are read where these are fewer than the lanes.
+    """
+    rows, lanes = block.shape
+    count = min(count, lanes)
+    factors = load(left, index, stride, rows // columns, count)
+    vectors = load(right, start, stride, columns, count)
+    block[:, :count] += (factors[:, None] * vectors).reshape(rows, count)
+    return block
+
+
+def add_lane_sums(array, index, block):
+    """Add the sum over the lanes of row r to array[index + r]."""
+    array[index : index + len(block)] += block.sum(axis=1)

@@ -1,0 +1,83 @@
+"""The affine coupling: channels shifted and scaled by a network's output, in one pass."""
+
+import autograd.numpy as anp
+import numpy as np
+from autograd.extend import primitive
+
+from cinc_ref.kernels import elementwise
+from cinc_ref.primitives.channels import pad_channels, take_channels
+from cinc_ref.primitives.fused import define_fused
+from cinc_ref.primitives.layers import log_sigmoid
+from cinc_ref.primitives.memory_order import as_native_contiguous, as_pixels, from_pixels
+
+
+@primitive
+def affine_coupling(x, h, start, inverse):
+    """Shift and scale the channels of x from `start` on by h (N, 2c, H, W).
+
+    The first half of h is the shift t, the second the scale as s = sigmoid(h + 2): (x + t) s, or
+    its inverse x / s - t.
+    """
+    y, *arguments = _split(x, h, start)
+    elementwise.affine_coupling(*arguments, inverse)
+    return from_pixels(y, x.shape[2:])
+
+
+def _expression(x, h, start, inverse):
+    channels, half = x.shape[1], h.shape[1] // 2
+    shift = pad_channels(take_channels(h, 0, half), start, channels)
+    log_scale = pad_channels(_log_scale(h), start, channels)
+    if inverse:
+        return x * anp.exp(-log_scale) - shift
+    return (x + shift) * anp.exp(log_scale)
+
+
+def _gradients(g, y, x, h, start, inverse):
+    x_bar, g_part, t, argument, e = _split(g, h, start)
+    changed = as_pixels(y)[start : start + len(t)]
+    h_bar = np.empty((2 * len(t), *t.shape[1:]), t.dtype)
+    halves = h_bar[: len(t)], h_bar[len(t) :]
+    elementwise.affine_coupling_gradient(g_part, changed, t, argument, e, inverse, *halves)
+    return from_pixels(x_bar, x.shape[2:]), from_pixels(h_bar, x.shape[2:])
+
+
+define_fused(affine_coupling, _expression, _gradients)
+
+
+def _split(x, h, start):
+    """A copy of x, its channels that change, and as kernels take them t, h and e."""
+    h = as_pixels(h)
+    half = len(h) // 2
+    copy = as_pixels(x).astype(np.result_type(x, h))
+    return copy, copy[start : start + half], h[:half], h[half:], _decay(h[half:])
+
+
+def _decay(h):
+    e = elementwise.neg_abs_logit(h)
+    return np.exp(e, out=e)
+
+
+@primitive
+def log_scale_sum(h):
+    """Sum log s of `affine_coupling` over channels and pixels: (N,), in nats."""
+    argument = as_pixels(h)[h.shape[1] // 2 :]
+    e = _decay(argument)
+    return elementwise.log_scale_sum(argument, np.log1p(e, out=e)).astype(argument.dtype)
+
+
+def _log_scale(h):
+    return log_sigmoid(take_channels(h, h.shape[1] // 2, h.shape[1]) + 2)
+
+
+def _log_scale_sum(h):
+    return anp.sum(_log_scale(h), axis=(1, 2, 3))
+
+
+def _log_scale_sum_gradients(g, total, h):
+    argument = as_pixels(h)[h.shape[1] // 2 :]
+    g = as_native_contiguous(g, argument.dtype)
+    h_bar = elementwise.log_scale_gradient(g, argument, _decay(argument))
+    return (from_pixels(h_bar, h.shape[2:]),)
+
+
+define_fused(log_scale_sum, _log_scale_sum, _log_scale_sum_gradients)

@@ -1,0 +1,162 @@
+"""A call of the convolution: prepare the arguments, execute the plan, diagnose what went wrong.
+
+Shapes, dtypes and options are checked once for each signature, and cached with the plan. Values are
+not looked at beforehand: the compiled loops report a status, and only if it is not 0 is there a
+search for what is wrong. With one image, checks in advance would take a fifth of the call.
+"""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from cinc_ref import _validate
+from cinc_ref._autodiff import as_array, value_of
+from cinc_ref.geometry import Geometry, check_geometry
+from cinc_ref.kernels.causal.plan import (
+    CHECK_KERNEL,
+    CHECK_RESULT,
+    SOLVE,
+    ConvPlan,
+    run,
+)
+from cinc_ref.primitives.causal import (
+    OPERATIONS,
+    causal_conv_weight_grad,
+    has_kernel_layout,
+    plan_for,
+    run_plain,
+)
+from cinc_ref.primitives.diagnostics import (
+    check_corner_invertible,
+    warn_if_ill_conditioned,
+    warn_if_nonfinite,
+)
+
+UNCHECKED = CHECK_RESULT | CHECK_KERNEL
+"""Status of a call that autograd traces."""
+
+
+class Plan(NamedTuple):
+    """All that a call depends on but for the values.
+
+    Attributes
+    ----------
+    operation : (bool, bool)
+        Whether the kernel is inverted, and whether it is transposed.
+    geometry : Geometry
+    conv_plan : ConvPlan or None
+        For arrays of exactly this memory order; None where they must be copied first.
+    """
+
+    operation: tuple
+    geometry: Geometry
+    conv_plan: ConvPlan | None
+
+
+def prepare(operation, images, name, kernel, corner, dilation, anchor):
+    """Return images and kernel as arrays or autograd boxes, and the plan; or raise an error."""
+    x, k = images, kernel
+    if not type(x) is type(k) is np.ndarray:
+        images, kernel = as_array(images), as_array(kernel)
+        x, k = value_of(images), value_of(kernel)
+    if anchor is None and type(corner) is str and type(dilation) is int:  # True == 1 is no key
+        signature = operation, name, x.shape, x.strides, x.dtype, k.shape, k.dtype
+        return images, kernel, _make_plan(*signature, corner, dilation)
+    return images, kernel, Plan(operation, _validated(x, name, k, corner, dilation, anchor), None)
+
+
+@lru_cache(maxsize=256)
+def _make_plan(operation, name, shape, strides, dtype, kernel_shape, kernel_dtype, *options):
+    images = np.lib.stride_tricks.as_strided(np.empty((), dtype), shape, strides)
+    kernel = np.broadcast_to(np.empty((), kernel_dtype), kernel_shape)
+    geometry = _validated(images, name, kernel, *options, anchor=None)
+    conv_plan = None
+    if has_kernel_layout(images) and kernel_dtype.isnative:
+        conv_plan = plan_for(operation, images, kernel_shape, geometry)
+    return Plan(operation, geometry, conv_plan)
+
+
+def _validated(images, name, kernel, corner, dilation, anchor):
+    _validate.check_kernel_shape(kernel)
+    _validate.check_images_shape(images, len(kernel), name)
+    _validate.check_float(kernel, "kernel")
+    _validate.check_same_dtype(images, name, kernel, "kernel")
+    return check_geometry(kernel, corner, dilation, anchor)
+
+
+def prepare_cotangent(g, images):
+    """Return g as an array of the shape and dtype of the images, or raise an error."""
+    g = as_array(g)
+    value, expected = value_of(g), value_of(images)
+    _validate.check_same_dtype(value, "g", expected, "the images")
+    _validate.check_same_shape(value, "g", expected, "the images")
+    return g
+
+
+def execute(plan, images, kernel):
+    """Return the result, and a status: 0 if result and kernel are known to be finite."""
+    operation, geometry, conv_plan = plan
+    if not type(images) is type(kernel) is np.ndarray:
+        return OPERATIONS[operation](images, kernel, geometry), UNCHECKED
+    if conv_plan is not None and images.flags.behaved and kernel.flags.carray:
+        return run(conv_plan, images, kernel)
+    return run_plain(operation, images, kernel, geometry)
+
+
+def solve(y, kernel, geometry):
+    """Return M^{-1} y for validated arrays, or raise `SingularKernelError`."""
+    x, status = execute(Plan(SOLVE, geometry, None), y, kernel)
+    if status & CHECK_KERNEL:
+        check_corner_invertible(value_of(kernel), geometry.anchor)
+    return x
+
+
+def execute_vjp(plan, images, kernel, g):
+    """Return the gradients of <g, result> by images and kernel, and a status as `execute` does."""
+    (solve, transposed), geometry, _ = plan
+    images_bar, status = execute(Plan((solve, not transposed), geometry, None), g, kernel)
+    if solve:
+        solution, solution_status = execute(plan, images, kernel)
+        kernel_bar = -causal_conv_weight_grad(solution, images_bar, kernel.shape, geometry)
+        status |= solution_status
+    else:
+        kernel_bar = causal_conv_weight_grad(images, g, kernel.shape, geometry)
+    if not _validate.all_finite(value_of(kernel_bar)):
+        status |= CHECK_RESULT
+    return images_bar, kernel_bar, status
+
+
+def diagnose(status, plan, kernel, images, results=(), check=False):
+    """Raise an error for invalid values, and warn of results that are not finite.
+
+    The order is: a kernel that is not finite, images that are not, a singular corner block, a
+    result that is not finite although all of these are in order.
+
+    Parameters
+    ----------
+    status : int
+        As `execute` returns it.
+    plan : Plan
+    kernel : array or box
+    images : dict of str to array or box
+        The images that were convolved or inverted, by their names in errors.
+    results : tuple of array or box
+        Results of an inverse; none for a convolution, which may overflow without a warning.
+    check : bool
+        Whether to hold the inverse to its residual and to the digits that it keeps, too.
+    """
+    kernel = value_of(kernel)
+    _validate.check_finite(kernel, "kernel")
+    if check or status & CHECK_RESULT:
+        for name, array in images.items():
+            _validate.check_finite(value_of(array), name)
+    if not plan.operation[0]:
+        return
+    check_corner_invertible(kernel, plan.geometry.anchor)
+    y = value_of(next(iter(images.values())))
+    results = tuple(map(value_of, results))
+    if check:
+        warn_if_ill_conditioned(*results, y, kernel, plan.geometry, stacklevel=4)
+    elif status & CHECK_RESULT:
+        warn_if_nonfinite(results, y, kernel, plan.geometry, stacklevel=4)

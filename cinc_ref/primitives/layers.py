@@ -1,0 +1,155 @@
+"""Layers of coupling networks: a centred convolution, ReLU and log-sigmoid.
+
+The convolution here is the ordinary one, zero-padded on all sides, with any number of channels in
+and out. It need not be invertible. With images batch-last, a tap is one contiguous shift and the
+sum over channels one matrix product (GEMM), whichever side has fewer channels being shifted:
+
+    fewer inputs:   the shifted inputs of all taps stacked, then one GEMM;
+    fewer outputs:  one GEMM to the outputs of all taps, which are then shifted and added.
+"""
+
+import autograd.numpy as anp
+import numpy as np
+from autograd.extend import defjvp, defvjp, primitive
+
+from cinc_ref.kernels import coupling_network as kernels
+from cinc_ref.kernels import elementwise
+from cinc_ref.primitives.fused import define_fused
+from cinc_ref.primitives.memory_order import as_native_contiguous, as_pixels, from_pixels
+
+
+@primitive
+def same_conv(x, weight):
+    """Cross-correlate images (N, C, H, W) with a weight (O, C, k, k), k odd, zero-padded."""
+    images, size = as_pixels(x), x.shape[2:]
+    channels, *pixels = images.shape
+    outputs, _, k, _ = weight.shape
+    if channels <= outputs or k == 1:
+        rows = weight.transpose(0, 2, 3, 1).reshape(outputs, -1)
+        y = (rows @ _taps(images, size, k, 1)).reshape(outputs, *pixels)
+    else:
+        rows = weight.transpose(2, 3, 0, 1).reshape(-1, channels)
+        products = (rows @ images.reshape(channels, -1)).reshape(k * k, outputs, *pixels)
+        y = np.zeros((outputs, *pixels), products.dtype)
+        kernels.add_taps(products, size, 1, 0, 0, y)
+    return from_pixels(y, size)
+
+
+@primitive
+def same_conv_weight_grad(x, g, k):
+    """Return the weight (O, C, k, k) of the linear form w -> <g, same_conv(x, w)>."""
+    images, gradients, size = as_pixels(x), as_pixels(g), x.shape[2:]
+    channels, outputs = len(images), len(gradients)
+    if channels <= outputs:
+        weight = gradients.reshape(outputs, -1) @ _taps(images, size, k, 1).T
+        return weight.reshape(outputs, k, k, channels).transpose(0, 3, 1, 2)
+    weight = _taps(gradients, size, k, -1) @ images.reshape(channels, -1).T
+    return weight.reshape(k, k, outputs, channels).transpose(2, 3, 0, 1)
+
+
+def _taps(images, size, k, sign):
+    """Stack the images as each tap reads them, zeros outside: (k*k*C, P*N)."""
+    stack = np.empty((k * k, *images.shape), images.dtype)
+    kernels.stack_taps(images, size, sign, 0, 0, stack)
+    return stack.reshape(k * k * len(images), -1)
+
+
+@primitive
+def adjoint_weight(weight):
+    """Return the weight whose same_conv is the transpose of that of `weight`."""
+    return weight[:, :, ::-1, ::-1].swapaxes(0, 1)
+
+
+defvjp(adjoint_weight, lambda ans, weight: lambda g: adjoint_weight(g))
+defjvp(adjoint_weight, lambda g, ans, weight: adjoint_weight(g))
+
+defvjp(
+    same_conv,
+    lambda y, x, weight: lambda g: same_conv(g, adjoint_weight(weight)),
+    lambda y, x, weight: lambda g: same_conv_weight_grad(x, g, weight.shape[2]),
+)
+defjvp(
+    same_conv,
+    lambda g, y, x, weight: same_conv(g, weight),
+    lambda g, y, x, weight: same_conv(x, g),
+)
+
+# <g, weight gradient of (x, u)> = <u, same_conv(x, g)>
+defvjp(
+    same_conv_weight_grad,
+    lambda ans, x, u, k: lambda g: same_conv(u, adjoint_weight(g)),
+    lambda ans, x, u, k: lambda g: same_conv(x, g),
+)
+defjvp(
+    same_conv_weight_grad,
+    lambda g, ans, x, u, k: same_conv_weight_grad(g, u, k),
+    lambda g, ans, x, u, k: same_conv_weight_grad(x, g, k),
+)
+
+
+@primitive
+def add_bias(x, bias):
+    """Return x[n, c, i, j] + bias[c]."""
+    return x + bias[:, None, None]
+
+
+defvjp(
+    add_bias,
+    lambda y, x, bias: lambda g: g,
+    lambda y, x, bias: lambda g: anp.sum(g, axis=(0, 2, 3)),
+)
+defjvp(
+    add_bias,
+    lambda g, y, x, bias: g,
+    lambda g, y, x, bias: add_bias(anp.zeros_like(y), g),
+)
+
+
+@primitive
+def relu(x):
+    """Return max(x, 0)."""
+    return np.maximum(x, 0)
+
+
+defvjp(relu, lambda y, x: lambda g: g * (y > 0))
+defjvp(relu, lambda g, y, x: g * (y > 0))
+
+
+@primitive
+def log_sigmoid(x):
+    """Return log(1 / (1 + exp(-x))), finite for finite x; its derivative is sigmoid(-x)."""
+    return -np.logaddexp(0, -x)
+
+
+defvjp(log_sigmoid, lambda y, x: lambda g: g * anp.exp(log_sigmoid(-x)))
+defjvp(log_sigmoid, lambda g, y, x: g * anp.exp(log_sigmoid(-x)))
+
+
+@primitive
+def scale_channels(x, before, scale, after):
+    """Return (x + before) * scale + after, with one number for each channel in all three."""
+    pixels = as_pixels(x)
+    numbers = [as_native_contiguous(a, a.dtype) for a in (before, scale, after)]
+    y = np.empty(pixels.shape, np.result_type(pixels, *numbers))
+    elementwise.scale_channels(pixels, *numbers, y)
+    return from_pixels(y, x.shape[2:])
+
+
+def _scale_channels(x, before, scale, after):
+    return add_bias(add_bias(x, before) * scale[:, None, None], after)
+
+
+def _scale_channels_gradients(g, y, x, before, scale, after):
+    rows, images = (as_pixels(a).reshape(len(scale), -1) for a in (g, x))
+    total = rows.sum(axis=1)
+    with_images = (rows[:, None, :] @ images[:, :, None]).ravel()
+    zeros = np.zeros_like(scale)
+    return (
+        scale_channels(g, zeros, scale, zeros),
+        total * scale,
+        with_images + before * total,
+        total,
+    )
+
+
+define_fused(scale_channels, _scale_channels, _scale_channels_gradients)

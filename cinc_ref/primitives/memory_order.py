@@ -1,0 +1,48 @@
+"""The order of images in memory: the batch first or last, and contiguous as the kernels take them.
+
+Images are (N, C, H, W) to every caller. In memory they may lie batch-last, as contiguous
+(C, H, W, N): the values are the same, and elementwise operations of NumPy keep that order.
+"""
+
+import numpy as np
+from autograd.extend import defjvp, defvjp, primitive
+
+
+def as_native_contiguous(array, dtype):
+    """Return an array of this dtype, contiguous and in the machine's byte order.
+
+    It is writeable, too: kernels would be compiled once more for an array that is not.
+    """
+    if array.flags.carray and array.dtype == dtype and dtype.isnative:
+        return array
+    return np.array(array, dtype.newbyteorder("="), order="C")
+
+
+def as_pixels(images):
+    """Return images (N, C, H, W) as contiguous (C, H*W, N); a view where they already lie so."""
+    count, channels, height, width = images.shape
+    pixels = as_native_contiguous(images.transpose(1, 2, 3, 0), images.dtype)
+    return pixels.reshape(channels, height * width, count)
+
+
+def from_pixels(pixels, size):
+    """Return images (N, C, H, W) that lie in memory as (C, H*W, N); size is (H, W)."""
+    return pixels.reshape(len(pixels), *size, pixels.shape[2]).transpose(3, 0, 1, 2)
+
+
+@primitive
+def batch_last(x):
+    """Lay images out as contiguous (C, H, W, N) in memory."""
+    return np.ascontiguousarray(x.transpose(1, 2, 3, 0)).transpose(3, 0, 1, 2)
+
+
+@primitive
+def batch_first(x):
+    """Lay images out as contiguous (N, C, H, W) in memory."""
+    return np.ascontiguousarray(x)
+
+
+defvjp(batch_last, lambda ans, x: lambda g: g)
+defjvp(batch_last, lambda g, ans, x: g)
+defvjp(batch_first, lambda ans, x: lambda g: g)
+defjvp(batch_first, lambda g, ans, x: g)

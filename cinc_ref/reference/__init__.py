@@ -1,0 +1,1 @@
+"""The method of the paper, one loop per index: the specification of the fast kernels."""

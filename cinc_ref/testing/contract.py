@@ -1,0 +1,181 @@
+"""The contract of every operation, whatever it computes: memory, dtypes, bits, NaN and batches."""
+
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+
+from cinc_ref.testing.base import Check
+from cinc_ref.testing.correctness import compare
+from cinc_ref.testing.failure import CheckFailure
+from cinc_ref.testing.implementation import OPERATIONS
+from cinc_ref.testing.trial import INPUTS, reference_results
+
+SIZE = (3, 3)
+
+
+def _parts(result):
+    return result if isinstance(result, tuple) else (result,)
+
+
+def _inputs(operation, problem):
+    values = [getattr(problem, name) for name in INPUTS[operation]]
+    return [np.array(a, order="C") if isinstance(a, np.ndarray) else a for a in values]
+
+
+def _images_argument(operation):
+    """Name the argument of which the first result is a function, image by image."""
+    return "g" if operation.endswith("vjp") else "x"
+
+
+def _keeps_its_inputs(trial, operation):
+    problem = trial.problem(size=SIZE)
+    inputs = _inputs(operation, problem)
+    trial.call_on(operation, problem, inputs)
+    for name, value in zip(INPUTS[operation], inputs, strict=True):
+        if isinstance(value, np.ndarray):
+            part = f"{name} after the call"
+            trial.assert_identical(operation, problem, value, getattr(problem, name), part)
+
+
+def _returns_new_memory(trial, operation):
+    problem = trial.problem(size=SIZE)
+    inputs = _inputs(operation, problem)
+    results = _parts(trial.call_on(operation, problem, inputs))
+    for part in results:
+        for name, value in zip(INPUTS[operation], inputs, strict=True):
+            if isinstance(value, np.ndarray) and np.shares_memory(part, value):
+                facts = {"expected": "an array of its own", "got": f"memory of {name}"}
+                raise trial.failure(problem, facts, operation, part)
+    copies = [part.copy() for part in results]
+    trial.call(operation, problem, x=-2 * problem.x, kernel=2 * problem.kernel)
+    for part, before in zip(results, copies, strict=True):
+        trial.assert_identical(operation, problem, part, before, "a result after the next call")
+
+
+def _keeps_dtype(trial, operation):
+    problem = trial.problem(size=SIZE)
+    for part in _parts(trial.call(operation, problem)):
+        if part.dtype != np.dtype(trial.dtype):
+            facts = {"expected": f"dtype {trial.dtype}", "got": f"dtype {part.dtype}"}
+            raise trial.failure(problem, facts, operation, part)
+
+
+def _is_deterministic(trial, operation):
+    problem = trial.problem(size=SIZE)
+    first, second = (_parts(trial.call(operation, problem)) for _ in range(2))
+    for expected, got in zip(first, second, strict=True):
+        trial.assert_identical(operation, problem, got, expected, "a second call")
+
+
+def _works_in_double_precision(trial, operation):
+    """Require an error that float32 could not have: a thousandth of its eps."""
+    if trial.dtype != "float64":
+        return
+    problem = trial.problem(size=SIZE, other_taps=0.4)
+    single = float(np.finfo(np.float32).eps)
+    results = _parts(trial.call(operation, problem))
+    references = reference_results(operation, problem)
+    for part, (expected, rounding) in zip(results, references, strict=True):
+        if part.shape == problem.kernel.shape:
+            mask = problem.kernel != 0
+            part, expected = part * mask, expected * mask
+        bound = 1e-3 * single * np.asarray(rounding, np.float64)
+        if operation == "log_abs_det":
+            part = part.ravel()[0]
+        trial.assert_within(operation, problem, part, expected, bound)
+
+
+def _keeps_images_apart(trial, operation):
+    problem, name = trial.problem(size=SIZE, images=3), _images_argument(operation)
+    for k in range(3):
+        others = getattr(problem, name).copy()
+        others[np.arange(3) != k] *= -7
+        got = _parts(trial.call(operation, problem, **{name: others}))[0]
+        expected, rounding = reference_results(operation, problem)[0]
+        trial.require_shape(operation, problem, got, problem.x.shape)
+        part = f"image {k} after the others have changed"
+        trial.assert_close(operation, problem, got[k], (expected[k], rounding[k]), part)
+
+
+def _keeps_nan_to_its_image(trial, operation):
+    problem, name = trial.problem(size=SIZE, images=3), _images_argument(operation)
+    images = getattr(problem, name).copy()
+    images[1, 0, 1, 2] = np.nan
+    try:
+        got = _parts(trial.call(operation, problem, **{name: images}))[0]
+    except CheckFailure as failure:
+        if isinstance(failure.__cause__, ValueError | ArithmeticError | RuntimeError):
+            return
+        raise
+    expected, rounding = reference_results(operation, problem)[0]
+    for k in (0, 2):
+        part = f"image {k}, in a batch with an image that holds NaN"
+        trial.assert_close(operation, problem, got[k], (expected[k], rounding[k]), part)
+    if np.isfinite(got[1]).all():
+        facts = {"expected": "an error, or NaN in image 1", "got": "finite numbers in image 1"}
+        raise trial.failure(problem, facts, operation, got)
+
+
+def _takes_strided_arrays(trial, operation):
+    """Pass channel-last memory, as transposing gives it: it may be refused, not misread."""
+    problem = trial.problem(size=SIZE)
+    inputs = [
+        np.ascontiguousarray(a.transpose(2, 3, 1, 0)).transpose(3, 2, 0, 1)
+        if isinstance(a, np.ndarray)
+        else a
+        for a in _inputs(operation, problem)
+    ]
+    try:
+        result = trial.call_on(operation, problem, inputs)
+    except CheckFailure as failure:
+        if failure.__cause__ is not None:
+            return
+        raise
+    compare(trial, operation, problem, result)
+
+
+OF_IMAGES = ("conv", "conv_inverse", "conv_vjp", "conv_inverse_vjp")
+CONTRACT = {  # suffix of the check's name: (description, operations, body)
+    "keeps_its_inputs": ("leaves its inputs as they are", OPERATIONS, _keeps_its_inputs),
+    "returns_new_memory": (
+        "returns arrays that neither its inputs nor later calls can change",
+        OF_IMAGES,
+        _returns_new_memory,
+    ),
+    "keeps_dtype": ("returns the dtype of its inputs", OF_IMAGES, _keeps_dtype),
+    "is_deterministic": ("returns the same bits twice", OPERATIONS, _is_deterministic),
+    "works_in_double_precision": (
+        "of float64 is not computed in float32",
+        OPERATIONS,
+        _works_in_double_precision,
+    ),
+    "keeps_images_apart": (
+        "computes an image in the same way whatever other images the batch holds",
+        OF_IMAGES,
+        _keeps_images_apart,
+    ),
+    "keeps_nan_to_its_image": (
+        "answers NaN by an error, or by NaN in that image alone",
+        OF_IMAGES,
+        _keeps_nan_to_its_image,
+    ),
+    "takes_strided_arrays": (
+        "of arrays that are not contiguous is right, or an error",
+        OPERATIONS,
+        _takes_strided_arrays,
+    ),
+}
+
+
+def contract_checks(operation: str) -> Iterator[Check]:
+    """Yield the checks of the contract that concern an operation."""
+    for suffix, (description, operations, body) in CONTRACT.items():
+        if operation in operations:
+            yield Check(
+                f"{operation}_{suffix}",
+                f"{operation} {description}",
+                (operation,),
+                (),
+                partial(body, operation=operation),
+            )

@@ -1,0 +1,64 @@
+"""The random streams of a run, and the batches that they choose."""
+
+import hashlib
+from functools import lru_cache
+
+import numpy as np
+
+from cinc_ref._images import in_chunks
+from cinc_ref.flows import dequantize
+
+INIT, ORDER, STEP, VALIDATION = range(4)
+"""Streams of random numbers: initialization, order of the images, steps, validation."""
+
+
+def generator(seed, stream, number=0):
+    """Return the generator of one use, seeded by all three numbers.
+
+    No generator outlives its use, so a run saves none.
+    """
+    return np.random.default_rng([seed, stream, number])
+
+
+class Batches:
+    """The batches of training images, chosen by the number of the step alone.
+
+    Parameters
+    ----------
+    images : array_like of integers, shape (N, C, H, W)
+    bins : int
+        Number of levels of the images.
+    settings : Settings
+
+    Attributes
+    ----------
+    size : int
+        Images in a batch: a small set is one batch.
+    """
+
+    def __init__(self, images, bins, settings):
+        self.images, self.bins, self.settings = images, bins, settings
+        self.size = min(settings.batch_size, len(images))
+
+    def batch(self, step, rng):
+        """Return the dequantized images of a step; each epoch has an order of its own."""
+        epoch, position = divmod(step, len(self.images) // self.size)
+        order = _permutation(self.settings.seed, epoch, len(self.images))
+        images = self.images[order[position * self.size : (position + 1) * self.size]]
+        if self.settings.flip:
+            mirrored = rng.random(len(images)) < 0.5
+            images[mirrored] = images[mirrored, :, :, ::-1]
+        return dequantize(images, self.bins, rng, self.settings.dtype)
+
+
+@lru_cache(maxsize=1)
+def _permutation(seed, epoch, count):
+    return generator(seed, ORDER, epoch).permutation(count)
+
+
+def digest(images):
+    """Return dtype, shape and hash of images as a text that identifies them."""
+    sha = hashlib.sha256()
+    for part in in_chunks(images):
+        sha.update(np.ascontiguousarray(part))
+    return f"{images.dtype}{list(images.shape)} {sha.hexdigest()[:16]}"

@@ -1,0 +1,77 @@
+"""A run at the terminal: its progress bar, and Ctrl-C as a request to stop."""
+
+import signal
+import threading
+from contextlib import contextmanager
+
+from tqdm import tqdm
+
+
+class Interrupt:
+    """A record of whether Ctrl-C was pressed; the second time it raises KeyboardInterrupt."""
+
+    def __init__(self):
+        self.requested = False
+
+    def handle(self, number, frame):
+        """Handle the signal."""
+        if self.requested:
+            raise KeyboardInterrupt
+        self.requested = True
+
+
+@contextmanager
+def interruptible():
+    """Catch Ctrl-C in this block, and restore the former handler after it.
+
+    Only the main thread can; in any other thread the `Interrupt` is never requested.
+
+    Yields
+    ------
+    Interrupt
+    """
+    interrupt = Interrupt()
+    if threading.current_thread() is not threading.main_thread():
+        yield interrupt
+        return
+    former = signal.signal(signal.SIGINT, interrupt.handle)
+    try:
+        yield interrupt
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_DFL if former is None else former)
+
+
+@contextmanager
+def reporting(progress):
+    """Yield the function that takes the reports, for the option `progress` of `train`."""
+    if callable(progress):
+        yield progress
+    elif progress:
+        layout = "{percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
+        with tqdm(total=1.0, bar_format=layout, dynamic_ncols=True) as bar:
+            yield lambda report: _show(bar, report)
+    else:
+        yield lambda report: None
+
+
+def _show(bar, report):
+    """Move a bar whose total is the run's budget, 1."""
+    bar.set_postfix_str(
+        f"step {report['step']}, train {report['train']:.3f}, "
+        f"validation {report['validation']:.3f} bits/dim, "
+        f"{report['images_per_second']:.0f} images/s",
+        refresh=False,
+    )
+    bar.update(report["fraction"] - bar.n)
+
+
+class StepTimer:
+    """An exponential average over about 20 steps of the seconds that a step takes."""
+
+    def __init__(self):
+        self.seconds = None
+
+    def add(self, seconds):
+        """Take one more step into account."""
+        former = seconds if self.seconds is None else self.seconds
+        self.seconds = former + 0.05 * (seconds - former)

@@ -1,0 +1,179 @@
+"""The public function `train`, which fits a flow to images."""
+
+from collections.abc import Callable
+from os import PathLike
+from typing import Any
+
+import numpy as np
+
+from cinc_ref._blas import one_blas_thread
+from cinc_ref._images import as_images, in_chunks
+from cinc_ref._validate import boolean, instance
+from cinc_ref.errors import DataError, OptionError
+from cinc_ref.flows import Flow, dequantize
+from cinc_ref.flows.dequantize import check_fits
+from cinc_ref.training.console import interruptible, reporting
+from cinc_ref.training.settings import Settings
+from cinc_ref.training.state import TrainingResult
+from cinc_ref.training.trainer import Trainer
+
+
+def train(
+    flow: Flow,
+    train_images: Any,
+    validation_images: Any,
+    *,
+    minutes: float | None = Settings.minutes,
+    steps: int | None = Settings.steps,
+    seed: int = Settings.seed,
+    batch_size: int = Settings.batch_size,
+    optimizer: str = Settings.optimizer,
+    learning_rate: float = Settings.learning_rate,
+    beta1: float = Settings.beta1,
+    beta2: float = Settings.beta2,
+    warmup: int = Settings.warmup,
+    schedule: str = Settings.schedule,
+    clip: float | None = Settings.clip,
+    dropout: float = Settings.dropout,
+    flip: bool = Settings.flip,
+    polyak: float = Settings.polyak,
+    evaluate_every: int = Settings.evaluate_every,
+    patience: int | None = Settings.patience,
+    dtype: str | type = Settings.dtype,
+    out: str | PathLike | None = None,
+    resume: bool = False,
+    save_every: float = Settings.save_every,
+    progress: bool | Callable[[dict], None] | None = False,
+    constant_memory: bool = Settings.constant_memory,
+    clock: str = Settings.clock,
+) -> TrainingResult:
+    """Fit a flow to integer images by maximum likelihood.
+
+    The loss is the mean of bits per dimension over dequantized batches. The exponential (Polyak)
+    average of the parameters is evaluated and returned. Ctrl-C stops after the current step. BLAS
+    is held to one thread: on matrices of this size several threads wait for one another.
+
+    With `steps` a run is repeatable bit for bit on one machine, however often it was interrupted
+    and resumed; with `minutes` it depends on the speed of the machine.
+
+    Parameters
+    ----------
+    flow : Flow
+    train_images, validation_images : array_like of integers, shape (N, C, H, W)
+        Levels 0 to ``flow.bins - 1``.
+    minutes : float, optional
+        Budget of time in minutes, compilation included.
+    steps : int, optional
+        Budget of steps. `minutes` or `steps` must be given; with both, the first to be spent ends
+        the run.
+    seed : int
+        Seed of everything random: initialization, order, noise and dropout.
+    batch_size : int
+        Images in a step.
+    optimizer : {"adam", "adamax"}
+    learning_rate : float
+        Learning rate at its peak.
+    beta1, beta2 : float
+        Decays of the optimizer's two moments.
+    warmup : int
+        Steps in which the learning rate rises.
+    schedule : {"cosine", "constant"}
+        Whether the learning rate then falls along half a cosine to zero at the end of the budget,
+        or stays.
+    clip : float, optional
+        Largest norm of the gradient of bits per dimension; None for no limit.
+    dropout : float
+        Probability with which a hidden unit of a coupling network is silenced in a step.
+    flip : bool
+        Mirror each image left to right with probability 1/2 whenever it is trained on.
+    polyak : float
+        Decay of the average.
+    evaluate_every : int
+        Steps between evaluations on the validation images, whose noise is always the same.
+    patience : int, optional
+        Evaluations without improvement after which training stops; None for never.
+    dtype : {"float32", "float64"}
+        Dtype of the parameters and of the arithmetic.
+    out : path, optional
+        Folder that receives ``best.npz`` (for `load`), ``last.npz`` (to resume from) and
+        ``history.json``.
+    resume : bool
+        Continue from the state in `out`; the images and all options must be the same, except
+        where noted.
+    save_every : float
+        Seconds between two savings of the state. It may differ when a run is resumed.
+    progress : bool or callable, optional
+        True shows a bar. A callable receives a dict after every step: "step", "fraction" of the
+        budget, "train" (this batch) and "validation" bits per dimension, "images_per_second".
+    constant_memory : bool
+        Whether the backward pass rebuilds the input of each flow step by its inverse, so that the
+        memory of a step does not grow with the depth of the flow. The gradient is the same up to
+        rounding, and a step takes about 1.6 times as long. It may differ when a run is resumed.
+    clock : {"wall", "processor"}
+        Clock of `minutes` and of the seconds of the result. The processor's time of this process
+        excludes what a busy machine did for others meanwhile, so that runs which were not alone
+        had the same budget. It may differ when a run is resumed.
+
+    Returns
+    -------
+    TrainingResult
+
+    Raises
+    ------
+    OptionError, DtypeError
+        If the flow is no `Flow`, an option is impossible, or differs from that of the run to be
+        resumed. With `constant_memory`, also where the inverse of a convolution keeps fewer than
+        three digits, which is checked before the first step and with every evaluation: the message
+        then names the layer, and the attribute ``result`` is the `TrainingResult` so far.
+    DataError
+        If the images do not fit the flow.
+    OutputError
+        If the folder cannot be written, or holds another run.
+    CheckpointError
+        If there is no whole run to resume.
+    NonFiniteError
+        If the loss or its gradient is not finite; the message names the parameters where this
+        begins, and the attribute ``result`` is the `TrainingResult` so far.
+    CincError
+        If a BLAS library continues to use several threads.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cinc_ref.flows import build
+    >>> from cinc_ref.training import train
+    >>> flow = build("cinc", "affine", (1, 4, 4), levels=1, depth=1, width=4, bins=4)
+    >>> images = np.random.default_rng(0).binomial(3, 0.5, (40, 1, 4, 4))
+    >>> result = train(flow, images[:32], images[32:], steps=2, batch_size=16)
+    >>> result.message
+    'Finished 2 steps.'
+    >>> [row["step"] for row in result.history]
+    [0, 2]
+    """
+    settings = Settings.from_options(locals())
+    if boolean("resume", resume) and out is None:
+        raise OptionError("resume=True needs out, the folder of the run to continue; got None")
+    if not callable(progress) and progress is not None:
+        progress = boolean("progress", progress)
+    instance("flow", flow, Flow, "a Flow, as cinc_ref.flows.build makes it")
+    train_images = _checked_images(flow, train_images, "train_images")
+    validation_images = _checked_images(flow, validation_images, "validation_images")
+    trainer = Trainer(flow, train_images, validation_images, settings, out)
+    with interruptible() as interrupt, one_blas_thread():
+        if resume:
+            trainer.restore()
+        else:
+            trainer.initialize()
+        with reporting(progress) as report:
+            return trainer.run(interrupt, report)
+
+
+def _checked_images(flow, images, name):
+    images = as_images(images)
+    check_fits(images, flow.image_shape, name)
+    if not len(images):
+        raise DataError(f"{name} must hold at least one image; got shape {images.shape}")
+    for part in in_chunks(images):
+        extremes = np.array([part.min(), part.max()])
+        dequantize(extremes, flow.bins, np.random.default_rng(0))  # refuses what is not in the bins
+    return images

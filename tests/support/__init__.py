@@ -1,0 +1,1 @@
+"""Programs and data that several tests share."""
