@@ -372,6 +372,7 @@ TABLE = {
     # the operations
     "conv": row(cr.conv, CONVOLUTION, x=X, kernel=KERNEL),
     "conv_inverse": row(cr.conv_inverse, CONVOLUTION | {"check": BOOLEAN}, y=X, kernel=KERNEL),
+    "enclose": row(cr.enclose, CONVOLUTION, y=X, kernel=KERNEL),
     "conv_vjp": row(cr.conv_vjp, CONVOLUTION, x=X, kernel=KERNEL, g=X),
     "conv_inverse_vjp": row(cr.conv_inverse_vjp, CONVOLUTION, y=X, kernel=KERNEL, g=X),
     "log_abs_det": row(

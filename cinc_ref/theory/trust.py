@@ -85,7 +85,7 @@ class Assessment(NamedTuple):
 
 
 def assess(x, y, kernel, geometry, conv, solve):
-    """The digits that a computed inverse keeps, and its elementwise residual.
+    """Assess the digits that a computed inverse keeps, and its elementwise residual.
 
     Parameters
     ----------
