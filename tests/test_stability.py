@@ -358,16 +358,18 @@ def test_check_is_silent_for_well_conditioned_kernels(problem):
 
 
 def test_check_sees_a_wrong_inverse(monkeypatch):
-    from cinc_ref.primitives import convolution
+    from cinc_ref import convolution
 
     rng = np.random.default_rng(0)
     kernel = random_kernel(rng, (2, 2, 3, 3), (2, 2), "lower")
     y = rng.normal(size=(1, 2, 4, 4))
     y[0, 0, 0, 0] = 1e-6
-    right = convolution.causal_solve
-    monkeypatch.setattr(
-        convolution, "causal_solve", lambda y, *more: right(np.where(y == 1e-6, 2e-6, y), *more)
-    )
+    right = convolution.execute
+
+    def wrong(plan, images, kernel):
+        return right(plan, np.where(images == 1e-6, 2e-6, images), kernel)
+
+    monkeypatch.setattr(convolution, "execute", wrong)
     with pytest.warns(IllConditionedWarning, match="elementwise residual is"):
         cr.conv_inverse(y, kernel, check=True)
 

@@ -111,9 +111,10 @@ def test_multiple_zeros_are_not_taken_for_growth(base, power):
     taps = [float(comb(power, k) * (-base) ** k) for k in range(power, -1, -1)]
     kernel = np.array(taps)[None, None, None]
     assert all(Fraction(tap).denominator <= 2**60 for tap in taps)
-    found = theory.stability(kernel, (4, 4))
-    assert found.verdict == "bounded" and found.rate == pytest.approx(float(base), rel=1e-5)
-    assert confirmed(kernel, found)
+    for turned in (kernel, kernel.transpose(0, 1, 3, 2)):
+        found = theory.stability(turned, (4, 4))
+        assert found.verdict == "bounded" and found.rate == pytest.approx(float(base), rel=1e-5)
+        assert confirmed(turned, found)
 
 
 def test_growth_in_a_row_is_decided_though_two_rows_are_above():
@@ -123,6 +124,18 @@ def test_growth_in_a_row_is_decided_though_two_rows_are_above():
     assert (found.verdict, found.rate) == ("growing", 2) and "within a row" in found.rate_of
     text = theory.explain(kernel, (8, 8), anchor=(2, 1))
     assert "undecided" not in text and "grows exponentially (proved)" in text
+
+
+@pytest.mark.parametrize(
+    "excess, verdict", [(2.0**-52, "growing"), (0, "growing"), (-(2.0**-53), "bounded")]
+)
+def test_one_unit_in_the_last_place_decides(excess, verdict):
+    for kernel in ([[[[-1.0 - excess, 1.0]]]], [[[[-1.0 - excess], [1.0]]]]):
+        kernel = np.array(kernel)
+        found = theory.stability(kernel, (4, 4))
+        assert found.verdict == verdict and confirmed(kernel, found)
+        assert (found.rate == 1) == (excess == 0) and abs(found.rate - 1) < 1e-9
+        assert ("like a polynomial" in theory.explain(kernel, (4, 4))) == (excess == 0)
 
 
 @given(st.integers(0, 2**32))
@@ -350,6 +363,42 @@ def test_the_resultant_has_the_zeros_that_it_should():
     assert np.roots(polynomial[::-1]) == pytest.approx([(1 - x) / 2])
 
 
+def test_the_resultant_finds_growth_that_no_wave_was_tried_for():
+    """Growing kernels of two channels, decided in integers alone."""
+    outcomes = []
+    for seed in range(20 if INTERPRETED else 60):
+        kernel = campaign.random_kernel(np.random.default_rng(seed), 2, (2, 2), (1, 1), 1.0)
+        outcome = bidisk.decide_quadrant(symbol_of(kernel, (1, 1)))
+        verdict = "bounded" if outcome == "bounded" else "growing"
+        assert theory.stability(kernel, (3, 3)).verdict == verdict
+        outcomes.append(outcome)
+        if isinstance(outcome, Fraction):
+            polynomial = bidisk.wave_polynomial(symbol_of(kernel, (1, 1)), outcome)
+            assert not polynomials.has_no_zero_in_closed_disk(polynomial)
+    assert {"bounded", "row", "infinity"} <= set(outcomes)
+    assert any(isinstance(outcome, Fraction) and outcome for outcome in outcomes)
+
+
+def test_what_is_too_close_to_growth_is_undecided_and_says_what_was_tried():
+    kernel = np.array([[[[0.5 - 1e-12, 0, 0.5 - 1e-12], [0, 1, 0]]]])
+    found = theory.stability(kernel, (4, 4), anchor=(1, 1))
+    assert (found.verdict, found.proof) == ("undecided", None)
+    assert 0 < found.margin < 1e-9 and found.reason.startswith("tried: S = 1")
+    assert found.at_width.verdict == "bounded"
+    text = theory.explain(kernel, (4, 4), anchor=(1, 1))
+    assert "is undecided: tried" in text and "of this width the inverse stays bounded" in text
+
+
+@pytest.mark.parametrize("deviation, verdict", [(0.5, "bounded"), (4.0, "growing")])
+def test_many_channels_are_decided_without_exact_inverses(deviation, verdict):
+    rng = np.random.default_rng(2)
+    kernel = campaign.random_kernel(rng, 18, (2, 3), (1, 1), deviation)
+    kernel = np.einsum("io,ocab->icab", np.eye(18) + 0.1 * rng.normal(size=(18, 18)), kernel)
+    assert symbol_of(kernel, (1, 1)).exact_inverse is None
+    found = theory.stability(kernel, (4, 4), anchor=(1, 1))
+    assert found.verdict == verdict and confirmed(kernel, found, (1, 1))
+
+
 @pytest.mark.parametrize("width", [1, 2, 5])
 def test_the_matrix_from_row_to_row(width):
     kernel = campaign.random_kernel(np.random.default_rng(1), 2, (3, 3), (2, 1), 1.0)
@@ -453,6 +502,14 @@ def test_what_is_no_kernel_is_refused_by_name(kernel, error):
             function(kernel, (4, 4))
         assert isinstance(raised.value, CincError)
     assert time.process_time() - start < 2
+
+
+def test_a_size_that_would_take_minutes_is_refused_with_one_that_would_not():
+    kernel = campaign.random_kernel(np.random.default_rng(0), 12, (2, 3), (1, 1), 1.0)
+    kernel[0, 0, 0, 0] = 1e-320
+    with pytest.raises(OptionError, match=r"size must be at most \(\d+, 32\)"):
+        theory.condition_number(kernel, (32, 32), anchor=(1, 1))
+    assert theory.condition_number(kernel, (1, 2), anchor=(1, 1)) > 1
 
 
 @pytest.mark.parametrize("padding", ["reflect", "SAME", None, 1])

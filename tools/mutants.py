@@ -38,6 +38,7 @@ MATHEMATICS = (
     "test_theorems.py",
     "test_random_kernels.py",
     "test_stability.py",
+    "test_verdicts.py",
     "test_convolution.py",
     "test_bad_input.py",
     "test_log_abs_det.py",

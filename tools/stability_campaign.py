@@ -41,7 +41,7 @@ class Member:
 
 @dataclass
 class Outcome:
-    """What came out for a family."""
+    """The verdicts of a family, the mistakes in them, and times in seconds."""
 
     verdicts: Counter = field(default_factory=Counter)
     cells: dict = field(default_factory=dict)
@@ -120,7 +120,7 @@ def wave_maximum(numerator, denominator, count=1 << 17):
 
 
 def edge_states(rng, number):
-    """Half-planes whose growth sits at a border of the image and in no wave of its middle."""
+    """Draw half-planes that grow at a border of the image and in no wave of its middle."""
     channels = 2 + number % 3
     kernel = np.zeros((channels, channels, 2, 3))
     kernel[:, :, 1, 1] = np.eye(channels)
@@ -143,9 +143,9 @@ def edge_states(rng, number):
 
 
 def narrow_peaks(rng, number):
-    """One channel, rows that grow only for waves in a narrow peak beside a broad one.
+    """Draw rows that grow only for waves in a narrow peak next to a broad one; one channel.
 
-    T_0 (1 - rate): the rate of a wave is |T_1 / T_0|, known at a million waves.
+    The rate of a wave is |T_1 / T_0|, computed at 131,072 waves and refined.
     """
     phi, radius = rng.uniform(0.3, 2.8), rng.uniform(0.93, 0.995)
     first = np.array([1.0, -2 * radius * np.cos(phi), radius**2])
@@ -166,7 +166,7 @@ def narrow_peaks(rng, number):
 
 
 def channel_scalings(rng, number):
-    """A random kernel in other units of its channels: the verdict must be that of the plain one."""
+    """Draw a kernel and change the units of its channels: its verdict must not change."""
     channels = 2 + number % 3
     half_plane = bool(number % 2)
     anchor = (1, 1)
@@ -179,7 +179,7 @@ def channel_scalings(rng, number):
 
 
 def multiple_zeros(rng, number):
-    """Products of powers of factors with known zeros, in exact integers."""
+    """Multiply powers of factors with known zeros, in exact integers."""
     kind = number % 4
     multiplicity = int(rng.integers(2, 17))
     bits = 4
@@ -229,7 +229,7 @@ def as_row(coefficients):
 
 
 def random_quadrants(rng, number):
-    """Normal taps in one quadrant, up to two channels and 3x3 taps; scales from calm to wild."""
+    """Draw normal taps in one quadrant, up to two channels and 3x3 taps, from calm to wild."""
     channels, side = 1 + number % 2, 2 + number // 2 % 2
     scale = rng.choice([0.1, 0.2, 0.3, 0.5, 1.0])
     kernel = random_kernel(rng, channels, (side, side), (side - 1, side - 1), scale)
@@ -239,7 +239,7 @@ def random_quadrants(rng, number):
 
 
 def random_half_planes(rng, number):
-    """Normal taps in a half-plane of 2x3: five standard deviations over C, up to three channels."""
+    """Draw taps in a half-plane of 2x3: five standard deviations over C, up to 3 channels."""
     deviations = (0.1, 0.2, 0.3, 0.5, 1.0)
     channels, deviation = 1 + number // 5 % 3, deviations[number % 5]
     kernel = random_kernel(rng, channels, (2, 3), (1, 1), deviation)
@@ -347,7 +347,7 @@ def dilated_widths(members=MEMBERS, seed=0):
 
 
 def report(name, outcome, most_of_a_cell=1.0, most=1.0):
-    """Print what came out for a family; return whether it is as it must be."""
+    """Print the outcome of a family; return whether it is as it must be."""
     total = sum(outcome.verdicts.values())
     undecided = outcome.verdicts["undecided"] / total
     print(

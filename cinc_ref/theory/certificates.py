@@ -37,8 +37,13 @@ from numpy.typing import ArrayLike
 from cinc_ref.theory.arguments import check_kernel
 
 EPS = 2.0**-52
+"""Twice the unit roundoff of float64."""
+
 CELLS = 2**24
+"""The number of cells times C^2 after which an accretive symbol is not confirmed: ten seconds."""
+
 LARGEST = 4096
+"""The largest size of an approximate inverse, in pixels, that is looked at."""
 
 
 def check_certificate(

@@ -21,7 +21,7 @@ from cinc_ref.errors import OptionError
 from cinc_ref.geometry import Geometry
 from cinc_ref.theory import response as responses
 from cinc_ref.theory.exact import matrix_inverse, to_fractions, to_integers
-from cinc_ref.theory.substitution import convolve, is_clearly_invertible, substitute
+from cinc_ref.theory.substitution import convolve, substitute
 
 ACCURACY = 1e-6
 """The proven relative error up to which norms computed in floating point are accepted."""
@@ -90,7 +90,7 @@ def sub_image_sizes(size, dilation):
 
 
 def _norms_undilated(kernel, size, geometry):
-    """Compute the norms for dilation 1, to a relative 1e-7 at any condition.
+    """Compute the norms for dilation 1, to a relative 1e-6 at any condition.
 
     Floating point first. If G is the computed response and R = 1 - M G what it leaves over, then
     M^{-1} = G (1 - R)^{-1}, so the norm of G is wrong by a factor of 1 +- ||R|| at most. Where
@@ -98,21 +98,35 @@ def _norms_undilated(kernel, size, geometry):
     D M D^{-1}: the diagonal matrix D = 2^{-(i r + j t)} takes a growth of 2^r a row and of 2^t a
     column out of it. Fixed-point integers do the rest, for which ||R|| < 2^-128.
     """
+    affordable = _is_affordable(kernel, size, geometry)
     scaled = _to_scaled_floats(kernel)
-    if scaled is not None and is_clearly_invertible(scaled[0][:, :, *geometry.anchor]):
+    if scaled is not None:
         floats, exponent = scaled
-        growth = (0.0, 0.0)
-        with np.errstate(all="ignore"):
-            for _ in range(3):
-                result, error, growth = _norms_in_floats(floats, size, geometry, growth)
-                affordable = _is_affordable(kernel, size, geometry)
-                if error < ACCURACY or (error < COARSE and not affordable):
-                    factor = Fraction(2) ** exponent
-                    return result._replace(
-                        conv=Fraction(result.conv) * factor, inverse=result.inverse / factor
-                    )
-    _check_affordable(kernel, size, geometry)
+        result, error = _norms_by_scaling(floats, size, geometry)
+        if error < ACCURACY or (error < COARSE and not affordable):
+            factor = Fraction(2) ** exponent
+            return result._replace(
+                conv=Fraction(result.conv) * factor, inverse=result.inverse / factor
+            )
+    if not affordable:
+        _refuse_size(kernel, size, geometry)
     return _norms_in_integers(kernel, size, geometry)
+
+
+def _norms_by_scaling(kernel, size, geometry):
+    """Return the norms in floating point and a bound of their error, for the best D of three."""
+    result, error, growth = None, np.inf, (0.0, 0.0)
+    with np.errstate(all="ignore"):
+        for _ in range(3):
+            try:
+                trial, trial_error, growth = _norms_in_floats(kernel, size, geometry, growth)
+            except np.linalg.LinAlgError:  # the corner block, rounded, is singular
+                break
+            if trial_error < error:
+                result, error = trial, trial_error
+            if error < ACCURACY:
+                break
+    return result, error
 
 
 def _to_scaled_floats(kernel):
@@ -213,16 +227,15 @@ def _is_affordable(kernel, size, geometry):
     return size[0] * size[1] * sources * kernel.size * len(kernel) <= INTEGER_OPERATIONS
 
 
-def _check_affordable(kernel, size, geometry):
+def _refuse_size(kernel, size, geometry):
     """Refuse a size on which exact arithmetic would take minutes."""
     pixels = INTEGER_OPERATIONS // kernel.size // len(kernel)
     sources = 1 if _is_quadrant(kernel, geometry) else size[1]
-    if not _is_affordable(kernel, size, geometry):
-        height = max(1, pixels // (size[1] * sources))
-        raise OptionError(
-            f"size must be at most ({height}, {size[1]}) for this kernel, whose numbers are too "
-            f"far apart for floating point; got {size}"
-        )
+    height = max(1, pixels // (size[1] * sources))
+    raise OptionError(
+        f"size must be at most ({height}, {size[1]}) for this kernel, whose numbers are too "
+        f"far apart for floating point; got {size}"
+    )
 
 
 def _norms_in_integers(kernel, size, geometry):

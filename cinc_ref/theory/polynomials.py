@@ -67,7 +67,7 @@ def dilated(polynomial, radius):
     ]
 
 
-def smallest_zero(polynomial, bits=24):
+def smallest_zero(polynomial, bits=40):
     """Return the smallest modulus of a zero of f, f(0) != 0, to a relative 2^-bits.
 
     By bisection with Schur and Cohn's test: first of its exponent of two, which Cauchy's bounds

@@ -34,11 +34,14 @@ from cinc_ref.theory.polynomials import (
 from cinc_ref.theory.waves import dominant, rate_of_waves, rate_within_a_row
 from cinc_ref.theory.zeros import isolate_zero
 
+# The limits below keep a verdict about 12 channels and 32x32 images under five seconds of processor
+# time: ``python -m pytest tests/test_verdicts.py -k twelve``.
+
 NEAR_ONE = 1e-3
 """Rates above 1 minus this are tried for growth: rounding may have hidden it."""
 
-EDGE = Fraction(1, 2**20)
-"""Growth by a factor below 1 + 2^-20 a step counts as polynomial: its rate is 1."""
+EDGE = Fraction(1, 2**64)
+"""Growth by a factor below 1 + 2^-64 a step counts as polynomial: its rate is 1."""
 
 WIDTHS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 24)
 """Widths at which half-plane taps are tried for growth."""
@@ -304,14 +307,24 @@ def _growth_at_a_width(symbol):
 
 def _bounded(symbol, estimate, proof, bound, reason):
     rate = estimate.rate
-    if not rate < 1:  # a multiple zero, which rounding spreads over a disk
-        polynomial = bidisk.row_polynomial(symbol)
-        rate = to_float(1 / smallest_zero(polynomial)) if len(polynomial) > 1 else 0.0
-        rate = min(rate, float(np.nextafter(1, 0)))
+    if not rate < 1:
+        rate = min(_exact_rate(symbol, estimate.rate_of), float(np.nextafter(1, 0)))
     return replace(
         estimate, verdict="bounded", rate=rate, margin=1 - rate, reason=reason, proof=proof,
         bound=bound,
     )  # fmt: skip
+
+
+def _exact_rate(symbol, rate_of):
+    """Return the rate of a row or a wave that a multiple zero, spread by rounding, hides."""
+    recursion = _within_a_row(symbol)
+    if rate_of == OF_WAVES:
+        *_, tangent = _tangents_near(rate_of_waves(symbol)[1])
+        recursion = _of_a_wave(symbol, tangent)
+    degree = len(recursion.coefficients[0]) * (len(recursion.coefficients) - 1)
+    if degree > LARGEST_DEGREE:
+        return 1.0
+    return to_float(1 / smallest_zero(recursion.polynomial()))
 
 
 def norm_sum(symbol):
