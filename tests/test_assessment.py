@@ -148,7 +148,7 @@ def test_digits_are_at_most_those_that_stability_predicts(dilation, anchor, dtyp
     rng, seen = np.random.default_rng(7), []
     for number in range(10):
         kernel = random_kernel(rng, (2, 2, 2, 3), anchor, "lower")
-        kernel[:, :, :1] *= 2 + number
+        kernel[:, :, :1] *= 2 + 2 * number
         kernel = kernel.astype(dtype)
         predicted = theory.stability(kernel, (8, 10), dilation=dilation, anchor=anchor)
         y = rng.normal(size=(2, 2, 8, 10)).astype(dtype)

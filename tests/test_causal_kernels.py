@@ -184,7 +184,7 @@ def test_weight_gradient_in_pieces(images, order, limit):
 
 def test_kernels_close_over_integers_alone():
     """A closure over anything else differs in every process, and the disk cache is never hit."""
-    for kernel in (compiled_sweep(2, 4, 4, False), _compiled_loops(2, 2, 4)):
+    for kernel in (compiled_sweep(2, 4, False), _compiled_loops(2, 2, 4)):
         function = getattr(kernel, "py_func", kernel)
         assert all(isinstance(cell.cell_contents, int) for cell in function.__closure__)
 
