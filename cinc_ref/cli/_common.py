@@ -24,7 +24,7 @@ INTERRUPTED = 130
 """Exit code, by custom, of a process that Ctrl-C ended."""
 
 COMPILING = "compiling for this machine, which happens once; this may take a minute ..."
-"""What is printed when a command compiles."""
+"""Sentence that is printed when a command compiles."""
 
 Model = Annotated[
     Path, typer.Argument(metavar="MODEL", help="A model's .npz file, or the folder of a run.")

@@ -35,7 +35,7 @@ from cinc_ref.theory.waves import dominant, rate_of_waves, rate_within_a_row
 from cinc_ref.theory.zeros import isolate_zero
 
 # The limits below keep a verdict about 12 channels and 32x32 images under five seconds of processor
-# time: ``python -m pytest tests/test_verdicts.py -k twelve``.
+# time, as a test of the verdicts measures.
 
 NEAR_ONE = 1e-3
 """Rates above 1 minus this are tried for growth: rounding may have hidden it."""
