@@ -10,7 +10,6 @@ from typing import NamedTuple
 import numpy as np
 
 from cinc_ref.kernels._jit import block, inlined, internal
-from cinc_ref.kernels.simd.cpu import VECTOR_BYTES
 
 SCALAR, BATCH_FIRST, BATCH_LAST, IN_PLACE = range(4)
 """Modes of a transfer: number by number; in square blocks from batch-first or batch-last memory;
@@ -68,15 +67,14 @@ class Transfer(NamedTuple):
 @internal
 def transfer(images, work, tables, task):
     """Carry out a `Transfer`."""
-    vector = VECTOR_BYTES // images.itemsize
     for c in range(task.channels):
         place = task.first_image * task.image_stride + tables[task.channel_offsets + c]
         memory = task.memory + c * task.channel_stride
         if task.mode == SCALAR:
             _transfer_scalars(images, work, tables, task, place, memory)
-        elif task.images >= vector:
+        elif task.images >= block.side(images, 1):
             _transfer_squares(images, work, tables, task, place, memory, 1)
-        elif task.images >= vector // 2:
+        elif task.images >= block.side(images, 2):
             _transfer_squares(images, work, tables, task, place, memory, 2)
         else:
             _transfer_squares(images, work, tables, task, place, memory, 4)
@@ -87,7 +85,7 @@ def _transfer_squares(images, work, tables, task, place, memory, part):
     """Transfer a channel in squares of so many pixels of so many images; the last ones overlap."""
     batch_first = task.mode == BATCH_FIRST
     stride = task.image_stride if batch_first else task.pixel_stride
-    side = VECTOR_BYTES // images.itemsize // part
+    side = block.side(images, part)
     last_pixel, last_image = task.last_pixel - side, task.images - side
     for pixel in range(task.first_pixel, task.last_pixel, side):
         p = pixel if pixel < last_pixel else last_pixel

@@ -76,8 +76,19 @@ def load(typingctx, array, index, stride, rows, lanes):
 
 
 @intrinsic(prefer_literal=True)
+def side(typingctx, array, part):
+    """Return the numbers of `array` in a SIMD register divided by `part`, as a constant."""
+    constant = _square(array, part).rows
+
+    def generate(context, builder, signature, arguments):
+        return context.get_constant(types.intp, constant)
+
+    return types.intp(array, part), generate
+
+
+@intrinsic(prefer_literal=True)
 def load_square(typingctx, array, index, stride, part):
-    """Load a square block whose side is a SIMD register's numbers divided by `part`."""
+    """Load a square block as `load` does; `side` is that of its rows and columns."""
     block = _square(array, part)
     return block(array, types.intp, types.intp, part), _generate_load(block)
 
@@ -105,7 +116,7 @@ def gather(typingctx, array, index, offsets, first, rows, lanes):
 
 @intrinsic(prefer_literal=True)
 def gather_square(typingctx, array, index, offsets, first, part):
-    """Load a square block as `gather` does; its side is that of `load_square`."""
+    """Load a square block as `gather` does; `side` is that of its rows and columns."""
     block = _square(array, part)
     return block(array, types.intp, offsets, types.intp, part), _generate_gather(block)
 

@@ -28,10 +28,14 @@ def load(array, index, stride, rows, lanes):
     return np.stack([array[index + r * stride :][:lanes] for r in range(rows)])
 
 
+def side(array, part):
+    """Return the numbers of `array` in a SIMD register divided by `part`."""
+    return max(VECTOR_BYTES // array.itemsize // part, 1)
+
+
 def load_square(array, index, stride, part):
-    """Load a square block whose side is a SIMD register's numbers divided by `part`."""
-    side = max(VECTOR_BYTES // array.itemsize // part, 1)
-    return load(array, index, stride, side, side)
+    """Load a square block as `load` does; `side` is that of its rows and columns."""
+    return load(array, index, stride, side(array, part), side(array, part))
 
 
 def store(array, index, stride, block):
@@ -46,9 +50,8 @@ def gather(array, index, offsets, first, rows, lanes):
 
 
 def gather_square(array, index, offsets, first, part):
-    """Load a square block as `gather` does; its side is that of `load_square`."""
-    side = max(VECTOR_BYTES // array.itemsize // part, 1)
-    return gather(array, index, offsets, first, side, side)
+    """Load a square block as `gather` does; `side` is that of its rows and columns."""
+    return gather(array, index, offsets, first, side(array, part), side(array, part))
 
 
 def prefetch_third(array, index, offsets, first, third, rows, lanes):
