@@ -63,6 +63,8 @@ class ConvPlan(NamedTuple):
     ----------
     block : (int, int)
         Rows and lanes of the register blocks.
+    sweep : callable
+        The compiled sweep for all but rare corner blocks.
     tables : ndarray of intp
         How the kernel is packed.
     descriptor : ndarray of intp
@@ -79,6 +81,7 @@ class ConvPlan(NamedTuple):
     """
 
     block: tuple
+    sweep: object
     tables: np.ndarray
     descriptor: np.ndarray
     channels: tuple
@@ -118,7 +121,8 @@ def run(plan, images, kernel):
         channels, stages = len(tables), 2
         ascending = tables[plan.channels[0] : plan.channels[1]]
         tables = np.concatenate([tables, _permuted(ascending, order)])
-    sweep = compiled_sweep(*plan.block, stages == 2 or flags & DIVIDE > 0)
+    is_general = stages == 2 or flags & DIVIDE > 0
+    sweep = compiled_sweep(*plan.block, True) if is_general else plan.sweep
     is_finite = sweep(work, images.ravel("K"), result.ravel("K"), tables, channels, stages)
     return result, flags & CHECK_KERNEL | (0 if is_finite else CHECK_RESULT)
 
@@ -181,6 +185,7 @@ def make_plan(operation, kernel_shape, shape, batch_first, itemsize, geometry, t
     memory = max((length for _, length in parts), default=0)
     return ConvPlan(
         block=(rows, lanes),
+        sweep=compiled_sweep(rows, lanes, False),
         tables=packed.tables,
         descriptor=np.concatenate([descriptor, *orders]),
         channels=(len(descriptor), len(descriptor) + 2 * slots),
