@@ -28,24 +28,59 @@ LINE = 16
 """Numbers in a cache line, or two."""
 
 
-@compiled
 def network(x, size, weights, position, second_bias, last_bias):
-    """The network on x: (outputs, P, N).
+    """Apply the network to x: (outputs, P, N).
 
     position (width, P) is the bias of the first layer, by pixel; second_bias is (width, 1).
     """
+    width, outputs = len(weights[1]), len(last_bias)
+    tile = _tile(*x.shape[1:])
+    height = weights[0].shape[1] + 2 * width + len(weights[2])
+    y = np.empty((outputs, *x.shape[1:]), x.dtype)
+    y[:] = last_bias[:, np.newaxis, np.newaxis]
+    _network(x, size, weights, position, second_bias, _memory(height, tile, x), tile, y)
+    return y
+
+
+def network_gradient(x, size, weights, position, second_bias, g):
+    """Gradients of <g, network(x)>: by x, by the weights, by both hidden biases at each pixel.
+
+    The hidden layers are computed again: that takes no longer than to keep them in memory.
+    """
+    width = len(weights[1])
+    tile = _tile(*x.shape[1:])
+    height = 2 * weights[0].shape[1] + 4 * width + len(weights[2])
+    ones, sums = np.ones(tile[1], x.dtype), np.empty(width * tile[0], x.dtype)
+    x_bar, weights_bar = np.zeros_like(x), tuple(map(np.zeros_like, weights))
+    biases_bar = np.zeros_like(position), np.zeros_like(position)
+    memory = _memory(height, tile, x), tuple(map(np.empty_like, weights)), ones, sums
+    arguments = x, size, weights, position, second_bias, g
+    _network_gradient(arguments, memory, tile, x_bar, weights_bar, biases_bar)
+    return x_bar, weights_bar, *biases_bar
+
+
+def _tile(pixels, images):
+    """Return (pixels, images) of a tile: many pixels of all images, or one pixel of many images."""
+    tiles = max(1, -(-images // COLUMNS))
+    columns = max(1, -(-images // tiles))
+    return max(1, min(pixels, COLUMNS // columns)), columns
+
+
+def _memory(height, tile, like):
+    """Allocate a tile's matrices of so many rows together, with rows of whole cache lines."""
+    rows, columns = tile
+    return np.empty((height, -(-rows * columns // LINE) * LINE), like.dtype)
+
+
+@compiled
+def _network(x, size, weights, position, second_bias, memory, tile, y):
+    """Add the network on x, but for the last bias, to y."""
     first, second, last = weights
     inputs, pixels, images = x.shape
-    width, outputs = len(second), len(last_bias)
+    width, outputs = len(second), len(y)
     taps = len(last) // outputs
-    rows, columns = _tile(pixels, images)
+    rows, columns = tile
     read, made = taps * inputs, taps * outputs
-    memory = _memory(read + 2 * width + made, rows * columns, x)
-    y = np.empty((outputs, pixels, images), x.dtype)
-    for o in range(outputs):
-        for p in range(pixels):  # one by one: a slice would be compiled for seconds
-            for n in range(images):
-                y[o, p, n] = last_bias[o]
     for n in range(0, images, columns):
         t = min(columns, images - n)
         for p in range(0, pixels, rows):
@@ -58,28 +93,20 @@ def network(x, size, weights, position, second_bias, last_bias):
             _hidden_layers(stack, first, position, second, second_bias, p, s, h1, h2)
             np.dot(last, h2, products)
             add_taps(products.reshape(taps, outputs, s, t), size, ALONG, p, n, y)
-    return y
 
 
 @compiled
-def network_gradient(x, size, weights, position, second_bias, g):
-    """Gradients of <g, network(x)>: by x, by the weights, by both hidden biases at each pixel.
-
-    The hidden layers are computed again: that takes no longer than to keep them in memory.
-    """
-    first, second, last = weights
+def _network_gradient(arguments, working_memory, tile, x_bar, weights_bar, biases_bar):
+    """Add the gradients of `network` to arrays of zeros."""
+    x, size, (first, second, last), position, second_bias, g = arguments
+    memory, (first_part, second_part, last_part), ones, sums = working_memory
+    first_bar, second_bar, last_bar = weights_bar
+    position_bar, second_bias_bar = biases_bar
     inputs, pixels, images = x.shape
     width, outputs = len(second), len(g)
     taps = len(last) // outputs
-    rows, columns = _tile(pixels, images)
+    rows, columns = tile
     read, made = taps * inputs, taps * outputs
-    memory = _memory(2 * read + 4 * width + made, rows * columns, x)
-    ones, sums = np.ones(columns, x.dtype), np.empty(width * rows, x.dtype)
-    x_bar = np.zeros_like(x)
-    first_bar, first_part = np.zeros_like(first), np.empty_like(first)
-    second_bar, second_part = np.zeros_like(second), np.empty_like(second)
-    last_bar, last_part = np.zeros_like(last), np.empty_like(last)
-    position_bar, second_bias_bar = np.zeros_like(position), np.zeros_like(position)
     for n in range(0, images, columns):
         t = min(columns, images - n)
         for p in range(0, pixels, rows):
@@ -109,33 +136,18 @@ def network_gradient(x, size, weights, position, second_bias, g):
             _add(last_bar, last_part)
             _add_image_sums(position_bar, p, s, d1, ones[:t], sums[: width * s])
             _add_image_sums(second_bias_bar, p, s, d2, ones[:t], sums[: width * s])
-    return x_bar, (first_bar, second_bar, last_bar), position_bar, second_bias_bar
-
-
-@internal
-def _tile(pixels, images):
-    """(pixels, images) of a tile: several pixels of all images, or one of some of many images."""
-    tiles = max(1, -(-images // COLUMNS))
-    columns = max(1, -(-images // tiles))
-    return max(1, min(pixels, COLUMNS // columns)), columns
-
-
-@internal
-def _memory(height, columns, like):
-    """Room for a tile's matrices of so many rows together, as a matrix of whole cache lines."""
-    return np.empty((height, -(-columns // LINE) * LINE), like.dtype)
 
 
 @internal
 def _matrix(memory, start, rows, columns):
-    """Some rows of the memory from `start` on, as a matrix; the last tiles are smaller."""
+    """View some rows of the memory from `start` on as a matrix; the last tiles are smaller."""
     flat = memory.reshape(-1)[start * memory.shape[1] :]
     return flat[: rows * columns].reshape(rows, columns)
 
 
 @internal
 def _hidden_layers(stack, first, position, second, second_bias, start, pixels, h1, h2):
-    """Both hidden layers of a tile, into h1 and h2."""
+    """Compute both hidden layers of a tile, into h1 and h2."""
     width, columns = h1.shape
     tile = (width, pixels, columns // pixels)
     np.dot(first, stack, h1)

@@ -8,7 +8,12 @@ from cinc_ref.kernels import elementwise
 from cinc_ref.primitives.channels import pad_channels, take_channels
 from cinc_ref.primitives.fused import define_fused
 from cinc_ref.primitives.layers import log_sigmoid
-from cinc_ref.primitives.memory_order import as_native_contiguous, as_pixels, from_pixels
+from cinc_ref.primitives.memory_order import (
+    as_native_contiguous,
+    as_pixels,
+    by_channel,
+    from_pixels,
+)
 
 
 @primitive
@@ -19,7 +24,7 @@ def affine_coupling(x, h, start, inverse):
     its inverse x / s - t.
     """
     y, *arguments = _split(x, h, start)
-    elementwise.affine_coupling(*arguments, inverse)
+    elementwise.affine_coupling(*map(by_channel, arguments), inverse)
     return from_pixels(y, x.shape[2:])
 
 
@@ -37,7 +42,8 @@ def _gradients(g, y, x, h, start, inverse):
     changed = as_pixels(y)[start : start + len(t)]
     h_bar = np.empty((2 * len(t), *t.shape[1:]), t.dtype)
     halves = h_bar[: len(t)], h_bar[len(t) :]
-    elementwise.affine_coupling_gradient(g_part, changed, t, argument, e, inverse, *halves)
+    arrays = map(by_channel, (g_part, changed, t, argument, e, *halves))
+    elementwise.affine_coupling_gradient(*arrays, inverse)
     return from_pixels(x_bar, x.shape[2:]), from_pixels(h_bar, x.shape[2:])
 
 
@@ -54,7 +60,7 @@ def _split(x, h, start):
 
 def _decay(h):
     e = np.empty_like(h)
-    elementwise.neg_abs_logit(h, e)
+    elementwise.neg_abs_logit(by_channel(h), by_channel(e))
     return np.exp(e, out=e)
 
 

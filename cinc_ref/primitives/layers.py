@@ -15,7 +15,12 @@ from autograd.extend import defjvp, defvjp, primitive
 from cinc_ref.kernels import coupling_network as kernels
 from cinc_ref.kernels import elementwise
 from cinc_ref.primitives.fused import define_fused
-from cinc_ref.primitives.memory_order import as_native_contiguous, as_pixels, from_pixels
+from cinc_ref.primitives.memory_order import (
+    as_native_contiguous,
+    as_pixels,
+    by_channel,
+    from_pixels,
+)
 
 
 @primitive
@@ -131,7 +136,7 @@ def scale_channels(x, before, scale, after):
     pixels = as_pixels(x)
     numbers = [as_native_contiguous(a, a.dtype) for a in (before, scale, after)]
     y = np.empty(pixels.shape, np.result_type(pixels, *numbers))
-    elementwise.scale_channels(pixels, *numbers, y)
+    elementwise.scale_channels(by_channel(pixels), *numbers, by_channel(y))
     return from_pixels(y, x.shape[2:])
 
 

@@ -30,6 +30,11 @@ def from_pixels(pixels, size):
     return pixels.reshape(len(pixels), *size, pixels.shape[2]).transpose(3, 0, 1, 2)
 
 
+def by_channel(pixels):
+    """View contiguous (C, P, N) as (C, P * N)."""
+    return pixels.reshape(len(pixels), -1)
+
+
 @primitive
 def batch_last(x):
     """Lay images out as contiguous (C, H, W, N) in memory."""
