@@ -44,22 +44,41 @@ WRONG = [  # images, kernel, options, error, what the message names
 ]
 
 
+CALLS = {
+    "conv": cr.conv,
+    "conv_inverse": cr.conv_inverse,
+    "conv_vjp": lambda x, k, **o: cr.conv_vjp(x, k, x, **o),
+    "conv_inverse_vjp": lambda x, k, **o: cr.conv_inverse_vjp(x, k, x, **o),
+}
+
+
 @pytest.mark.parametrize("x, kernel, options, error, message", WRONG)
-@pytest.mark.parametrize(
-    "function",
-    [
-        cr.conv,
-        cr.conv_inverse,
-        lambda x, k, **o: cr.conv_vjp(x, k, x, **o),
-        lambda x, k, **o: cr.conv_inverse_vjp(x, k, x, **o),
-    ],
-    ids=["conv", "conv_inverse", "conv_vjp", "conv_inverse_vjp"],
-)
+@pytest.mark.parametrize("function", CALLS.values(), ids=CALLS)
 def test_wrong_arguments(function, x, kernel, options, error, message):
     with pytest.raises(error, match=message) as caught:
         function(x, kernel, **options)
     assert isinstance(caught.value, CincError) and isinstance(caught.value, ValueError)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("channels", [3, 7, 13])  # 7 and 13 are padded to whole register blocks
+@pytest.mark.parametrize("function", CALLS.values(), ids=CALLS)
+def test_a_tap_that_never_reaches_the_image_must_be_finite(function, channels, value):
+    kernel = np.zeros((channels, channels, 1, 8))
+    kernel[:, :, 0, -1] = np.eye(channels)
+    kernel[2, 1, 0, 0] = value
+    with pytest.raises(NonFiniteError, match=rf"kernel.*{value} at index \(2, 1, 0, 0\)"):
+        function(np.ones((2, channels, 1, 7)), kernel)
+
+
+@pytest.mark.parametrize("corner", [[[np.inf, 0], [1, 1]], [[1, 1], [0, -np.inf]]])
+@pytest.mark.parametrize("function", CALLS.values(), ids=CALLS)
+def test_the_diagonal_of_a_corner_block_must_be_finite(function, corner):
+    kernel = np.zeros((2, 2, 2, 2))
+    kernel[:, :, 1, 1] = corner
+    with pytest.raises(NonFiniteError, match="kernel must be finite"):  # not divided by: 1/inf = 0
+        function(np.ones((3, 2, 4, 4)), kernel)
 
 
 @pytest.mark.parametrize("size", [3, (3,), (0, 3), (2.0, 3), (1, 2, 3), None])

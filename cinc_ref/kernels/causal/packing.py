@@ -144,11 +144,11 @@ def pack(kernel, work, tables, tiny):
             places += length
     for k in range(length):
         work[np.uintp(k)] = sign * kernel[np.uintp(tables[np.uintp(places + k)])]
-    if weights < len(kernel):  # some taps are not read; the others would show in the result
+    taps = tables[6] // slots
+    if taps * channels**2 < len(kernel):  # some taps are not read, and do not show in the result
         for k in range(len(kernel)):
-            nonfinite |= (
-                kernel[np.uintp(k)] - kernel[np.uintp(k)] != 0
-            )  # NaN where it is not finite
+            value = kernel[np.uintp(k)]
+            nonfinite |= value - value != 0  # NaN unless it is finite
         if nonfinite:
             flags |= CHECK_KERNEL
     for k in range(padding, len(tables)):
@@ -162,7 +162,7 @@ def pack(kernel, work, tables, tiny):
             work[diagonal] = -1
         work[reciprocal] = -1 / work[diagonal]
         if not tiny <= abs(work[reciprocal]) < np.inf:  # read again, as rounded
-            flags |= DIVIDE
+            flags |= DIVIDE | CHECK_KERNEL  # what is divided by infinity is finite
     return flags
 
 

@@ -130,11 +130,8 @@ def _sweep_strip(probe, work, source, result, tables, part, strip, general, rows
                 )
                 weights_per_channel = slots
             for c in range(0, slots, rows):
-                channels, own_channels, y = (
-                    strip.channels + c,
-                    slots,
-                    block.zeros(work, rows, lanes),
-                )
+                channels, own_channels = strip.channels + c, slots
+                y = block.zeros(work, rows, lanes)
                 if solve:
                     own_channels = c
                     if in_place and not general:
@@ -215,26 +212,15 @@ def compiled_sweep(rows, lanes, general):
                     work[np.uintp(k)] = 0
             scratch = memory if stages else end
             for tile in range(0, part.tile_count, part.tiles_in_group):
-                group = part.tile_count - tile
-                if group > part.tiles_in_group:
-                    group = part.tiles_in_group
+                group = min(part.tiles_in_group, part.tile_count - tile)
                 for s in range(part.strips, part.strips + 4 * part.strip_count, 4):
-                    first_image = tables[part.first_images + tile]
                     strip = Strip(
-                        stages,
-                        channels,
-                        memory,
-                        scratch,
-                        first_image,
+                        stages, channels, memory, scratch, tables[part.first_images + tile],
                         *block.integers(tables, s, 4),
-                    )
+                    )  # fmt: skip
                     if part.mode != IN_PLACE:
                         _transfer_strip(source, work, tables, part, strip, 1)
-                    for k in range(
-                        part.tiles_in_group
-                        if tile + part.tiles_in_group <= part.tile_count
-                        else part.tile_count - tile
-                    ):
+                    for k in range(group):
                         strip = Strip(
                             stages, channels, memory + k * part.memory_length, scratch,
                             tables[part.first_images + tile + k], *block.integers(tables, s, 4),
