@@ -115,9 +115,10 @@ def conv_inverse(
     kernel, corner, dilation, anchor
         As for `conv`; B must be invertible.
     check : bool
-        Whether to warn with an `IllConditionedWarning` if the inverse keeps fewer than three
-        digits, or if it leaves an elementwise residual max |y - M x| / (|M| |x|) larger than
-        rounding can explain. This costs several times the inverse itself.
+        Warn with an `IllConditionedWarning` if the inverse keeps fewer than three digits, or if it
+        leaves an elementwise residual max |y - M x| / (|M| |x|) larger than rounding can explain
+        (`cinc_ref.theory.trust`). For 100 images it takes 6 to 10 times as long as the inverse
+        itself, for one image 20 to 30 times.
 
     Returns
     -------
