@@ -132,7 +132,7 @@ def _sweep_strip(probe, work, source, result, tables, part, strip, general, rows
             for c in range(0, slots, rows):
                 channels, own_channels = strip.channels + c, slots
                 y = block.zeros(work, rows, lanes)
-                if solve:
+                if solve:  # 1. load y
                     own_channels = c
                     if in_place and not general:
                         y = block.gather(source, place, tables, channels, rows, lanes)
@@ -142,15 +142,16 @@ def _sweep_strip(probe, work, source, result, tables, part, strip, general, rows
                     origin, stride, offsets, bounds, first_run, weights + c * weights_per_channel,
                     own_channels, next_pixel, channels,
                 )  # fmt: skip
+                # 2. add what the taps read
                 y = _add_taps(y, work, source, tables, part, reads, rows, lanes)
-                if solve:
+                if solve:  # 3. solve with the corner block, and 4. store x
                     triangle = triangles + stage * triangle_length + c * (rows + 1)
                     y = block.solve(y, work, triangle, general)
                     block.store(work, origin + c * stride, stride, y)
                 elif not in_place:
                     block.store(work, strip.scratch + scratch + c * stride, stride, y)
                 probe = block.probe_nonfinite(probe, y)
-                if in_place and not (general and solve):
+                if in_place and not (general and solve):  # 4. pass it on to the image
                     if part.nontemporal:
                         block.scatter_nontemporal(result, place, tables, channels + slots, y)
                     else:
