@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cinc_ref import _validate, theory
-from cinc_ref._autodiff import as_array, value_of
-from cinc_ref.geometry import check_geometry
+from cinc_ref._autodiff import value_of
 from cinc_ref.kernels.causal.plan import CONV, SOLVE
 from cinc_ref.primitives.call import (
     UNCHECKED,
@@ -17,11 +16,11 @@ from cinc_ref.primitives.call import (
     execute,
     execute_vjp,
     prepare,
+    prepare_corner,
     prepare_cotangent,
 )
 from cinc_ref.primitives.causal import causal_solve
 from cinc_ref.primitives.corner import log_abs_det_corner
-from cinc_ref.primitives.diagnostics import check_corner_invertible
 
 
 def conv(
@@ -205,15 +204,8 @@ def log_abs_det(
     >>> float(cr.log_abs_det(kernel, (3, 5)) / np.log(2.0))
     15.0
     """
-    kernel = as_array(kernel)
-    value = value_of(kernel)
-    _validate.check_kernel_shape(value)
-    _validate.check_float(value, "kernel")
-    height, width = _validate.check_size(size)
-    p, q = check_geometry(value, anchor=anchor).anchor
-    _validate.check_finite(value, "kernel")
-    check_corner_invertible(value, (p, q))
-    return log_abs_det_corner(kernel[:, :, p, q], height * width)
+    corner, pixels = prepare_corner(kernel, size, anchor)
+    return log_abs_det_corner(corner, pixels)
 
 
 def enclose(
@@ -328,8 +320,7 @@ def conv_vjp(
     True
     """
     x, kernel, plan = prepare(CONV, x, "x", kernel, corner, dilation, anchor)
-    g = prepare_cotangent(g, x)
-    x_bar, kernel_bar, status = execute_vjp(plan, x, kernel, g)
+    x_bar, kernel_bar, status = execute_vjp(plan, x, kernel, prepare_cotangent(g, x))
     if status:
         diagnose(status, plan, kernel, {"x": x, "g": g})
     return x_bar, kernel_bar
@@ -380,8 +371,7 @@ def conv_inverse_vjp(
     True
     """
     y, kernel, plan = prepare(SOLVE, y, "y", kernel, corner, dilation, anchor)
-    g = prepare_cotangent(g, y)
-    y_bar, kernel_bar, status = execute_vjp(plan, y, kernel, g)
+    y_bar, kernel_bar, status = execute_vjp(plan, y, kernel, prepare_cotangent(g, y))
     if status:
         diagnose(status, plan, kernel, {"y": y, "g": g}, (y_bar, kernel_bar))
     return y_bar, kernel_bar

@@ -94,6 +94,19 @@ def prepare_cotangent(g, images):
     return g
 
 
+def prepare_corner(kernel, size, anchor):
+    """Return the corner block and the pixels of an image, or raise an error if it is singular."""
+    kernel = as_array(kernel)
+    value = value_of(kernel)
+    _validate.check_kernel_shape(value)
+    _validate.check_float(value, "kernel")
+    height, width = _validate.check_size(size)
+    p, q = check_geometry(value, anchor=anchor).anchor
+    _validate.check_finite(value, "kernel")
+    check_corner_invertible(value, (p, q))
+    return kernel[:, :, p, q], height * width
+
+
 def execute(plan, images, kernel):
     """Return the result, and a status: 0 if result and kernel are known to be finite."""
     operation, geometry, conv_plan = plan
