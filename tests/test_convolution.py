@@ -1,12 +1,14 @@
 """conv and conv_inverse against the matrix from the definition, over every option."""
 
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import cinc_ref as cr
-from cinc_ref.errors import SingularKernelError
+from cinc_ref.errors import IllConditionedWarning, SingularKernelError
 from cinc_ref.geometry import CORNERS, Geometry
 from cinc_ref.kernels.causal.packing import pack
 from cinc_ref.kernels.causal.plan import make_plan
@@ -125,6 +127,19 @@ def test_conv_accepts_a_singular_corner_and_the_inverse_does_not():
     for images in (x, x[:0]):
         with pytest.raises(SingularKernelError, match=r"kernel\[0, 0, 1, 1\] = 0"):
             cr.conv_inverse(images, kernel)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_elimination_that_overflows_warns_and_gives_no_finite_result(dtype):
+    """The last pivot of this well conditioned block is four times as large as its entries."""
+    block = np.array([[1, 0, 1], [-1, 1, 1], [-1, -1, 1]], dtype) * (np.finfo(dtype).max / 3.5)
+    kernel = block.astype(dtype)[:, :, None, None]
+    with pytest.warns(IllConditionedWarning, match="not finite"):
+        x = cr.conv_inverse(np.ones((1, 3, 1, 1), dtype), kernel)
+    assert not np.isfinite(x).all()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert cr.log_abs_det(kernel, (1, 1)) == np.inf
 
 
 @pytest.mark.parametrize("operation", [cr.conv, cr.conv_inverse])

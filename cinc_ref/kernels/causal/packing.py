@@ -11,7 +11,7 @@ Working memory begins with, one after the other:
 - for substitution its triangle [block][row][column and 1 / diagonal], negated; what stands above
   the diagonal is not read;
 - for a factored corner block the triangle of U, rows and columns descending, and in the same order
-  what stands before its blocks, as weights.
+  what stands before its blocks, as weights. The sweep divides by its diagonal.
 """
 
 from functools import lru_cache
@@ -208,15 +208,12 @@ def pack_lu(kernel, work, tables, tiny, order):
         first = s - s % rows
         for c in range(slots):
             value = _descending(factors, slots, s, c)
+            if c == s:
+                value += value - value  # NaN for an infinite pivot: 1 / inf would hide the overflow
             if c < first:
                 work[weights + first * slots + c * rows + s - first] = -value
             elif c <= s:
                 work[start + s * (rows + 1) + c - first] = -value
-            if c == s:
-                reciprocal = start + s * (rows + 1) + rows
-                work[reciprocal] = 1 / value
-                if not tiny <= abs(work[reciprocal]) < np.inf:
-                    flags |= DIVIDE
     return flags
 
 
