@@ -110,6 +110,18 @@ def test_kernel_larger_than_the_image():
     np.testing.assert_allclose(cr.conv_inverse(y, kernel), x, rtol=1e-12)
 
 
+@pytest.mark.parametrize("channels", [3, 7, 13, 25])  # all but 3 are padded to register blocks
+@pytest.mark.parametrize("operation", [cr.conv, cr.conv_inverse])
+def test_a_tap_that_never_reaches_the_image_has_no_influence(operation, channels):
+    rng = np.random.default_rng(channels)
+    kernel = rng.normal(size=(channels, channels, 1, 3)) / channels
+    kernel[:, :, 0, 2] = np.eye(channels)
+    images = rng.normal(size=(2, channels, 1, 2)) * 1e10
+    expected = operation(images, kernel)
+    kernel[:, :, 0, 0] = 1e300  # times the images it overflows
+    np.testing.assert_array_equal(operation(images, kernel), expected)
+
+
 def test_anchor_in_the_middle_of_a_centred_kernel():
     """A centred 3x3 kernel with nothing after its middle is the half-plane kernel of 2 rows."""
     rng = np.random.default_rng(0)
