@@ -30,6 +30,7 @@ WRONG = [  # images, kernel, options, error, what the message names
     (X.astype(np.longdouble), KERNEL, {}, DtypeError, "float128|longdouble"),
     (X.astype(np.float32), KERNEL, {}, DtypeError, "same dtype; got float32 and float64"),
     (X.astype(object), KERNEL, {}, DtypeError, "got object"),
+    (X.astype(str).astype(np.dtypes.StringDType()), KERNEL, {}, DtypeError, "got StringDType"),
     (_with(X, (1, 2, 3, 4), np.nan), KERNEL, {}, NonFiniteError, r"nan at index \(1, 2, 3, 4\)"),
     (X, _with(KERNEL, (0, 1, 0, 1), -np.inf), {}, NonFiniteError, r"kernel.*\(0, 1, 0, 1\)"),
     (X[:0], _with(KERNEL, (2, 1, 0, 1), np.nan), {}, NonFiniteError, r"kernel.*\(2, 1, 0, 1\)"),

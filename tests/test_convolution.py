@@ -1,12 +1,14 @@
 """conv and conv_inverse against the matrix from the definition, over every option."""
 
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import cinc_ref as cr
-from cinc_ref.errors import SingularKernelError
+from cinc_ref.errors import IllConditionedWarning, SingularKernelError
 from cinc_ref.geometry import CORNERS, Geometry
 from cinc_ref.kernels.causal.packing import pack
 from cinc_ref.kernels.causal.plan import make_plan
@@ -108,6 +110,18 @@ def test_kernel_larger_than_the_image():
     np.testing.assert_allclose(cr.conv_inverse(y, kernel), x, rtol=1e-12)
 
 
+@pytest.mark.parametrize("channels", [3, 7, 13, 25])  # all but 3 are padded to register blocks
+@pytest.mark.parametrize("operation", [cr.conv, cr.conv_inverse])
+def test_a_tap_that_never_reaches_the_image_has_no_influence(operation, channels):
+    rng = np.random.default_rng(channels)
+    kernel = rng.normal(size=(channels, channels, 1, 3)) / channels
+    kernel[:, :, 0, 2] = np.eye(channels)
+    images = rng.normal(size=(2, channels, 1, 2)) * 1e10
+    expected = operation(images, kernel)
+    kernel[:, :, 0, 0] = 1e300  # times the images it overflows
+    np.testing.assert_array_equal(operation(images, kernel), expected)
+
+
 def test_anchor_in_the_middle_of_a_centred_kernel():
     """A centred 3x3 kernel with nothing after its middle is the half-plane kernel of 2 rows."""
     rng = np.random.default_rng(0)
@@ -125,6 +139,19 @@ def test_conv_accepts_a_singular_corner_and_the_inverse_does_not():
     for images in (x, x[:0]):
         with pytest.raises(SingularKernelError, match=r"kernel\[0, 0, 1, 1\] = 0"):
             cr.conv_inverse(images, kernel)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_elimination_that_overflows_warns_and_gives_no_finite_result(dtype):
+    """The last pivot of this well conditioned block is four times as large as its entries."""
+    block = np.array([[1, 0, 1], [-1, 1, 1], [-1, -1, 1]], dtype) * (np.finfo(dtype).max / 3.5)
+    kernel = block.astype(dtype)[:, :, None, None]
+    with pytest.warns(IllConditionedWarning, match="not finite"):
+        x = cr.conv_inverse(np.ones((1, 3, 1, 1), dtype), kernel)
+    assert not np.isfinite(x).all()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert cr.log_abs_det(kernel, (1, 1)) == np.inf
 
 
 @pytest.mark.parametrize("operation", [cr.conv, cr.conv_inverse])

@@ -68,9 +68,10 @@ def prepare(operation, images, name, kernel, corner, dilation, anchor):
 
 @lru_cache(maxsize=256)
 def _make_plan(operation, name, shape, strides, dtype, kernel_shape, kernel_dtype, *options):
-    images = np.lib.stride_tricks.as_strided(np.empty((), dtype), shape, strides)
+    images = np.broadcast_to(np.empty((), dtype), shape)
     kernel = np.broadcast_to(np.empty((), kernel_dtype), kernel_shape)
     geometry = _validated(images, name, kernel, *options, anchor=None)
+    images = np.lib.stride_tricks.as_strided(np.empty((), dtype), shape, strides)
     conv_plan = None
     if has_kernel_layout(images) and kernel_dtype.isnative:
         conv_plan = plan_for(operation, images, kernel_shape, geometry)

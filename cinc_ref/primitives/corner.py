@@ -24,7 +24,7 @@ def pivots(matrix):
         row = np.argmax(np.abs(rest[:, 0]))
         rest[[0, row]] = rest[[row, 0]]
         diagonal.append(rest[0, 0])
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
             rest = rest[1:, 1:] - (rest[1:, :1] / rest[0, 0]) * rest[0, 1:]
     return np.array(diagonal)
 

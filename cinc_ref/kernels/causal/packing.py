@@ -11,7 +11,7 @@ Working memory begins with, one after the other:
 - for substitution its triangle [block][row][column and 1 / diagonal], negated; what stands above
   the diagonal is not read;
 - for a factored corner block the triangle of U, rows and columns descending, and in the same order
-  what stands before its blocks, as weights.
+  what stands before its blocks, as weights. The sweep divides by its diagonal.
 """
 
 from functools import lru_cache
@@ -31,6 +31,9 @@ sweep must divide.
 
 HEADER = 9
 """Integers in front of the table of places."""
+
+OUTSIDE = -(2**30)
+"""Place of what belongs to no channel; with that of a channel added, it is still below half."""
 
 
 class Packing(NamedTuple):
@@ -77,7 +80,7 @@ def packing(kernel_shape, taps, anchor, rows, padded_channels, solve, transposed
         _places(order, flat_taps, strides, rows, padded_channels, solve)
         for order in ((channel, channel[::-1]) if solve else (channel,))
     ]
-    padding = np.flatnonzero(places[0][: weights * padded_channels] < 0)
+    padding = np.flatnonzero(places[0] <= OUTSIDE // 2)
     padding_start = HEADER + sum(map(len, places))
     header = [
         channels, padded_channels, rows, *strides, flat_taps[-1], weights, solve, padding_start,
@@ -90,8 +93,8 @@ def packing(kernel_shape, taps, anchor, rows, padded_channels, solve, transposed
 
 
 def _places(order, flat_taps, strides, rows, padded_channels, solve):
-    """Places in the flat kernel of all packed numbers; negative where they are 0 or not read."""
-    outside = np.full(padded_channels - len(order), -(2**30))
+    """Places in the flat kernel of all packed numbers; -1 in the column of reciprocals."""
+    outside = np.full(padded_channels - len(order), OUTSIDE)
     outer, inner = (np.append(order * stride, outside) for stride in strides)
     outer = outer.reshape(-1, 1, 1, rows)
     places = outer + inner[:, np.newaxis] + flat_taps[:, np.newaxis, np.newaxis]
@@ -208,15 +211,12 @@ def pack_lu(kernel, work, tables, tiny, order):
         first = s - s % rows
         for c in range(slots):
             value = _descending(factors, slots, s, c)
+            if c == s:
+                value += value - value  # NaN for an infinite pivot: 1 / inf would hide the overflow
             if c < first:
                 work[weights + first * slots + c * rows + s - first] = -value
             elif c <= s:
                 work[start + s * (rows + 1) + c - first] = -value
-            if c == s:
-                reciprocal = start + s * (rows + 1) + rows
-                work[reciprocal] = 1 / value
-                if not tiny <= abs(work[reciprocal]) < np.inf:
-                    flags |= DIVIDE
     return flags
 
 

@@ -1,10 +1,13 @@
-"""Sizes of what the kernels work on at a time; results do not depend on them."""
+"""Sizes of what the kernels work on at a time.
+
+Images do not depend on them, weight gradients by the rounding of their sums alone.
+"""
 
 from typing import NamedTuple
 
 
 class Tuning(NamedTuple):
-    """Target sizes, measured with ``python -m cinc_ref bench kernels scaling``.
+    """Target sizes, measured with ``python -m cinc_ref bench kernels`` and ``bench scaling``.
 
     Attributes
     ----------

@@ -243,8 +243,9 @@ def solve(typingctx, block, triangle, first, divide):
 
     A solution waits for one quotient after the other, and division is slow. Unless `divide` is 1,
     q = y (1 / d) is corrected by its exact remainder, q + (y - d q) (1 / d): the quotient as
-    division rounds it (Markstein 1990), an exact one exactly. It needs 1 / d to be a normal number,
-    and where a quotient overflows it gives NaN for infinity.
+    division rounds it (Markstein 1990), an exact one exactly. It needs 1 / d to be a normal number.
+    Where a quotient overflows it gives NaN for infinity; where the remainder underflows, the last
+    bit of an inexact quotient may be another.
     """
 
     def generate(context, builder, signature, arguments):
