@@ -69,10 +69,8 @@ ROOMS = {
         (
             "test_causal_kernels.py",
             "test_pages.py",
-            "test_convolution.py",
-            "test_derivatives.py",
+            "test_plans.py",
             "test_coupling_operations.py",
-            "test_bijections.py",
         ),
         True,
     ),
