@@ -158,6 +158,9 @@ def test_row_rings_read_each_tap_inside_the_image(
     assert max(schedule.scratch_offsets) + slots * lanes <= schedule.scratch_length
     assert schedule.scratch_length <= rows * slots * lanes + lanes
     assert schedule.run_weights[-1] == len(taps) * slots
+    places = {tap[:2] for tap in taps} | {(0, 0)}
+    ends = [tap for tap in taps if (tap[0], tap[1] - 1) not in places]
+    assert schedule.run_offsets.shape[1] == len(ends) + 1
 
 
 def _swept(number, size, flips):
@@ -366,3 +369,42 @@ def test_weight_gradients_do_not_depend_on_what_memory_held(batch_first, limit, 
             result = weight_gradient.conv_weight_grad(x, g, *call)
         assert np.array_equal(result, expected)
         poisoned.assert_guards_untouched()
+
+
+def _status(operation, x, kernel):
+    """Return the status of a call whose anchor has taps before it and behind it."""
+    call = kernel.shape, x.shape, bool(x.flags.c_contiguous), x.itemsize
+    made = plan.make_plan(operation, *call, (1, (0, 1), (False, False)))
+    with np.errstate(all="ignore"):
+        return plan.run(made, x, kernel)[1]
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("kind", ["lower", "upper"])
+@pytest.mark.parametrize("side", [1, 3])
+@pytest.mark.parametrize("images", [1, 16])
+def test_status_reports_what_is_not_finite(operation, kind, side, images):
+    """Also where a tap is not read, because it is behind the anchor or outside of the image."""
+    rng = np.random.default_rng(13)
+    kernel = random_kernel(rng, (2, 2, 2, 3), (0, 1), kind)
+    x = rng.normal(size=(2, side, side, images)).transpose(3, 0, 1, 2)
+    for laid_out in (x, np.ascontiguousarray(x)):
+        assert _status(operation, laid_out, kernel) == 0
+        for value, place in product([np.nan, np.inf, -np.inf], np.ndindex(kernel.shape)):
+            spoiled = kernel.copy()
+            spoiled[place] = value
+            assert _status(operation, laid_out, spoiled) != 0
+        for value, image in product([np.nan, np.inf], {0, images - 1}):
+            before, laid_out[image, 0, -1, 0] = laid_out[image, 0, -1, 0], value
+            assert _status(operation, laid_out, kernel) & plan.CHECK_RESULT
+            laid_out[image, 0, -1, 0] = before
+
+
+@pytest.mark.parametrize("solve", [False, True])
+@pytest.mark.parametrize("kind", ["lower", "upper", "dense"])
+def test_status_reports_kernels_without_inverse(solve, kind):
+    kernel = random_kernel(np.random.default_rng(14), (3, 3, 1, 2), (0, 1), kind)
+    kernel[1, :, 0, 1] = 0
+    operation = plan.SOLVE if solve else plan.CONV
+    status = _status(operation, np.ones((2, 3, 2, 2)), kernel)
+    assert bool(status & plan.CHECK_KERNEL) == solve
