@@ -17,6 +17,7 @@ from cinc_ref.kernels.causal.schedule import (
 from cinc_ref.kernels.causal.tiles import cut_batch
 from cinc_ref.kernels.causal.transfer import IN_PLACE
 from cinc_ref.kernels.causal.tuning import TUNING
+from cinc_ref.kernels.simd import cpu
 from cinc_ref.kernels.simd.cpu import LINE_BYTES
 from cinc_ref.theory.random_kernels import random_kernel
 from tests.support.oracles import DTYPES
@@ -408,3 +409,23 @@ def test_status_reports_kernels_without_inverse(solve, kind):
     operation = plan.SOLVE if solve else plan.CONV
     status = _status(operation, np.ones((2, 3, 2, 2)), kernel)
     assert bool(status & plan.CHECK_KERNEL) == solve
+
+
+@pytest.mark.parametrize(
+    "features, expected",
+    [
+        ({"avx512f": True, "avx2": True}, 64),
+        ({"avx512f": False, "avx2": True}, 32),
+        ({"avx2": False}, 16),
+        ({}, 16),
+        (None, 16),
+    ],
+)
+def test_registers_are_as_wide_as_the_processor_says(features, expected, monkeypatch):
+    def of_host():
+        if features is None:
+            raise RuntimeError("unknown processor")
+        return features
+
+    monkeypatch.setattr(cpu.binding, "get_host_cpu_features", of_host)
+    assert cpu._vector_bytes() == expected
