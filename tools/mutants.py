@@ -77,6 +77,7 @@ ROOMS = {
     "flows": Room(
         (
             "test_flows.py",
+            "test_dequantize.py",
             "test_systems.py",
             "test_latent.py",
             "test_trust.py",
