@@ -219,6 +219,29 @@ def _write_mnist(folder, rng, zipped=True):
     return images
 
 
+@pytest.mark.parametrize("count, held_out", [(9, 1), (19, 1), (20, 2)])
+def test_a_tenth_of_the_training_images_validates(tmp_path, rng, count, held_out):
+    images = rng.integers(0, 256, (count, 1, 1), dtype=np.uint8)
+    for name in ("train", "t10k"):
+        (tmp_path / f"{name}-images-idx3-ubyte").write_bytes(_idx(images))
+    sizes = [len(part) for part in np.array_split(images, 5)] + [1]
+    records = {name: bytes(3073 * size) for name, size in zip(CIFAR, sizes, strict=True)}
+    _write_cifar(tmp_path, records)
+    np.save(tmp_path / "images.npy", images)
+    assert len(image_set("array", path=tmp_path / "images.npy").validation) == held_out
+    for name in ("mnist", "cifar10"):
+        found = image_set(name, path=tmp_path)
+        assert [len(found.train), len(found.validation)] == [count - held_out, held_out]
+
+
+@pytest.mark.parametrize("count, held_out", [(2, 1), (199, 1), (200, 2)])
+def test_a_hundredth_of_imagenet_validates(tmp_path, count, held_out):
+    for name in ("train_data_batch_1", "val_data"):
+        np.savez(tmp_path / f"{name}.npz", data=np.zeros((count, 3072), np.uint8))
+    found = image_set("imagenet32", path=tmp_path)
+    assert [len(found.train), len(found.validation)] == [count - held_out, held_out]
+
+
 @pytest.mark.parametrize("zipped", [True, False])
 def test_mnist(tmp_path, rng, zipped):
     train, test = _write_mnist(tmp_path, rng, zipped)
