@@ -401,6 +401,27 @@ def test_parts_and_bins_in_an_npz(tmp_path, rng):
         assert np.array_equal(getattr(found, name), part[:, None])
 
 
+@pytest.mark.parametrize("count", range(1, 8))
+def test_a_stack_is_split_as_an_array_is(rng, count):
+    rows = rng.integers(0, 256, (8, 4), dtype=np.uint8)
+    whole = Stack([rows[:3], rows[3:5], rows[5:]], (1, 2, 2))
+    for part in (whole, whole.shifted(3)):
+        images = np.asarray(part)
+        first, last = part.split(count)
+        assert np.array_equal(first, images[: 8 - count])
+        assert np.array_equal(last, images[8 - count :])
+        assert [len(first), len(last)] == [8 - count, count]
+
+
+def test_bins_may_be_an_array_of_one_number(tmp_path, rng):
+    path, images = tmp_path / "images.npz", rng.integers(0, 5, (9, 4, 4), dtype=np.uint8)
+    np.savez(path, images=images, bins=np.array([5]))
+    assert image_set("array", path=path).bins == 5
+    np.savez(path, images=images, bins=np.array([5, 5]))
+    with pytest.raises(DataError, match=r"must be an integer >= 2; got .*5, 5"):
+        image_set("array", path=path)
+
+
 @pytest.mark.parametrize(
     "content, said",
     [
