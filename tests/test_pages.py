@@ -129,3 +129,29 @@ def test_threads_never_share_memory(pool):
 
     with ThreadPoolExecutor(8) as threads:
         assert all(threads.map(fill, range(8)))
+
+
+@pytest.mark.parametrize(
+    "setting, missing, takes",
+    [
+        ("always [madvise] never", None, True),
+        ("[always] madvise never", None, True),
+        ("always madvise [never]", None, False),
+        ("[always] madvise never", "MADV_FREE", False),
+        ("[always] madvise never", "MADV_HUGEPAGE", False),
+        (None, None, False),
+    ],
+)
+def test_pages_are_lent_where_the_system_takes_huge_ones(
+    setting, missing, takes, monkeypatch, tmp_path
+):
+    class System:
+        MADV_FREE, MADV_HUGEPAGE = 8, 14
+
+    if missing:
+        delattr(System, missing)
+    if setting:
+        (tmp_path / "enabled").write_text(setting, encoding="ascii")
+    monkeypatch.setattr(pages, "mmap", System)
+    monkeypatch.setattr(pages, "Path", lambda path: tmp_path / "enabled")
+    assert pages._system_takes_free_pages() is takes

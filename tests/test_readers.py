@@ -219,6 +219,29 @@ def _write_mnist(folder, rng, zipped=True):
     return images
 
 
+@pytest.mark.parametrize("count, held_out", [(9, 1), (19, 1), (20, 2)])
+def test_a_tenth_of_the_training_images_validates(tmp_path, rng, count, held_out):
+    images = rng.integers(0, 256, (count, 1, 1), dtype=np.uint8)
+    for name in ("train", "t10k"):
+        (tmp_path / f"{name}-images-idx3-ubyte").write_bytes(_idx(images))
+    sizes = [len(part) for part in np.array_split(images, 5)] + [1]
+    records = {name: bytes(3073 * size) for name, size in zip(CIFAR, sizes, strict=True)}
+    _write_cifar(tmp_path, records)
+    np.save(tmp_path / "images.npy", images)
+    assert len(image_set("array", path=tmp_path / "images.npy").validation) == held_out
+    for name in ("mnist", "cifar10"):
+        found = image_set(name, path=tmp_path)
+        assert [len(found.train), len(found.validation)] == [count - held_out, held_out]
+
+
+@pytest.mark.parametrize("count, held_out", [(2, 1), (199, 1), (200, 2)])
+def test_a_hundredth_of_imagenet_validates(tmp_path, count, held_out):
+    for name in ("train_data_batch_1", "val_data"):
+        np.savez(tmp_path / f"{name}.npz", data=np.zeros((count, 3072), np.uint8))
+    found = image_set("imagenet32", path=tmp_path)
+    assert [len(found.train), len(found.validation)] == [count - held_out, held_out]
+
+
 @pytest.mark.parametrize("zipped", [True, False])
 def test_mnist(tmp_path, rng, zipped):
     train, test = _write_mnist(tmp_path, rng, zipped)
@@ -376,6 +399,27 @@ def test_parts_and_bins_in_an_npz(tmp_path, rng):
     assert found.bins == 5
     for name, part in parts.items():
         assert np.array_equal(getattr(found, name), part[:, None])
+
+
+@pytest.mark.parametrize("count", range(1, 8))
+def test_a_stack_is_split_as_an_array_is(rng, count):
+    rows = rng.integers(0, 256, (8, 4), dtype=np.uint8)
+    whole = Stack([rows[:3], rows[3:5], rows[5:]], (1, 2, 2))
+    for part in (whole, whole.shifted(3)):
+        images = np.asarray(part)
+        first, last = part.split(count)
+        assert np.array_equal(first, images[: 8 - count])
+        assert np.array_equal(last, images[8 - count :])
+        assert [len(first), len(last)] == [8 - count, count]
+
+
+def test_bins_may_be_an_array_of_one_number(tmp_path, rng):
+    path, images = tmp_path / "images.npz", rng.integers(0, 5, (9, 4, 4), dtype=np.uint8)
+    np.savez(path, images=images, bins=np.array([5]))
+    assert image_set("array", path=path).bins == 5
+    np.savez(path, images=images, bins=np.array([5, 5]))
+    with pytest.raises(DataError, match=r"must be an integer >= 2; got .*5, 5"):
+        image_set("array", path=path)
 
 
 @pytest.mark.parametrize(

@@ -69,16 +69,15 @@ ROOMS = {
         (
             "test_causal_kernels.py",
             "test_pages.py",
-            "test_convolution.py",
-            "test_derivatives.py",
+            "test_plans.py",
             "test_coupling_operations.py",
-            "test_bijections.py",
         ),
         True,
     ),
     "flows": Room(
         (
             "test_flows.py",
+            "test_dequantize.py",
             "test_systems.py",
             "test_latent.py",
             "test_trust.py",
