@@ -175,7 +175,7 @@ def log_determinant(implementation, case):
 
 @claim(
     "gradient of conv", "conv_vjp = (M^T g, weight gradient), bit for bit, for integers",
-    "conv_vjp", _unit_integers, cases=100, theorem=7,
+    "conv_vjp", _unit_integers, theorem=7,
 )  # fmt: skip
 def gradient_of_conv(implementation, case):
     """conv_vjp is the transposed matrix and the weight gradient, exactly."""
@@ -190,7 +190,7 @@ def gradient_of_conv(implementation, case):
 @claim(
     "gradient of inverse",
     "conv_inverse_vjp = transposed substitution, bit for bit, for integers, unit B",
-    "conv_inverse_vjp", _unit_integers, cases=100, theorem=7,
+    "conv_inverse_vjp", _unit_integers, theorem=7,
 )  # fmt: skip
 def gradient_of_the_inverse(implementation, case):
     """conv_inverse_vjp is the transposed substitution, exactly."""

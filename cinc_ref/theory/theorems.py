@@ -203,7 +203,7 @@ def substitution_is_the_inverse(rng, effort=1, *, inverse=exact_inverse):
 
     return search(
         "substitution", "substitution in raster order is the inverse, in exact fractions",
-        PAPER, _invertible_cases(rng, 60 * effort), refute, theorems=(4,),
+        PAPER, _invertible_cases(rng, 80 * effort), refute, theorems=(4,),
     )  # fmt: skip
 
 
