@@ -149,7 +149,8 @@ exact: block_triangular (kernel_causal ok).
 Qed.
 
 (* Theorem 2. "det M = det(B)^(H W)", for every corner.
-   Python: cinc_ref.theory.theorems.determinant_is_a_power, cinc_ref.theory.exact_determinant. *)
+   Python: cinc_ref.theory.schwartz_zippel.determinant_at_random_points,
+   cinc_ref.theory.exact_determinant. *)
 Theorem kernel_determinant K f :
   accepted K -> \det (convolution_matrix K f) = \det (B K) ^+ (H * W).
 Proof.

@@ -130,7 +130,8 @@ Qed.
 (* ---- Theorem 2: determinant ---- *)
 
 (* "det M = det(B)^(H W)", for every corner.
-   Python: cinc_ref.theory.theorems.determinant_is_a_power, cinc_ref.theory.exact_determinant. *)
+   Python: cinc_ref.theory.schwartz_zippel.determinant_at_random_points,
+   cinc_ref.theory.exact_determinant. *)
 Theorem determinant f : \det (M K f) = \det B ^+ (H * W).
 Proof.
 have det_J : \det (J f) * \det (J f) = 1 by rewrite -det_mulmx J_involutive det1.

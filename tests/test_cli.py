@@ -19,7 +19,7 @@ def evidence(**changes):
     values = {
         "name": "determinant",
         "statement": "det M = det(B)^(H*W), B = K[:, :, -1, -1]",
-        "source": "theorem 1",
+        "source": "CInC Flow, section 3",
         "cases": 1200,
         "largest": "36x36",
         "worst": None,
@@ -121,6 +121,25 @@ def test_verify_exits_with_1_if_a_claim_fails(capsys, verify_returns):
     assert "1 of 3 claims hold, 1 fail" in " ".join(out.split())
     for text in ("round trip", "0.5", "1e-10", "C = 2", "no conv_inverse", "1,200"):
         assert text in out
+
+
+def test_verify_ends_with_what_is_proved_and_what_is_tried(capsys, verify_returns):
+    verify_returns(
+        evidence(name="symbolic", theorems=(2,), proved=True),
+        evidence(name="random", theorems=(2, 7), cases=900),
+        evidence(name="order", theorems=(2,), verdict="skipped", cases=0, reason="no z3"),
+        evidence(name="conv", cases=70),
+    )
+    out = run(capsys, "verify")[1]
+    first, last = out.split("tried on cases")
+    assert "proved" in first and "1,200" not in first
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in last.splitlines()]
+    rows = [row for row in rows if len(row) == 3]
+    assert rows[0] == ["implementation", "-", "conv (70)"]
+    assert rows[1][:2] == ["2. determinant", "symbolic"]
+    assert "random (900); order (skipped)" in " ".join(row[2] for row in rows)
+    assert rows[-1] == ["7. adjoint", "-", "random (900)"]
+    assert "8 (causal orders) and 9 (stability)" in last and "proofs" in last
 
 
 def test_verify_writes_json(capsys, tmp_path, verify_returns):

@@ -9,13 +9,10 @@ import pytest
 from cinc_ref.geometry import CORNERS
 from cinc_ref.theory import schwartz_zippel
 from cinc_ref.theory.exact import bareiss
+from cinc_ref.theory.modular import PRIME, determinant_modulo, inverse_modulo, multiply
 from cinc_ref.theory.schwartz_zippel import (
     MAX_UNKNOWNS,
-    PRIME,
     determinant_at_random_points,
-    determinant_modulo,
-    inverse_modulo,
-    multiply,
     random_points,
     substitution_at_random_points,
 )

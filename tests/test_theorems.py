@@ -17,13 +17,23 @@ from cinc_ref.theory import (
     claims,
     exact_inverse,
     padding,
+    proofs,
+    schwartz_zippel,
     systems,
     theorems,
     verification,
 )
-from cinc_ref.theory.cases import Case, float_case, integer_case, unit_case
+from cinc_ref.theory.cases import (
+    Case,
+    float_case,
+    integer_case,
+    unit_case,
+    with_cancelling_corner,
+    with_tiny_entries,
+)
 from cinc_ref.theory.evidence import Evidence, find, search
 from cinc_ref.theory.exact import matrix_determinant, matrix_rank
+from cinc_ref.theory.substitution import substitute
 from cinc_ref.theory.systems import SYSTEMS
 from tests.conftest import INTERPRETED
 
@@ -44,17 +54,23 @@ def _inverse_that_forgets_to_transpose(y, kernel, *, transpose=False, **options)
     return exact_inverse(y, kernel, **options)
 
 
+def _solve_that_never_transposes(y, kernel, solve, geometry, transpose):
+    return substitute(y, kernel, solve, geometry)
+
+
 def _null_image_in_the_first_pixel(kernel, size, **options):
     return theory.null_image(kernel, size, **options)[:, :, ::-1, ::-1]
 
 
 WRONG = {  # theorem: what is put in its place
+    theorems.order_of_indices: {"order": "column-major"},
     theorems.block_triangular: {"matrix": _transposed_matrix},
     theorems.not_triangular_in_channel_major_order: {"order": "pixel-major"},
-    theorems.determinant_is_a_power: {"exponent": lambda height, width: height + width},
+    schwartz_zippel.determinant_at_random_points: {"exponent": lambda h, w: h + w},
     theorems.determinant_is_a_power_of_polynomials: {"exponent": lambda height, width: 2},
     theorems.invertible_iff_corner_is: {"decide": lambda kernel, anchor: bool(kernel.any())},
     theorems.substitution_is_the_inverse: {"inverse": _inverse_that_is_off_by_one},
+    schwartz_zippel.substitution_at_random_points: {"solve": _solve_that_never_transposes},
     theorems.substitution_of_integers_is_exact: {"inverse": lambda y, case: y * (1 + 2**-52)},
     theorems.corners_and_anchors_reduce: {"matrix": _ignores_the_corner},
     systems.systems_are_instances: {"matrix": _ignores_the_corner},
@@ -66,6 +82,7 @@ WRONG = {  # theorem: what is put in its place
     padding.circular_padding_can_be_singular: {"padding": "causal"},
     theorems.adjoint_is_transposed_substitution: {"inverse": _inverse_that_forgets_to_transpose},
 }  # fmt: skip
+WITHOUT_Z3 = 'z3 is not installed: pip install "cinc_ref[prove]"'
 EXISTENCE = (
     theorems.not_triangular_in_channel_major_order,
     padding.same_padding_can_be_singular,
@@ -77,8 +94,8 @@ def test_unit_cases_have_either_triangle_and_every_entry():
     """Below the unit diagonal or above it, the entries next to it included."""
     rng = np.random.default_rng(0)
     blocks = [case.corner_block for case in (unit_case(rng) for _ in range(300))]
-    blocks = np.array([block for block in blocks if len(block) == 3])
-    assert (blocks[:, range(3), range(3)] == 1).all()
+    blocks = np.array([block for block in blocks if len(block) == 5])
+    assert (blocks[:, range(5), range(5)] == 1).all()
     lower, upper = np.tril(blocks, -1).any(axis=(1, 2)), np.triu(blocks, 1).any(axis=(1, 2))
     assert not (lower & upper).any()
     assert (blocks.any(axis=0)).all() and np.abs(blocks).max() == 3
@@ -87,17 +104,47 @@ def test_unit_cases_have_either_triangle_and_every_entry():
 def test_cases_reach_every_shape():
     """Images and kernels from one pixel on, every corner, anchor and dilation, singular B."""
     rng = np.random.default_rng(0)
-    cases = [integer_case(rng) for _ in range(400)]
-    assert {case.size for case in cases} >= {(1, 1), (1, 6), (6, 1), (6, 6)}
-    assert {case.kernel.shape[2:] for case in cases} == set(product(range(1, 5), repeat=2))
-    assert {len(case.kernel) for case in cases} == {1, 2, 3}
-    assert {case.dilation for case in cases} == {1, 2, 3}
-    assert {case.anchor for case in cases} == set(np.ndindex(4, 4))
+    cases = [integer_case(rng) for _ in range(1000)]
+    sizes = {case.size for case in cases}
+    assert sizes >= {(1, 1), (1, 9), (9, 1), (9, 9)} and max(map(max, sizes)) == 9
+    assert {case.kernel.shape[2:] for case in cases} == set(product(range(1, 6), repeat=2))
+    assert {len(case.kernel) for case in cases} == {1, 2, 3, 4, 5}
+    assert {case.dilation for case in cases} == {1, 2, 3, 4}
+    assert {case.anchor for case in cases} == set(np.ndindex(5, 5))
+    assert {case.anchor[0] + 1 == case.kernel.shape[2] for case in cases} == {True, False}
     assert {case.corner for case in cases} == set(CORNERS)
     assert {int(entry) for case in cases for entry in case.corner_block.ravel()} == {*range(-3, 4)}
     assert all(case.unknowns == len(case.matrix()) for case in cases[:40])
     singular = [matrix_determinant(case.corner_block) == 0 for case in cases]
     assert 0.02 < np.mean(singular) < 0.3
+
+
+@pytest.mark.parametrize("dilation", [1, 2, 3, 4])
+def test_taps_reach_into_the_image(dilation):
+    """In most cases a pixel reads one in another row; taps as far away as an image allows do."""
+    rng = np.random.default_rng(0)
+    farthest = []
+    for _ in range(600):
+        case = integer_case(rng)
+        rows = case.anchor[0]
+        if case.dilation == dilation and rows:
+            reach = [n * dilation for n in range(1, rows + 1) if n * dilation < case.size[0]]
+            farthest.append(max(reach, default=0))
+    assert len(farthest) > 50 and np.mean(np.array(farthest) > 0) > 0.8
+    assert max(farthest) == {1: 4, 2: 8, 3: 6, 4: 8}[dilation]
+
+
+def test_float_determinants_of_some_corner_blocks_are_lost():
+    """A determinant in floating point, compared with a tolerance, contradicts the exact one."""
+    rng = np.random.default_rng(0)
+    cases = [case for case in (integer_case(rng) for _ in range(300)) if len(case.kernel) > 1]
+    exact = [matrix_determinant(case.corner_block) for case in cases]
+    cancelling = [with_cancelling_corner(rng, case) for case in cases]
+    assert [matrix_determinant(case.corner_block) for case in cancelling] == exact
+    floats = [np.linalg.det(case.corner_block) for case in cancelling]
+    assert np.mean(np.abs(np.subtract(floats, np.array(exact, float))) > 1) > 0.5
+    tiny = with_tiny_entries(cases[0])
+    assert matrix_determinant(tiny.corner_block) * 2 ** (60 * len(tiny.kernel)) == exact[0]
 
 
 def test_invertible_cases_are_unit_triangular_every_other_time():
@@ -200,6 +247,8 @@ def test_every_theorem_is_planted_with_something_wrong():
 
 @pytest.mark.parametrize("theorem", WRONG, ids=lambda theorem: theorem.__name__)
 def test_a_wrong_statement_is_refuted(theorem, tmp_path):
+    if theorem is theorems.order_of_indices:
+        pytest.importorskip("z3", reason=WITHOUT_Z3)
     evidence = theorem(np.random.default_rng(0), **WRONG[theorem])
     assert evidence.verdict == "fails" and evidence.reason and evidence.cases >= 1
     if theorem in EXISTENCE:  # nothing exists to be shown
@@ -230,8 +279,8 @@ def test_the_padding_counterexample_is_one():
 
 
 def test_a_counterexample_still_refutes_after_loading(tmp_path):
-    wrong = WRONG[theorems.determinant_is_a_power]
-    evidence = theorems.determinant_is_a_power(np.random.default_rng(0), **wrong)
+    theorem = schwartz_zippel.determinant_at_random_points
+    evidence = theorem(np.random.default_rng(0), **WRONG[theorem])
     evidence.counterexample.save(tmp_path / "case.npz")
     case = theory.load_counterexample(tmp_path / "case.npz").case
     power = matrix_determinant(case.corner_block) ** sum(case.size)
@@ -329,11 +378,18 @@ def test_only_the_options_and_dtypes_of_an_implementation_are_used():
 
 @pytest.mark.skipif(INTERPRETED, reason="every part of it is tested on its own above")
 def test_verify_passes_ours_and_skips_what_it_cannot_try():
+    pytest.importorskip("z3", reason=WITHOUT_Z3)
     evidence = theory.verify(cr, seed=4)
     assert {item.verdict for item in evidence} == {"holds"}
     by_name = {item.name: item for item in evidence}
-    assert by_name["determinant"].cases >= 2000
+    assert by_name["determinant modulo a prime"].cases > 700
     assert by_name["determinant, symbolic"].cases == 68
+    assert {number for item in evidence for number in item.theorems} == set(range(1, 8))
+    assert {item.name for item in evidence if item.proved} == {
+        "order of indices", "channel-major order", "determinant, symbolic",
+        "ones, padded", "same padding", "circular padding",
+    }  # fmt: skip
+    assert by_name["substitution"].support == "tried on 80 cases"
     json.dumps([item.to_dict() for item in evidence], allow_nan=False)
 
 
@@ -355,6 +411,45 @@ def test_symbolic_identities_without_sympy_are_skipped(monkeypatch):
     evidence = theorems.determinant_is_a_power_of_polynomials()
     assert (evidence.verdict, evidence.cases) == ("skipped", 0)
     assert "sympy" in evidence.reason
+
+
+def test_proofs_for_all_sizes_are_not_tried_without_z3(monkeypatch):
+    monkeypatch.setitem(sys.modules, "z3", None)
+    evidence = theorems.order_of_indices()
+    assert (evidence.verdict, evidence.support) == ("skipped", "not tried")
+    assert evidence.reason == 'not tried: z3 is not installed; pip install "cinc_ref[prove]"'
+
+
+def test_what_the_solver_does_not_settle_is_not_called_proved(monkeypatch):
+    pytest.importorskip("z3", reason=WITHOUT_Z3)
+    monkeypatch.setattr(proofs, "TIMEOUT", 0.001)
+    evidence = theorems.order_of_indices()
+    assert (evidence.verdict, evidence.proved) == ("skipped", False)
+    assert evidence.reason.startswith("z3 did not settle ")
+
+
+@pytest.mark.parametrize("order", ["column-major", "channel-major"])
+def test_a_wrong_order_of_indices_is_refuted_by_an_entry_of_the_matrix(order):
+    pytest.importorskip("z3", reason=WITHOUT_Z3)
+    evidence = theorems.order_of_indices(order=order)
+    assert (evidence.verdict, evidence.proved) == ("fails", False)
+    assert " is refuted: {" in evidence.reason
+    case = evidence.counterexample.case
+    assert np.count_nonzero(case.kernel) == 1 and case.matrix().any()
+
+
+def test_support_tells_proved_from_tried():
+    cases = [integer_case(np.random.default_rng(0))]
+    tried = search("name", "statement", "source", cases, lambda case: "")
+    assert (tried.proved, tried.support) == (False, "tried on 1 case")
+    proved = search("name", "statement", "source", cases, lambda case: "", exhaustive=True)
+    assert (proved.proved, proved.support) == (True, "proved")
+    refuted = search("name", "statement", "source", cases, lambda case: "no", exhaustive=True)
+    assert (refuted.proved, refuted.support) == (False, "tried on 1 case")
+    nothing = search("name", "statement", "source", [], lambda case: "", exhaustive=True)
+    assert (nothing.proved, nothing.support) == (False, "not tried")
+    shown = find("name", "statement", "source", cases, lambda case: "shown")
+    assert shown.proved and not find("n", "s", "p", cases, lambda case: "").proved
 
 
 def test_an_error_proves_no_existence():
@@ -386,8 +481,8 @@ DRAWN = [
     theorem
     for theorem in verification.THEOREMS
     if theorem.__module__ == theorems.__name__
-    and theorem is not theorems.determinant_is_a_power_of_polynomials
-]
+    and theorem not in (theorems.order_of_indices, theorems.determinant_is_a_power_of_polynomials)
+] + [schwartz_zippel.determinant_at_random_points, schwartz_zippel.substitution_at_random_points]
 
 
 @pytest.mark.parametrize("theorem", DRAWN, ids=lambda theorem: theorem.__name__)

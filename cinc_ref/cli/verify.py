@@ -15,6 +15,19 @@ from cinc_ref._files import output_errors
 from cinc_ref.cli._common import say
 from cinc_ref.errors import DataError
 
+TITLES = {
+    None: "implementation", 1: "triangular", 2: "determinant", 3: "characterization",
+    4: "substitution", 5: "corners and anchors", 6: "other paddings", 7: "adjoint",
+}  # fmt: skip
+"""Titles of the theorems by number; None stands for claims about the definition alone."""
+
+ELSEWHERE = (
+    "Theorems 8 (causal orders) and 9 (stability) are decided for one kernel at a time: "
+    "theory.causal_order, theory.stability. "
+    "Theorems 1 to 5, 7 and 8 are proved for all sizes in Rocq as well: python -m tox -e proofs."
+)
+"""Sentence on the theorems of which no row of the table speaks."""
+
 VERDICT_STYLES = {"holds": "green", "fails": "bold red", "skipped": "yellow"}
 """Styles of the terminal by verdict."""
 
@@ -63,7 +76,8 @@ def verify(
 ):
     """Try to refute the theorems and this implementation on random kernels.
 
-    Prints the worst error with its bound; exits with 1 if a claim fails. With --kernel and --size,
+    Prints the worst error with its bound, and for every theorem of docs/theorem.md what is proved
+    and what is only tried on cases; exits with 1 if a claim fails. With --kernel and --size,
     explains in plain words whether that kernel is invertible and how usable its inverse is.
     """
     if (kernel is None) != (size is None):
@@ -75,6 +89,7 @@ def verify(
         raise typer.Exit
     evidence = cinc_ref.theory.verify(cinc_ref, seed=seed, effort=effort)
     Console().print(_evidence_table(evidence))
+    Console().print(_support_table(evidence))
     failed = sum(item.verdict == "fails" for item in evidence)
     held = sum(item.verdict == "holds" for item in evidence)
     say(f"{held} of {len(evidence)} claims hold, {failed} fail.")
@@ -103,13 +118,14 @@ def _load(path):
 def _evidence_table(evidence):
     table = Table(show_lines=True)
     table.add_column("claim", ratio=1)
-    for heading in ("cases", "largest", "worst error", "bound"):
+    table.add_column("support", max_width=9)
+    for heading in ("largest", "worst error", "bound"):
         table.add_column(heading, justify="right")
     table.add_column("verdict")
     for item in evidence:
         table.add_row(
             _claim(item),
-            f"{item.cases:,}",
+            item.support,
             item.largest,
             _number(item.worst),
             _number(item.bound),
@@ -118,8 +134,32 @@ def _evidence_table(evidence):
     return table
 
 
+def _support_table(evidence):
+    """List by theorem the statements that are proved, and those that are tried on cases."""
+    table = Table(show_lines=True, caption=ELSEWHERE, caption_justify="left")
+    table.add_column("theorem")
+    table.add_column("proved", ratio=1)
+    table.add_column("tried on cases", ratio=2)
+    for number, title in TITLES.items():
+        items = [item for item in evidence if number in (item.theorems or (None,))]
+        proved = [item.name for item in items if item.proved]
+        tried = [_tried(item) for item in items if not item.proved]
+        if items:
+            theorem = title if number is None else f"{number}. {title}"
+            table.add_row(theorem, "; ".join(proved) or "-", "; ".join(tried) or "-")
+    return table
+
+
+def _tried(item):
+    """Return the name of a statement that is not proved, with its cases or its verdict."""
+    return f"{item.name} ({f'{item.cases:,}' if item.verdict == 'holds' else item.verdict})"
+
+
 def _claim(item):
-    lines = [Text(item.name, style="bold"), Text(item.statement), Text(item.source, style="dim")]
+    numbers = ", ".join(map(str, item.theorems))
+    source = f"theorem{'s' * (len(item.theorems) > 1)} {numbers}; {item.source}"
+    source = source if item.theorems else item.source
+    lines = [Text(item.name, style="bold"), Text(item.statement), Text(source, style="dim")]
     if item.reason:
         lines.append(Text(item.reason, style=VERDICT_STYLES[item.verdict]))
     return Group(*lines)

@@ -93,6 +93,26 @@ def with_integer_images(rng, case):
     return replace(case, x=x, g=g)
 
 
+def with_tiny_entries(case):
+    """Scale the kernel by 2^-60: the determinant of B is tiny, and 0 only if it was."""
+    return replace(case, kernel=case.kernel * 2.0**-60)
+
+
+def with_cancelling_corner(rng, case):
+    """Multiply B by unit triangular matrices with large entries, which keep its determinant.
+
+    In floating point that determinant is lost: its terms cancel.
+    """
+    size = len(case.kernel)
+    lower, upper = rng.integers(10**5, 10**6, (2, size, size))
+    identity = np.eye(size, dtype=int)
+    kernel = case.kernel.copy()
+    kernel[:, :, *case.anchor] = (
+        (np.tril(lower, -1) + identity) @ case.corner_block @ (np.triu(upper, 1) + identity)
+    )
+    return replace(case, kernel=kernel)
+
+
 def with_singular_corner(rng, case):
     """Replace one row of B by an integer combination of the others."""
     row = rng.integers(len(case.kernel))
@@ -109,13 +129,31 @@ def _images_shape(case):
 
 def _shapes(rng, options):
     """Draw a 0/1 kernel that marks the taps up to a random anchor, and the other options."""
-    channels, kh, kw = (int(n) for n in rng.integers(1, [4, 5, 5]))
-    anchor = (kh - 1, int(rng.integers(kw)) if "anchor" in options else kw - 1)
+    channels, kh, kw = (int(n) for n in rng.integers(1, 6, 3))
+    anchor = _anchor(rng, kh, kw) if "anchor" in options else (kh - 1, kw - 1)
     taps = np.arange(kh * kw).reshape(kh, kw) <= anchor[0] * kw + anchor[1]
+    dilation = int(rng.integers(1, 5)) if "dilation" in options else 1
     return Case(
         kernel=np.broadcast_to(taps.astype(int), (channels, channels, kh, kw)),
-        size=(int(rng.integers(1, 7)), int(rng.integers(1, 7))),
+        size=(_side(rng, anchor[0] + 1, dilation), _side(rng, kw, dilation)),
         corner=str(rng.choice(CORNERS)) if "corner" in options else CORNERS[0],
-        dilation=int(rng.integers(1, 4)) if "dilation" in options else 1,
+        dilation=dilation,
         anchor=anchor,
     )
+
+
+def _anchor(rng, kh, kw):
+    """Draw an anchor, three times in four in the last row: below it all taps are 0."""
+    row = kh - 1 if rng.integers(4) else int(rng.integers(kh))
+    return row, int(rng.integers(kw))
+
+
+def _side(rng, taps, dilation):
+    """Draw a side of an image, up to 9 pixels: long enough for one of the taps to reach into it.
+
+    One side in eight has up to 4 pixels, which taps may miss.
+    """
+    if rng.integers(8) == 0:
+        return int(rng.integers(1, 5))
+    reach = int(rng.integers(1, taps)) * dilation if taps > 1 else 0
+    return int(rng.integers(min(reach, 8) + 1, 10))

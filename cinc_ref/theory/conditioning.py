@@ -181,9 +181,10 @@ def stability(
 ) -> Stability:
     """Analyse how usable the inverse of a convolution is, on this image size and on larger ones.
 
-    The verdict speaks of the exact values of the kernel (a float is the dyadic fraction that it
-    is) and is proved: `check_certificate` checks the proof. It changes neither with the scale of
-    the kernel nor with units of the channels, K -> D K D^{-1} for a diagonal D of powers of two.
+    The verdict (theorem 9) speaks of the exact values of the kernel (a float is the dyadic fraction
+    that it is) and is proved: `check_certificate` checks the proof. It changes neither with the
+    scale of the kernel nor with units of the channels, K -> D K D^{-1} for a diagonal D of powers
+    of two.
 
     Parameters
     ----------

@@ -89,6 +89,10 @@ class Evidence:
         Why it fails or was skipped; for a statement of existence, the example.
     counterexample : Counterexample or None
         The case that refutes the statement, or the one whose existence it states.
+    theorems : tuple of int
+        The numbers of the theorems of ``docs/theorem.md`` that the statement is part of.
+    proved : bool
+        Whether the statement, as it is worded, is proved, and not only tried on cases.
     """
 
     name: str
@@ -101,6 +105,16 @@ class Evidence:
     verdict: str
     reason: str = ""
     counterexample: Counterexample | None = None
+    theorems: tuple[int, ...] = ()
+    proved: bool = False
+
+    @property
+    def support(self) -> str:
+        """Tell what the statement rests on: "proved", "tried on 300 cases" or "not tried"."""
+        if self.proved:
+            return "proved"
+        plural = "" if self.cases == 1 else "s"
+        return f"tried on {self.cases:,} case{plural}" if self.cases else "not tried"
 
     def to_dict(self) -> dict:
         """Convert it to lists, numbers and strings, for JSON; figures that are not finite as text.
@@ -118,12 +132,16 @@ class Evidence:
         return values
 
 
-def skipped(name, statement, source, reason):
+def skipped(name, statement, source, reason, theorems=()):
     """Return evidence that nothing was tried."""
-    return Evidence(name, statement, source, 0, "-", None, None, "skipped", reason)
+    return Evidence(
+        name, statement, source, 0, "-", None, None, "skipped", reason, theorems=theorems
+    )
 
 
-def search(name, statement, source, cases, refute, bound=None):
+def search(
+    name, statement, source, cases, refute, bound=None, *, theorems=(), exhaustive=False
+):  # fmt: skip
     """Try to refute a statement on every case; stop at the first that does.
 
     Parameters
@@ -135,14 +153,18 @@ def search(name, statement, source, cases, refute, bound=None):
         one, it returns the contradiction as text, which is empty if there is none. If it raises,
         the case has refuted the statement.
     bound : float, optional
+    theorems : tuple of int
+    exhaustive : bool
+        The cases are all that the statement speaks of: it is proved if none refutes it.
 
     Returns
     -------
     Evidence
     """
     evidence = Evidence(
-        name, statement, source, 0, "-", None, bound, "skipped", "no case was drawn"
-    )
+        name, statement, source, 0, "-", None, bound, "skipped", "no case was drawn",
+        theorems=theorems,
+    )  # fmt: skip
     unknowns, worst = 0, 0.0
     for count, case in enumerate(cases, 1):
         unknowns = max(unknowns, case.unknowns)
@@ -161,10 +183,10 @@ def search(name, statement, source, cases, refute, bound=None):
         evidence = replace(
             evidence, worst=None if bound is None else worst, verdict="holds", reason=""
         )
-    return evidence
+    return replace(evidence, proved=exhaustive and evidence.verdict == "holds")
 
 
-def find(name, statement, source, cases, example):
+def find(name, statement, source, cases, example, *, theorems=()):
     """Look for a case that proves a statement of existence.
 
     ``example(case)`` describes why the case is an example, or returns "" if it is none. If it
@@ -177,12 +199,12 @@ def find(name, statement, source, cases, example):
         except Exception:
             return ""
 
-    evidence = search(name, statement, source, cases, describe)
+    evidence = search(name, statement, source, cases, describe, theorems=theorems)
     if evidence.verdict == "skipped":
         return evidence
     if evidence.verdict == "holds":
         return replace(evidence, verdict="fails", reason="no such case was found")
-    return replace(evidence, verdict="holds", reason=evidence.counterexample.problem)
+    return replace(evidence, verdict="holds", reason=evidence.counterexample.problem, proved=True)
 
 
 def load_counterexample(path: str | Path) -> Counterexample:

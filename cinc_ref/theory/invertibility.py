@@ -17,8 +17,8 @@ def is_invertible(kernel: ArrayLike, anchor: tuple[int, int] | None = None) -> b
     """Decide exactly whether the convolution with this kernel is invertible.
 
     It is if and only if the corner block ``B = kernel[:, :, p, q]`` at the anchor (p, q) has a
-    non-zero determinant, whatever the image size; for one channel, iff K_nn != 0 (CInC Flow,
-    section 3).
+    non-zero determinant, whatever the image size; for one channel, iff K_nn != 0 (theorem 3;
+    CInC Flow, section 3).
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def exact_determinant(
     """Compute the determinant of the convolution on one image, by elimination on its whole matrix.
 
     Fraction-free elimination that makes no use of the matrix's structure: an independent check
-    of det M = det(B)^(H W), and slow for more than a few hundred unknowns C*H*W.
+    of theorem 2, det M = det(B)^(H W), and slow for more than a few hundred unknowns C*H*W.
 
     Parameters
     ----------
@@ -102,8 +102,8 @@ def null_image(
     """Construct a non-zero image that a convolution with singular corner block maps to 0.
 
     If B v = 0, the image that holds v in its last pixel (the one opposite to the padded corner)
-    and 0 elsewhere: only the corner block reads that pixel. v is found by elimination in
-    Fractions and scaled to coprime integers.
+    and 0 elsewhere: only the corner block reads that pixel (theorem 3). v is found by elimination
+    in Fractions and scaled to coprime integers.
 
     Parameters
     ----------

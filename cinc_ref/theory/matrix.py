@@ -28,8 +28,8 @@ def convolution_matrix(
 
     wherever the second pixel lies inside the image; for another corner the signs of the two
     offsets change. In this order, and with the top-left corner, M is block lower triangular, all
-    H*W diagonal blocks being the corner block ``K[:, :, p, q]``. In channel-major order it is not
-    triangular.
+    H*W diagonal blocks being the corner block ``K[:, :, p, q]`` (theorem 1). In channel-major order
+    it is not triangular.
 
     Parameters
     ----------

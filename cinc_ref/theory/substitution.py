@@ -75,6 +75,8 @@ def exact_inverse(
 ) -> NDArray[np.object_]:
     """Compute M^{-1} y, or M^{-T} y, by substitution in Fractions: no rounding anywhere.
 
+    Theorem 4, and theorem 7 for the transpose.
+
     Parameters
     ----------
     y : array_like, shape (N, C, H, W)

@@ -1,27 +1,75 @@
-"""The theorems, one function each: every function tries to refute its statement, exactly.
+"""The theorems, with the numbers of docs/theorem.md: functions that try to refute them, exactly.
 
 Each takes a random generator and an effort (the number of cases grows in proportion). The function
 or formula that it judges is a keyword, so that a wrong one can be put in its place.
 """
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 
-from cinc_ref.geometry import CORNERS, flip
+from cinc_ref.errors import MissingExtraError
+from cinc_ref.geometry import CORNERS, flip, flips
 from cinc_ref.theory.cases import (
     Case,
     integer_case,
     unit_case,
+    with_cancelling_corner,
     with_integer_images,
     with_singular_corner,
+    with_tiny_entries,
 )
-from cinc_ref.theory.evidence import find, search, skipped
-from cinc_ref.theory.exact import bareiss, matrix_determinant, to_fractions
+from cinc_ref.theory.evidence import Counterexample, Evidence, find, search, skipped
+from cinc_ref.theory.exact import bareiss, matrix_determinant, to_fractions, to_integers
 from cinc_ref.theory.invertibility import is_invertible, null_image
 from cinc_ref.theory.matrix import convolution_matrix
-from cinc_ref.theory.substitution import exact_conv, exact_inverse, substitute
+from cinc_ref.theory.modular import PRIME, determinant_modulo
+from cinc_ref.theory.proofs import STATEMENTS, prove
+from cinc_ref.theory.substitution import convolve, exact_conv, exact_inverse, substitute
 
 PAPER = "CInC Flow, section 3"
 CHANNELS = "CInC Flow, section 3, several channels"
+
+
+def order_of_indices(rng=None, effort=1, *, order="pixel-major"):
+    """Theorems 1, 3, 4, 5 and 7: the order of indices that they need, for all sizes, by z3.
+
+    Skipped without z3-solver. A counterexample holds a kernel of one tap, the entry of M that
+    contradicts the statement.
+    """
+    name, source = "order of indices", "formulas of cinc_ref.theory.prove, by z3"
+    statement = "for all sizes: " + ", ".join(formula[1] for formula in STATEMENTS)
+    theorems = tuple(sorted({formula[0] for formula in STATEMENTS}))
+    try:
+        proofs = prove(order).proofs
+    except MissingExtraError as error:
+        return skipped(name, statement, source, f"not tried: {error}", theorems)
+    evidence = Evidence(
+        name, statement, source, len(proofs), "all sizes", None, None, "holds",
+        theorems=theorems, proved=True,
+    )  # fmt: skip
+    for proof in proofs:
+        if proof.verdict == "refuted":
+            case = _case_of_model(proof.model)
+            problem = f"{proof.formula.name} is refuted"
+            return replace(
+                evidence, verdict="fails", proved=False, reason=f"{problem}: {proof.model}",
+                counterexample=Counterexample(name, problem, case),
+            )  # fmt: skip
+        if proof.verdict == "unknown":
+            reason = f"z3 did not settle {proof.formula.name}"
+            evidence = replace(evidence, verdict="skipped", proved=False, reason=reason)
+    return evidence
+
+
+def _case_of_model(model):
+    """Return the case of one tap that a model of z3 is about."""
+    kernel = np.zeros((model["C"], model["C"], model["kh"], model["kw"]), int)
+    kernel[model["o"], model["c"], model["a"], model["b"]] = 1
+    seen = (model["bottom"], model["right"])
+    corner = next(corner for corner in CORNERS if flips(corner) == seen)
+    size, anchor = (model["H"], model["W"]), (model["p"], model["q"])
+    return Case(kernel, size, corner, model["dilation"], anchor)
 
 
 def block_triangular(rng, effort=1, *, matrix=convolution_matrix):
@@ -43,7 +91,7 @@ def block_triangular(rng, effort=1, *, matrix=convolution_matrix):
 
     return search(
         "block triangular", "pixel-major M is block lower triangular, all diagonal blocks are B",
-        PAPER, (integer_case(rng) for _ in range(300 * effort)), refute,
+        PAPER, (integer_case(rng) for _ in range(300 * effort)), refute, theorems=(1,),
     )  # fmt: skip
 
 
@@ -64,21 +112,7 @@ def not_triangular_in_channel_major_order(rng, effort=1, *, order="channel-major
     small = (case for case in lower if case.unknowns <= 6)
     return find(
         "channel-major order", "with the channels outermost some M is not triangular, though B is",
-        CHANNELS, small, example,
-    )  # fmt: skip
-
-
-def determinant_is_a_power(rng, effort=1, *, exponent=lambda height, width: height * width):
-    """Theorem 2: det M = det(B)^(H W), an equality of integers."""
-
-    def refute(case):
-        power = matrix_determinant(case.corner_block) ** exponent(*case.size)
-        determinant = matrix_determinant(case.matrix())
-        return "" if determinant == power else f"det M = {determinant}, not {power}"
-
-    return search(
-        "determinant", "det M = det(B)^(H W), in exact integers",
-        PAPER, (integer_case(rng) for _ in range(2000 * effort)), refute,
+        CHANNELS, small, example, theorems=(1,),
     )  # fmt: skip
 
 
@@ -99,7 +133,7 @@ def determinant_is_a_power_of_polynomials(
         from sympy.polys.domains import ZZ
         from sympy.polys.rings import ring
     except ModuleNotFoundError:
-        return skipped(name, statement, PAPER, "sympy is not installed")
+        return skipped(name, statement, PAPER, "sympy is not installed", (2,))
 
     def refute(case):
         polynomials, *entries = ring([f"k{number}" for number in range(case.kernel.size)], ZZ)
@@ -108,7 +142,9 @@ def determinant_is_a_power_of_polynomials(
         block = bareiss([[symbols[n] for n in row] for row in case.corner_block.tolist()])
         return "" if determinant == block ** exponent(*case.size) else "the polynomials differ"
 
-    return search(name, statement, PAPER, _numbered_kernels(), refute)
+    return search(
+        name, statement, PAPER, _numbered_kernels(), refute, theorems=(2,), exhaustive=True
+    )
 
 
 def _numbered_kernels():
@@ -127,27 +163,29 @@ def invertible_iff_corner_is(rng, effort=1, *, decide=is_invertible, null=null_i
 
     def refute(case):
         invertible = decide(case.kernel, case.anchor)
-        if invertible != (matrix_determinant(case.matrix()) != 0):
-            return f"det M contradicts invertible = {invertible}"
         if len(case.kernel) == 1 and invertible != (case.corner_block.item() != 0):
             return f"K_nn contradicts invertible = {invertible}"
         if invertible:
-            return ""
+            integers = replace(case, kernel=to_integers(case.kernel)[0])
+            residues = (integers.matrix() % PRIME).astype(np.int64)
+            return "" if determinant_modulo(residues) else "it is called invertible, but det M = 0"
         image = null(case.kernel, case.size, corner=case.corner, anchor=case.anchor)
         if not image.any():
-            return "the null image is 0"
+            return "it is called singular, but the null image is 0"
         return "conv of the null image is not 0" if exact_conv(
             image, case.kernel, **case.options
         ).any() else ""  # fmt: skip
 
     def cases():
-        for _ in range(150 * effort):
+        for _ in range(75 * effort):
             yield (case := integer_case(rng))
             yield with_singular_corner(rng, case)
+            yield with_tiny_entries(case)
+            yield with_cancelling_corner(rng, case)
 
     return search(
         "invertible iff", "invertible iff det B != 0 (C = 1: K_nn != 0); if not, conv(v) = 0 != v",
-        PAPER, cases(), refute,
+        PAPER, cases(), refute, theorems=(3,),
     )  # fmt: skip
 
 
@@ -155,16 +193,17 @@ def substitution_is_the_inverse(rng, effort=1, *, inverse=exact_inverse):
     """Theorem 4: substitution in raster order undoes M from both sides, in Fractions."""
 
     def refute(case):
-        matrix, x = to_fractions(case.matrix()), to_fractions(_as_rows(case.x))
+        matrix, x = case.matrix().astype(object), to_fractions(_as_rows(case.x))
         solved = inverse(case.x, case.kernel, **case.options)
-        if (_as_rows(solved) @ matrix.T != x).any():
+        if (_multiply(matrix, _as_rows(solved)) != x).any():
             return "M inverse(y) is not y"
-        solved = inverse(_as_images(x @ matrix.T, case), case.kernel, **case.options)
+        y = _as_images(_multiply(matrix, x), case)
+        solved = inverse(y, case.kernel, **case.options)
         return "" if (_as_rows(solved) == x).all() else "inverse(M x) is not x"
 
     return search(
         "substitution", "substitution in raster order is the inverse, in exact fractions",
-        PAPER, _invertible_cases(rng, 40 * effort), refute,
+        PAPER, _invertible_cases(rng, 80 * effort), refute, theorems=(4,),
     )  # fmt: skip
 
 
@@ -188,8 +227,8 @@ def substitution_of_integers_is_exact(rng, effort=1, *, inverse=_substitute_floa
     def refute(case):
         x = case.x
         floats = case.astype(np.float64)
-        y = exact_conv(x, case.kernel, **case.options)
-        largest = exact_conv(np.abs(x), np.abs(case.kernel), **case.options).max()
+        y = convolve(x, case.kernel, case.geometry)
+        largest = convolve(np.abs(x), np.abs(case.kernel), case.geometry).max()
         if not 2 * largest < 2**53:
             return f"magnitudes up to {2 * largest} are not below 2^53"
         solved = inverse(y.astype(np.float64), floats)
@@ -198,6 +237,7 @@ def substitution_of_integers_is_exact(rng, effort=1, *, inverse=_substitute_floa
     return search(
         "exact in floats", "integers, unit triangular B: the floating-point inverse is exact",
         PAPER, (with_integer_images(rng, unit_case(rng)) for _ in range(200 * effort)), refute,
+        theorems=(4,),
     )  # fmt: skip
 
 
@@ -219,14 +259,31 @@ def corners_and_anchors_reduce(rng, effort=1, *, matrix=convolution_matrix):
 
     return search(
         "corners and anchors", "other corners: M after a flip of the pixels; anchors: the same M",
-        CHANNELS, (integer_case(rng) for _ in range(200 * effort)), refute,
+        CHANNELS, (integer_case(rng) for _ in range(200 * effort)), refute, theorems=(5,),
     )  # fmt: skip
 
 
-def adjoint_is_transposed_substitution(rng, effort=1, *, inverse=exact_inverse):
+@dataclass(frozen=True)
+class _Changed(Case):
+    """A case with a change of its kernel."""
+
+    change: np.ndarray | None = None
+
+    def __str__(self):
+        return f"{super().__str__()}, change of the kernel {self.change.tolist()}"
+
+
+def _change_of_inverse(adjoint, x, case):
+    """Return <g, M(K + E)^{-1} y> - <g, x>, with x = M(K)^{-1} y and M(K + E)^{-T} g."""
+    return -(adjoint * exact_conv(x, case.change, **case.options)).sum()
+
+
+def adjoint_is_transposed_substitution(
+    rng, effort=1, *, inverse=exact_inverse, change_of_inverse=_change_of_inverse
+):
     """Theorem 7: <g, M^-1 y> = <M^-T g, y>, and the change of M^-1 y with the kernel.
 
-    With x = M(K)^{-1} y and any change E of the kernel, exactly,
+    With x = M(K)^{-1} y and any change E of the kernel, B included, exactly,
 
         <g, M(K + E)^{-1} y> - <g, x> = -<M(K + E)^{-T} g, M(E) x>,
 
@@ -243,18 +300,27 @@ def adjoint_is_transposed_substitution(rng, effort=1, *, inverse=exact_inverse):
             exact_conv(g, case.kernel, transpose=True, **options) * y
         ).sum():
             return "<g, M y> is not <M^T g, y>"
-        change = case.kernel.copy()
-        change[:, :, *case.anchor] = 0
-        changed = case.kernel + change
+        changed = case.kernel + case.change
         difference = (g * inverse(y, changed, **options)).sum() - (g * x).sum()
         adjoint = inverse(g, changed, transpose=True, **options)
-        gradient = -(adjoint * exact_conv(x, change, **options)).sum()
-        return "" if difference == gradient else "the change with the kernel is another one"
+        same = difference == change_of_inverse(adjoint, x, case)
+        return "" if same else "the change with the kernel is another one"
 
     return search(
         "adjoint", "the gradient of the inverse is the transposed substitution, in fractions",
-        "transposition of theorem 4", _invertible_cases(rng, 25 * effort), refute,
+        "transposition of theorem 4", _changed_cases(rng, 40 * effort), refute, theorems=(7,),
     )  # fmt: skip
+
+
+def _changed_cases(rng, count):
+    """Yield invertible cases with a change of all taps, after which B is invertible as well."""
+    for case in _invertible_cases(rng, count):
+        drawn = case.corner_block
+        while not (drawn != 0).any() or not matrix_determinant(case.corner_block + drawn):
+            drawn = rng.integers(-3, 4, case.corner_block.shape)
+        change = rng.integers(-3, 4, case.kernel.shape) * (case.kernel != 0)
+        change[:, :, *case.anchor] = drawn
+        yield _Changed(**vars(case), change=change)
 
 
 def _invertible_cases(rng, count):
@@ -269,6 +335,15 @@ def _invertible_cases(rng, count):
 def _pixels_from_corner(case):
     """Return the pixel numbers in the raster order that starts at the padded corner."""
     return flip(np.arange(np.prod(case.size)).reshape(case.size), case.corner).ravel()
+
+
+def _multiply(matrix, rows):
+    """Compute M x for every row x, from the entries of M that are not 0."""
+    products = np.empty_like(rows)
+    for i, entries in enumerate(matrix):
+        read = np.flatnonzero(entries)
+        products[:, i] = rows[:, read] @ entries[read]
+    return products
 
 
 def _as_rows(images):
