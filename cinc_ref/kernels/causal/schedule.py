@@ -14,7 +14,6 @@ the sweep sees no difference between them:
 Dilation, anchor, padded corner and half-planes are in these tables and nowhere else.
 """
 
-from functools import cache, lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -61,7 +60,6 @@ class Schedule(NamedTuple):
     run_bounds: np.ndarray
 
 
-@cache
 def reaching_taps(kernel_shape, size, dilation, anchor):
     """List the taps before the anchor that can meet an image of this size, in raster order.
 
@@ -76,7 +74,6 @@ def reaching_taps(kernel_shape, size, dilation, anchor):
     return tuple(tap for tap in taps if tap[0] < height and abs(tap[1]) < width)
 
 
-@lru_cache(maxsize=64)
 def row_ring_schedule(size, taps, flips, padded_channels, lanes, strip_pixels, strip_rows):
     """Schedule a tile whose lanes are images.
 
@@ -142,7 +139,6 @@ def _row_ring_runs(runs, width, ring, padded_channels, pixel, line):
     }
 
 
-@lru_cache(maxsize=64)
 def wavefront_schedule(size, taps, flips, padded_channels, lanes, images):
     """Schedule a few images whose rows are the lanes, in steps along the anti-diagonals.
 

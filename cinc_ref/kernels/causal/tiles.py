@@ -1,6 +1,5 @@
 """Tiles, into which a batch is cut for the sweep, at the least cost by a model of the processor."""
 
-from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -36,7 +35,6 @@ class Tiles(NamedTuple):
     wavefront: bool
 
 
-@cache
 def cut_batch(count, size, rows, multiply_adds_per_value, vector, quadrant):
     """Cut a batch into full tiles and a rest, all with the same number of lanes.
 
