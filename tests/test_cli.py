@@ -139,7 +139,7 @@ def test_verify_ends_with_what_is_proved_and_what_is_tried(capsys, verify_return
     assert rows[1][:2] == ["2. determinant", "symbolic"]
     assert "random (900); order (skipped)" in " ".join(row[2] for row in rows)
     assert rows[-1] == ["7. adjoint", "-", "random (900)"]
-    assert "8 (causal orders) and 9 (stability)" in last and "proofs" in last
+    assert "8 (causal orders) and 9 (stability)" in last and "Rocq" in last
 
 
 def test_verify_writes_json(capsys, tmp_path, verify_returns):

@@ -1,5 +1,6 @@
 """Every theorem holds, and every one is seen to fail when a wrong statement is put in its place."""
 
+import io
 import json
 import sys
 from dataclasses import replace
@@ -398,6 +399,16 @@ def test_verify_without_an_implementation(monkeypatch):
     monkeypatch.setattr(verification, "THEOREMS", quick)
     verdicts = [evidence.verdict for evidence in theory.verify()]
     assert verdicts == ["holds"] * len(quick) + ["skipped"] * len(claims.CLAIMS)
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_verify_shows_its_progress_on_a_terminal(monkeypatch, terminal):
+    stream = io.StringIO()
+    stream.isatty = lambda: terminal
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setattr(verification, "THEOREMS", [theorems.block_triangular])
+    theory.verify()
+    assert ("verify:   0%" in stream.getvalue()) == terminal
 
 
 @pytest.mark.parametrize("wrong", [{"seed": -1}, {"effort": 0}, {"effort": 1.5}])

@@ -24,7 +24,7 @@ TITLES = {
 ELSEWHERE = (
     "Theorems 8 (causal orders) and 9 (stability) are decided for one kernel at a time: "
     "theory.causal_order, theory.stability. "
-    "Theorems 1 to 5, 7 and 8 are proved for all sizes in Rocq as well: python -m tox -e proofs."
+    "Theorems 1 to 5, 7 and 8 are proved for all sizes in Rocq as well (proofs of the repository)."
 )
 """Sentence on the theorems of which no row of the table speaks."""
 
@@ -76,8 +76,8 @@ def verify(
 ):
     """Try to refute the theorems and this implementation on random kernels.
 
-    Prints the worst error with its bound, and for every theorem of docs/theorem.md what is proved
-    and what is only tried on cases; exits with 1 if a claim fails. With --kernel and --size,
+    Prints the worst error with its bound, and for every theorem what is proved and what is only
+    tried on cases; exits with 1 if a claim fails. With --kernel and --size,
     explains in plain words whether that kernel is invertible and how usable its inverse is.
     """
     if (kernel is None) != (size is None):

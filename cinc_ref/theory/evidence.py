@@ -90,7 +90,7 @@ class Evidence:
     counterexample : Counterexample or None
         The case that refutes the statement, or the one whose existence it states.
     theorems : tuple of int
-        The numbers of the theorems of ``docs/theorem.md`` that the statement is part of.
+        The numbers, from 1 to 9, of the theorems that the statement is part of.
     proved : bool
         Whether the statement, as it is worded, is proved, and not only tried on cases.
     """

@@ -1,4 +1,4 @@
-"""The theorems, with the numbers of docs/theorem.md: functions that try to refute them, exactly.
+"""The theorems, one numbering from 1 to 9: functions that try to refute them, exactly.
 
 Each takes a random generator and an effort (the number of cases grows in proportion). The function
 or formula that it judges is a keyword, so that a wrong one can be put in its place.
