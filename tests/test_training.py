@@ -545,6 +545,18 @@ def files(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
+@pytest.mark.parametrize("save_every, expected", [(0.0, [1, 2, 3, 4]), (3600.0, [0, 0, 0, 0])])
+def test_a_run_is_saved_as_often_as_was_asked_for(save_every, expected, tmp_path):
+    saved = []
+
+    def look(report):
+        with np.load(tmp_path / "last.npz") as file:
+            saved.append(json.loads(file["header"].tobytes())["counters"]["step"])
+
+    fit(steps=4, evaluate_every=2, save_every=save_every, out=tmp_path, progress=look)
+    assert saved == expected
+
+
 def test_a_finished_run_is_saved_so_that_resuming_it_makes_no_step(tmp_path):
     """A run whose intermediate saves are hours apart."""
     finished = fit(out=tmp_path, save_every=1e9)
