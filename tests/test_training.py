@@ -496,6 +496,15 @@ def test_a_trainer_makes_the_steps_of_a_run_one_by_one(finished):
         assert {**row, "seconds": 0} == {**expected, "seconds": 0}
 
 
+@pytest.mark.parametrize("steps, expected", [(None, 0.25), (8, 0.5), (32, 0.25), (3, 1)])
+def test_progress_is_the_larger_part_of_steps_and_minutes(steps, expected):
+    trainer = Trainer(FLOW, TRAIN, VALIDATE, Settings(**OPTIONS | {"steps": steps, "minutes": 2}))
+    trainer.initialize()
+    assert trainer.progress == 0
+    trainer.state.step, trainer.state.seconds = 4, 30.0
+    assert trainer.progress == expected
+
+
 def test_progress_is_reported_after_every_step():
     reports = []
     fit(progress=reports.append)
