@@ -496,6 +496,15 @@ def test_a_trainer_makes_the_steps_of_a_run_one_by_one(finished):
         assert {**row, "seconds": 0} == {**expected, "seconds": 0}
 
 
+def test_a_step_clips_the_gradient():
+    settings = Settings(**OPTIONS | {"clip": 1e-3})
+    trainer = Trainer(FLOW, TRAIN, VALIDATE, settings)
+    trainer.initialize()
+    trainer.step()
+    first = np.linalg.norm(trainer.state.moments[0]) / (1 - settings.beta1)
+    assert np.isclose(first, 1e-3, rtol=1e-4)
+
+
 @pytest.mark.parametrize("steps, expected", [(None, 0.25), (8, 0.5), (32, 0.25), (3, 1)])
 def test_progress_is_the_larger_part_of_steps_and_minutes(steps, expected):
     trainer = Trainer(FLOW, TRAIN, VALIDATE, Settings(**OPTIONS | {"steps": steps, "minutes": 2}))
