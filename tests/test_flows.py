@@ -215,6 +215,8 @@ def test_images_that_do_not_fit_the_model():
             flow.log_prob(wrong, x)
         with pytest.raises(DataError, match="params must be"):
             flow.sample(wrong, rng, 1)
+        with pytest.raises(DataError, match="params must be"):
+            flow.bits_per_dim(wrong, np.zeros((1, 1, 4, 8), int), rng)
     for n in (-1, 1.5):
         with pytest.raises(OptionError, match="n must be an integer >= 0"):
             flow.sample(params, rng, n)

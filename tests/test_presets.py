@@ -11,7 +11,7 @@ from cinc_ref.errors import OptionError
 from cinc_ref.flows import Flow, build
 from cinc_ref.training import train
 from cinc_ref.training.duration import duration
-from cinc_ref.training.estimate import estimate
+from cinc_ref.training.estimate import estimate, step_seconds
 from cinc_ref.training.presets import PRESETS, preset
 
 SIZES = {  # as the released settings have them: side, levels, depth, batch
@@ -53,6 +53,15 @@ def test_presets_make_a_step_at_a_smaller_width_and_reckon(name):
     assert result.seconds == result.steps * result.step_seconds
     assert np.isfinite(result.bits)
     assert f"{result.steps:,} steps" in str(result)
+
+
+@pytest.mark.parametrize("repeat", [1, 3])
+def test_steps_are_timed_without_a_budget(repeat):
+    flow = build("cinc", "affine", (1, 4, 4), levels=1, depth=1, width=4, bins=4)
+    images = np.random.default_rng(0).integers(4, size=(8, 1, 4, 4))
+    seconds, bits = step_seconds(flow, images, repeat=repeat, batch_size=4)
+    assert len(seconds) == repeat and all(0 < value < 60 for value in seconds)
+    assert np.isfinite(bits)
 
 
 @pytest.mark.parametrize("wanted", [True, False])

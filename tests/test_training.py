@@ -496,6 +496,24 @@ def test_a_trainer_makes_the_steps_of_a_run_one_by_one(finished):
         assert {**row, "seconds": 0} == {**expected, "seconds": 0}
 
 
+def test_a_step_clips_the_gradient():
+    settings = Settings(**OPTIONS | {"clip": 1e-3})
+    trainer = Trainer(FLOW, TRAIN, VALIDATE, settings)
+    trainer.initialize()
+    trainer.step()
+    first = np.linalg.norm(trainer.state.moments[0]) / (1 - settings.beta1)
+    assert np.isclose(first, 1e-3, rtol=1e-4)
+
+
+@pytest.mark.parametrize("steps, expected", [(None, 0.25), (8, 0.5), (32, 0.25), (3, 1)])
+def test_progress_is_the_larger_part_of_steps_and_minutes(steps, expected):
+    trainer = Trainer(FLOW, TRAIN, VALIDATE, Settings(**OPTIONS | {"steps": steps, "minutes": 2}))
+    trainer.initialize()
+    assert trainer.progress == 0
+    trainer.state.step, trainer.state.seconds = 4, 30.0
+    assert trainer.progress == expected
+
+
 def test_progress_is_reported_after_every_step():
     reports = []
     fit(progress=reports.append)
@@ -543,6 +561,18 @@ def run_child(out, step=None, number="SIGINT", resume=False, save_every=1e9, bef
 
 def files(folder):
     return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("save_every, expected", [(0.0, [1, 2, 3, 4]), (3600.0, [0, 0, 0, 0])])
+def test_a_run_is_saved_as_often_as_was_asked_for(save_every, expected, tmp_path):
+    saved = []
+
+    def look(report):
+        with np.load(tmp_path / "last.npz") as file:
+            saved.append(json.loads(file["header"].tobytes())["counters"]["step"])
+
+    fit(steps=4, evaluate_every=2, save_every=save_every, out=tmp_path, progress=look)
+    assert saved == expected
 
 
 def test_a_finished_run_is_saved_so_that_resuming_it_makes_no_step(tmp_path):

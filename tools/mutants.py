@@ -351,12 +351,15 @@ class Baseline:
         """Return {test: seconds} in the order in which a mutant of this line meets them.
 
         Where few tests run it, the others of its file follow: the results of a cached function are
-        used by more tests than the one that was first to call it. Compiled lines are not seen.
+        used by more tests than the one that was first to call it. Where a fixture runs it, so do
+        the others of the test's file, which may share the fixture. Compiled lines are not seen.
         """
         by_line = self.contexts.get(str(path), {})
         of_file = {_test_of(context) for contexts in by_line.values() for context in contexts}
         of_line = {_test_of(context) for context in by_line.get(line, ())}
         chosen = of_line if len(of_line) > FEW_TESTS else of_file
+        set_up = {test for test in map(_set_up_by, by_line.get(line, ())) if test}
+        chosen |= {test for test in self.seconds if test.partition("::")[0] in set_up}
         chosen = chosen & set(self.seconds) or set(self.seconds)
         ordered = sorted(chosen, key=lambda test: (test not in of_line, self.seconds[test]))
         return {test: self.seconds[test] for test in ordered}
@@ -364,6 +367,12 @@ class Baseline:
 
 def _test_of(context):
     return context.rpartition("|")[0]
+
+
+def _set_up_by(context):
+    """Return the file of the test in whose setup lines ran; empty if it was not the setup."""
+    test, _, phase = context.rpartition("|")
+    return test.partition("::")[0] if phase == "setup" else ""
 
 
 class Plugin:
