@@ -118,10 +118,7 @@ def _strip_cuts(size, strip_pixels, strip_rows):
     """Return the rows at which strips begin and end; the remainder joins the last strip."""
     height, width = size
     rows = min(max(-(-strip_pixels // width), strip_rows), height)
-    cuts = [*range(0, height - rows + 1, rows), height]
-    if cuts[-2] == height:
-        del cuts[-1]
-    return cuts
+    return [*range(0, height - rows + 1, rows), height]
 
 
 def _row_ring_runs(runs, width, ring, padded_channels, pixel, line):
