@@ -4,15 +4,19 @@ import numpy as np
 import pytest
 
 from cinc_ref.__main__ import main
+from cinc_ref.cli._common import COMPILING
 from cinc_ref.data import ImageSet, digits
 
 
 def run(capsys, *arguments):
-    """Run one command; return its exit code, stdout and stderr."""
+    """Run one command; return its exit code, stdout and stderr.
+
+    The sentence on compiling is left out: whether it is printed depends on the compile cache.
+    """
     with pytest.raises(SystemExit) as exit_:
         main([str(argument) for argument in arguments])
     out, err = capsys.readouterr()
-    return exit_.value.code or 0, out, err
+    return exit_.value.code or 0, out, err.replace(f"{COMPILING}\n", "")
 
 
 def assert_one_line_error(err):
