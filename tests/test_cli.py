@@ -129,6 +129,7 @@ def test_verify_ends_with_what_is_proved_and_what_is_tried(capsys, verify_return
         evidence(name="random", theorems=(2, 7), cases=900),
         evidence(name="order", theorems=(2,), verdict="skipped", cases=0, reason="no z3"),
         evidence(name="conv", cases=70),
+        evidence(name="gap", theorems=(9,), cases=5),
     )
     out = run(capsys, "verify")[1]
     first, last = out.split("tried on cases")
@@ -138,7 +139,8 @@ def test_verify_ends_with_what_is_proved_and_what_is_tried(capsys, verify_return
     assert rows[0] == ["implementation", "-", "conv (70)"]
     assert rows[1][:2] == ["2. determinant", "symbolic"]
     assert "random (900); order (skipped)" in " ".join(row[2] for row in rows)
-    assert rows[-1] == ["7. adjoint", "-", "random (900)"]
+    assert rows[-2] == ["7. adjoint", "-", "random (900)"]
+    assert rows[-1] == ["9. stability", "-", "gap (5)"]
     assert "8 (causal orders) and 9 (stability)" in last and "Rocq" in last
 
 

@@ -17,11 +17,13 @@ from cinc_ref.geometry import CORNERS
 from cinc_ref.theory import (
     claims,
     exact_inverse,
+    mahler,
     padding,
     proofs,
     schwartz_zippel,
     systems,
     theorems,
+    universality,
     verification,
 )
 from cinc_ref.theory.cases import (
@@ -82,6 +84,10 @@ WRONG = {  # theorem: what is put in its place
     padding.same_padding_can_be_singular: {"padding": "causal"},
     padding.circular_padding_can_be_singular: {"padding": "causal"},
     theorems.adjoint_is_transposed_substitution: {"inverse": _inverse_that_forgets_to_transpose},
+    universality.opposite_corners_generate_everything: {"partner": lambda corner: corner},
+    universality.one_corner_generates_convolutions: {"dimension": lambda shape, kernel_size: 4},
+    mahler.gap_decides_growth: {"gap": lambda kernel: (0.0, 1e-9)},
+    mahler.small_singular_values_carry_the_gap: {"gap": lambda kernel: (0.0, 1e-9)},
 }  # fmt: skip
 WITHOUT_Z3 = 'z3 is not installed: pip install "cinc_ref[prove]"'
 EXISTENCE = (
@@ -385,10 +391,10 @@ def test_verify_passes_ours_and_skips_what_it_cannot_try():
     by_name = {item.name: item for item in evidence}
     assert by_name["determinant modulo a prime"].cases > 700
     assert by_name["determinant, symbolic"].cases == 68
-    assert {number for item in evidence for number in item.theorems} == set(range(1, 8))
+    assert {number for item in evidence for number in item.theorems} == {*range(1, 8), 9}
     assert {item.name for item in evidence if item.proved} == {
         "order of indices", "channel-major order", "determinant, symbolic",
-        "ones, padded", "same padding", "circular padding",
+        "universality", "ones, padded", "same padding", "circular padding",
     }  # fmt: skip
     assert by_name["substitution"].support == "tried on 80 cases"
     json.dumps([item.to_dict() for item in evidence], allow_nan=False)

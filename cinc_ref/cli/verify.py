@@ -18,6 +18,7 @@ from cinc_ref.errors import DataError
 TITLES = {
     None: "implementation", 1: "triangular", 2: "determinant", 3: "characterization",
     4: "substitution", 5: "corners and anchors", 6: "other paddings", 7: "adjoint",
+    9: "stability",
 }  # fmt: skip
 """Titles of the theorems by number; None stands for claims about the definition alone."""
 
@@ -26,7 +27,7 @@ ELSEWHERE = (
     "theory.causal_order, theory.stability. "
     "Theorems 1 to 5, 7 and 8 are proved for all sizes in Rocq as well (proofs of the repository)."
 )
-"""Sentence on the theorems of which no row of the table speaks."""
+"""Sentences on what the rows of the table leave out."""
 
 VERDICT_STYLES = {"holds": "green", "fails": "bold red", "skipped": "yellow"}
 """Styles of the terminal by verdict."""

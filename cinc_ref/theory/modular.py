@@ -56,6 +56,45 @@ def inverse_modulo(matrix):
     return rows[:, size:]
 
 
+def row_echelon(matrix):
+    """Compute the reduced row echelon form of an integer matrix modulo the prime.
+
+    Parameters
+    ----------
+    matrix : ndarray of int64, shape (m, n)
+        Entries from 0 to 2^61 - 2.
+
+    Returns
+    -------
+    rows : ndarray of int64, shape (rank, n)
+        Without the rows of zeros.
+    pivots : ndarray of int, shape (rank,)
+        The column of the leading 1 of each row.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> row_echelon(np.array([[0, 1, 2], [0, 1, 2], [1, 1, 1]]))[0].tolist() == [
+    ...     [1, 0, PRIME - 1], [0, 1, 2]]
+    True
+    """
+    rows, pivots = np.array(matrix, np.uint64), []
+    for column in range(rows.shape[1]):
+        k = len(pivots)
+        nonzero = k + np.flatnonzero(rows[k:, column])
+        if not len(nonzero):
+            continue
+        rows[[k, nonzero[0]]] = rows[[nonzero[0], k]]
+        rows[k] = multiply(rows[k], np.uint64(pow(int(rows[k, column]), -1, PRIME)))
+        others = np.flatnonzero(rows[:, column])
+        others = others[others != k]
+        right = np.flatnonzero(rows[k])
+        change = multiply(rows[others, column, None], rows[k, right])
+        rows[np.ix_(others, right)] = _reduce(rows[np.ix_(others, right)] + (PRIME - change))
+        pivots.append(column)
+    return rows[: len(pivots)].astype(np.int64), np.array(pivots, int)
+
+
 def multiply(a, b):
     """Multiply numbers below the prime, modulo it, in 64-bit arithmetic.
 

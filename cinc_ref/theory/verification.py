@@ -4,7 +4,7 @@ import numpy as np
 from tqdm import tqdm
 
 from cinc_ref import _validate
-from cinc_ref.theory import padding, schwartz_zippel, systems, theorems
+from cinc_ref.theory import mahler, padding, schwartz_zippel, systems, theorems, universality
 from cinc_ref.theory.claims import CLAIMS, check_implementation
 from cinc_ref.theory.evidence import Evidence
 
@@ -19,12 +19,16 @@ THEOREMS = (
     schwartz_zippel.substitution_at_random_points,
     theorems.substitution_of_integers_is_exact,
     theorems.corners_and_anchors_reduce,
+    universality.opposite_corners_generate_everything,
+    universality.one_corner_generates_convolutions,
     systems.systems_are_instances,
     systems.parameter_counts_are_exact,
     padding.all_ones_is_singular,
     padding.same_padding_can_be_singular,
     padding.circular_padding_can_be_singular,
     theorems.adjoint_is_transposed_substitution,
+    mahler.gap_decides_growth,
+    mahler.small_singular_values_carry_the_gap,
 )
 
 
