@@ -1,4 +1,4 @@
-"""What a check says of an inverse: digits against true errors, no false alarms, little time."""
+"""Assessments of an inverse: digits against true errors, no false alarms, little time."""
 
 import time
 
@@ -252,7 +252,7 @@ def test_rows_and_images_of_any_scale_are_no_alarm(dtype):
 
 
 def test_subnormal_images_keep_the_digits_that_their_bits_have():
-    """Of 2^-140 float32 has ten bits."""
+    """A subnormal number such as 2^-140 has ten bits in float32."""
     kernel = np.array([[[[0.3, 1.1]]]], np.float32)
     y = (np.linspace(1, 2, 8).reshape(1, 1, 1, 8) * 2.0**-140).astype(np.float32)
     found = _assessed(cr.conv_inverse(y, kernel), y, kernel, anchor=(0, 1))

@@ -31,7 +31,7 @@ def readers(taps, size):
 
 
 def has_order(taps, size):
-    """Whether the pixels of an image can be ordered so that each reads only earlier ones."""
+    """Return whether the pixels can be ordered so that each reads only earlier ones."""
     try:
         TopologicalSorter(readers(taps, size)).prepare()
     except CycleError:

@@ -26,7 +26,7 @@ def test_no_noise_below_one_leaves_the_bin(bins, of_images, dtype):
 
 
 def test_float32_noise_at_level_200():
-    """Of these pixels 8e-6, here about 16, once left the bin: 200 + u rounds up to 201."""
+    """A share of 8e-6 of these pixels, here about 16, left the bin where 200 + u rounds to 201."""
     images = np.full(2 * 10**6, 200, np.uint8)
     x = dequantize(images, 256, np.random.default_rng(0), np.float32)
     assert np.array_equal(quantize(x, 256), images)

@@ -116,7 +116,7 @@ def _assert_strips_partition(schedule, pixels):
 def test_row_rings_read_each_tap_inside_the_image(
     kernel, size, dilation, flips, slots, lanes, strip_pixels, strip_rows
 ):
-    """What is read was computed before, and its place was not used again meanwhile."""
+    """Every pixel that is read was computed before, and its place was not used again meanwhile."""
     taps = _taps(kernel, size, dilation)
     schedule = row_ring_schedule(size, taps, flips, slots, lanes, strip_pixels, strip_rows)
     height, width = size

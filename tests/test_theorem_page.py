@@ -17,7 +17,7 @@ def quoted(text):
 
 
 def machine_proofs(theorem):
-    """What a theorem names as proved by Rocq, and by z3."""
+    """Return the names that a theorem gives as proved by Rocq, and by z3."""
     text = theorem.split("- Proved by machine: ")[1].split("\n\n")[0]
     rocq, _, z3 = text.partition("z3")
     return {name for name in quoted(rocq) if "." not in name}, quoted(z3)

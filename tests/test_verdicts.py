@@ -32,7 +32,7 @@ def edge_state():
 
 
 def confirmed(kernel, stability, anchor=None):
-    """Whether the proof, written and read again, is confirmed."""
+    """Return whether the proof, written and read again, is confirmed."""
     proof = json.loads(json.dumps(stability.proof, allow_nan=False))
     assert proof["verdict"] == stability.verdict
     return theory.check_certificate(kernel, proof, anchor=anchor)

@@ -54,7 +54,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one case ended: the largest error over its radius, and the reverse for the largest ones.
+    """The outcome of one case: the largest error over its radius, and the reverse for the largest.
 
     `worst` is 0 where all radii are infinite and above 1 if a bound is wrong. `overestimate` is
     the largest radius over the largest error of the case, NaN if the error is 0.
