@@ -24,8 +24,8 @@ from cinc_ref.primitives.causal import (
     OPERATIONS,
     causal_conv_weight_grad,
     has_kernel_layout,
+    kernel_arguments,
     plan_for,
-    run_plain,
 )
 from cinc_ref.primitives.diagnostics import (
     check_corner_invertible,
@@ -46,7 +46,7 @@ class Plan(NamedTuple):
         Whether the kernel is inverted, and whether it is transposed.
     geometry : Geometry
     conv_plan : ConvPlan or None
-        For arrays of exactly this memory order; None where they must be copied first.
+        How the kernels do it, for arrays of this memory order; None where autograd traces them.
     """
 
     operation: tuple
@@ -61,16 +61,31 @@ def prepare(operation, images, name, kernel, corner, dilation, anchor):
         images, kernel = as_array(images), as_array(kernel)
         x, k = value_of(images), value_of(kernel)
     if anchor is None and type(corner) is str and type(dilation) is int:  # True == 1 is no key
-        signature = operation, name, x.shape, x.strides, x.dtype, k.shape, k.dtype
-        return images, kernel, _make_plan(*signature, corner, dilation)
-    return images, kernel, Plan(operation, _validated(x, name, k, corner, dilation, anchor), None)
+        signature = (x.shape, x.strides, x.dtype), (k.shape, k.dtype)
+        plan = _make_plan(operation, name, signature, corner, dilation)
+        if images is x and kernel is k and plan.conv_plan and x.flags.behaved and k.flags.carray:
+            return images, kernel, plan
+        geometry = plan.geometry
+    else:
+        geometry = _validated(x, name, k, corner, dilation, anchor)
+    return _arranged(operation, images, kernel, geometry)
+
+
+def _arranged(operation, images, kernel, geometry):
+    """Return arrays as the kernels take them, and their plan; boxes stay as they are."""
+    if not type(images) is type(kernel) is np.ndarray:
+        return images, kernel, Plan(operation, geometry, None)
+    conv_plan, images, kernel = kernel_arguments(operation, images, kernel, geometry)
+    return images, kernel, Plan(operation, geometry, conv_plan)
 
 
 @lru_cache(maxsize=256)
-def _make_plan(operation, name, shape, strides, dtype, kernel_shape, kernel_dtype, *options):
+def _make_plan(operation, name, signature, corner, dilation):
+    """Plan a call for arrays of a signature, the bottom-right tap being the anchor."""
+    (shape, strides, dtype), (kernel_shape, kernel_dtype) = signature
     images = np.broadcast_to(np.empty((), dtype), shape)
     kernel = np.broadcast_to(np.empty((), kernel_dtype), kernel_shape)
-    geometry = _validated(images, name, kernel, *options, anchor=None)
+    geometry = _validated(images, name, kernel, corner, dilation, None)
     images = np.lib.stride_tricks.as_strided(np.empty((), dtype), shape, strides)
     conv_plan = None
     if has_kernel_layout(images) and kernel_dtype.isnative:
@@ -110,17 +125,15 @@ def prepare_corner(kernel, size, anchor):
 
 def execute(plan, images, kernel):
     """Return the result, and a status: 0 if result and kernel are known to be finite."""
-    operation, geometry, conv_plan = plan
-    if not type(images) is type(kernel) is np.ndarray:
-        return OPERATIONS[operation](images, kernel, geometry), UNCHECKED
-    if conv_plan is not None and images.flags.behaved and kernel.flags.carray:
-        return run(conv_plan, images, kernel)
-    return run_plain(operation, images, kernel, geometry)
+    if plan.conv_plan is None:
+        return OPERATIONS[plan.operation](images, kernel, plan.geometry), UNCHECKED
+    return run(plan.conv_plan, images, kernel)
 
 
 def solve(y, kernel, geometry):
     """Return M^{-1} y for validated arrays, or raise `SingularKernelError`."""
-    x, status = execute(Plan(SOLVE, geometry, None), y, kernel)
+    y, kernel, plan = _arranged(SOLVE, y, kernel, geometry)
+    x, status = execute(plan, y, kernel)
     if status & CHECK_KERNEL:
         check_corner_invertible(value_of(kernel), geometry.anchor)
     return x
@@ -129,7 +142,8 @@ def solve(y, kernel, geometry):
 def execute_vjp(plan, images, kernel, g):
     """Return the gradients of <g, result> by images and kernel, and a status as `execute` does."""
     (solve, transposed), geometry, _ = plan
-    images_bar, status = execute(Plan((solve, not transposed), geometry, None), g, kernel)
+    cotangent, block, adjoint = _arranged((solve, not transposed), g, kernel, geometry)
+    images_bar, status = execute(adjoint, cotangent, block)
     if solve:
         solution, solution_status = execute(plan, images, kernel)
         kernel_bar = -causal_conv_weight_grad(solution, images_bar, kernel.shape, geometry)

@@ -42,39 +42,39 @@ def _for_kernels(geometry):
     return geometry.dilation, geometry.anchor, geometry.flips
 
 
-def run_plain(operation, images, kernel, geometry):
-    """Carry out an operation on plain arrays of any memory order; return result and status.
+def kernel_arguments(operation, images, kernel, geometry):
+    """Return the plan of an operation on plain arrays, and the arrays as the kernels take them.
 
-    The result lies in memory as the images do, batch last or batch first.
+    The result lies in memory as these images do, batch last or batch first.
     """
     # gradients may come in another dtype than the kernel's
     kernel = as_native_contiguous(kernel, images.dtype)
     images = to_kernel_layout(images)
-    return run(plan_for(operation, images, kernel.shape, geometry), images, kernel)
+    return plan_for(operation, images, kernel.shape, geometry), images, kernel
 
 
 @primitive
 def causal_conv(x, kernel, geometry):
     """Return M x."""
-    return run_plain(CONV, x, kernel, geometry)[0]
+    return run(*kernel_arguments(CONV, x, kernel, geometry))[0]
 
 
 @primitive
 def causal_conv_transpose(g, kernel, geometry):
     """Return M^T g."""
-    return run_plain(CONV_TRANSPOSE, g, kernel, geometry)[0]
+    return run(*kernel_arguments(CONV_TRANSPOSE, g, kernel, geometry))[0]
 
 
 @primitive
 def causal_solve(y, kernel, geometry):
     """Return M^{-1} y."""
-    return run_plain(SOLVE, y, kernel, geometry)[0]
+    return run(*kernel_arguments(SOLVE, y, kernel, geometry))[0]
 
 
 @primitive
 def causal_solve_transpose(g, kernel, geometry):
     """Return M^{-T} g."""
-    return run_plain(SOLVE_TRANSPOSE, g, kernel, geometry)[0]
+    return run(*kernel_arguments(SOLVE_TRANSPOSE, g, kernel, geometry))[0]
 
 
 @primitive
