@@ -274,7 +274,7 @@ def enclose(
     >>> x, radius.max() < 1e-16  # the inverse is 1/3, 2/9
     (array([[[[0.33333333, 0.22222222]]]]), np.True_)
     """
-    y, kernel, plan = prepare(SOLVE, y, "y", kernel, corner, dilation, anchor)
+    *_, plan = prepare(SOLVE, y, "y", kernel, corner, dilation, anchor)
     y, kernel = value_of(y), value_of(kernel)
     diagnose(UNCHECKED, plan, kernel, {"y": y})
     return theory.enclosures.enclose_inverse(y, kernel, plan.geometry, causal_solve)
