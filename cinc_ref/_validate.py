@@ -11,6 +11,7 @@ from numbers import Real
 
 import numpy as np
 
+from cinc_ref._typing import Seed
 from cinc_ref.errors import DtypeError, NonFiniteError, OptionError, ShapeError
 
 
@@ -79,6 +80,21 @@ def instance(name, value, kind, description):
     if not isinstance(value, kind):
         raise OptionError(f"{name} must be {description}; got {shown(value)}")
     return value
+
+
+def generator(name: str, value: Seed) -> np.random.Generator:
+    """Return a random generator from a seed or a generator, by SPEC 7, or raise `OptionError`."""
+    if isinstance(value, np.random.RandomState):
+        raise OptionError(
+            f"{name} must be a seed or a numpy.random.Generator; got a RandomState: "
+            "pass an integer, or numpy.random.default_rng(integer)"
+        )
+    try:
+        return np.random.default_rng(value)
+    except (TypeError, ValueError) as error:
+        raise OptionError(
+            f"{name} must be an integer >= 0, a numpy.random.Generator or None; got {shown(value)}"
+        ) from error
 
 
 def shown(value):

@@ -30,6 +30,10 @@ class SingularKernelError(CincError, np.linalg.LinAlgError):
     """
 
 
+class ParamsError(CincError, ValueError):
+    """Parameters do not fit their flow or layer, or are not finite; the message names the leaf."""
+
+
 class CheckpointError(CincError, ValueError):
     """A file is not a checkpoint, or is damaged."""
 

@@ -1,0 +1,38 @@
+"""Type aliases of annotations, one for each kind of argument that many functions share."""
+
+from collections.abc import Sequence
+from os import PathLike
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Array", "FloatArray", "IntegerArray", "Params", "Path", "Seed", "Size"]
+
+Array: TypeAlias = NDArray[Any]
+"""An array of any dtype."""
+
+FloatArray: TypeAlias = NDArray[np.floating[Any]]
+"""An array of float32 or float64."""
+
+IntegerArray: TypeAlias = NDArray[np.integer[Any]]
+"""An array of integers: grey levels, exact kernels."""
+
+Params: TypeAlias = dict[str, Any]
+"""The parameters of a flow or a layer: dicts, lists and tuples with arrays at their leaves."""
+
+Path: TypeAlias = str | PathLike[str]
+"""The path of a file or folder."""
+
+Seed: TypeAlias = (
+    int
+    | Sequence[int]
+    | np.random.SeedSequence
+    | np.random.BitGenerator
+    | np.random.Generator
+    | None
+)
+"""Whatever `numpy.random.default_rng` takes (SPEC 7); None draws a new seed from the system."""
+
+Size: TypeAlias = Sequence[int]
+"""Height and width of images in pixels."""
