@@ -4,6 +4,8 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 
+__all__ = ["lazy"]
+
 
 def lazy(
     package: str, home_of: Mapping[str, str], submodules: Sequence[str] = ()

@@ -33,6 +33,18 @@ from cinc_ref.primitives.diagnostics import (
     warn_if_nonfinite,
 )
 
+__all__ = [
+    "UNCHECKED",
+    "Plan",
+    "diagnose",
+    "execute",
+    "execute_vjp",
+    "prepare",
+    "prepare_corner",
+    "prepare_cotangent",
+    "solve",
+]
+
 UNCHECKED = CHECK_RESULT | CHECK_KERNEL
 """Status of a call that autograd traces."""
 

@@ -1,17 +1,23 @@
 """The log-determinant of the corner block B of a kernel, and its derivatives."""
 
+from typing import Any
+
 import autograd.numpy as anp
 import numpy as np
 import scipy.linalg
 from autograd.extend import defjvp, defvjp, primitive
 
+from cinc_ref._typing import Array, FloatArray
 
-def is_triangular(matrix):
+__all__ = ["is_triangular", "log_abs_det_corner", "pivots"]
+
+
+def is_triangular(matrix: Array) -> tuple[bool, bool]:
     """Return whether a matrix is lower triangular, and whether it is upper triangular."""
     return not np.triu(matrix, 1).any(), not np.tril(matrix, -1).any()
 
 
-def pivots(matrix):
+def pivots(matrix: Array) -> Array:
     """Return the diagonal of U in P B = L U, with partial pivoting, in the dtype of B.
 
     A triangular B is its own factor. The products are rounded before they are subtracted, as in
@@ -30,7 +36,7 @@ def pivots(matrix):
 
 
 @primitive
-def log_abs_det_corner(corner, pixels):
+def log_abs_det_corner(corner: FloatArray, pixels: int) -> np.floating[Any]:
     """Return pixels * log|det B|, computed in float64, in the dtype of B."""
     log_det = np.sum(np.log(np.abs(pivots(corner).astype(np.float64))))
     return corner.dtype.newbyteorder("=").type(pixels * log_det)

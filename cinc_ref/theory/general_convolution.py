@@ -10,20 +10,28 @@ backwards from the other end where the corner says so. What lies outside the ima
 of the image that the padding puts in its place.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import cached_property
+from typing import Any, Literal, TypeAlias, get_args, overload
 
 import numpy as np
 import scipy.sparse
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from cinc_ref import _validate
+from cinc_ref._typing import Array, Corner, ExactArrayLike
 from cinc_ref.errors import OptionError, ShapeError
 from cinc_ref.geometry import CORNERS, flips
 from cinc_ref.theory.arguments import as_exact_array
-from cinc_ref.theory.exact import matrix_determinant, matrix_rank, null_basis, to_fractions
+from cinc_ref.theory.exact import Exact, matrix_determinant, matrix_rank, null_basis, to_fractions
+
+__all__ = ["PADDINGS", "Convolution"]
+
+Padding: TypeAlias = Literal[
+    "causal", "same", "valid", "circular", "reflect", "symmetric", "replicate"
+]
+MatrixOrder: TypeAlias = Literal["pixel-major", "channel-major"]
 
 OUTSIDE = -1
 """The index that stands for a pixel outside the image, which is 0."""
@@ -51,7 +59,7 @@ def _reflected(index, length):
     return np.minimum(index, 2 * length - 2 - index)
 
 
-PADDINGS = {
+PADDINGS: dict[Padding, Callable[[Array, int], Array]] = {
     "causal": _inside,
     "same": _inside,
     "valid": _inside,
@@ -67,7 +75,7 @@ outputs that read nothing outside. "reflect" does not repeat the pixel at the bo
 does.
 """
 
-MATRIX_ORDERS = ("pixel-major", "channel-major")
+MATRIX_ORDERS: tuple[MatrixOrder, ...] = get_args(MatrixOrder)
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,16 +119,16 @@ class Convolution:
     1
     """
 
-    kernel: ArrayLike
+    kernel: ExactArrayLike
     dims: int = 2
-    padding: str = "causal"
-    stride: int | tuple = 1
+    padding: Padding = "causal"
+    stride: int | Sequence[int] = 1
     groups: int = 1
-    dilation: int | tuple = 1
-    corner: str | tuple | None = None
-    anchor: tuple | None = None
+    dilation: int | Sequence[int] = 1
+    corner: Corner | Sequence[bool] | None = None
+    anchor: Sequence[int] | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         dims = _validate.integer("dims", self.dims, minimum=1)
         kernel = _checked_kernel(np.asarray(self.kernel), dims)
         padding = _validate.one_of("padding", self.padding, PADDINGS)
@@ -142,12 +150,12 @@ class Convolution:
         for name, value in checked.items():
             object.__setattr__(self, name, value)
 
-    def __str__(self):
+    def __str__(self) -> str:
         names = ("padding", "stride", "groups", "dilation", "corner", "anchor")
         options = ", ".join(f"{name} {getattr(self, name)}" for name in names)
         return f"kernel {self.kernel.tolist()}, {options}"
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """Return the arguments by name, the kernel as nested lists.
 
         Returns
@@ -201,9 +209,13 @@ class Convolution:
                 raise ShapeError(f"size must be larger than the kernel's reach {tuple(reach)}")
         return tuple(-(-n // stride) for n, stride in zip(size, self.stride, strict=True))
 
+    @overload
+    def matrix(self, size: Sequence[int], *, sparse: Literal[False] = ...) -> Array: ...
+    @overload
+    def matrix(self, size: Sequence[int], *, sparse: bool) -> Any: ...  # SciPy has no types
     def matrix(
         self, size: Sequence[int], *, sparse: bool = False
-    ) -> NDArray | scipy.sparse.csr_array:
+    ) -> Array | scipy.sparse.csr_array:
         """Build the matrix M with ``output.ravel() == M @ image.ravel()`` in pixel-major order.
 
         Parameters
@@ -247,7 +259,7 @@ class Convolution:
         """
         return matrix_rank(self._exact_matrix(size))
 
-    def determinant(self, size: Sequence[int]) -> int | Fraction:
+    def determinant(self, size: Sequence[int]) -> Exact:
         """Compute the determinant of the matrix, exactly: an int if it is one, else a Fraction.
 
         Parameters
@@ -266,7 +278,7 @@ class Convolution:
         """
         return matrix_determinant(self._square_matrix(size))
 
-    def null_vectors(self, size: Sequence[int]) -> list[NDArray]:
+    def null_vectors(self, size: Sequence[int]) -> list[Array]:
         """Compute a basis of the images that are mapped to 0, in coprime Python integers.
 
         Parameters
@@ -289,7 +301,7 @@ class Convolution:
         return [np.moveaxis(vector.reshape(shape), -1, 0) for vector in basis]
 
     def is_triangular(
-        self, size: Sequence[int], order: str | Iterable[Sequence[int]] = "pixel-major"
+        self, size: Sequence[int], order: MatrixOrder | Iterable[Sequence[int]] = "pixel-major"
     ) -> bool:
         """Tell whether the matrix is lower triangular in an order of its indices.
 
@@ -329,7 +341,7 @@ class Convolution:
         blocks = blocks[np.ix_(pixels, pixels)]
         return not blocks[np.triu_indices(len(pixels), 1)].any()
 
-    def fourier_blocks(self, size: Sequence[int]) -> NDArray:
+    def fourier_blocks(self, size: Sequence[int]) -> NDArray[np.complex128]:
         r"""Compute the blocks P of a circular convolution at the points of the Fourier transform.
 
         A plane wave ``x[s] = v exp(2 pi i r . s / n)`` is mapped to the same wave of P(r) v with

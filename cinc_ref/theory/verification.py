@@ -1,5 +1,7 @@
 """The verification of all theorems, and of an implementation against them."""
 
+from collections.abc import Callable
+
 import numpy as np
 from tqdm import tqdm
 
@@ -8,7 +10,9 @@ from cinc_ref.theory import mahler, padding, schwartz_zippel, systems, theorems,
 from cinc_ref.theory.claims import CLAIMS, check_implementation
 from cinc_ref.theory.evidence import Evidence
 
-THEOREMS = (
+__all__ = ["THEOREMS", "verify"]
+
+THEOREMS: tuple[Callable[..., Evidence], ...] = (
     theorems.order_of_indices,
     theorems.block_triangular,
     theorems.not_triangular_in_channel_major_order,
