@@ -47,7 +47,9 @@ def flips(corner: Corner) -> tuple[bool, bool]:
 
 def flip(array: Array, corner: Corner, axes: tuple[int, int] = (-2, -1)) -> Array:
     """View an array from a corner, with its two image axes reversed where `flips` is true."""
-    reversed_axes = [axis for axis, backwards in zip(axes, flips(corner), strict=True) if backwards]
+    reversed_axes = tuple(
+        axis for axis, backwards in zip(axes, flips(corner), strict=True) if backwards
+    )
     return np.flip(array, reversed_axes)
 
 

@@ -100,7 +100,7 @@ def check_certificate(
         return False
 
 
-def fingerprint(kernel: ExactArrayLike, anchor: Sequence[int], proof: dict[str, Any]) -> str:
+def fingerprint(kernel: Array, anchor: Sequence[int], proof: dict[str, Any]) -> str:
     """Return the hash of a proof and the kernel that it is about, without its own fingerprint."""
     entries = [list(_ratio(entry)) for entry in np.asarray(kernel).ravel().tolist()]
     content = {key: value for key, value in proof.items() if key != "fingerprint"}

@@ -6,7 +6,6 @@ from math import exp, floor, inf, lcm, log
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from cinc_ref._typing import Array, ExactArrayLike
 from cinc_ref.errors import ShapeError
@@ -32,7 +31,7 @@ Exact: TypeAlias = int | Fraction
 """A rational number."""
 
 
-def to_fractions(array: ArrayLike) -> Array:
+def to_fractions(array: ExactArrayLike) -> Array:
     """Convert numbers to an object array of Fractions, exactly."""
     array = np.asarray(array)
     flat = np.empty(array.size, dtype=object)
@@ -46,7 +45,7 @@ def _to_fraction(number):
     return Fraction(number)
 
 
-def to_integers(array: ArrayLike) -> tuple[Array, int]:
+def to_integers(array: ExactArrayLike) -> tuple[Array, int]:
     """Return Python integers n and one positive integer s with ``array == n / s``, exactly."""
     array = np.asarray(array)
     if array.dtype.kind in "iu":

@@ -78,7 +78,7 @@ does.
 MATRIX_ORDERS: tuple[MatrixOrder, ...] = get_args(MatrixOrder)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, init=False)
 class Convolution:
     """A convolution as a linear map of images, in exact arithmetic.
 
@@ -119,33 +119,44 @@ class Convolution:
     1
     """
 
-    kernel: ExactArrayLike
-    dims: int = 2
-    padding: Padding = "causal"
-    stride: int | Sequence[int] = 1
-    groups: int = 1
-    dilation: int | Sequence[int] = 1
-    corner: Corner | Sequence[bool] | None = None
-    anchor: Sequence[int] | None = None
+    kernel: Array
+    dims: int
+    padding: Padding
+    stride: tuple[int, ...]
+    groups: int
+    dilation: tuple[int, ...]
+    corner: tuple[bool, ...]
+    anchor: tuple[int, ...]
 
-    def __post_init__(self) -> None:
-        dims = _validate.integer("dims", self.dims, minimum=1)
-        kernel = _checked_kernel(np.asarray(self.kernel), dims)
-        padding = _validate.one_of("padding", self.padding, PADDINGS)
-        groups = _validate.integer("groups", self.groups, minimum=1)
-        if len(kernel) % groups:
+    def __init__(
+        self,
+        kernel: ExactArrayLike,
+        dims: int = 2,
+        padding: Padding = "causal",
+        stride: int | Sequence[int] = 1,
+        groups: int = 1,
+        dilation: int | Sequence[int] = 1,
+        corner: Corner | Sequence[bool] | None = None,
+        anchor: Sequence[int] | None = None,
+    ) -> None:
+        dims = _validate.integer("dims", dims, minimum=1)
+        checked_kernel = _checked_kernel(np.asarray(kernel), dims)
+        padding = _validate.one_of("padding", padding, PADDINGS)
+        groups = _validate.integer("groups", groups, minimum=1)
+        if len(checked_kernel) % groups:
             raise OptionError(
-                f"groups must divide the kernel's {len(kernel)} output channels; got {groups}"
+                f"groups must divide the kernel's {len(checked_kernel)} output channels; "
+                f"got {groups}"
             )
         checked = {
-            "kernel": kernel,
+            "kernel": checked_kernel,
             "dims": dims,
             "padding": padding,
             "groups": groups,
-            "stride": _per_axis("stride", self.stride, dims),
-            "dilation": _per_axis("dilation", self.dilation, dims),
-            "corner": _checked_corner(self.corner, dims),
-            "anchor": _checked_anchor(self.anchor, kernel.shape[2:], padding),
+            "stride": _per_axis("stride", stride, dims),
+            "dilation": _per_axis("dilation", dilation, dims),
+            "corner": _checked_corner(corner, dims),
+            "anchor": _checked_anchor(anchor, checked_kernel.shape[2:], padding),
         }
         for name, value in checked.items():
             object.__setattr__(self, name, value)
