@@ -22,6 +22,8 @@ from cinc_ref.training import train
 from cinc_ref.training.loss import EVALUATION_BATCH
 from cinc_ref.training.settings import Settings
 
+__all__ = ["Task", "tasks", "warm_up"]
+
 CHANNELS, LAYER_CHANNELS = (3, 12), (12,)
 """Channels for which operations and layers are compiled by default: a colour image, squeezed or
 not. Register blocks hold up to 12 channels, so 12 also serve 24, 36 and 48."""
@@ -36,7 +38,7 @@ number of images depend on them."""
 DTYPES = ("float32", "float64")
 """Dtypes for which operations and layers are compiled by default; a flow trains in the first."""
 
-SMALL = {"depth": 2, "width": 16}
+SMALL: dict[str, int] = {"depth": 2, "width": 16}
 """Sizes of a flow at most: the compiled code does not depend on them, but the time to run does."""
 
 
@@ -120,7 +122,14 @@ def warm_up(
     return time.perf_counter() - started
 
 
-def tasks(obj=None, *, channels=None, batch=None, dtype=None, gradients=False):
+def tasks(
+    obj: Flow | Bijection | None = None,
+    *,
+    channels: int | None = None,
+    batch: int | None = None,
+    dtype: DTypeLike | None = None,
+    gradients: bool = False,
+) -> list[Task]:
     """List the calls that `warm_up` makes, as `Task` objects; the arguments are the same."""
     batches = BATCHES if batch is None else (_validate.integer("batch", batch, minimum=1),)
     counts = None if channels is None else (_validate.integer("channels", channels, minimum=1),)

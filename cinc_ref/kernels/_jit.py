@@ -11,8 +11,10 @@ count, so that an edit of any of them compiles all of them anew.
 import functools
 import gc
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numba
 from numba.core import event
@@ -52,7 +54,7 @@ class _CompilationLog(event.Listener):
 event.register("numba:compile", _CompilationLog())
 
 
-def compiled(function):
+def compiled(function: Callable[..., Any]) -> Any:
     """Compile a function that Python calls, at its first call with arguments of new types."""
     try:
         dispatcher = numba.njit(cache=True, error_model="numpy", no_cfunc_wrapper=True)(function)
@@ -85,12 +87,12 @@ def _without_collector(function):
     return call
 
 
-def internal(function):
+def internal(function: Callable[..., Any]) -> Any:
     """Compile a function that other compiled functions call, but not Python."""
     options = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
     return numba.njit(error_model="numpy", **options)(function)
 
 
-def inlined(function):
+def inlined(function: Callable[..., Any]) -> Any:
     """Make a function part of the compiled functions that call it; literals stay literals."""
     return numba.njit(inline="always", error_model="numpy")(function)
