@@ -17,6 +17,7 @@ from cinc_ref.bijections import Bijection
 from cinc_ref.errors import OptionError
 from cinc_ref.flows import Flow
 from cinc_ref.flows.dequantize import check_dtype
+from cinc_ref.kernels._jit import expected_compilation
 from cinc_ref.primitives.memory_order import batch_first, batch_last
 from cinc_ref.training import train
 from cinc_ref.training.loss import EVALUATION_BATCH
@@ -106,7 +107,10 @@ def warm_up(
     Notes
     -----
     The logger "cinc_ref" receives a record of level INFO for each function that is compiled, and
-    none for a function that is found in the cache on disk.
+    none for a function that is found in the cache on disk. Elsewhere than here it first receives
+    one of level WARNING, which Python prints; ``logging.getLogger("cinc_ref").setLevel("ERROR")``
+    silences it. A damaged file of the cache, or no room for one, is a warning of this logger too:
+    the function is compiled and used all the same.
 
     Examples
     --------
@@ -117,8 +121,9 @@ def warm_up(
     True
     """
     started = time.perf_counter()
-    for task in tasks(obj, channels=channels, batch=batch, dtype=dtype, gradients=gradients):
-        task.run()
+    with expected_compilation():
+        for task in tasks(obj, channels=channels, batch=batch, dtype=dtype, gradients=gradients):
+            task.run()
     return time.perf_counter() - started
 
 
