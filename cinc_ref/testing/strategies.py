@@ -1,7 +1,8 @@
 """Hypothesis strategies for kernels, images and layers, which shrink to readable cases.
 
 Entries are small multiples of powers of two, exact in float32 and float64. Kernels are well
-conditioned by construction, not by rejection. Install ``cinc_ref[test]`` for hypothesis.
+conditioned by construction, not by rejection. ``pip install ".[test]"`` in the checkout installs
+Hypothesis.
 """
 
 from typing import NamedTuple
