@@ -1,11 +1,15 @@
 """``python -m cinc_ref``, also installed as ``cinc-ref``."""
 
 import sys
+from collections.abc import Sequence
+from typing import NoReturn
 
 from cinc_ref.errors import CincError
 
+__all__ = ["main"]
 
-def main(arguments=None):
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0 for success, 1 for a failed check or an error, 2 for misuse.
 
     An error that a user can cause or repair is one line on stderr, without a traceback. After

@@ -7,7 +7,19 @@ from typing import Any, Literal, SupportsAbs, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Array", "Corner", "FloatArray", "IntegerArray", "Params", "Path", "Seed", "Size"]
+__all__ = [
+    "Array",
+    "Corner",
+    "ExactArray",
+    "ExactArrayLike",
+    "FloatArray",
+    "FloatArrayLike",
+    "IntegerArray",
+    "Params",
+    "Path",
+    "Seed",
+    "Size",
+]
 
 Array: TypeAlias = NDArray[Any]
 """An array of any dtype."""

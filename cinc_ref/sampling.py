@@ -1,23 +1,25 @@
 """Samples of a model in a file: a picture, or arrays."""
 
-import os
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
 
-from cinc_ref import _validate
+from cinc_ref import _typing, _validate
 from cinc_ref._files import output_errors
 from cinc_ref.errors import OptionError
 from cinc_ref.flows import Flow, quantize
 from cinc_ref.flows.multiscale import check_flow
 
+__all__ = ["SUFFIXES", "check_suffix", "sample_to_file"]
+
 SUFFIXES = (".png", ".npy", ".npz")
 """Endings of a file's name, each of which stands for a format."""
 
 
-def check_suffix(path):
+def check_suffix(path: _typing.Path) -> None:
     """Refuse a name whose ending stands for no format."""
-    _validate.instance("path", path, str | os.PathLike, "the name of a file")
+    _validate.instance("path", path, str | PathLike, "the name of a file")
     if Path(path).suffix.lower() not in SUFFIXES:
         raise OptionError(
             f"{path} must end in {', '.join(SUFFIXES)}: the ending says what to write"
@@ -25,14 +27,14 @@ def check_suffix(path):
 
 
 def sample_to_file(
-    path: str | os.PathLike,
+    path: _typing.Path,
     flow: Flow,
-    params: dict,
+    params: _typing.Params,
     count: int,
     *,
     temperature: float = 0.8,
     seed: int = 0,
-) -> np.ndarray:
+) -> _typing.IntegerArray:
     """Draw images and write them to a file.
 
     Parameters

@@ -38,7 +38,7 @@ def check_operation():
 
 def check_command():
     result = subprocess.run([sys.executable, "-m", "cinc_ref"], capture_output=True, text=True)
-    expected = 'error: typer is not installed; pip install "cinc_ref[cli]"\n'
+    expected = 'error: typer is not installed; pip install ".[cli]" in the checkout\n'
     if (result.returncode, result.stderr) != (1, expected):
         raise SystemExit(f"expected exit code 1 and {expected!r}; got {result}")
 

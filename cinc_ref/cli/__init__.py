@@ -11,7 +11,7 @@ with extra("cli"):
 
 from cinc_ref.cli.app import app
 
-usage_error = typer.BadParameter.__base__
+usage_error: type[Exception] = typer.BadParameter.__base__
 """The error of every misuse: click's UsageError, which typer contains or depends on."""
 
 __all__ = ["app", "usage_error"]

@@ -17,7 +17,9 @@ from cinc_ref.cli.sample import sample
 from cinc_ref.cli.train import train
 from cinc_ref.cli.verify import verify
 
-app = typer.Typer(
+__all__ = ["app"]
+
+app: typer.Typer = typer.Typer(
     help="Invertible 3x3 convolutions: check the theorems, train a flow of them on real images, "
     "invert, sample and judge it.",
     add_completion=False,

@@ -13,6 +13,8 @@ from cinc_ref import bench as benchmarks
 from cinc_ref._files import output_errors
 from cinc_ref.cli._common import say
 
+__all__ = ["bench"]
+
 ONE, ALL = "conv", "all"
 """Names of the group of one convolution of your own, and of all other groups together."""
 
@@ -58,7 +60,7 @@ def bench(
             show_default=False,
         ),
     ] = None,
-):
+) -> None:
     """Measure what the exact inverse, sampling and training cost on one core.
 
     Every figure is also a ratio: to the loops that specify the operation, to PyTorch's convolution

@@ -2,7 +2,7 @@
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -15,6 +15,8 @@ from cinc_ref.cli._options import DATA_OPTIONS, SIZE_OPTIONS, takes, training_op
 from cinc_ref.comparison.compare import SYSTEMS, TRAINING
 from cinc_ref.comparison.compare import compare as compare_systems
 from cinc_ref.comparison.table import COLUMNS, as_json, explanation, markdown
+
+__all__ = ["compare"]
 
 MINUTES = 5.0
 """Minutes that each run trains where neither a time nor a number of steps is given."""
@@ -65,8 +67,8 @@ def compare(
         bool,
         typer.Option("--measure-again", help="Measure the times of finished runs again."),
     ] = False,
-    **options,
-):
+    **options: Any,
+) -> None:
     """Train several systems in the same way, and compare their quality and their cost.
 
     Every run has the same time, images and seeds. Ctrl-C stops it; the same command continues.

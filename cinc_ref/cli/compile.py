@@ -1,7 +1,7 @@
 """``python -m cinc_ref compile``."""
 
 import time
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from tqdm import tqdm
@@ -11,6 +11,8 @@ from cinc_ref.cli._common import describe, explicit_options, say
 from cinc_ref.cli._options import DATA_OPTIONS, MODEL_OPTIONS, takes
 from cinc_ref.compilation import tasks
 from cinc_ref.data import image_set
+
+__all__ = ["compile"]
 
 OF_A_FLOW = {parameter.name for parameter in (*DATA_OPTIONS, *MODEL_OPTIONS)} | {"image_shape"}
 """Names of the options that ask for a flow instead of single operations."""
@@ -52,8 +54,8 @@ def compile(
             show_default=False,
         ),
     ] = None,
-    **options,
-):
+    **options: Any,
+) -> None:
     """Compile ahead of use, once on a machine: conv and its inverse, or what a flow needs.
 
     Options of data or model choose a flow, as for train. The compiled code depends on the number

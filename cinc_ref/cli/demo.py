@@ -7,6 +7,8 @@ import typer
 
 from cinc_ref.cli._common import describe, grey_levels, print_figures, say
 
+__all__ = ["demo"]
+
 
 def demo(
     out: Annotated[
@@ -19,7 +21,7 @@ def demo(
     steps: Annotated[
         int | None, typer.Option(help="Steps to train instead.", show_default=False)
     ] = None,
-):
+) -> None:
     """Invert a convolution of real digits; train a flow on them, invert it, sample and time it.
 
     It takes less than three minutes. Start with report.md in the folder --out. Ctrl-C ends the

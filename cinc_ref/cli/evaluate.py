@@ -18,13 +18,15 @@ from cinc_ref.cli._common import (
 from cinc_ref.evaluation import evaluate as evaluate_flow
 from cinc_ref.flows.conditioning import worst_conditioned
 
+__all__ = ["evaluate"]
+
 
 def evaluate(
     model: Model,
     data: Data = "digits",
     path: DataPath = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the noise.")] = 0,
-):
+) -> None:
     """Evaluate a trained model on the test images, which it has never seen.
 
     Bits/dim is the average number of bits that a grey level costs when the model encodes it. The

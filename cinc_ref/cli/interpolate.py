@@ -1,7 +1,7 @@
 """``python -m cinc_ref interpolate``."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -11,6 +11,8 @@ from cinc_ref._files import output_errors
 from cinc_ref.cli._common import Model, images_for, load_model, say
 from cinc_ref.cli._options import DATA_OPTIONS, takes
 from cinc_ref.errors import OptionError
+
+__all__ = ["interpolate"]
 
 TEMPERATURES = "0,0.2,0.4,0.6,0.8,1,1.2"
 """Temperatures of the second picture."""
@@ -35,8 +37,8 @@ def interpolate(
             show_default=False,
         ),
     ] = None,
-    **options,
-):
+    **options: Any,
+) -> None:
     """Interpolate between test images along straight lines through the flow's latents."""
     from cinc_ref.plots import image_table  # slow to import, and an extra of its own
 

@@ -8,6 +8,8 @@ import typer
 from cinc_ref.cli._common import Model, load_model, say
 from cinc_ref.sampling import check_suffix, sample_to_file
 
+__all__ = ["sample"]
+
 
 def sample(
     model: Model,
@@ -24,7 +26,7 @@ def sample(
             "levels and the flow's own numbers (.npz)."
         ),
     ] = Path("samples.png"),
-):
+) -> None:
     """Draw new images from a trained model."""
     check_suffix(out)
     flow, params = load_model(model)

@@ -2,7 +2,7 @@
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -23,6 +23,8 @@ from cinc_ref.training import train as train_flow
 from cinc_ref.training.estimate import estimate
 from cinc_ref.training.presets import PRESETS
 from cinc_ref.training.presets import preset as find_preset
+
+__all__ = ["train"]
 
 MINUTES = 2.0
 """Minutes to train where neither a time nor a number of steps is given."""
@@ -71,8 +73,8 @@ def train(
         bool,
         typer.Option("--resume", help="Continue the run in --out, with the same options."),
     ] = False,
-    **options,
-):
+    **options: Any,
+) -> None:
     """Train a flow on images, and keep the model that does best on the validation part.
 
     Ctrl-C stops after the current step, saves, and prints how to continue. The folder --out

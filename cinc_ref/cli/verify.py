@@ -15,7 +15,9 @@ from cinc_ref._files import output_errors
 from cinc_ref.cli._common import say
 from cinc_ref.errors import DataError
 
-TITLES = {
+__all__ = ["verify"]
+
+TITLES: dict[int | None, str] = {
     None: "implementation", 1: "triangular", 2: "determinant", 3: "characterization",
     4: "substitution", 5: "corners and anchors", 6: "other paddings", 7: "adjoint",
     9: "stability",
@@ -74,7 +76,7 @@ def verify(
             help="For --kernel: the tap that reads the pixel itself; by default the last one.",
         ),
     ] = None,
-):
+) -> None:
     """Try to refute the theorems and this implementation on random kernels.
 
     Prints the worst error with its bound, and for every theorem what is proved and what is only

@@ -312,7 +312,7 @@ def prove(order: IndexOrder = "pixel-major") -> Proofs:
     OptionError
         If there is no such order.
     MissingExtraError
-        If z3 is not installed: ``pip install "cinc_ref[prove]"``.
+        If z3 is not installed: ``pip install ".[prove]"``.
 
     References
     ----------

@@ -137,7 +137,7 @@ def refute(
     OptionError
         If `over` has an unknown name or no choice for one, or the seed is negative.
     MissingExtraError
-        If Hypothesis is not installed: ``pip install "cinc_ref[test]"``.
+        If Hypothesis is not installed: ``pip install ".[test]"``.
 
     Examples
     --------

@@ -61,7 +61,7 @@ def verify(
         One for each statement: ``.support`` says whether it is proved or tried on a number of
         cases, ``.theorems`` to which of the theorems 1 to 9 it belongs. What needs an
         implementation is "skipped" without one, the proofs for all sizes are without z3-solver
-        (``pip install "cinc_ref[prove]"``), and the symbolic identities without sympy.
+        (``pip install ".[prove]"``), and the symbolic identities without sympy.
 
     Raises
     ------

@@ -2,13 +2,18 @@
 
 import json
 from pathlib import Path
+from typing import Any, Self
 
+from cinc_ref import _typing
 from cinc_ref._files import make_folder, output_errors, remove_unfinished, write_atomically
 from cinc_ref.errors import CheckpointError, OptionError, OutputError
+from cinc_ref.flows import Flow
 from cinc_ref.training import npz_file
 from cinc_ref.training.checkpoint import model_arrays, model_header, read_model
 from cinc_ref.training.flat_params import FlatParams
 from cinc_ref.training.state import State
+
+__all__ = ["BEST", "HISTORY", "LAST", "Folder"]
 
 BEST, LAST, HISTORY = "best.npz", "last.npz", "history.json"
 DEMO = "model.npz"
@@ -17,7 +22,7 @@ DEMO = "model.npz"
 STATE = "training/"
 """Prefix of the names of the arrays of the state in a file."""
 
-LATER_OPTIONS = {"beta1": 0.9, "beta2": 0.999, "schedule": "cosine", "flip": False}
+LATER_OPTIONS: dict[str, Any] = {"beta1": 0.9, "beta2": 0.999, "schedule": "cosine", "flip": False}
 """Values that runs had which were saved before these options existed."""
 
 
@@ -28,11 +33,13 @@ class Folder:
     the training state, with the best model so far in it. ``history.json`` is for people.
     """
 
-    def __init__(self, path):
+    path: Path
+
+    def __init__(self, path: _typing.Path) -> None:
         self.path = Path(path)
 
     @classmethod
-    def open(cls, path, resume):
+    def open(cls, path: _typing.Path, resume: bool) -> Self:
         """Open a folder that holds a run, or make one that holds none.
 
         Parameters
@@ -64,11 +71,13 @@ class Folder:
                 remove_unfinished(folder.path / name)
         return folder
 
-    def save_best(self, flow, params):
+    def save_best(self, flow: Flow, params: _typing.Params) -> None:
         """Write the best model so far."""
         npz_file.write(self.path / BEST, model_header(flow), model_arrays(params))
 
-    def save_state(self, flow, best, state, fingerprint):
+    def save_state(
+        self, flow: Flow, best: _typing.Params, state: State, fingerprint: dict[str, Any]
+    ) -> None:
         """Write the state with the best model in it, and the history.
 
         Parameters
@@ -91,7 +100,7 @@ class Folder:
         with write_atomically(self.path / HISTORY, "utf-8") as file:
             file.write(json.dumps(state.history, indent=1) + "\n")
 
-    def load_state(self, flow, fingerprint):
+    def load_state(self, flow: Flow, fingerprint: dict[str, Any]) -> tuple[FlatParams, State]:
         """Load the state that was saved.
 
         Returns
