@@ -46,5 +46,5 @@ def _options(
         context.with_resource(resource)  # until the command has ended
 
 
-for command in (demo, verify, train, sample, evaluate, interpolate, compare, compile, bench):
-    app.command()(command)
+for _command in (demo, verify, train, sample, evaluate, interpolate, compare, compile, bench):
+    app.command()(_command)
