@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 __all__ = [
     "Array",
     "Corner",
-    "ExactArray",
-    "ExactArrayLike",
     "FloatArray",
     "FloatArrayLike",
     "IntegerArray",
     "Params",
     "Path",
+    "RealArray",
+    "RealArrayLike",
     "Seed",
     "Size",
 ]
@@ -60,13 +60,13 @@ FloatArrayLike: TypeAlias = (
 )
 """An array of floats with four axes, or nested sequences that make one; strings are none."""
 
-ExactArray: TypeAlias = NDArray[np.floating[Any] | np.integer[Any] | np.object_]
+RealArray: TypeAlias = NDArray[np.floating[Any] | np.integer[Any] | np.object_]
 """An array of floats or integers, or of objects: Python integers, Fractions, symbols."""
 
-_Row: TypeAlias = ExactArray | Sequence[SupportsAbs[Any]]
+_Row: TypeAlias = RealArray | Sequence[SupportsAbs[Any]]
 
-ExactArrayLike: TypeAlias = (
-    ExactArray
+RealArrayLike: TypeAlias = (
+    RealArray
     | Sequence[_Row]
     | Sequence[Sequence[_Row]]
     | Sequence[Sequence[Sequence[_Row]]]

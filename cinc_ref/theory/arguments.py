@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from cinc_ref import _validate
-from cinc_ref._typing import ExactArray
+from cinc_ref._typing import RealArray
 from cinc_ref.errors import DtypeError, NonFiniteError, ShapeError
 from cinc_ref.geometry import Geometry, check_geometry
 
@@ -23,7 +23,7 @@ COMMON_BITS = 2**16
 
 def check_kernel(
     kernel: Any, corner: Any = "top-left", dilation: Any = 1, anchor: Any = None
-) -> tuple[ExactArray, Geometry]:
+) -> tuple[RealArray, Geometry]:
     """Return a kernel as an array and its options as a `Geometry`, or raise what is wrong.
 
     Raises
@@ -40,7 +40,7 @@ def check_kernel(
     return kernel, geometry
 
 
-def as_exact_array(values: Any, name: str) -> ExactArray:
+def as_exact_array(values: Any, name: str) -> RealArray:
     """Return values as an array of finite integers, Fractions or floats, or raise an error."""
     values = _as_array(values, name)
     _check_kind(values, name)
@@ -48,7 +48,7 @@ def as_exact_array(values: Any, name: str) -> ExactArray:
     return values
 
 
-def check_common_denominator(kernel: ExactArray) -> None:
+def check_common_denominator(kernel: RealArray) -> None:
     """Refuse a kernel whose entries have no common denominator of a length fit for `stability`."""
     if kernel.dtype.kind in "iu":
         return

@@ -35,7 +35,7 @@ from typing import Any
 
 import numpy as np
 
-from cinc_ref._typing import Array, ExactArrayLike
+from cinc_ref._typing import Array, RealArrayLike
 from cinc_ref.theory.arguments import check_kernel
 
 __all__ = ["check_certificate", "fingerprint"]
@@ -51,7 +51,7 @@ LARGEST = 4096
 
 
 def check_certificate(
-    kernel: ExactArrayLike,
+    kernel: RealArrayLike,
     proof: dict[str, Any],
     *,
     dilation: int = 1,

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from cinc_ref import _validate
-from cinc_ref._typing import Array, ExactArrayLike, Size
+from cinc_ref._typing import Array, RealArrayLike, Size
 from cinc_ref.errors import DtypeError
 from cinc_ref.geometry import Geometry
 from cinc_ref.theory.arguments import check_common_denominator, check_kernel
@@ -122,7 +122,7 @@ class Stability:
 
 
 def condition_number(
-    kernel: ExactArrayLike,
+    kernel: RealArrayLike,
     size: Size,
     *,
     dilation: int = 1,
@@ -181,7 +181,7 @@ def condition_and_digits(
 
 
 def stability(
-    kernel: ExactArrayLike,
+    kernel: RealArrayLike,
     size: Size,
     *,
     dilation: int = 1,

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from cinc_ref._typing import Array, ExactArrayLike
+from cinc_ref._typing import Array, RealArrayLike
 from cinc_ref.errors import ShapeError
 from cinc_ref.theory.arguments import as_exact_array
 
@@ -31,7 +31,7 @@ Exact: TypeAlias = int | Fraction
 """A rational number."""
 
 
-def to_fractions(array: ExactArrayLike) -> Array:
+def to_fractions(array: RealArrayLike) -> Array:
     """Convert numbers to an object array of Fractions, exactly."""
     array = np.asarray(array)
     flat = np.empty(array.size, dtype=object)
@@ -45,7 +45,7 @@ def _to_fraction(number):
     return Fraction(number)
 
 
-def to_integers(array: ExactArrayLike) -> tuple[Array, int]:
+def to_integers(array: RealArrayLike) -> tuple[Array, int]:
     """Return Python integers n and one positive integer s with ``array == n / s``, exactly."""
     array = np.asarray(array)
     if array.dtype.kind in "iu":
@@ -82,7 +82,7 @@ def log_abs(number: Exact) -> float:
     return log(float(number / Fraction(2) ** exponent)) + exponent * log(2)
 
 
-def matrix_determinant(matrix: ExactArrayLike) -> Exact:
+def matrix_determinant(matrix: RealArrayLike) -> Exact:
     """Compute the determinant of a square matrix, without any rounding.
 
     Parameters
@@ -116,17 +116,17 @@ def matrix_determinant(matrix: ExactArrayLike) -> Exact:
     return int(determinant) if determinant.denominator == 1 else determinant
 
 
-def matrix_rank(matrix: ExactArrayLike) -> int:
+def matrix_rank(matrix: RealArrayLike) -> int:
     """Compute the rank by elimination in Fractions."""
     return len(_echelon(to_fractions(matrix))[1])
 
 
-def null_vector(matrix: ExactArrayLike) -> Array | None:
+def null_vector(matrix: RealArrayLike) -> Array | None:
     """Return a non-zero vector v of coprime Python integers with ``matrix @ v == 0``, or None."""
     return next(_null_vectors(matrix), None)
 
 
-def null_basis(matrix: ExactArrayLike) -> list[Array]:
+def null_basis(matrix: RealArrayLike) -> list[Array]:
     """Return a basis of the v with ``matrix @ v == 0``, each of coprime Python integers."""
     return list(_null_vectors(matrix))
 
@@ -141,7 +141,7 @@ def _null_vectors(matrix):
         yield integers // np.gcd.reduce(integers)
 
 
-def matrix_inverse(matrix: ExactArrayLike) -> Array:
+def matrix_inverse(matrix: RealArrayLike) -> Array:
     """Compute the inverse of a square matrix of full rank, in Fractions."""
     matrix = to_fractions(matrix)
     size = len(matrix)

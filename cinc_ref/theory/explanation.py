@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from cinc_ref import _validate
-from cinc_ref._typing import ExactArrayLike, Size
+from cinc_ref._typing import RealArrayLike, Size
 from cinc_ref.theory.arguments import check_kernel
 from cinc_ref.theory.conditioning import stability
 from cinc_ref.theory.exact import log_abs, matrix_determinant, short
@@ -15,7 +15,7 @@ __all__ = ["explain"]
 
 
 def explain(
-    kernel: ExactArrayLike,
+    kernel: RealArrayLike,
     size: Size,
     *,
     dilation: int = 1,

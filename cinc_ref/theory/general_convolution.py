@@ -20,7 +20,7 @@ import scipy.sparse
 from numpy.typing import NDArray
 
 from cinc_ref import _validate
-from cinc_ref._typing import Array, Corner, ExactArrayLike
+from cinc_ref._typing import Array, Corner, RealArrayLike
 from cinc_ref.errors import OptionError, ShapeError
 from cinc_ref.geometry import CORNERS, flips
 from cinc_ref.theory.arguments import as_exact_array
@@ -130,7 +130,7 @@ class Convolution:
 
     def __init__(
         self,
-        kernel: ExactArrayLike,
+        kernel: RealArrayLike,
         dims: int = 2,
         padding: Padding = "causal",
         stride: int | Sequence[int] = 1,

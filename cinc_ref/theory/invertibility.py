@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from cinc_ref import _validate
-from cinc_ref._typing import Array, Corner, ExactArrayLike, Size
+from cinc_ref._typing import Array, Corner, RealArrayLike, Size
 from cinc_ref.errors import OptionError
 from cinc_ref.geometry import flip
 from cinc_ref.theory.arguments import check_kernel
@@ -15,7 +15,7 @@ from cinc_ref.theory.matrix import convolution_matrix
 __all__ = ["exact_determinant", "is_invertible", "null_image"]
 
 
-def is_invertible(kernel: ExactArrayLike, anchor: Sequence[int] | None = None) -> bool:
+def is_invertible(kernel: RealArrayLike, anchor: Sequence[int] | None = None) -> bool:
     """Decide exactly whether the convolution with this kernel is invertible.
 
     It is if and only if the corner block ``B = kernel[:, :, p, q]`` at the anchor (p, q) has a
@@ -52,7 +52,7 @@ def is_invertible(kernel: ExactArrayLike, anchor: Sequence[int] | None = None) -
 
 
 def exact_determinant(
-    kernel: ExactArrayLike,
+    kernel: RealArrayLike,
     size: Size,
     *,
     corner: Corner = "top-left",
@@ -95,7 +95,7 @@ def exact_determinant(
 
 
 def null_image(
-    kernel: ExactArrayLike,
+    kernel: RealArrayLike,
     size: Size,
     *,
     corner: Corner = "top-left",

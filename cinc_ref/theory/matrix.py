@@ -7,7 +7,7 @@ import numpy as np
 import scipy.sparse
 
 from cinc_ref import _validate
-from cinc_ref._typing import Array, Corner, ExactArrayLike, Size
+from cinc_ref._typing import Array, Corner, RealArrayLike, Size
 from cinc_ref.theory.arguments import check_kernel
 
 __all__ = ["convolution_matrix"]
@@ -15,7 +15,7 @@ __all__ = ["convolution_matrix"]
 
 @overload
 def convolution_matrix(
-    kernel: ExactArrayLike,
+    kernel: RealArrayLike,
     size: Size,
     *,
     corner: Corner = ...,
@@ -25,7 +25,7 @@ def convolution_matrix(
 ) -> Array: ...
 @overload
 def convolution_matrix(
-    kernel: ExactArrayLike,
+    kernel: RealArrayLike,
     size: Size,
     *,
     corner: Corner = ...,
@@ -34,7 +34,7 @@ def convolution_matrix(
     sparse: bool,
 ) -> Any: ...  # SciPy has no types
 def convolution_matrix(
-    kernel: ExactArrayLike,
+    kernel: RealArrayLike,
     size: Size,
     *,
     corner: Corner = "top-left",

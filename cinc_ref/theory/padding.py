@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 
 from cinc_ref import _validate
-from cinc_ref._typing import Array, ExactArrayLike, Size
+from cinc_ref._typing import Array, RealArrayLike, Size
 from cinc_ref.theory.arguments import check_kernel
 from cinc_ref.theory.cases import Case
 from cinc_ref.theory.evidence import Evidence, find, search
@@ -65,7 +65,7 @@ def correlation_matrix(
     return matrix.reshape(2 * (height * width * channels,))
 
 
-def padded_matrix(kernel: ExactArrayLike, size: Size, padding: Padding) -> Array:
+def padded_matrix(kernel: RealArrayLike, size: Size, padding: Padding) -> Array:
     """Build the matrix of a cross-correlation with centred, circular or causal padding.
 
     Parameters

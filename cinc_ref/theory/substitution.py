@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinc_ref import _validate
-from cinc_ref._typing import Array, Corner, ExactArrayLike
+from cinc_ref._typing import Array, Corner, RealArrayLike
 from cinc_ref.errors import SingularKernelError
 from cinc_ref.geometry import Geometry, flip
 from cinc_ref.theory.arguments import as_exact_array, check_kernel
@@ -37,8 +37,8 @@ WIDER: dict[int, type[np.floating[Any]]] = {2: np.float64, 4: np.float64, 8: np.
 
 
 def exact_conv(
-    x: ExactArrayLike,
-    kernel: ExactArrayLike,
+    x: RealArrayLike,
+    kernel: RealArrayLike,
     *,
     corner: Corner = "top-left",
     dilation: int = 1,
@@ -78,8 +78,8 @@ def exact_conv(
 
 
 def exact_inverse(
-    y: ExactArrayLike,
-    kernel: ExactArrayLike,
+    y: RealArrayLike,
+    kernel: RealArrayLike,
     *,
     corner: Corner = "top-left",
     dilation: int = 1,
