@@ -18,6 +18,10 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 class CincError(Exception):
     """Base of everything that cinc_ref raises on purpose."""
 

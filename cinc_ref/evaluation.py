@@ -20,6 +20,10 @@ from cinc_ref.training.loss import evaluate as mean_bits_per_dim
 __all__ = ["Evaluation", "cast", "evaluate", "inversion_error"]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 @dataclass(frozen=True)
 class Evaluation:
     """The result of `evaluate`.

@@ -18,6 +18,11 @@ from cinc_ref.errors import OptionError
 
 __all__ = ["CORNERS", "Geometry", "check_geometry", "flip", "flips"]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 CORNERS: tuple[Corner, ...] = get_args(Corner)
 """The corners in raster order, which is also that of the four groups of FInC."""
 

@@ -24,6 +24,10 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 def nhwc_to_nchw(images: ArrayLike) -> Array:
     """Convert images (N, H, W, C) to (N, C, H, W).
 

@@ -36,6 +36,11 @@ __all__ = [
     "matrix_figure",
 ]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 DPI = 160
 """Resolution of saved figures, in pixels per inch."""
 

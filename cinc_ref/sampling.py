@@ -13,6 +13,11 @@ from cinc_ref.flows.multiscale import check_flow
 
 __all__ = ["SUFFIXES", "check_suffix", "sample_to_file"]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 SUFFIXES = (".png", ".npy", ".npz")
 """Endings of a file's name, each of which stands for a format."""
 

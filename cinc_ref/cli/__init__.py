@@ -15,3 +15,7 @@ usage_error: type[Exception] = typer.BadParameter.__base__
 """The error of every misuse: click's UsageError, which typer contains or depends on."""
 
 __all__ = ["app", "usage_error"]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -18,6 +18,11 @@ from cinc_ref.training.settings import Settings
 
 __all__ = ["FILES", "Demonstration", "run"]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 MATRIX_SIZE = (5, 5)
 """Height and width of the images whose matrix is drawn."""
 

@@ -39,6 +39,11 @@ from cinc_ref.theory.rounding import (
 
 __all__ = ["enclose_inverse", "residual"]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 SLICES = {4: (3, 4), 8: (4, 5)}
 """The slices for the first residual and for that of the refined x, by the bytes of y's dtype.
 

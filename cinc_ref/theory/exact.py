@@ -27,6 +27,10 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 Exact: TypeAlias = int | Fraction
 """A rational number."""
 

@@ -35,6 +35,11 @@ from cinc_ref.theory.substitution import convolve, substitute
 
 __all__ = ["Assessment", "assess", "condition_in_time"]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 MIN_DIGITS = 3
 """An inverse that keeps fewer decimal digits is not to be used without a warning."""
 
