@@ -67,7 +67,7 @@ def evaluate(
 
     Raises
     ------
-    DataError
+    DataError, ShapeError
         If the images do not fit the model or its bins, or there are none.
     OptionError
         If `flow` is no flow, or `draws` or `seed` is out of range.
@@ -123,7 +123,7 @@ def inversion_error(flow: Flow, params: dict, images: np.ndarray, *, seed: int =
 
     Raises
     ------
-    DataError
+    DataError, ShapeError
         If the images do not fit the model or its bins.
     OptionError
         If `flow` is no flow, or `seed` no integer >= 0.

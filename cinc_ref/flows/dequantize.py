@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from cinc_ref import _validate
+from cinc_ref._arrays import plain_array
 from cinc_ref.errors import DataError, DtypeError
 
 
@@ -38,7 +39,7 @@ def dequantize(
         If `bins` is no integer >= 1.
     DtypeError
         If `dtype` is neither float32 nor float64.
-    DataError
+    DataError, ShapeError
         If the images are not integers, or hold a level outside the bins.
 
     Examples
@@ -50,7 +51,7 @@ def dequantize(
     (True, True)
     """
     bins, dtype = _check_bins(bins), check_dtype(dtype)
-    images = np.asarray(images)
+    images = plain_array(images, "images")
     if images.dtype.kind not in "iu":
         raise DataError(f"images must be integers from 0 to {bins - 1}; got dtype {images.dtype}")
     if images.size and (images.min() < 0 or images.max() >= bins):
@@ -86,6 +87,8 @@ def quantize(x: ArrayLike, bins: int) -> np.ndarray:
     ------
     OptionError
         If `bins` is no integer >= 1.
+    DtypeError, ShapeError
+        If x is no array.
 
     Examples
     --------
@@ -94,7 +97,7 @@ def quantize(x: ArrayLike, bins: int) -> np.ndarray:
     array([0, 0, 1, 3, 3], dtype=uint8)
     """
     bins = _check_bins(bins)
-    levels = _level(np.asarray(x), bins)
+    levels = _level(plain_array(x, "x"), bins)
     return np.clip(levels, 0, bins - 1).astype(np.uint8 if bins <= 256 else np.uint16)
 
 
@@ -158,7 +161,12 @@ def check_fits(x, image_shape, name="images"):
     """Refuse images that are not a batch (N, C, H, W) of the shape that a model was built for."""
     shape = x.shape
     if len(shape) != 4 or shape[1:] != image_shape:
-        raise DataError(f"{name} must have shape (N, *{image_shape}) for this model; got {shape}")
+        channels, *size = image_shape
+        is_nhwc = shape[1:] == (*size, channels)
+        advice = _validate.channels_last_advice(shape, channels, name) if is_nhwc else ""
+        raise DataError(
+            f"{name} must have shape (N, *{image_shape}) for this model; got {shape}{advice}"
+        )
 
 
 def check_dtype(dtype):

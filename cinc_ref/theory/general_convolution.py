@@ -20,6 +20,7 @@ import scipy.sparse
 from numpy.typing import ArrayLike, NDArray
 
 from cinc_ref import _validate
+from cinc_ref._arrays import plain_array
 from cinc_ref.errors import OptionError, ShapeError
 from cinc_ref.geometry import CORNERS, flips
 from cinc_ref.theory.arguments import as_exact_array
@@ -122,7 +123,7 @@ class Convolution:
 
     def __post_init__(self):
         dims = _validate.integer("dims", self.dims, minimum=1)
-        kernel = _checked_kernel(np.asarray(self.kernel), dims)
+        kernel = _checked_kernel(plain_array(self.kernel, "kernel"), dims)
         padding = _validate.one_of("padding", self.padding, PADDINGS)
         groups = _validate.integer("groups", self.groups, minimum=1)
         if len(kernel) % groups:

@@ -208,7 +208,7 @@ def check_invertible(kernel, anchor):
 def _checked(images, name, kernel, corner, dilation, anchor):
     kernel, geometry = check_kernel(kernel, corner, dilation, anchor)
     images = as_exact_array(images, name)
-    _validate.check_images_shape(images, len(kernel), name)
+    _validate.check_images_shape(images, kernel, name)
     return images, kernel, geometry
 
 
