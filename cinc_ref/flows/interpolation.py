@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cinc_ref import _validate
+from cinc_ref._arrays import plain_array
 from cinc_ref._typing import FloatArray, Params, Seed
 from cinc_ref.errors import OptionError, ShapeError
 from cinc_ref.flows.multiscale import Flow, check_flow
@@ -54,7 +55,7 @@ def interpolate(flow: Flow, params: Params, a: ArrayLike, b: ArrayLike, steps: i
     """
     check_flow(flow)
     steps = _validate.integer("steps", steps, minimum=2)
-    a, b = np.asarray(a), np.asarray(b)
+    a, b = plain_array(a, "a"), plain_array(b, "b")
     if a.shape != b.shape or a.ndim not in (3, 4):
         raise ShapeError(
             f"a and b must have one shape, (C, H, W) or (N, C, H, W); got {a.shape} and {b.shape}"

@@ -128,7 +128,7 @@ def train(
         resumed. With `constant_memory`, also where the inverse of a convolution keeps fewer than
         three digits, which is checked before the first step and with every evaluation: the message
         then names the layer, and the attribute ``result`` is the `TrainingResult` so far.
-    DataError
+    DataError, ShapeError
         If the images do not fit the flow.
     OutputError
         If the folder cannot be written, or holds another run.
@@ -172,7 +172,7 @@ def train(
 
 
 def _checked_images(flow, images, name):
-    images = as_images(images)
+    images = as_images(images, name)
     check_fits(images, flow.image_shape, name)
     if not len(images):
         raise DataError(f"{name} must hold at least one image; got shape {images.shape}")
