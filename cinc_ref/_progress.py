@@ -4,6 +4,7 @@ A thread keeps it moving, so that work which reports nothing for minutes, the co
 instance, is not silent. Of several that are open the one that was opened last is shown.
 """
 
+import os
 import sys
 import threading
 import time
@@ -148,12 +149,13 @@ class Progress:
                 total=self.total,
                 initial=self.done,
                 bar_format=NO_BAR if self.total is None else BAR,
-                dynamic_ncols=True,
+                ncols=_columns(),
+                nrows=20,  # asked of the terminal otherwise, which may not know
                 file=sys.stderr,
             )
             self._bar.start_t -= time.monotonic() - self._start
         self._set_bar()
-        self._bar.n = self.done
+        self._bar.n, self._bar.ncols = self.done, _columns()
         self._bar.refresh()
 
     def _set_bar(self):
@@ -169,6 +171,15 @@ class Progress:
 def _takes_bars():
     """Return whether the error stream is a terminal or a notebook, where a line can be redrawn."""
     return sys.stderr.isatty() or type(sys.stderr).__module__.startswith("ipykernel")
+
+
+def _columns():
+    """Return the width of the terminal; tqdm's own way shows nothing on one of unknown width."""
+    try:
+        width = os.get_terminal_size(sys.stderr.fileno()).columns
+    except (OSError, ValueError):  # no file, as in notebooks
+        width = 0
+    return width or 80
 
 
 @contextmanager
