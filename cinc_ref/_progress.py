@@ -59,8 +59,6 @@ class Progress:
     title : str
     total : float, optional
         The value of `done` at the end; 1 if it is a fraction.
-    lasting : bool
-        Whether the final state stays on the screen.
     patient : bool
         Whether nothing is shown before `SILENCE` is over.
     """
@@ -70,11 +68,9 @@ class Progress:
     done: float
     text: str
 
-    def __init__(
-        self, title: str, total: float | None, lasting: bool = True, patient: bool = False
-    ) -> None:
+    def __init__(self, title: str, total: float | None, patient: bool = False) -> None:
         self.title, self.total, self.done, self.text = title, total, 0.0, ""
-        self._lasting, self._patient = lasting, patient
+        self._patient = patient
         self._start, self._compiled = time.monotonic(), _compiled
         self._in_place = _takes_bars()
         self._bar: tqdm | None = None
@@ -100,17 +96,17 @@ class Progress:
                 self._draw()
         self._thread.start()
 
-    def close(self) -> None:
+    def close(self, lasting: bool) -> None:
         """End it, and leave its final state if it lasts."""
         self._closed.set()
         self._thread.join()
         with _lock:
             _open.remove(self)
-            if self._lasting and self._in_place:
+            if lasting and self._in_place:
                 self._draw()
-            elif self._lasting:
+            elif lasting:
                 write_line(self.line())
-            self._hide(leave=self._lasting)
+            self._hide(leave=lasting)
 
     def line(self) -> str:
         """Return the state as a line of text."""
@@ -186,18 +182,27 @@ def _columns():
 def progress(
     title: str, total: float | None = None, *, lasting: bool = True, patient: bool = False
 ) -> Iterator[Progress]:
-    """Show the progress of the work in this block; see `Progress`.
+    """Show the progress of the work in this block.
+
+    Parameters
+    ----------
+    title, total, patient
+        See `Progress`.
+    lasting : bool
+        Whether the final state stays on the screen, if the work does not fail.
 
     Yields
     ------
     Progress
     """
-    shown = Progress(title, total, lasting, patient)
+    shown = Progress(title, total, patient)
     shown.open()
     try:
         yield shown
-    finally:
-        shown.close()
+    except BaseException:
+        shown.close(lasting=False)
+        raise
+    shown.close(lasting)
 
 
 def tracked(

@@ -1,4 +1,4 @@
-"""What a command shows of compilation: a sentence at the first function, then their number."""
+"""Compilation during a command: a sentence at the first function, then their number."""
 
 import logging
 from collections.abc import Iterator

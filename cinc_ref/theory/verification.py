@@ -81,8 +81,8 @@ def verify(
             yield theorem(rng, effort)
         yield from check_implementation(implementation, rng, effort)
 
-    found, tried = attempts(), [*THEOREMS, *CLAIMS]
-    return [next(found) for _ in tracked(tried, "verify", len(tried), _title)]
+    evidence, tried = attempts(), [*THEOREMS, *CLAIMS]
+    return [next(evidence) for _ in tracked(tried, "verify", len(tried), _title)]
 
 
 def _title(function):
