@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from cinc_ref._progress import progress
 from cinc_ref.errors import CincError
 
 __all__ = ["main"]
@@ -20,8 +21,12 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     arguments : list of str, optional
         By default the arguments of the process. The help is shown if there are none.
     """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    command = next((word for word in arguments if not word.startswith("-")), "cinc-ref")
     try:
-        sys.exit(_run(sys.argv[1:] if arguments is None else arguments))
+        with progress(command, lasting=False, patient=True):  # loading takes seconds, too
+            code = _run(arguments)
+        sys.exit(code)
     except (CincError, OSError) as error:
         _fail(error, 1)
     except KeyboardInterrupt:  # before a command has begun

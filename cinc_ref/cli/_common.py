@@ -1,16 +1,12 @@
 """Functions of several commands: printing, models with their images, and the command line."""
 
-import logging
 import shlex
-import sys
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
-from tqdm import tqdm
 
 from cinc_ref.data import IMAGE_SETS, image_set
 from cinc_ref.data.sets import options_of
@@ -62,33 +58,6 @@ def print_figures(rows):
 def grey_levels(error):
     """Format an error with its unit."""
     return f"{error:.1e} grey levels"
-
-
-class _Announcement(logging.Handler):
-    """A sentence on stderr at the first log record of a compiled function."""
-
-    def __init__(self):
-        super().__init__(logging.INFO)
-        self.printed = False
-
-    def emit(self, record):
-        if hasattr(record, "compiled_function") and not self.printed:
-            self.printed = True
-            tqdm.write(COMPILING, file=sys.stderr)  # above a bar, if there is one
-
-
-@contextmanager
-def announced_compilation():
-    """Print `COMPILING` in this block as soon as a function is compiled, not found in the cache."""
-    logger, handler = logging.getLogger("cinc_ref"), _Announcement()
-    level = logger.level
-    logger.setLevel(min(logging.INFO, logger.getEffectiveLevel()))
-    logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-        logger.setLevel(level)
 
 
 # ---- models and images ---------------------------------------------------------------------------

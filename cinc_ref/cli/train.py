@@ -21,6 +21,7 @@ from cinc_ref.data import image_set
 from cinc_ref.evaluation import evaluate
 from cinc_ref.training import train as train_flow
 from cinc_ref.training.estimate import estimate
+from cinc_ref.training.folder import Folder
 from cinc_ref.training.presets import PRESETS
 from cinc_ref.training.presets import preset as find_preset
 
@@ -71,7 +72,11 @@ def train(
     ] = None,
     resume: Annotated[
         bool,
-        typer.Option("--resume", help="Continue the run in --out, with the same options."),
+        typer.Option(
+            "--resume",
+            help="Continue the run in --out, with the same options; --minutes and --steps may "
+            "differ, which prolongs or shortens the run.",
+        ),
     ] = False,
     **options: Any,
 ) -> None:
@@ -81,7 +86,7 @@ def train(
     receives best.npz (the model), last.npz (to resume from), history.json and loss.png.
     """
     no_budget = options["minutes"] is None and options["steps"] is None
-    only_estimate = preset is not None and no_budget
+    only_estimate = preset is not None and no_budget and not resume
     if out is None and not only_estimate:
         raise typer.BadParameter("--out is missing: the folder that receives the model")
     chosen, given = None if preset is None else find_preset(preset), explicit_options(context)
@@ -94,7 +99,9 @@ def train(
     if only_estimate:
         say("To train, give --minutes or --steps, and --out.")
         return
-    if no_budget:
+    if resume:
+        settings |= _resumed_budget(Folder(out).budget(), settings)
+    elif no_budget:
         settings["minutes"] = MINUTES
     settings |= {"out": out, "resume": resume, "progress": True}
     result = train_flow(flow, images.train, images.validation, **settings)
@@ -113,6 +120,24 @@ def _images_and_flow(options):
     flow = flows.build(**shape, **_select(options, MODEL_OPTIONS))
     say(f"{describe(flow)}; {len(images.train):,} images of {images.name}")
     return images, flow
+
+
+def _resumed_budget(former, settings):
+    """Return the budget of a resumed run, and print what it means if it is another than before."""
+    budget = {name: settings[name] for name in former}
+    if budget == former or not any(budget.values()):
+        return former
+    say(
+        f"The budget was {_in_words(former)}, and is {_in_words(budget)} from the start of the run."
+    )
+    if settings["schedule"] != "constant":
+        say("The learning rate continues with that of the new budget at this step.")
+    return budget
+
+
+def _in_words(budget):
+    parts = [f"{value:,g} {name}" for name, value in budget.items() if value is not None]
+    return " or ".join(parts)
 
 
 def _select(options, parameters):

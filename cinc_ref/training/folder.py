@@ -11,6 +11,7 @@ from cinc_ref.flows import Flow
 from cinc_ref.training import npz_file
 from cinc_ref.training.checkpoint import model_arrays, model_header, read_model
 from cinc_ref.training.flat_params import FlatParams
+from cinc_ref.training.settings import BUDGET
 from cinc_ref.training.state import State
 
 __all__ = ["BEST", "HISTORY", "LAST", "Folder"]
@@ -38,6 +39,26 @@ class Folder:
     def __init__(self, path: _typing.Path) -> None:
         self.path = Path(path)
 
+    def budget(self) -> dict[str, Any]:
+        """Return the options `BUDGET` of the run that the folder holds.
+
+        Raises
+        ------
+        CheckpointError
+            If there is no whole run.
+        """
+        self._check_holds_run()
+        with npz_file.opened(self.path / LAST) as file:
+            run = file.header["run"]
+            return {name: run[name] for name in BUDGET}
+
+    def _check_holds_run(self):
+        if not (self.path / LAST).exists():
+            raise CheckpointError(
+                f"{self.path} holds no run to resume ({LAST} is missing); leave out --resume "
+                "(resume=True) to begin one"
+            )
+
     @classmethod
     def open(cls, path: _typing.Path, resume: bool) -> Self:
         """Open a folder that holds a run, or make one that holds none.
@@ -57,11 +78,8 @@ class Folder:
         """
         folder = cls(path)
         run = next((name for name in (LAST, BEST, DEMO) if (folder.path / name).exists()), None)
-        if resume and not (folder.path / LAST).exists():
-            raise CheckpointError(
-                f"{path} holds no run to resume ({LAST} is missing); leave out --resume "
-                "(resume=True) to begin one"
-            )
+        if resume:
+            folder._check_holds_run()
         if run and not resume:
             advice = "" if run == DEMO else "continue it with --resume (resume=True) or "
             raise OutputError(f"{path} holds another run ({run}); {advice}choose another folder")
@@ -87,7 +105,7 @@ class Folder:
             The parameters of the best model.
         state : State
         fingerprint : dict
-            JSON values that must be equal for the run to be resumed.
+            JSON values that must be equal for the run to be resumed, but for those of `BUDGET`.
         """
         header = {
             **model_header(flow),
@@ -125,7 +143,8 @@ class Folder:
             vectors = _read_vectors(file, best)
             state = State.from_file(file.header["counters"], best=best, **vectors)
             saved = saved_flow.config() | LATER_OPTIONS | file.header["run"]
-        _check_equal(self.path, saved, {**flow.config(), **fingerprint})
+        must_agree = {name: v for name, v in fingerprint.items() if name not in BUDGET}
+        _check_equal(self.path, saved, {**flow.config(), **must_agree})
         return flat, state
 
 
