@@ -1,5 +1,6 @@
 """Output files, which are written whole or not at all, and the error where they cannot be."""
 
+import errno
 import os
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -104,6 +105,47 @@ def make_folder(path):
     with output_errors(path):
         path.mkdir(parents=True, exist_ok=True)
     return path
+
+
+def check_file(path: str | os.PathLike[str]) -> None:
+    """Refuse a name under which no file can be written, before there is anything to write.
+
+    Raises
+    ------
+    OutputError
+        If its folder is missing or not writable, or the name is that of a folder.
+    """
+    path = Path(path)
+    with output_errors(path):
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "it is a folder")
+        folder = path.resolve().parent
+        if not folder.is_dir():
+            raise FileNotFoundError(errno.ENOENT, f"there is no folder {folder}")
+        _check_writable(path if path.exists() else folder)
+
+
+def check_folder(path: str | os.PathLike[str]) -> None:
+    """Refuse a folder that cannot be made or written, before there is anything to write.
+
+    Raises
+    ------
+    OutputError
+        If it, or the nearest of its parents that exists, is a file or not writable.
+    """
+    path = Path(path)
+    with output_errors(path):
+        nearest = path.resolve()
+        while not nearest.exists() and nearest != nearest.parent:
+            nearest = nearest.parent
+        if not nearest.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, f"{nearest} is a file")
+        _check_writable(nearest)
+
+
+def _check_writable(path):
+    if not os.access(path, os.W_OK):
+        raise PermissionError(errno.EACCES, f"{path} is not writable")
 
 
 def _temporary_prefix(path):

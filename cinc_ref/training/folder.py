@@ -3,7 +3,13 @@
 import json
 from pathlib import Path
 
-from cinc_ref._files import make_folder, output_errors, remove_unfinished, write_atomically
+from cinc_ref._files import (
+    check_folder,
+    make_folder,
+    output_errors,
+    remove_unfinished,
+    write_atomically,
+)
 from cinc_ref.errors import CheckpointError, OptionError, OutputError
 from cinc_ref.training import npz_file
 from cinc_ref.training.checkpoint import model_arrays, model_header, read_model
@@ -49,8 +55,19 @@ class Folder:
             If there is no run to resume.
         """
         folder = cls(path)
-        run = next((name for name in (LAST, BEST, DEMO) if (folder.path / name).exists()), None)
-        if resume and not (folder.path / LAST).exists():
+        folder.check(resume)
+        make_folder(folder.path)
+        with output_errors(folder.path):
+            for name in (BEST, LAST, HISTORY):
+                remove_unfinished(folder.path / name)
+        return folder
+
+    def check(self, resume):
+        """Refuse a folder that cannot be opened, without making it; errors are as for `open`."""
+        path = self.path
+        check_folder(path)
+        run = next((name for name in (LAST, BEST, DEMO) if (path / name).exists()), None)
+        if resume and not (path / LAST).exists():
             raise CheckpointError(
                 f"{path} holds no run to resume ({LAST} is missing); leave out --resume "
                 "(resume=True) to begin one"
@@ -58,11 +75,6 @@ class Folder:
         if run and not resume:
             advice = "" if run == DEMO else "continue it with --resume (resume=True) or "
             raise OutputError(f"{path} holds another run ({run}); {advice}choose another folder")
-        make_folder(folder.path)
-        with output_errors(folder.path):
-            for name in (BEST, LAST, HISTORY):
-                remove_unfinished(folder.path / name)
-        return folder
 
     def save_best(self, flow, params):
         """Write the best model so far."""
