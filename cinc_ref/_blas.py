@@ -7,6 +7,8 @@ from threadpoolctl import ThreadpoolController
 
 from cinc_ref.errors import CincError
 
+__all__ = ["one_blas_thread"]
+
 
 @contextmanager
 def one_blas_thread() -> Iterator[tuple[str, ...]]:

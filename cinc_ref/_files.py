@@ -2,14 +2,26 @@
 
 import errno
 import os
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO, Any
 
+from cinc_ref import _typing
 from cinc_ref.errors import OutputError
+
+__all__ = [
+    "check_file",
+    "check_folder",
+    "make_folder",
+    "output_errors",
+    "remove_unfinished",
+    "write_atomically",
+]
 
 
 @contextmanager
-def output_errors(path):
+def output_errors(path: _typing.Path) -> Iterator[None]:
     """Turn an `OSError` in this block into an `OutputError` that names the file.
 
     Parameters
@@ -37,7 +49,7 @@ another place
 
 
 @contextmanager
-def write_atomically(path, encoding=None):
+def write_atomically(path: _typing.Path, encoding: str | None = None) -> Iterator[IO[Any]]:
     """Open a file that takes its name only when it is complete and on the disk.
 
     A file of that name which was there before stays until then, and stays if anything fails. A
@@ -86,14 +98,14 @@ def write_atomically(path, encoding=None):
         raise _output_error(path, error) from error
 
 
-def remove_unfinished(path):
+def remove_unfinished(path: _typing.Path) -> None:
     """Remove the temporary files that killed processes left of a file of this name."""
     path = Path(path)
     for file in path.parent.glob(_temporary_prefix(path) + "*.tmp"):
         file.unlink()
 
 
-def make_folder(path):
+def make_folder(path: _typing.Path) -> Path:
     """Return a folder as a `Path`, made with its parents if it is not there.
 
     Raises
@@ -107,7 +119,7 @@ def make_folder(path):
     return path
 
 
-def check_file(path: str | os.PathLike[str]) -> None:
+def check_file(path: _typing.Path) -> None:
     """Refuse a name under which no file can be written, before there is anything to write.
 
     Raises
@@ -125,7 +137,7 @@ def check_file(path: str | os.PathLike[str]) -> None:
         _check_writable(path if path.exists() else folder)
 
 
-def check_folder(path: str | os.PathLike[str]) -> None:
+def check_folder(path: _typing.Path) -> None:
     """Refuse a folder that cannot be made or written, before there is anything to write.
 
     Raises

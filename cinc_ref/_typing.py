@@ -2,15 +2,18 @@
 
 from collections.abc import Sequence
 from os import PathLike
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Array", "FloatArray", "IntegerArray", "Params", "Path", "Seed", "Size"]
+__all__ = ["Array", "Corner", "FloatArray", "IntegerArray", "Params", "Path", "Seed", "Size"]
 
 Array: TypeAlias = NDArray[Any]
 """An array of any dtype."""
+
+Corner: TypeAlias = Literal["top-left", "top-right", "bottom-left", "bottom-right"]
+"""The image corner that a convolution pads."""
 
 FloatArray: TypeAlias = NDArray[np.floating[Any]]
 """An array of float32 or float64."""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cinc_ref import _validate
+from cinc_ref._typing import Array, Corner
 from cinc_ref.errors import OptionError, ShapeError
 from cinc_ref.geometry import CORNERS, flip
 
@@ -23,7 +24,7 @@ __all__ = [
 ]
 
 
-def nhwc_to_nchw(images: ArrayLike) -> np.ndarray:
+def nhwc_to_nchw(images: ArrayLike) -> Array:
     """Convert images (N, H, W, C) to (N, C, H, W).
 
     Parameters
@@ -51,7 +52,7 @@ def nhwc_to_nchw(images: ArrayLike) -> np.ndarray:
     return np.ascontiguousarray(_four_axes(images, "images", "N, H, W, C").transpose(0, 3, 1, 2))
 
 
-def nchw_to_nhwc(images: ArrayLike) -> np.ndarray:
+def nchw_to_nhwc(images: ArrayLike) -> Array:
     """Convert images (N, C, H, W) to (N, H, W, C).
 
     Parameters
@@ -79,7 +80,7 @@ def nchw_to_nhwc(images: ArrayLike) -> np.ndarray:
     return np.ascontiguousarray(_four_axes(images, "images", "N, C, H, W").transpose(0, 2, 3, 1))
 
 
-def kernel_from_tf(kernel: ArrayLike) -> np.ndarray:
+def kernel_from_tf(kernel: ArrayLike) -> Array:
     r"""Convert the kernel of a layer of the TensorFlow code released with CInC Flow.
 
     That code stores (2 kh - 1, 2 kw - 1, in, out), centred for a convolution with "SAME" padding,
@@ -127,7 +128,7 @@ def kernel_from_tf(kernel: ArrayLike) -> np.ndarray:
     return converted
 
 
-def kernel_to_tf(kernel: ArrayLike) -> np.ndarray:
+def kernel_to_tf(kernel: ArrayLike) -> Array:
     """Convert a kernel to that of the released TensorFlow code: the inverse of `kernel_from_tf`.
 
     Parameters
@@ -169,7 +170,7 @@ def kernel_to_tf(kernel: ArrayLike) -> np.ndarray:
     return embedded
 
 
-def kernels_from_finc(kernels: Iterable[ArrayLike]) -> list[tuple[np.ndarray, str]]:
+def kernels_from_finc(kernels: Iterable[ArrayLike]) -> list[tuple[Array, Corner]]:
     """Convert the kernels of a FInC Flow layer, one for each of four equal groups of channels.
 
     Its groups are padded at the top left, top right, bottom left and bottom right, and its kernels
@@ -212,7 +213,7 @@ def kernels_from_finc(kernels: Iterable[ArrayLike]) -> list[tuple[np.ndarray, st
     return converted
 
 
-def kernels_to_finc(kernels: Iterable[ArrayLike]) -> list[np.ndarray]:
+def kernels_to_finc(kernels: Iterable[ArrayLike]) -> list[Array]:
     """Convert kernels to those of a FInC Flow layer: the inverse of `kernels_from_finc`.
 
     Parameters

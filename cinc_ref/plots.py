@@ -5,8 +5,9 @@ state: save it with ``figure.savefig("name.png")``, or let a notebook display it
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from colorsys import hsv_to_rgb
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -22,6 +23,18 @@ with extra("plots"):
     from matplotlib.colors import ListedColormap, to_rgb, to_rgba
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
+
+__all__ = [
+    "ANCHOR",
+    "DPI",
+    "GRID",
+    "INK",
+    "image_grid",
+    "image_table",
+    "inverse_figure",
+    "loss_figure",
+    "matrix_figure",
+]
 
 DPI = 160
 """Resolution of saved figures, in pixels per inch."""
@@ -240,7 +253,9 @@ def inverse_figure(
     return figure
 
 
-def loss_figure(history: Sequence[dict], *, against: str = "seconds") -> Figure:
+def loss_figure(
+    history: Sequence[Mapping[str, float]], *, against: Literal["seconds", "step"] = "seconds"
+) -> Figure:
     """Draw bits per dimension of the training and validation images while a flow was trained.
 
     The axis leaves out values far above the rest, which occur at the start of a training.

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Self
 
 from cinc_ref import _validate
 from cinc_ref._blas import one_blas_thread
@@ -28,7 +29,7 @@ class OneCore:
     core: int | None
     blas: tuple[str, ...]
 
-    def __str__(self):
+    def __str__(self) -> str:
         core = "not pinned to a core" if self.core is None else f"pinned to core {self.core}"
         return f"{core}, one BLAS thread"
 
@@ -61,7 +62,7 @@ class Timing:
         """The minimum in seconds, which other processes disturbed least."""
         return min(self.seconds)
 
-    def over(self, other: "Timing") -> float:
+    def over(self, other: Self) -> float:
         """Divide by the time of `other`, with which it was measured in turn.
 
         The result is the median over the turns of their ratios: a shared machine is fast for

@@ -1,20 +1,22 @@
 """Images in one npy or npz file of your own."""
 
 import zipfile
-from os import PathLike
 
 import numpy as np
 
+from cinc_ref._typing import Path
 from cinc_ref._validate import is_integer, shown
 from cinc_ref.data.image_set import PARTS, ImageSet, shuffled_parts
 from cinc_ref.data.reading import existing, npz_names, read_npz, reading
 from cinc_ref.errors import DataError
 
+__all__ = ["array"]
+
 SHAPES = "(N, H, W), (N, C, H, W) or (N, H, W, C) with C = 1 or 3"
 EXPECTED = f"an npy or npz of images: unsigned bytes, shape {SHAPES}"
 
 
-def array(path: str | PathLike) -> ImageSet:
+def array(path: Path) -> ImageSet:
     """Load images of uint8 from one file, memory-mapped where it is not compressed.
 
     An npz holds the parts as "train", "validation" and "test", or all images as its only array.

@@ -1,23 +1,28 @@
 """Pictures in a folder as an image set of one size, for Galaxy and for images of your own."""
 
-from os import PathLike
-
 import numpy as np
 
 from cinc_ref._extras import extra
+from cinc_ref._typing import Path
 from cinc_ref._validate import integer, is_integer, shown
 from cinc_ref.data.image_set import ImageSet, shuffled_parts
 from cinc_ref.data.reading import existing
 from cinc_ref.errors import DataError, OptionError
 
-PARTS = {"train": ("train",), "validation": ("validation", "valid", "val"), "test": ("test",)}
+__all__ = ["folder"]
+
+PARTS: dict[str, tuple[str, ...]] = {
+    "train": ("train",),
+    "validation": ("validation", "valid", "val"),
+    "test": ("test",),
+}
 """Names of the folders that may hold each part of an image set."""
 
 LISTED = 10
 """Number of unreadable files that a message names."""
 
 
-def folder(path: str | PathLike, size: int = 32, channels: int = 3) -> ImageSet:
+def folder(path: Path, size: int = 32, channels: int = 3) -> ImageSet:
     """Load the pictures below a folder, cut to their middle square and scaled to one size.
 
     Folders ``train``, ``validation`` (or ``valid``, ``val``) and ``test`` are the parts; otherwise

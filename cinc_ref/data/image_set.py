@@ -4,9 +4,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from cinc_ref._typing import IntegerArray
 from cinc_ref._validate import integer, is_integer, shown
 from cinc_ref.data.stack import Stack
 from cinc_ref.errors import DataError, OptionError
+
+__all__ = ["PARTS", "ImageSet", "shuffled_parts"]
 
 
 @dataclass(frozen=True)
@@ -37,18 +40,19 @@ class ImageSet:
     """
 
     name: str
-    train: np.ndarray
-    validation: np.ndarray
-    test: np.ndarray
+    train: IntegerArray
+    validation: IntegerArray
+    test: IntegerArray
     bins: int
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "bins", integer("bins", self.bins, minimum=2))
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """The shape (C, H, W) of one image."""
-        return self.train.shape[1:]
+        _, channels, height, width = self.train.shape
+        return channels, height, width
 
     def with_bits(self, bits: int) -> "ImageSet":
         """Return the images with 2**bits levels, without the lowest bits of every level.
@@ -94,7 +98,7 @@ def _shifted(images, bits):
     return images.shifted(bits) if isinstance(images, Stack) else images >> bits
 
 
-def shuffled_parts(images):
+def shuffled_parts(images: IntegerArray) -> tuple[IntegerArray, IntegerArray, IntegerArray]:
     """Shuffle images with a fixed seed, and divide them 8 : 1 : 1 into three parts.
 
     Returns
@@ -112,4 +116,5 @@ def shuffled_parts(images):
         raise DataError(f"images must be at least 3, one for each part; got {count}")
     tenth = max(1, count // 10)
     order = np.random.default_rng(0).permutation(count)
-    return tuple(images[part] for part in np.split(order, [count - 2 * tenth, count - tenth]))
+    train, validation, test = np.split(order, [count - 2 * tenth, count - tenth])
+    return images[train], images[validation], images[test]

@@ -1,15 +1,17 @@
 """MNIST, and other images in idx files of the same names."""
 
 import gzip
-from os import PathLike
-from pathlib import Path
+import pathlib
 
 import numpy as np
 
+from cinc_ref._typing import Path
 from cinc_ref.data.image_set import ImageSet
 from cinc_ref.data.reading import existing, reading
 from cinc_ref.data.stack import split_last
 from cinc_ref.errors import DataError
+
+__all__ = ["mnist"]
 
 TRAIN, TEST = "train-images-idx3-ubyte", "t10k-images-idx3-ubyte"
 MAGIC = 0x00000803
@@ -21,7 +23,7 @@ HEADER = 16
 EXPECTED = "an idx file of images: unsigned bytes, three axes"
 
 
-def mnist(path: str | PathLike) -> ImageSet:
+def mnist(path: Path) -> ImageSet:
     """Load MNIST: 54,000 / 6,000 / 10,000 grey images, 28x28.
 
     The validation part is the last tenth of the training file.
@@ -79,7 +81,7 @@ def _read(path):
 
 
 def _content(path):
-    if Path(path).suffix != ".gz":
+    if pathlib.Path(path).suffix != ".gz":
         return np.memmap(path, np.uint8, "r")
     with gzip.open(path) as file:
         return np.frombuffer(file.read(), np.uint8)

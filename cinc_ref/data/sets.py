@@ -1,6 +1,7 @@
 """The table of image sets, and the function that loads them by name."""
 
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from cinc_ref.data.imagenet import imagenet32, imagenet64
 from cinc_ref.data.mnist import mnist
 from cinc_ref.data.patches import patches
 from cinc_ref.errors import OptionError
+
+__all__ = ["IMAGE_SETS", "check_options", "image_set", "options_of"]
 
 
 def digits_set() -> ImageSet:
@@ -36,7 +39,7 @@ def digits_set() -> ImageSet:
     return ImageSet("digits", *np.split(shuffled, [1437, 1617]), bins=17)
 
 
-IMAGE_SETS = {
+IMAGE_SETS: dict[str, Callable[..., ImageSet]] = {
     "digits": digits_set,
     "patches": patches,
     "cifar10": cifar10,
@@ -117,6 +120,6 @@ def check_options(name: str, **options: Any) -> dict[str, Any]:
     return options
 
 
-def options_of(name):
+def options_of(name: str) -> tuple[str, ...]:
     """Return the names of the options that an image set takes."""
     return tuple(inspect.signature(IMAGE_SETS[name]).parameters)

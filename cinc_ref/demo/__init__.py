@@ -1,9 +1,9 @@
 """The demonstration on real digits: a convolution and its exact inverse, then a trained flow."""
 
 from dataclasses import dataclass
-from os import PathLike
 from pathlib import Path
 
+from cinc_ref import _typing
 from cinc_ref._files import make_folder, output_errors
 from cinc_ref.data import digits, image_set
 from cinc_ref.demo.convolution import Inversion, convolve_and_invert
@@ -15,6 +15,8 @@ from cinc_ref.timing import one_blas_thread
 from cinc_ref.training import save
 from cinc_ref.training.folder import LAST
 from cinc_ref.training.settings import Settings
+
+__all__ = ["FILES", "Demonstration", "run"]
 
 MATRIX_SIZE = (5, 5)
 """Height and width of the images whose matrix is drawn."""
@@ -44,7 +46,7 @@ class Demonstration:
 
 
 def run(
-    folder: str | PathLike = "demo",
+    folder: _typing.Path = "demo",
     *,
     minutes: float | None = None,
     steps: int | None = None,

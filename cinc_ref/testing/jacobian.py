@@ -1,8 +1,14 @@
 """The log-determinant of a batched function at one image by central differences."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+
+from cinc_ref._typing import Array
+
+__all__ = ["slogdet_of"]
 
 STEPS = (1.0, 1 / 4, 1 / 16)
 """The steps in units of the cube root of eps, tried until one is accurate enough."""
@@ -20,7 +26,7 @@ class Slogdet:
     conditioning: float
 
 
-def slogdet_of(function, image):
+def slogdet_of(function: Callable[..., Any], image: Array) -> Slogdet:
     """Compute log|det| of the derivative of `function` at `image`, by central differences.
 
     Where the function is smooth, doubling the step changes the differences little and doubles the

@@ -8,6 +8,8 @@ from cinc_ref.testing.failure import CheckSkipped
 from cinc_ref.testing.implementation import Implementation
 from cinc_ref.testing.suite import check_names, checks
 
+__all__ = ["Report", "run_checks"]
+
 SHOWN_NAMES = 6
 """The number of skipped checks that a printed report names for each reason, to stay readable."""
 
@@ -64,7 +66,7 @@ class Report:
         """The former name of `skipped`."""
         return self.skipped
 
-    def __str__(self):
+    def __str__(self) -> str:
         head = (
             f"{self.implementation}, seed {self.seed}: {len(self.passed)} checks passed, "
             f"{len(self.failures)} failed, {len(self.expected)} failed as expected, "

@@ -1,22 +1,24 @@
 """Models in one file each: the configuration and the parameters."""
 
-from os import PathLike
 from typing import Any
 
 import numpy as np
 
 from cinc_ref import _validate
 from cinc_ref._trees import named_leaves, rebuild
+from cinc_ref._typing import Array, Params, Path
 from cinc_ref.errors import DtypeError, ShapeError
 from cinc_ref.flows import Flow, build
 from cinc_ref.training import npz_file
 from cinc_ref.training.flat_params import FlatParams
 
+__all__ = ["load", "model_arrays", "model_header", "read_model", "save"]
+
 PARAMS = "params/"
 """Prefix of the names of the arrays of parameters in a file."""
 
 
-def save(path: str | PathLike, flow: Flow, params: Any) -> None:
+def save(path: Path, flow: Flow, params: Params) -> None:
     """Save a model as one npz file: its parameters, and its configuration as JSON.
 
     The file is complete and on the disk before it replaces a file of the same name.
@@ -67,7 +69,7 @@ def save(path: str | PathLike, flow: Flow, params: Any) -> None:
     npz_file.write(path, model_header(flow), model_arrays(params))
 
 
-def load(path: str | PathLike) -> tuple[Flow, Any]:
+def load(path: Path) -> tuple[Flow, Params]:
     """Load a model that `save` or `train` wrote, after checking that it is whole.
 
     Names, shapes and dtypes of all arrays are compared with the configuration before they are
@@ -107,12 +109,12 @@ def load(path: str | PathLike) -> tuple[Flow, Any]:
         return read_model(file)
 
 
-def model_header(flow):
+def model_header(flow: Flow) -> dict[str, Any]:
     """Return the header of a model's file."""
     return {"kind": "model", "config": flow.config()}
 
 
-def model_arrays(params):
+def model_arrays(params: Params) -> dict[str, Array]:
     """Return the arrays of a model's file, by name."""
     return {
         PARAMS + name: np.asarray(leaf, leaf.dtype.newbyteorder("<"), order="C")
@@ -120,7 +122,7 @@ def model_arrays(params):
     }
 
 
-def read_model(file):
+def read_model(file: npz_file.NpzFile) -> tuple[Flow, Params]:
     """Read flow and parameters from an `NpzFile`; `opened` turns errors into `CheckpointError`."""
     config = file.header["config"]
     _check_plausible(config, file.total_size)

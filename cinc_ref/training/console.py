@@ -2,18 +2,25 @@
 
 import signal
 import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
+from typing import Any
 
 from tqdm import tqdm
+
+__all__ = ["Interrupt", "StepTimer", "interruptible", "reporting"]
 
 
 class Interrupt:
     """A record of whether Ctrl-C was pressed; the second time it raises KeyboardInterrupt."""
 
-    def __init__(self):
+    requested: bool
+
+    def __init__(self) -> None:
         self.requested = False
 
-    def handle(self, number, frame):
+    def handle(self, number: int, frame: FrameType | None) -> None:
         """Handle the signal."""
         if self.requested:
             raise KeyboardInterrupt
@@ -21,7 +28,7 @@ class Interrupt:
 
 
 @contextmanager
-def interruptible():
+def interruptible() -> Iterator[Interrupt]:
     """Catch Ctrl-C in this block, and restore the former handler after it.
 
     Only the main thread can; in any other thread the `Interrupt` is never requested.
@@ -42,7 +49,9 @@ def interruptible():
 
 
 @contextmanager
-def reporting(progress):
+def reporting(
+    progress: bool | Callable[[dict[str, Any]], None] | None,
+) -> Iterator[Callable[[dict[str, Any]], None]]:
     """Yield the function that takes the reports, for the option `progress` of `train`."""
     if callable(progress):
         yield progress
@@ -68,10 +77,12 @@ def _show(bar, report):
 class StepTimer:
     """An exponential average over about 20 steps of the seconds that a step takes."""
 
-    def __init__(self):
+    seconds: float | None
+
+    def __init__(self) -> None:
         self.seconds = None
 
-    def add(self, seconds):
+    def add(self, seconds: float) -> None:
         """Take one more step into account."""
         former = seconds if self.seconds is None else self.seconds
         self.seconds = former + 0.05 * (seconds - former)

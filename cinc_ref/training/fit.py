@@ -1,13 +1,14 @@
 """The public function `train`, which fits a flow to images."""
 
 from collections.abc import Callable
-from os import PathLike
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
 from cinc_ref._blas import one_blas_thread
 from cinc_ref._images import as_images, in_chunks
+from cinc_ref._typing import Path
 from cinc_ref._validate import boolean, instance
 from cinc_ref.errors import DataError, OptionError
 from cinc_ref.flows import Flow, dequantize
@@ -17,35 +18,37 @@ from cinc_ref.training.settings import Settings
 from cinc_ref.training.state import TrainingResult
 from cinc_ref.training.trainer import Trainer
 
+__all__ = ["train"]
+
 
 def train(
     flow: Flow,
-    train_images: Any,
-    validation_images: Any,
+    train_images: ArrayLike,
+    validation_images: ArrayLike,
     *,
     minutes: float | None = Settings.minutes,
     steps: int | None = Settings.steps,
     seed: int = Settings.seed,
     batch_size: int = Settings.batch_size,
-    optimizer: str = Settings.optimizer,
+    optimizer: Literal["adam", "adamax"] = Settings.optimizer,
     learning_rate: float = Settings.learning_rate,
     beta1: float = Settings.beta1,
     beta2: float = Settings.beta2,
     warmup: int = Settings.warmup,
-    schedule: str = Settings.schedule,
+    schedule: Literal["cosine", "constant"] = Settings.schedule,
     clip: float | None = Settings.clip,
     dropout: float = Settings.dropout,
     flip: bool = Settings.flip,
     polyak: float = Settings.polyak,
     evaluate_every: int = Settings.evaluate_every,
     patience: int | None = Settings.patience,
-    dtype: str | type = Settings.dtype,
-    out: str | PathLike | None = None,
+    dtype: DTypeLike = Settings.dtype,
+    out: Path | None = None,
     resume: bool = False,
     save_every: float = Settings.save_every,
-    progress: bool | Callable[[dict], None] | None = False,
+    progress: bool | Callable[[dict[str, Any]], None] | None = False,
     constant_memory: bool = Settings.constant_memory,
-    clock: str = Settings.clock,
+    clock: Literal["wall", "processor"] = Settings.clock,
 ) -> TrainingResult:
     """Fit a flow to integer images by maximum likelihood.
 

@@ -2,7 +2,9 @@
 
 import json
 from pathlib import Path
+from typing import Any, Self
 
+from cinc_ref import _typing
 from cinc_ref._files import (
     check_folder,
     make_folder,
@@ -11,10 +13,13 @@ from cinc_ref._files import (
     write_atomically,
 )
 from cinc_ref.errors import CheckpointError, OptionError, OutputError
+from cinc_ref.flows import Flow
 from cinc_ref.training import npz_file
 from cinc_ref.training.checkpoint import model_arrays, model_header, read_model
 from cinc_ref.training.flat_params import FlatParams
 from cinc_ref.training.state import State
+
+__all__ = ["BEST", "HISTORY", "LAST", "Folder"]
 
 BEST, LAST, HISTORY = "best.npz", "last.npz", "history.json"
 DEMO = "model.npz"
@@ -23,7 +28,7 @@ DEMO = "model.npz"
 STATE = "training/"
 """Prefix of the names of the arrays of the state in a file."""
 
-LATER_OPTIONS = {"beta1": 0.9, "beta2": 0.999, "schedule": "cosine", "flip": False}
+LATER_OPTIONS: dict[str, Any] = {"beta1": 0.9, "beta2": 0.999, "schedule": "cosine", "flip": False}
 """Values that runs had which were saved before these options existed."""
 
 
@@ -34,11 +39,13 @@ class Folder:
     the training state, with the best model so far in it. ``history.json`` is for people.
     """
 
-    def __init__(self, path):
+    path: Path
+
+    def __init__(self, path: _typing.Path) -> None:
         self.path = Path(path)
 
     @classmethod
-    def open(cls, path, resume):
+    def open(cls, path: _typing.Path, resume: bool) -> Self:
         """Open a folder that holds a run, or make one that holds none.
 
         Parameters
@@ -62,7 +69,7 @@ class Folder:
                 remove_unfinished(folder.path / name)
         return folder
 
-    def check(self, resume):
+    def check(self, resume: bool) -> None:
         """Refuse a folder that cannot be opened, without making it; errors are as for `open`."""
         path = self.path
         check_folder(path)
@@ -76,11 +83,13 @@ class Folder:
             advice = "" if run == DEMO else "continue it with --resume (resume=True) or "
             raise OutputError(f"{path} holds another run ({run}); {advice}choose another folder")
 
-    def save_best(self, flow, params):
+    def save_best(self, flow: Flow, params: _typing.Params) -> None:
         """Write the best model so far."""
         npz_file.write(self.path / BEST, model_header(flow), model_arrays(params))
 
-    def save_state(self, flow, best, state, fingerprint):
+    def save_state(
+        self, flow: Flow, best: _typing.Params, state: State, fingerprint: dict[str, Any]
+    ) -> None:
         """Write the state with the best model in it, and the history.
 
         Parameters
@@ -103,7 +112,7 @@ class Folder:
         with write_atomically(self.path / HISTORY, "utf-8") as file:
             file.write(json.dumps(state.history, indent=1) + "\n")
 
-    def load_state(self, flow, fingerprint):
+    def load_state(self, flow: Flow, fingerprint: dict[str, Any]) -> tuple[FlatParams, State]:
         """Load the state that was saved.
 
         Returns
