@@ -20,7 +20,7 @@ from cinc_ref.cli._common import explicit_options
 from cinc_ref.comparison.compare import MODEL as SIZES
 from cinc_ref.data import IMAGE_SETS
 from cinc_ref.data.sets import check_options
-from cinc_ref.errors import CheckpointError, DataError, OptionError, ShapeError
+from cinc_ref.errors import DataError, OptionError, ShapeError
 from cinc_ref.training.settings import Settings
 
 __all__ = [
@@ -266,11 +266,11 @@ def options_must_fit() -> Iterator[None]:
 
 @contextmanager
 def found_in_files() -> Iterator[None]:
-    """Turn the error of options that differ from those of a saved run into one of its files."""
+    """Turn the error of options that do not fit what a file holds into one of the file."""
     try:
         yield
     except OptionError as error:
-        raise CheckpointError(str(error)) from error
+        raise DataError(str(error)) from error
 
 
 def takes(*options: inspect.Parameter) -> Callable[[Command], Command]:

@@ -14,6 +14,7 @@ import cinc_ref
 from cinc_ref._files import check_file, output_errors
 from cinc_ref.cli._common import print_table, say
 from cinc_ref.cli._options import (
+    found_in_files,
     integer_option,
     integers_option,
     path_option,
@@ -91,7 +92,9 @@ def verify(
         if size is None:
             raise usage_error("--kernel needs --size, for instance --size 32x32", context)
         array = _load(kernel)
-        say(cinc_ref.theory.explain(array, size, dilation=dilation, anchor=anchor))
+        with found_in_files():
+            text = cinc_ref.theory.explain(array, size, dilation=dilation, anchor=anchor)
+        say(text)
         raise typer.Exit
     if json_file is not None:
         check_file(json_file)
