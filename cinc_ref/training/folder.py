@@ -5,7 +5,13 @@ from pathlib import Path
 from typing import Any, Self
 
 from cinc_ref import _typing
-from cinc_ref._files import make_folder, output_errors, remove_unfinished, write_atomically
+from cinc_ref._files import (
+    check_folder,
+    make_folder,
+    output_errors,
+    remove_unfinished,
+    write_atomically,
+)
 from cinc_ref.errors import CheckpointError, OptionError, OutputError
 from cinc_ref.flows import Flow
 from cinc_ref.training import npz_file
@@ -47,17 +53,10 @@ class Folder:
         CheckpointError
             If there is no whole run.
         """
-        self._check_holds_run()
+        self.check(resume=True)
         with npz_file.opened(self.path / LAST) as file:
             run = file.header["run"]
             return {name: run[name] for name in BUDGET}
-
-    def _check_holds_run(self):
-        if not (self.path / LAST).exists():
-            raise CheckpointError(
-                f"{self.path} holds no run to resume ({LAST} is missing); leave out --resume "
-                "(resume=True) to begin one"
-            )
 
     @classmethod
     def open(cls, path: _typing.Path, resume: bool) -> Self:
@@ -77,17 +76,26 @@ class Folder:
             If there is no run to resume.
         """
         folder = cls(path)
-        run = next((name for name in (LAST, BEST, DEMO) if (folder.path / name).exists()), None)
-        if resume:
-            folder._check_holds_run()
-        if run and not resume:
-            advice = "" if run == DEMO else "continue it with --resume (resume=True) or "
-            raise OutputError(f"{path} holds another run ({run}); {advice}choose another folder")
+        folder.check(resume)
         make_folder(folder.path)
         with output_errors(folder.path):
             for name in (BEST, LAST, HISTORY):
                 remove_unfinished(folder.path / name)
         return folder
+
+    def check(self, resume: bool) -> None:
+        """Refuse a folder that cannot be opened, without making it; errors are as for `open`."""
+        path = self.path
+        check_folder(path)
+        run = next((name for name in (LAST, BEST, DEMO) if (path / name).exists()), None)
+        if resume and not (path / LAST).exists():
+            raise CheckpointError(
+                f"{path} holds no run to resume ({LAST} is missing); leave out --resume "
+                "(resume=True) to begin one"
+            )
+        if run and not resume:
+            advice = "" if run == DEMO else "continue it with --resume (resume=True) or "
+            raise OutputError(f"{path} holds another run ({run}); {advice}choose another folder")
 
     def save_best(self, flow: Flow, params: _typing.Params) -> None:
         """Write the best model so far."""
