@@ -1,5 +1,8 @@
 """Image sets of any origin, read a part at a time."""
 
+import hashlib
+from typing import Any
+
 import numpy as np
 from autograd.tracer import isbox
 
@@ -14,3 +17,11 @@ def in_chunks(images, rows=4096):
     """Yield images a few thousand at a time, as arrays."""
     for start in range(0, len(images), rows):
         yield images[start : start + rows]
+
+
+def digest(images: Any) -> str:
+    """Return dtype, shape and hash of images as a text that identifies them."""
+    sha = hashlib.sha256()
+    for part in in_chunks(images):
+        sha.update(np.ascontiguousarray(part))
+    return f"{images.dtype}{list(images.shape)} {sha.hexdigest()[:16]}"

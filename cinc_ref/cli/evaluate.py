@@ -5,12 +5,12 @@ from typing import Annotated
 import typer
 
 from cinc_ref.cli._common import (
-    Data,
+    DataOfRun,
     DataPath,
     Model,
     describe,
     grey_levels,
-    images_for,
+    images_of_model,
     load_model,
     print_figures,
     say,
@@ -21,18 +21,20 @@ from cinc_ref.flows.conditioning import worst_conditioned
 
 def evaluate(
     model: Model,
-    data: Data = "digits",
+    data: DataOfRun = None,
     path: DataPath = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the noise.")] = 0,
 ):
     """Evaluate a trained model on the test images, which it has never seen.
+
+    The images are those of the run, and are compared with what it remembers of them.
 
     Bits/dim is the average number of bits that a grey level costs when the model encodes it. The
     inversion error is the largest difference, over all pixels, between an image and the image that
     the flow decodes from its latents.
     """
     flow, params = load_model(model)
-    images = images_for(flow, data, path)
+    images = images_of_model(model, flow, data, path)
     evaluation = evaluate_flow(flow, params, images.test, seed=seed)
     layer, condition, digits = worst_conditioned(flow, params)
     say(describe(flow))

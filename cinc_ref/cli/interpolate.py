@@ -8,17 +8,17 @@ import typer
 
 from cinc_ref import flows
 from cinc_ref._files import output_errors
-from cinc_ref.cli._common import Model, images_for, load_model, say
-from cinc_ref.cli._options import DATA_OPTIONS, takes
+from cinc_ref.cli._common import DataOfRun, DataPath, Model, images_of_model, load_model, say
 from cinc_ref.errors import OptionError
 
 TEMPERATURES = "0,0.2,0.4,0.6,0.8,1,1.2"
 """Temperatures of the second picture."""
 
 
-@takes(*DATA_OPTIONS[:2])  # data and path
 def interpolate(
     model: Model,
+    data: DataOfRun = None,
+    path: DataPath = None,
     pairs: Annotated[int, typer.Option(min=1, help="Pairs of test images, a row each.")] = 6,
     steps: Annotated[
         int, typer.Option(min=2, help="Images in a row, the two themselves included.")
@@ -35,13 +35,12 @@ def interpolate(
             show_default=False,
         ),
     ] = None,
-    **options,
 ):
     """Interpolate between test images along straight lines through the flow's latents."""
     from cinc_ref.plots import image_table  # slow to import, and an extra of its own
 
     flow, params = load_model(model)
-    images = images_for(flow, **options)
+    images = images_of_model(model, flow, data, path)
     rng = np.random.default_rng(seed)
     if 2 * pairs > len(images.test):
         most = len(images.test) // 2

@@ -94,7 +94,7 @@ def train(
         return
     if no_budget:
         settings["minutes"] = MINUTES
-    settings |= {"out": out, "resume": resume, "progress": True}
+    settings |= {"origin": images.origin(), "out": out, "resume": resume, "progress": True}
     result = train_flow(flow, images.train, images.validation, **settings)
     _draw(result)
     if result.reason == "interrupted":

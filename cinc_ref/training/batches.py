@@ -1,11 +1,9 @@
 """The random streams of a run, and the batches that they choose."""
 
-import hashlib
 from functools import lru_cache
 
 import numpy as np
 
-from cinc_ref._images import in_chunks
 from cinc_ref.flows import dequantize
 
 INIT, ORDER, STEP, VALIDATION = range(4)
@@ -54,11 +52,3 @@ class Batches:
 @lru_cache(maxsize=1)
 def _permutation(seed, epoch, count):
     return generator(seed, ORDER, epoch).permutation(count)
-
-
-def digest(images):
-    """Return dtype, shape and hash of images as a text that identifies them."""
-    sha = hashlib.sha256()
-    for part in in_chunks(images):
-        sha.update(np.ascontiguousarray(part))
-    return f"{images.dtype}{list(images.shape)} {sha.hexdigest()[:16]}"

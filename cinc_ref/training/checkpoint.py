@@ -7,10 +7,14 @@ import numpy as np
 
 from cinc_ref import _validate
 from cinc_ref._trees import named_leaves, rebuild
+from cinc_ref._typing import Path
 from cinc_ref.errors import DtypeError, ShapeError
 from cinc_ref.flows import Flow, build
 from cinc_ref.training import npz_file
 from cinc_ref.training.flat_params import FlatParams
+
+DIGESTS = ("train_images", "validation_images", "test_images")
+"""Names of the digests of images in the file of a run."""
 
 PARAMS = "params/"
 """Prefix of the names of the arrays of parameters in a file."""
@@ -107,9 +111,37 @@ def load(path: str | PathLike) -> tuple[Flow, Any]:
         return read_model(file)
 
 
-def model_header(flow):
-    """Return the header of a model's file."""
-    return {"kind": "model", "config": flow.config()}
+def load_data(path: Path) -> dict[str, Any] | None:
+    """Load what identifies the images on which a run trained its model.
+
+    Returns
+    -------
+    dict or None
+        The "name" and the "options" of `cinc_ref.data.image_set`, and digests of the
+        "train_images", "validation_images" and "test_images". None for a model that was saved
+        without.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is missing, damaged, or something else.
+    """
+    with npz_file.opened(path) as file:
+        data = file.header.get("data")
+        if data is None:
+            return None
+        kinds = {"name": str, "options": dict, **dict.fromkeys(DIGESTS, str)}
+        if not isinstance(data, dict) or any(
+            not isinstance(data.get(name), kind) for name, kind in kinds.items()
+        ):
+            raise ValueError("what it says of its images is damaged")
+        return data
+
+
+def model_header(flow, data=None):
+    """Return the header of a model's file, with what identifies the images of a run."""
+    more = {} if data is None else {"data": data}
+    return {"kind": "model", "config": flow.config(), **more}
 
 
 def model_arrays(params):

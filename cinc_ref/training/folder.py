@@ -64,11 +64,11 @@ class Folder:
                 remove_unfinished(folder.path / name)
         return folder
 
-    def save_best(self, flow, params):
-        """Write the best model so far."""
-        npz_file.write(self.path / BEST, model_header(flow), model_arrays(params))
+    def save_best(self, flow, params, data):
+        """Write the best model so far, with what identifies the run's images."""
+        npz_file.write(self.path / BEST, model_header(flow, data), model_arrays(params))
 
-    def save_state(self, flow, best, state, fingerprint):
+    def save_state(self, flow, best, state, fingerprint, data):
         """Write the state with the best model in it, and the history.
 
         Parameters
@@ -79,9 +79,11 @@ class Folder:
         state : State
         fingerprint : dict
             JSON values that must be equal for the run to be resumed.
+        data : dict or None
+            JSON values that identify the images.
         """
         header = {
-            **model_header(flow),
+            **model_header(flow, data),
             "kind": "training state",
             "run": fingerprint,
             "counters": state.counters(),
@@ -91,7 +93,7 @@ class Folder:
         with write_atomically(self.path / HISTORY, "utf-8") as file:
             file.write(json.dumps(state.history, indent=1) + "\n")
 
-    def load_state(self, flow, fingerprint):
+    def load_state(self, flow, fingerprint, data):
         """Load the state that was saved.
 
         Returns
@@ -116,7 +118,11 @@ class Folder:
             vectors = _read_vectors(file, best)
             state = State.from_file(file.header["counters"], best=best, **vectors)
             saved = saved_flow.config() | LATER_OPTIONS | file.header["run"]
+            saved_data = file.header.get("data")
         _check_equal(self.path, saved, {**flow.config(), **fingerprint})
+        if saved_data and data:
+            test_images = {"test_images": data["test_images"]}
+            _check_equal(self.path, saved_data, test_images)
         return flat, state
 
 
