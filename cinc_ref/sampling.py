@@ -38,9 +38,10 @@ def sample_to_file(
     Parameters
     ----------
     path : path
-        ``.png``: a picture of all images. ``.npy``: integer images, clipped and rounded down to
-        the model's bins. ``.npz``: these as "images", and the samples of the flow, unclipped, as
-        "samples".
+        ``.png``: a picture of all images with a title, for the eye: digits are dark on light
+        paper, as in all pictures of `cinc_ref.plots`, and its pixels are no data. ``.npy``:
+        integer images, clipped and rounded down to the model's bins. ``.npz``: these as "images",
+        and the samples of the flow, unclipped, as "samples".
     flow : Flow
     params : tree of ndarray
         Parameters as `Flow.init` returns them.
@@ -86,11 +87,11 @@ def sample_to_file(
     samples = flow.sample(params, np.random.default_rng(seed), count, temperature=temperature)
     images = quantize(samples, flow.bins)
     with output_errors(path):
-        _write(Path(path), images, samples, flow.bins)
+        _write(Path(path), images, samples, flow, temperature)
     return images
 
 
-def _write(path, images, samples, bins):
+def _write(path, images, samples, flow, temperature):
     match path.suffix.lower():
         case ".npy":
             with open(path, "wb") as file:  # given a name, save would append to .NPY
@@ -99,6 +100,6 @@ def _write(path, images, samples, bins):
             with open(path, "wb") as file:
                 np.savez(file, images=images, samples=samples)
         case _:
-            from cinc_ref.plots import image_grid  # matplotlib is optional
+            from cinc_ref.plots import samples_figure  # matplotlib is optional
 
-            image_grid(images, value_range=(0, bins - 1)).savefig(path)
+            samples_figure(images, flow, temperature=temperature).savefig(path)

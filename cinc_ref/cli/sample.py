@@ -20,8 +20,9 @@ def sample(
     out: Annotated[
         Path,
         typer.Option(
-            help="A picture of all images (.png), their grey levels (.npy), or both the grey "
-            "levels and the flow's own numbers (.npz)."
+            help="A picture of all images (.png) with a title, digits dark on light paper: for "
+            "the eye, no data; their grey levels (.npy); or both the grey levels and the flow's "
+            "own numbers (.npz)."
         ),
     ] = Path("samples.png"),
 ):
