@@ -72,7 +72,7 @@ def interpolate(
     check_data(data, path)
     for picture in filter(None, (out, sweep)):
         check_file(picture)
-    from cinc_ref.plots import image_table  # slow to import, and an extra of its own
+    from cinc_ref import plots  # slow to import, and an extra of its own
 
     flow, params = load_model(model)
     images = images_of_model(model, flow, data, path)
@@ -83,15 +83,15 @@ def interpolate(
     chosen = images.test[np.sort(rng.permutation(len(images.test))[: 2 * pairs])]
     x = flows.dequantize(chosen, flow.bins, rng, params["top"]["mean"].dtype)
     images_on_line = flows.interpolate(flow, params, x[:pairs], x[pairs:], steps)
-    headings = ["image", *[""] * (steps - 2), "image"]
-    _draw(image_table, out, images_on_line, flow.bins, headings)
+    levels = flows.quantize(images_on_line, flow.bins)
+    _save(plots.interpolation_figure(levels, flow, data=images.name), out)
     if sweep is not None:
         samples = flows.temperature_sweep(flow, params, rng, pairs, temperatures)
-        _draw(image_table, sweep, samples, flow.bins, [f"{value:g}" for value in temperatures])
+        levels = flows.quantize(samples, flow.bins)
+        _save(plots.temperature_figure(levels, flow, temperatures, data=images.name), sweep)
 
 
-def _draw(image_table, path, images, bins, headings):
-    rows = flows.quantize(images, bins).swapaxes(0, 1)
+def _save(figure, path):
     with output_errors(path):
-        image_table(rows, headings, value_range=(0, bins - 1)).savefig(path)
+        figure.savefig(path)
     say(f"wrote {path}")
