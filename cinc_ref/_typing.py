@@ -13,6 +13,7 @@ __all__ = [
     "FloatArray",
     "FloatArrayLike",
     "IntegerArray",
+    "IntegerArrayLike",
     "Params",
     "Path",
     "RealArray",
@@ -59,6 +60,14 @@ FloatArrayLike: TypeAlias = (
     | Sequence[Sequence[Sequence[FloatArray | Sequence[float]]]]
 )
 """An array of floats with four axes, or nested sequences that make one; strings are none."""
+
+IntegerArrayLike: TypeAlias = (
+    IntegerArray
+    | Sequence[IntegerArray]
+    | Sequence[Sequence[IntegerArray]]
+    | Sequence[Sequence[Sequence[IntegerArray | Sequence[int]]]]
+)
+"""An array of integers with four axes, or nested sequences that make one."""
 
 RealArray: TypeAlias = NDArray[np.floating[Any] | np.integer[Any] | np.object_]
 """An array of floats or integers, or of objects: Python integers, Fractions, symbols."""

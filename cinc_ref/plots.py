@@ -10,10 +10,10 @@ from colorsys import hsv_to_rgb
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from cinc_ref import _validate
 from cinc_ref._extras import extra
+from cinc_ref._typing import Corner, RealArrayLike, Size
 from cinc_ref.errors import OptionError, ShapeError
 from cinc_ref.geometry import check_geometry
 from cinc_ref.theory.matrix import convolution_matrix
@@ -52,7 +52,7 @@ VALIDATION = "#b5451b"
 
 
 def image_grid(
-    images: ArrayLike,
+    images: RealArrayLike,
     *,
     columns: int | None = None,
     value_range: tuple[float, float] | None = None,
@@ -121,7 +121,7 @@ def image_grid(
 
 
 def image_table(
-    images: ArrayLike,
+    images: RealArrayLike,
     headings: Sequence[str],
     *,
     value_range: tuple[float, float] | None = None,
@@ -182,9 +182,9 @@ def image_table(
 
 
 def inverse_figure(
-    images: ArrayLike,
-    convolved: ArrayLike,
-    inverted: ArrayLike,
+    images: RealArrayLike,
+    convolved: RealArrayLike,
+    inverted: RealArrayLike,
     *,
     names: Sequence[str] = ("image", "convolution", "exact inverse"),
 ) -> Figure:
@@ -322,12 +322,12 @@ def loss_figure(
 
 
 def matrix_figure(
-    kernel: ArrayLike,
-    size: tuple[int, int],
+    kernel: RealArrayLike,
+    size: Size,
     *,
-    corner: str = "top-left",
+    corner: Corner = "top-left",
     dilation: int = 1,
-    anchor: tuple[int, int] | None = None,
+    anchor: Sequence[int] | None = None,
 ) -> Figure:
     """Draw the matrix of a convolution, every entry in the colour of its tap.
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from cinc_ref import _validate
-from cinc_ref._typing import Array, FloatArray, IntegerArray, Seed
+from cinc_ref._typing import Array, FloatArray, IntegerArray, IntegerArrayLike, RealArrayLike, Seed
 from cinc_ref.errors import DataError, DtypeError, OptionError
 
 __all__ = ["bits_per_dim", "check_dtype", "check_fits", "dequantize", "quantize"]
@@ -17,7 +17,7 @@ MAX_BINS = 2**16
 
 
 def dequantize(
-    images: ArrayLike, bins: int, rng: Seed, dtype: DTypeLike = np.float64
+    images: IntegerArrayLike, bins: int, rng: Seed, dtype: DTypeLike = np.float64
 ) -> FloatArray:
     r"""Dequantize integer images: points of [-1/2, 1/2), each in its bin uniformly at random.
 
@@ -72,7 +72,7 @@ def dequantize(
     return np.clip(x.astype(dtype), smallest[images], largest[images])
 
 
-def quantize(x: ArrayLike, bins: int) -> IntegerArray:
+def quantize(x: RealArrayLike, bins: int) -> IntegerArray:
     r"""Find the integer images whose bins hold these points, clipped to [-1/2, 1/2).
 
     .. math::

@@ -3,17 +3,18 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from cinc_ref import _validate
-from cinc_ref._typing import FloatArray, Params, Seed
+from cinc_ref._typing import FloatArray, Params, RealArrayLike, Seed
 from cinc_ref.errors import OptionError, ShapeError
 from cinc_ref.flows.multiscale import Flow, check_flow
 
 __all__ = ["interpolate", "temperature_sweep"]
 
 
-def interpolate(flow: Flow, params: Params, a: ArrayLike, b: ArrayLike, steps: int) -> FloatArray:
+def interpolate(
+    flow: Flow, params: Params, a: RealArrayLike, b: RealArrayLike, steps: int
+) -> FloatArray:
     r"""Interpolate between images a and b, along the straight line between their latents.
 
     .. math::
