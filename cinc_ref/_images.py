@@ -3,18 +3,17 @@
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-from autograd.tracer import isbox
-
+from cinc_ref._arrays import check_library, plain_array
 from cinc_ref._typing import Array
 
 __all__ = ["as_images", "in_chunks"]
 
 
-def as_images(images: Any) -> Any:
-    """Convert to an array; an object that reads its rows from the disk stays as it is."""
+def as_images(images: Any, name: str = "images") -> Any:
+    """Convert to a plain array; an object that reads its rows from the disk stays as it is."""
+    check_library(images, name)
     reads_rows = hasattr(images, "shape") and hasattr(images, "__getitem__")
-    return images if reads_rows and not isbox(images) else np.asarray(images)
+    return images if reads_rows else plain_array(images, name)
 
 
 def in_chunks(images: Any, rows: int = 4096) -> Iterator[Array]:

@@ -73,7 +73,7 @@ def evaluate(
 
     Raises
     ------
-    DataError
+    DataError, ShapeError
         If the images do not fit the model or its bins, or there are none.
     OptionError
         If `flow` is no flow, or `draws` or `seed` is out of range.
@@ -129,7 +129,7 @@ def inversion_error(flow: Flow, params: Params, images: IntegerArray, *, seed: i
 
     Raises
     ------
-    DataError
+    DataError, ShapeError
         If the images do not fit the model or its bins.
     OptionError
         If `flow` is no flow, or `seed` no integer >= 0.

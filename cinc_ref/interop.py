@@ -9,6 +9,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from cinc_ref import _validate
+from cinc_ref._arrays import plain_array
 from cinc_ref._typing import Array, Corner, RealArrayLike
 from cinc_ref.errors import OptionError, ShapeError
 from cinc_ref.geometry import CORNERS, flip
@@ -42,8 +43,8 @@ def nhwc_to_nchw(images: RealArrayLike) -> Array:
 
     Raises
     ------
-    ShapeError
-        If there are not four axes.
+    ShapeError, DtypeError
+        If the images are no array of four axes.
 
     Examples
     --------
@@ -70,8 +71,8 @@ def nchw_to_nhwc(images: RealArrayLike) -> Array:
 
     Raises
     ------
-    ShapeError
-        If there are not four axes.
+    ShapeError, DtypeError
+        If the images are no array of four axes.
 
     Examples
     --------
@@ -105,8 +106,8 @@ def kernel_from_tf(kernel: RealArrayLike) -> Array:
 
     Raises
     ------
-    ShapeError
-        If the kernel has another shape.
+    ShapeError, DtypeError
+        If the kernel is no array of this shape.
 
     Examples
     --------
@@ -146,8 +147,8 @@ def kernel_to_tf(kernel: RealArrayLike) -> Array:
 
     Raises
     ------
-    ShapeError
-        If the kernel has another shape.
+    ShapeError, DtypeError
+        If the kernel is no array of this shape.
     OptionError
         If the corner block is not upper triangular: that code would mask it. Reversing the order of
         the channels, of images and kernel alike, turns a lower triangle into an upper one.
@@ -160,7 +161,7 @@ def kernel_to_tf(kernel: RealArrayLike) -> Array:
     >>> bool(np.array_equal(interop.kernel_from_tf(interop.kernel_to_tf(kernel)), kernel))
     True
     """
-    kernel = np.asarray(kernel)
+    kernel = plain_array(kernel, "kernel")
     _validate.check_kernel_shape(kernel)
     channels, _, kh, kw = kernel.shape
     if np.tril(kernel[:, :, -1, -1], -1).any():
@@ -194,8 +195,8 @@ def kernels_from_finc(kernels: Iterable[RealArrayLike]) -> list[tuple[Array, Cor
 
     Raises
     ------
-    ShapeError
-        If there are not four kernels, or one has another shape.
+    ShapeError, DtypeError
+        If there are not four kernels, or one is no array of this shape.
 
     Examples
     --------
@@ -207,7 +208,7 @@ def kernels_from_finc(kernels: Iterable[RealArrayLike]) -> list[tuple[Array, Cor
     """
     converted = []
     for kernel, corner in zip(_four(kernels), CORNERS, strict=True):
-        kernel = np.asarray(kernel)
+        kernel = plain_array(kernel, "kernel")
         _validate.check_kernel_shape(kernel)
         kernel = flip(kernel, corner).copy()
         block = np.tril(kernel[:, :, -1, -1], -1) + np.eye(len(kernel), dtype=kernel.dtype)
@@ -232,8 +233,8 @@ def kernels_to_finc(kernels: Iterable[RealArrayLike]) -> list[Array]:
 
     Raises
     ------
-    ShapeError
-        If there are not four kernels, or one has another shape.
+    ShapeError, DtypeError
+        If there are not four kernels, or one is no array of this shape.
     OptionError
         If a corner block is not unit lower triangular.
 
@@ -247,7 +248,7 @@ def kernels_to_finc(kernels: Iterable[RealArrayLike]) -> list[Array]:
     """
     converted = []
     for kernel, corner in zip(_four(kernels), CORNERS, strict=True):
-        kernel = np.asarray(kernel)
+        kernel = plain_array(kernel, "kernel")
         _validate.check_kernel_shape(kernel)
         block = kernel[:, :, -1, -1]
         if np.triu(block, 1).any() or (np.diagonal(block) != 1).any():
@@ -267,7 +268,7 @@ def _four(kernels):
 
 
 def _four_axes(array, name, axes):
-    array = np.asarray(array)
+    array = plain_array(array, name)
     if array.ndim != 4:
         raise ShapeError(f"{name} must have shape ({axes}); got {array.shape}")
     return array

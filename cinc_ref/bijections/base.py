@@ -231,6 +231,7 @@ class Bijection:
             raise ShapeError(
                 f"{type(self).__name__} has parameters for {expected} channels; "
                 f"got images of shape {shape}"
+                f"{_validate.channels_last_advice(shape, expected, 'images')}"
             )
 
 
@@ -246,11 +247,8 @@ def store(layer: object, **options: Any) -> None:
 
 
 def _check_images(images, name):
-    images = as_array(images)
+    images = as_array(images, name)
     value = value_of(images)
-    if value.ndim != 4 or 0 in value.shape[1:]:
-        raise ShapeError(
-            f"{name} must have shape (N, C, H, W) with C, H, W >= 1; got {value.shape}"
-        )
+    _validate.check_batch_shape(value, name)
     _validate.check_float(value, name)
     return images

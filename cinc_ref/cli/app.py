@@ -6,7 +6,8 @@ import typer
 
 import cinc_ref
 from cinc_ref._blas import one_blas_thread
-from cinc_ref.cli._common import announced_compilation, say
+from cinc_ref.cli._common import say
+from cinc_ref.cli._compilation import announced_compilation
 from cinc_ref.cli.bench import bench
 from cinc_ref.cli.compare import compare
 from cinc_ref.cli.compile import compile

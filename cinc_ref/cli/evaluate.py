@@ -2,12 +2,7 @@
 
 from typing import Annotated
 
-import typer
-
 from cinc_ref.cli._common import (
-    Data,
-    DataPath,
-    Model,
     describe,
     grey_levels,
     images_for,
@@ -15,6 +10,7 @@ from cinc_ref.cli._common import (
     print_figures,
     say,
 )
+from cinc_ref.cli._options import Data, DataPath, Model, check_data, integer_option
 from cinc_ref.evaluation import evaluate as evaluate_flow
 from cinc_ref.flows.conditioning import worst_conditioned
 
@@ -25,7 +21,9 @@ def evaluate(
     model: Model,
     data: Data = "digits",
     path: DataPath = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the noise.")] = 0,
+    seed: Annotated[
+        int, integer_option("--seed", "Seed of the noise.", minimum=0, maximum=None)
+    ] = 0,
 ) -> None:
     """Evaluate a trained model on the test images, which it has never seen.
 
@@ -33,6 +31,7 @@ def evaluate(
     inversion error is the largest difference, over all pixels, between an image and the image that
     the flow decodes from its latents.
     """
+    check_data(data, path)
     flow, params = load_model(model)
     images = images_for(flow, data, path)
     evaluation = evaluate_flow(flow, params, images.test, seed=seed)

@@ -98,7 +98,7 @@ def compare(
     ------
     OptionError, DtypeError
         For an unknown name or an impossible option, or if `out` holds runs with other options.
-    DataError
+    DataError, ShapeError
         If the image set cannot be loaded.
     MissingExtraError
         If joblib is not installed.

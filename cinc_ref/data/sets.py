@@ -17,7 +17,7 @@ from cinc_ref.data.mnist import mnist
 from cinc_ref.data.patches import patches
 from cinc_ref.errors import OptionError
 
-__all__ = ["IMAGE_SETS", "image_set", "options_of"]
+__all__ = ["IMAGE_SETS", "check_options", "image_set", "options_of"]
 
 
 def digits_set() -> ImageSet:
@@ -87,16 +87,37 @@ def image_set(name: str, *, n_bits: int | None = None, **options: Any) -> ImageS
     >>> digits.image_shape, digits.bins
     ((1, 8, 8), 17)
     """
-    load = IMAGE_SETS[one_of("data", name, IMAGE_SETS)]
+    images = IMAGE_SETS[one_of("data", name, IMAGE_SETS)](**check_options(name, **options))
+    return images if n_bits is None else images.with_bits(n_bits)
+
+
+def check_options(name: str, **options: Any) -> dict[str, Any]:
+    """Return the options of an image set that are given, or refuse those that it does not take.
+
+    Parameters
+    ----------
+    name : str
+        A name in `IMAGE_SETS`.
+    **options
+        Options as `image_set` takes them, of which None counts as not given.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    OptionError
+        If the set does not take an option, or needs one that is missing.
+    """
     options = {option: value for option, value in options.items() if value is not None}
-    known = inspect.signature(load).parameters
+    known = options_of(name)
     for option in options:
         if option not in known:
             raise OptionError(f"{name} has no option {option}; got {shown(options[option])}")
     if "path" in known and "path" not in options:
         raise OptionError(f"{name} needs path (--path): where its files are; got none")
-    images = load(**options)
-    return images if n_bits is None else images.with_bits(n_bits)
+    return options
 
 
 def options_of(name: str) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from cinc_ref import _validate
+from cinc_ref._arrays import plain_array
 from cinc_ref._typing import Array, FloatArray, IntegerArray, IntegerArrayLike, RealArrayLike, Seed
 from cinc_ref.errors import DataError, DtypeError, OptionError
 
@@ -45,7 +46,7 @@ def dequantize(
         If `bins` is no integer from 1 to 65,536, or `rng` is no seed.
     DtypeError
         If `dtype` is neither float32 nor float64.
-    DataError
+    DataError, ShapeError
         If the images are not integers, or hold a level outside the bins.
 
     Examples
@@ -58,7 +59,7 @@ def dequantize(
     """
     bins, dtype = _check_levels(bins), check_dtype(dtype)
     rng = _validate.generator("rng", rng)
-    images = np.asarray(images)
+    images = plain_array(images, "images")
     if images.dtype.kind not in "iu":
         raise DataError(f"images must be integers from 0 to {bins - 1}; got dtype {images.dtype}")
     if images.size and (images.min() < 0 or images.max() >= bins):
@@ -94,6 +95,8 @@ def quantize(x: RealArrayLike, bins: int) -> IntegerArray:
     ------
     OptionError
         If `bins` is no integer from 1 to 65,536.
+    DtypeError, ShapeError
+        If x is no array.
 
     Examples
     --------
@@ -102,7 +105,7 @@ def quantize(x: RealArrayLike, bins: int) -> IntegerArray:
     array([0, 0, 1, 3, 3], dtype=uint8)
     """
     bins = _check_levels(bins)
-    levels = _level(np.asarray(x), bins)
+    levels = _level(plain_array(x, "x"), bins)
     return np.clip(levels, 0, bins - 1).astype(np.uint8 if bins <= 256 else np.uint16)
 
 
@@ -175,7 +178,12 @@ def check_fits(x: Array, image_shape: tuple[int, ...], name: str = "images") -> 
     """Refuse images that are not a batch (N, C, H, W) of the shape that a model was built for."""
     shape = x.shape
     if len(shape) != 4 or shape[1:] != image_shape:
-        raise DataError(f"{name} must have shape (N, *{image_shape}) for this model; got {shape}")
+        channels, *size = image_shape
+        is_nhwc = shape[1:] == (*size, channels)
+        advice = _validate.channels_last_advice(shape, channels, name) if is_nhwc else ""
+        raise DataError(
+            f"{name} must have shape (N, *{image_shape}) for this model; got {shape}{advice}"
+        )
 
 
 def check_dtype(dtype: DTypeLike) -> np.dtype[Any]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from cinc_ref import _validate
+from cinc_ref._arrays import plain_array
 from cinc_ref._typing import FloatArray, Params, RealArrayLike, Seed
 from cinc_ref.errors import OptionError, ShapeError
 from cinc_ref.flows.multiscale import Flow, check_flow
@@ -55,7 +56,7 @@ def interpolate(
     """
     check_flow(flow)
     steps = _validate.integer("steps", steps, minimum=2)
-    a, b = np.asarray(a), np.asarray(b)
+    a, b = plain_array(a, "a"), plain_array(b, "b")
     if a.shape != b.shape or a.ndim not in (3, 4):
         raise ShapeError(
             f"a and b must have one shape, (C, H, W) or (N, C, H, W); got {a.shape} and {b.shape}"

@@ -9,6 +9,7 @@ import autograd.numpy as anp
 import numpy as np
 
 from cinc_ref import _validate
+from cinc_ref._arrays import plain_array
 from cinc_ref._autodiff import as_array, value_of
 from cinc_ref._typing import FloatArray, FloatArrayLike, IntegerArrayLike, Params, Seed
 from cinc_ref.bijections import ActNorm, Chain, Squeeze
@@ -315,7 +316,7 @@ class Flow:
 
         Raises
         ------
-        DataError, DtypeError, NonFiniteError
+        DataError, ShapeError, DtypeError, NonFiniteError
             If the latents do not fit, or hold NaN or infinity.
         OptionError
             If `check` is no truth value.
@@ -339,7 +340,7 @@ class Flow:
         """
         check = _validate.boolean("check", check)
         self._check_params(params)
-        latents = [as_array(z) for z in latents]
+        latents = [as_array(z, f"latents[{k}]") for k, z in enumerate(latents)]
         shapes = [value_of(z).shape for z in latents]
         if [shape[1:] for shape in shapes] != list(self.latent_shapes):
             raise DataError(
@@ -501,7 +502,7 @@ class Flow:
 
         Raises
         ------
-        DataError
+        DataError, ShapeError
             If the images do not fit the model or its bins.
 
         Examples
@@ -516,14 +517,14 @@ class Flow:
         >>> flow.bits_per_dim(params, images, rng).shape
         (3,)
         """
-        images = np.asarray(images)
+        images = plain_array(images, "images")
         check_fits(images, self.image_shape)
         self._check_params(params)
         x = dequantize(images, self.bins, rng, _dtype_of(params))
         return bits_per_dim(self.log_prob(params, x), int(np.prod(self.image_shape)), self.bins)
 
     def _checked(self, x, name, params=None):
-        x = as_array(x)
+        x = as_array(x, name)
         check_fits(x, self.image_shape, name)
         self._check_values(x, name, params)
         return batch_last(x)

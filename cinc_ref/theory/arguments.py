@@ -1,14 +1,15 @@
 """Validation of what the functions of theory take: kernels and images of exact or real numbers."""
 
 from math import lcm
-from numbers import Rational, Real
+from numbers import Rational
 from typing import Any
 
 import numpy as np
 
 from cinc_ref import _validate
+from cinc_ref._arrays import plain_array
 from cinc_ref._typing import RealArray
-from cinc_ref.errors import DtypeError, NonFiniteError, ShapeError
+from cinc_ref.errors import DtypeError, NonFiniteError
 from cinc_ref.geometry import Geometry, check_geometry
 
 __all__ = ["as_exact_array", "check_common_denominator", "check_kernel"]
@@ -66,10 +67,7 @@ def check_common_denominator(kernel: RealArray) -> None:
 
 
 def _as_array(values, name):
-    try:
-        values = np.asarray(values)
-    except ValueError as error:  # nested lists of different lengths
-        raise ShapeError(f"{name} must be an array: its lists must have equal lengths") from error
+    values = plain_array(values, name)
     if values.dtype == object and any(isinstance(value, np.generic) for value in values.flat):
         plain = np.empty(values.size, dtype=object)
         plain[:] = [
@@ -88,10 +86,10 @@ def _check_kind(values, name):
 
 def _check_number(value, name, index):
     """Refuse an entry of an array of objects that is no finite real number of a usable length."""
-    if not isinstance(value, Real) or isinstance(value, bool):
+    if not isinstance(value, Rational | float | np.floating) or isinstance(value, bool):
         raise DtypeError(
-            f"{name} must hold integers, Fractions or floats; "
-            f"got {_validate.shown(value)} at index {index}"
+            f"{name} must hold integers, Fractions or floats; got {_validate.shown(value)}, "
+            f"a {type(value).__name__}, at index {index}"
         )
     if not isinstance(value, Rational):
         if not np.isfinite(value):

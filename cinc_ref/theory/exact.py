@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
-from math import exp, floor, inf, lcm, log
+from math import exp, floor, inf, lcm, log, log1p
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -80,10 +80,15 @@ def short(number: Exact) -> str:
 
 
 def log_abs(number: Exact) -> float:
-    """Return log|number| in nats, of an integer or Fraction of any size but 0."""
+    """Return log|number| in nats, to the last digit, of an integer or Fraction but 0."""
     number = abs(Fraction(number))
     exponent = number.numerator.bit_length() - number.denominator.bit_length()
-    return log(float(number / Fraction(2) ** exponent)) + exponent * log(2)
+    rest = number / Fraction(2) ** exponent  # from 1/2 to 2
+    if 2 * rest * rest < 1:
+        exponent, rest = exponent - 1, 2 * rest
+    elif rest * rest > 2:
+        exponent, rest = exponent + 1, rest / 2
+    return log1p(float(rest - 1)) + exponent * log(2)
 
 
 def matrix_determinant(matrix: RealArrayLike) -> Exact:
@@ -146,11 +151,22 @@ def _null_vectors(matrix):
 
 
 def matrix_inverse(matrix: RealArrayLike) -> Array:
-    """Compute the inverse of a square matrix of full rank, in Fractions."""
-    matrix = to_fractions(matrix)
-    size = len(matrix)
-    both = np.concatenate([matrix, to_fractions(np.eye(size, dtype=int))], axis=1)
-    return _echelon(both)[0][:, size:]
+    """Compute the inverse of a square matrix of full rank, in Fractions.
+
+    This is Jordan's elimination without fractions: at the end every pivot is the determinant of
+    the matrix, and what was the identity is the adjugate.
+    """
+    rows, scale = to_integers(matrix)
+    size, previous = len(rows), 1
+    rows = np.concatenate([rows, np.eye(size, dtype=int).astype(object)], axis=1)
+    for column in range(size):
+        pivot = next(i for i in range(column, size) if rows[i, column])
+        rows[[column, pivot]] = rows[[pivot, column]]
+        first = rows[column].copy()
+        rows = (first[column] * rows - rows[:, column : column + 1] * first) // previous
+        rows[column] = first
+        previous = first[column]
+    return to_fractions(rows[:, size:]) * scale / Fraction(previous)
 
 
 def bareiss(rows: Iterable[Sequence[Any]]) -> Any:

@@ -20,6 +20,7 @@ import scipy.sparse
 from numpy.typing import NDArray
 
 from cinc_ref import _validate
+from cinc_ref._arrays import plain_array
 from cinc_ref._typing import Array, Corner, RealArrayLike
 from cinc_ref.errors import OptionError, ShapeError
 from cinc_ref.geometry import CORNERS, flips
@@ -140,7 +141,7 @@ class Convolution:
         anchor: Sequence[int] | None = None,
     ) -> None:
         dims = _validate.integer("dims", dims, minimum=1)
-        checked_kernel = _checked_kernel(np.asarray(kernel), dims)
+        checked_kernel = _checked_kernel(plain_array(kernel, "kernel"), dims)
         padding = _validate.one_of("padding", padding, PADDINGS)
         groups = _validate.integer("groups", groups, minimum=1)
         if len(checked_kernel) % groups:

@@ -227,7 +227,7 @@ def check_invertible(kernel: Array, anchor: tuple[int, int]) -> None:
 def _checked(images, name, kernel, corner, dilation, anchor):
     kernel, geometry = check_kernel(kernel, corner, dilation, anchor)
     images = as_exact_array(images, name)
-    _validate.check_images_shape(images, len(kernel), name)
+    _validate.check_images_shape(images, kernel, name)
     return images, kernel, geometry
 
 

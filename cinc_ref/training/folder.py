@@ -5,12 +5,19 @@ from pathlib import Path
 from typing import Any, Self
 
 from cinc_ref import _typing
-from cinc_ref._files import make_folder, output_errors, remove_unfinished, write_atomically
+from cinc_ref._files import (
+    check_folder,
+    make_folder,
+    output_errors,
+    remove_unfinished,
+    write_atomically,
+)
 from cinc_ref.errors import CheckpointError, OptionError, OutputError
 from cinc_ref.flows import Flow
 from cinc_ref.training import npz_file
 from cinc_ref.training.checkpoint import model_arrays, model_header, read_model
 from cinc_ref.training.flat_params import FlatParams
+from cinc_ref.training.settings import BUDGET
 from cinc_ref.training.state import State
 
 __all__ = ["BEST", "HISTORY", "LAST", "Folder"]
@@ -38,6 +45,19 @@ class Folder:
     def __init__(self, path: _typing.Path) -> None:
         self.path = Path(path)
 
+    def budget(self) -> dict[str, Any]:
+        """Return the options `BUDGET` of the run that the folder holds.
+
+        Raises
+        ------
+        CheckpointError
+            If there is no whole run.
+        """
+        self.check(resume=True)
+        with npz_file.opened(self.path / LAST) as file:
+            run = file.header["run"]
+            return {name: run[name] for name in BUDGET}
+
     @classmethod
     def open(cls, path: _typing.Path, resume: bool) -> Self:
         """Open a folder that holds a run, or make one that holds none.
@@ -56,8 +76,19 @@ class Folder:
             If there is no run to resume.
         """
         folder = cls(path)
-        run = next((name for name in (LAST, BEST, DEMO) if (folder.path / name).exists()), None)
-        if resume and not (folder.path / LAST).exists():
+        folder.check(resume)
+        make_folder(folder.path)
+        with output_errors(folder.path):
+            for name in (BEST, LAST, HISTORY):
+                remove_unfinished(folder.path / name)
+        return folder
+
+    def check(self, resume: bool) -> None:
+        """Refuse a folder that cannot be opened, without making it; errors are as for `open`."""
+        path = self.path
+        check_folder(path)
+        run = next((name for name in (LAST, BEST, DEMO) if (path / name).exists()), None)
+        if resume and not (path / LAST).exists():
             raise CheckpointError(
                 f"{path} holds no run to resume ({LAST} is missing); leave out --resume "
                 "(resume=True) to begin one"
@@ -65,11 +96,6 @@ class Folder:
         if run and not resume:
             advice = "" if run == DEMO else "continue it with --resume (resume=True) or "
             raise OutputError(f"{path} holds another run ({run}); {advice}choose another folder")
-        make_folder(folder.path)
-        with output_errors(folder.path):
-            for name in (BEST, LAST, HISTORY):
-                remove_unfinished(folder.path / name)
-        return folder
 
     def save_best(self, flow: Flow, params: _typing.Params) -> None:
         """Write the best model so far."""
@@ -87,7 +113,7 @@ class Folder:
             The parameters of the best model.
         state : State
         fingerprint : dict
-            JSON values that must be equal for the run to be resumed.
+            JSON values that must be equal for the run to be resumed, but for those of `BUDGET`.
         """
         header = {
             **model_header(flow),
@@ -125,7 +151,8 @@ class Folder:
             vectors = _read_vectors(file, best)
             state = State.from_file(file.header["counters"], best=best, **vectors)
             saved = saved_flow.config() | LATER_OPTIONS | file.header["run"]
-        _check_equal(self.path, saved, {**flow.config(), **fingerprint})
+        must_agree = {name: v for name, v in fingerprint.items() if name not in BUDGET}
+        _check_equal(self.path, saved, {**flow.config(), **must_agree})
         return flat, state
 
 

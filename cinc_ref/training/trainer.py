@@ -261,7 +261,7 @@ class Trainer:
 
     def _train(self, interrupt, report):
         """Train until there is a reason to stop, which is returned."""
-        state, timer = self.state, StepTimer()
+        state, timer, wall = self.state, StepTimer(), CLOCKS["wall"]
         self._check_inverses()
         if not state.history:
             self._validate_and_save()
@@ -270,9 +270,9 @@ class Trainer:
         self.save()
         saved = time.monotonic()
         while not (reason := self._reason_to_stop(interrupt)):
-            began = time.monotonic()
+            began = wall()
             bits = self.step()
-            timer.add(time.monotonic() - began)
+            timer.add(wall() - began)
             self._update_seconds()
             if state.step % self.settings.evaluate_every == 0:
                 self._validate_and_save()
