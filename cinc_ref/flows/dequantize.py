@@ -1,10 +1,10 @@
 """Dequantization of integer images, its inverse, and bits per dimension."""
 
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
+from numpy.typing import DTypeLike
 
 from cinc_ref import _validate
 from cinc_ref._arrays import plain_array
@@ -12,6 +12,8 @@ from cinc_ref._typing import Array, FloatArray, IntegerArray, IntegerArrayLike, 
 from cinc_ref.errors import DataError, DtypeError, OptionError
 
 __all__ = ["bits_per_dim", "check_dtype", "check_fits", "dequantize", "quantize"]
+
+Nats = TypeVar("Nats", float, np.floating[Any], FloatArray)
 
 MAX_BINS = 2**16
 """Largest number of levels: images have at most 16 bits a channel."""
@@ -134,7 +136,7 @@ def _levels_differ(x, bins, relation, levels):
     return relation(computed[0], levels) | relation(computed[1], levels)
 
 
-def bits_per_dim(log_prob: ArrayLike, dimensions: int, bins: int) -> Any:
+def bits_per_dim(log_prob: Nats, dimensions: int, bins: int) -> Nats:
     r"""Convert log-densities of dequantized images to bits per dimension of the integer images.
 
     .. math::
