@@ -11,7 +11,7 @@ import numpy as np
 
 from cinc_ref import _validate, theory
 from cinc_ref._autodiff import value_of
-from cinc_ref._typing import Corner, FloatArray, FloatArrayLike, Size
+from cinc_ref._typing import Array, Corner, FloatArrayLike, Size
 from cinc_ref.kernels.causal.plan import CONV, SOLVE
 from cinc_ref.primitives.call import (
     UNCHECKED,
@@ -46,7 +46,7 @@ def conv(
     corner: Corner = "top-left",
     dilation: int = 1,
     anchor: Sequence[int] | None = None,
-) -> FloatArray:
+) -> Array:
     r"""Convolve images with a kernel that reads each pixel and pixels before it.
 
     .. math::
@@ -113,7 +113,7 @@ def conv_inverse(
     dilation: int = 1,
     anchor: Sequence[int] | None = None,
     check: bool = False,
-) -> FloatArray:
+) -> Array:
     r"""Undo `conv`, exactly, by substitution in raster order.
 
     .. math::
@@ -231,7 +231,7 @@ def enclose(
     corner: Corner = "top-left",
     dilation: int = 1,
     anchor: Sequence[int] | None = None,
-) -> tuple[FloatArray, FloatArray]:
+) -> tuple[Array, Array]:
     r"""Undo `conv`, refined once, with a proved bound of the error of every entry.
 
     .. math::
@@ -304,7 +304,7 @@ def conv_vjp(
     corner: Corner = "top-left",
     dilation: int = 1,
     anchor: Sequence[int] | None = None,
-) -> tuple[FloatArray, FloatArray]:
+) -> tuple[Array, Array]:
     """Vector-Jacobian product of `conv`: the gradients of <g, conv(x, kernel)>.
 
     Parameters
@@ -350,7 +350,7 @@ def conv_inverse_vjp(
     corner: Corner = "top-left",
     dilation: int = 1,
     anchor: Sequence[int] | None = None,
-) -> tuple[FloatArray, FloatArray]:
+) -> tuple[Array, Array]:
     """Vector-Jacobian product of `conv_inverse`: the gradients of <g, conv_inverse(y, kernel)>.
 
     Parameters

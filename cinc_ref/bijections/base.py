@@ -86,7 +86,7 @@ class Bijection:
         self.output_shape(x.shape[1:])
         return self._init(_validate.generator("rng", rng), x)
 
-    def forward(self, params: Any, x: FloatArrayLike) -> tuple[FloatArray, FloatArray]:
+    def forward(self, params: Any, x: FloatArrayLike) -> tuple[Array, Array]:
         r"""Map images towards the latent: y = f(x).
 
         Parameters
@@ -111,7 +111,7 @@ class Bijection:
         self._check_params(params, x.shape[1], x.shape)
         return self._forward(params, x)
 
-    def inverse(self, params: Any, y: FloatArrayLike) -> tuple[FloatArray, FloatArray]:
+    def inverse(self, params: Any, y: FloatArrayLike) -> tuple[Array, Array]:
         r"""Map back from the latent: the x with forward(params, x) = y.
 
         Parameters

@@ -21,7 +21,7 @@ MAX_BINS = 2**16
 
 def dequantize(
     images: IntegerArrayLike, bins: int, rng: Seed, dtype: DTypeLike = np.float64
-) -> FloatArray:
+) -> Array:
     r"""Dequantize integer images: points of [-1/2, 1/2), each in its bin uniformly at random.
 
     .. math::

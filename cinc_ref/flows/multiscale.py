@@ -11,7 +11,7 @@ import numpy as np
 from cinc_ref import _validate
 from cinc_ref._arrays import plain_array
 from cinc_ref._autodiff import as_array, value_of
-from cinc_ref._typing import FloatArray, FloatArrayLike, IntegerArrayLike, Params, Seed
+from cinc_ref._typing import Array, FloatArray, FloatArrayLike, IntegerArrayLike, Params, Seed
 from cinc_ref.bijections import ActNorm, Chain, Squeeze
 from cinc_ref.bijections.base import Shape, store
 from cinc_ref.bijections.conv import CORNER_BLOCKS, CornerBlock
@@ -218,7 +218,7 @@ class Flow:
 
     def log_prob(
         self, params: Params, x: FloatArrayLike, *, constant_memory: bool = False
-    ) -> FloatArray:
+    ) -> Array:
         """Compute the log-density of images.
 
         Parameters
@@ -261,7 +261,7 @@ class Flow:
         latents, log_det = self._encode(params, self._checked(x, "x", params), forward)
         return sum((_standard_normal(z) for z in latents), log_det)
 
-    def encode(self, params: Params, x: FloatArrayLike) -> tuple[FloatArray, ...]:
+    def encode(self, params: Params, x: FloatArrayLike) -> tuple[Array, ...]:
         """Compute all latents of images, standardized: the model has them standard normal.
 
         Parameters
@@ -298,7 +298,7 @@ class Flow:
 
     def decode(
         self, params: Params, latents: Sequence[FloatArrayLike], *, check: bool = False
-    ) -> FloatArray:
+    ) -> Array:
         """Compute the images that have these latents: the inverse of `encode`.
 
         Parameters
@@ -436,7 +436,7 @@ class Flow:
         """
         return stability_by_layer(self, params)
 
-    def sample(self, params: Params, rng: Seed, n: int, temperature: float = 1.0) -> FloatArray:
+    def sample(self, params: Params, rng: Seed, n: int, temperature: float = 1.0) -> Array:
         """Draw images: decoded normal latents. They may leave [-1/2, 1/2) and are not clipped.
 
         Parameters
@@ -484,7 +484,7 @@ class Flow:
         draws = (rng.standard_normal((n, *shape), dtype) for shape in self.latent_shapes)
         return self.decode(params, [dtype.type(temperature) * z for z in draws])
 
-    def bits_per_dim(self, params: Params, images: IntegerArrayLike, rng: Seed) -> FloatArray:
+    def bits_per_dim(self, params: Params, images: IntegerArrayLike, rng: Seed) -> Array:
         """Compute bits per dimension of integer images, dequantized with one draw of noise.
 
         Parameters
