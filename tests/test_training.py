@@ -752,7 +752,7 @@ def test_validation_that_is_not_finite_is_an_error(monkeypatch):
 
 def test_options_have_one_default_in_one_place():
     parameters = inspect.signature(train).parameters
-    own = ["flow", "train_images", "validation_images", "out", "resume", "progress"]
+    own = ["flow", "train_images", "validation_images", "out", "resume", "progress", "origin"]
     names = [option.name for option in dataclasses.fields(Settings)]
     assert sorted(parameters) == sorted(own + names)
     for option in dataclasses.fields(Settings):

@@ -30,6 +30,7 @@ __all__ = [
     "PICTURES",
     "SIZE_OPTIONS",
     "Data",
+    "DataOfRun",
     "DataPath",
     "Model",
     "check_data",
@@ -222,6 +223,16 @@ PATH = path_option(
     show_default=False,
 )
 Data = Annotated[str, DATA]
+DataOfRun = Annotated[
+    str | None,
+    name_option(
+        "--data",
+        "Images, by default those of the model's training, or digits where it does not say; "
+        "one of: {}.",
+        IMAGE_SETS,
+        show_default=False,
+    ),
+]
 DataPath = Annotated[Path | None, PATH]
 
 # ---- several options together --------------------------------------------------------------------
@@ -248,11 +259,15 @@ def refuse_unused(context: typer.Context, names: Iterable[str], reason: str) -> 
         raise usage_error(f"{', '.join(unused)} {reason}", context)
 
 
-def check_data(data: str, path: Path | None, **options: Any) -> None:
-    """Refuse options that an image set does not take, and a path where there is nothing."""
-    check_options(data, path=path, **options)
+def check_data(data: str | None, path: Path | None, **options: Any) -> None:
+    """Refuse options that an image set does not take, and a path where there is nothing.
+
+    Without the name of a set the images are those of a run, of which the path may be another now.
+    """
+    if data is not None:
+        check_options(data, path=path, **options)
     if path is not None and not path.exists():
-        raise DataError(f"{path} is missing; expected the images of {data}")
+        raise DataError(f"{path} is missing; expected the images of {data or 'the run'}")
 
 
 @contextmanager

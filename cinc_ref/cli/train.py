@@ -122,7 +122,7 @@ def train(
         settings |= _resumed_budget(Folder(out).budget(), settings)
     elif no_budget:
         settings["minutes"] = MINUTES
-    settings |= {"out": out, "resume": resume, "progress": True}
+    settings |= {"origin": images.origin(), "out": out, "resume": resume, "progress": True}
     with found_in_files():
         result = train_flow(flow, images.train, images.validation, **settings)
     _draw(result)

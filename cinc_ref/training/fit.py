@@ -9,7 +9,7 @@ from numpy.typing import DTypeLike
 from cinc_ref._blas import one_blas_thread
 from cinc_ref._images import as_images, in_chunks
 from cinc_ref._typing import IntegerArrayLike, Path
-from cinc_ref._validate import boolean, instance
+from cinc_ref._validate import boolean, instance, shown
 from cinc_ref.errors import DataError, OptionError
 from cinc_ref.flows import Flow, dequantize
 from cinc_ref.flows.dequantize import check_fits
@@ -50,6 +50,7 @@ def train(
     progress: bool | Callable[[dict[str, Any]], None] | None = False,
     constant_memory: bool = Settings.constant_memory,
     clock: Literal["wall", "processor"] = Settings.clock,
+    origin: dict[str, Any] | None = None,
 ) -> TrainingResult:
     """Fit a flow to integer images by maximum likelihood.
 
@@ -123,6 +124,9 @@ def train(
         Clock of `minutes` and of the seconds of the result. The processor's time of this process
         excludes what a busy machine did for others meanwhile, so that runs which were not alone
         had the same budget. It may differ when a run is resumed.
+    origin : dict, optional
+        The result of `ImageSet.origin` for the image set that holds the images. It is saved in the
+        folder, so that ``python -m cinc_ref evaluate`` uses the same images.
 
     Returns
     -------
@@ -171,13 +175,23 @@ def train(
     instance("flow", flow, Flow, "a Flow, as cinc_ref.flows.build makes it")
     train_images = _checked_images(flow, train_images, "train_images")
     validation_images = _checked_images(flow, validation_images, "validation_images")
-    trainer = Trainer(flow, train_images, validation_images, settings, out)
+    trainer = Trainer(flow, train_images, validation_images, settings, out, _checked_origin(origin))
     with interruptible() as interrupt, one_blas_thread(), reporting(progress) as report:
         if resume:
             trainer.restore()
         else:
             trainer.initialize()
         return trainer.run(interrupt, report)
+
+
+def _checked_origin(origin):
+    if origin is not None:
+        names = origin.keys() if isinstance(origin, dict) else ()
+        if set(names) != {"name", "options", "test_images"}:
+            raise OptionError(
+                f"origin must be a dict as ImageSet.origin returns it; got {shown(origin)}"
+            )
+    return origin
 
 
 def _checked_images(flow, images, name):

@@ -97,12 +97,17 @@ class Folder:
             advice = "" if run == DEMO else "continue it with --resume (resume=True) or "
             raise OutputError(f"{path} holds another run ({run}); {advice}choose another folder")
 
-    def save_best(self, flow: Flow, params: _typing.Params) -> None:
-        """Write the best model so far."""
-        npz_file.write(self.path / BEST, model_header(flow), model_arrays(params))
+    def save_best(self, flow: Flow, params: _typing.Params, data: dict[str, Any] | None) -> None:
+        """Write the best model so far, with what identifies the run's images."""
+        npz_file.write(self.path / BEST, model_header(flow, data), model_arrays(params))
 
     def save_state(
-        self, flow: Flow, best: _typing.Params, state: State, fingerprint: dict[str, Any]
+        self,
+        flow: Flow,
+        best: _typing.Params,
+        state: State,
+        fingerprint: dict[str, Any],
+        data: dict[str, Any] | None,
     ) -> None:
         """Write the state with the best model in it, and the history.
 
@@ -114,9 +119,11 @@ class Folder:
         state : State
         fingerprint : dict
             JSON values that must be equal for the run to be resumed, but for those of `BUDGET`.
+        data : dict or None
+            JSON values that identify the images.
         """
         header = {
-            **model_header(flow),
+            **model_header(flow, data),
             "kind": "training state",
             "run": fingerprint,
             "counters": state.counters(),
@@ -126,7 +133,9 @@ class Folder:
         with write_atomically(self.path / HISTORY, "utf-8") as file:
             file.write(json.dumps(state.history, indent=1) + "\n")
 
-    def load_state(self, flow: Flow, fingerprint: dict[str, Any]) -> tuple[FlatParams, State]:
+    def load_state(
+        self, flow: Flow, fingerprint: dict[str, Any], data: dict[str, Any] | None
+    ) -> tuple[FlatParams, State]:
         """Load the state that was saved.
 
         Returns
@@ -151,8 +160,12 @@ class Folder:
             vectors = _read_vectors(file, best)
             state = State.from_file(file.header["counters"], best=best, **vectors)
             saved = saved_flow.config() | LATER_OPTIONS | file.header["run"]
+            saved_data = file.header.get("data")
         must_agree = {name: v for name, v in fingerprint.items() if name not in BUDGET}
         _check_equal(self.path, saved, {**flow.config(), **must_agree})
+        if saved_data and data:
+            test_images = {"test_images": data["test_images"]}
+            _check_equal(self.path, saved_data, test_images)
         return flat, state
 
 
