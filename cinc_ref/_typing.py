@@ -13,6 +13,7 @@ __all__ = [
     "FloatArray",
     "FloatArrayLike",
     "IntegerArray",
+    "IntegerArrayLike",
     "Params",
     "Path",
     "RealArray",
@@ -22,7 +23,7 @@ __all__ = [
 ]
 
 Array: TypeAlias = NDArray[Any]
-"""An array of any dtype."""
+"""An array of any dtype, or of one that follows from the arguments: checkers take it for any."""
 
 Corner: TypeAlias = Literal["top-left", "top-right", "bottom-left", "bottom-right"]
 """The image corner that a convolution pads."""
@@ -60,8 +61,16 @@ FloatArrayLike: TypeAlias = (
 )
 """An array of floats with four axes, or nested sequences that make one; strings are none."""
 
-RealArray: TypeAlias = NDArray[np.floating[Any] | np.integer[Any] | np.object_]
-"""An array of floats or integers, or of objects: Python integers, Fractions, symbols."""
+IntegerArrayLike: TypeAlias = (
+    IntegerArray
+    | Sequence[IntegerArray]
+    | Sequence[Sequence[IntegerArray]]
+    | Sequence[Sequence[Sequence[IntegerArray | Sequence[int]]]]
+)
+"""An array of integers with four axes, or nested sequences that make one."""
+
+RealArray: TypeAlias = NDArray[np.floating[Any] | np.integer[Any] | np.bool_ | np.object_]
+"""An array of numbers, or of objects: Python integers, Fractions, symbols."""
 
 _Row: TypeAlias = RealArray | Sequence[SupportsAbs[Any]]
 

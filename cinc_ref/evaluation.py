@@ -4,12 +4,12 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
+from numpy.typing import DTypeLike
 
 from cinc_ref import _validate
 from cinc_ref._images import as_images
 from cinc_ref._trees import named_leaves, rebuild
-from cinc_ref._typing import IntegerArray, Params
+from cinc_ref._typing import IntegerArray, IntegerArrayLike, Params
 from cinc_ref.errors import DataError
 from cinc_ref.flows import Flow, dequantize
 from cinc_ref.flows.dequantize import check_dtype
@@ -49,7 +49,7 @@ class Evaluation:
 
 
 def evaluate(
-    flow: Flow, params: Params, images: ArrayLike, *, draws: int = 10, seed: int = 0
+    flow: Flow, params: Params, images: IntegerArrayLike, *, draws: int = 10, seed: int = 0
 ) -> Evaluation:
     """Measure bits per dimension of integer images, and the largest error of inverting them.
 

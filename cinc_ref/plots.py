@@ -11,10 +11,10 @@ from colorsys import hsv_to_rgb
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from cinc_ref import _validate
 from cinc_ref._extras import extra
+from cinc_ref._typing import Corner, RealArrayLike, Size
 from cinc_ref.errors import OptionError, ShapeError
 from cinc_ref.flows import Flow
 from cinc_ref.geometry import check_geometry
@@ -107,7 +107,7 @@ def colormap_of(data: str | None, bins: int) -> Literal["gray", "gray_r"]:
 
 
 def image_grid(
-    images: ArrayLike,
+    images: RealArrayLike,
     *,
     columns: int | None = None,
     value_range: tuple[float, float] | None = None,
@@ -165,7 +165,7 @@ def image_grid(
 
 
 def image_table(
-    images: ArrayLike,
+    images: RealArrayLike,
     headings: Sequence[str],
     *,
     heading_label: str = "",
@@ -391,9 +391,9 @@ def temperature_figure(
 
 
 def inverse_figure(
-    images: ArrayLike,
-    convolved: ArrayLike,
-    inverted: ArrayLike,
+    images: RealArrayLike,
+    convolved: RealArrayLike,
+    inverted: RealArrayLike,
     *,
     names: Sequence[str] = ("image", "convolution", "exact inverse"),
     units: Sequence[str] = ("pixel value", "value"),
@@ -555,12 +555,12 @@ def loss_figure(
 
 
 def matrix_figure(
-    kernel: ArrayLike,
-    size: tuple[int, int],
+    kernel: RealArrayLike,
+    size: Size,
     *,
-    corner: str = "top-left",
+    corner: Corner = "top-left",
     dilation: int = 1,
-    anchor: tuple[int, int] | None = None,
+    anchor: Sequence[int] | None = None,
 ) -> Figure:
     """Draw the matrix of a convolution, every entry in the colour of its tap.
 

@@ -12,6 +12,8 @@ import pytest
 
 import cinc_ref as cr
 from cinc_ref import _typing
+from cinc_ref.data import sets
+from cinc_ref.flows import systems
 from cinc_ref.theory import general_convolution, proofs
 
 ROOT = Path(__file__).parents[1]
@@ -77,4 +79,7 @@ def test_a_module_completes_no_imported_names(package):
 def test_tables_of_options_have_the_keys_of_their_types():
     assert cr.geometry.CORNERS == get_args(_typing.Corner)
     assert tuple(general_convolution.PADDINGS) == get_args(general_convolution.Padding)
+    assert tuple(cr.data.IMAGE_SETS) == get_args(sets.SetName)
+    assert tuple(cr.flows.SYSTEMS) == get_args(systems.SystemName)
+    assert tuple(cr.flows.COUPLINGS) == get_args(systems.CouplingName)
     assert tuple(proofs.ORDERS) == get_args(proofs.IndexOrder)

@@ -63,5 +63,5 @@ def test_nothing_is_reported_about_a_script_that_uses_every_name(report):
 @pytest.mark.parametrize("name", MODULES)
 def test_that_script_does_use_every_name(name):
     module = import_module(f"cinc_ref.{name}")
-    unused = [n for n in module.__all__ if not re.search(rf"\b{n}\b", EVERY_NAME)]
-    assert not unused
+    offered = [name for name in module.__all__ if callable(getattr(module, name))]
+    assert not [name for name in offered if not re.search(rf"\b{name}\b", EVERY_NAME)]

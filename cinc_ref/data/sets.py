@@ -4,7 +4,7 @@ import inspect
 import os
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from cinc_ref.data.mnist import emnist, mnist
 from cinc_ref.data.patches import patches
 from cinc_ref.errors import OptionError
 
-__all__ = ["IMAGE_SETS", "check_options", "image_set", "options_of"]
+__all__ = ["IMAGE_SETS", "SetName", "check_options", "image_set", "options_of"]
 
 
 def digits_set() -> ImageSet:
@@ -41,7 +41,19 @@ def digits_set() -> ImageSet:
     return ImageSet("digits", *np.split(shuffled, [1437, 1617]), bins=17)
 
 
-IMAGE_SETS: dict[str, Callable[..., ImageSet]] = {
+SetName: TypeAlias = Literal[
+    "digits",
+    "patches",
+    "cifar10",
+    "imagenet32",
+    "imagenet64",
+    "mnist",
+    "emnist",
+    "folder",
+    "array",
+]
+
+IMAGE_SETS: dict[SetName, Callable[..., ImageSet]] = {
     "digits": digits_set,
     "patches": patches,
     "cifar10": cifar10,
@@ -55,7 +67,7 @@ IMAGE_SETS: dict[str, Callable[..., ImageSet]] = {
 """The functions that load the image sets, by name; those that read your files take a path."""
 
 
-def image_set(name: str, *, n_bits: int | None = None, **options: Any) -> ImageSet:
+def image_set(name: SetName, *, n_bits: int | None = None, **options: Any) -> ImageSet:
     """Load an image set by its name in `IMAGE_SETS`.
 
     Parameters

@@ -1,25 +1,27 @@
 """Dequantization of integer images, its inverse, and bits per dimension."""
 
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
+from numpy.typing import DTypeLike
 
 from cinc_ref import _validate
 from cinc_ref._arrays import plain_array
-from cinc_ref._typing import Array, FloatArray, IntegerArray, Seed
+from cinc_ref._typing import Array, FloatArray, IntegerArray, IntegerArrayLike, RealArrayLike, Seed
 from cinc_ref.errors import DataError, DtypeError, OptionError
 
 __all__ = ["bits_per_dim", "check_dtype", "check_fits", "dequantize", "quantize"]
+
+Nats = TypeVar("Nats", float, np.floating[Any], FloatArray)
 
 MAX_BINS = 2**16
 """Largest number of levels: images have at most 16 bits a channel."""
 
 
 def dequantize(
-    images: ArrayLike, bins: int, rng: Seed, dtype: DTypeLike = np.float64
-) -> FloatArray:
+    images: IntegerArrayLike, bins: int, rng: Seed, dtype: DTypeLike = np.float64
+) -> Array:
     r"""Dequantize integer images: points of [-1/2, 1/2), each in its bin uniformly at random.
 
     .. math::
@@ -73,7 +75,7 @@ def dequantize(
     return np.clip(x.astype(dtype), smallest[images], largest[images])
 
 
-def quantize(x: ArrayLike, bins: int) -> IntegerArray:
+def quantize(x: RealArrayLike, bins: int) -> IntegerArray:
     r"""Find the integer images whose bins hold these points, clipped to [-1/2, 1/2).
 
     .. math::
@@ -134,7 +136,7 @@ def _levels_differ(x, bins, relation, levels):
     return relation(computed[0], levels) | relation(computed[1], levels)
 
 
-def bits_per_dim(log_prob: ArrayLike, dimensions: int, bins: int) -> Any:
+def bits_per_dim(log_prob: Nats, dimensions: int, bins: int) -> Nats:
     r"""Convert log-densities of dequantized images to bits per dimension of the integer images.
 
     .. math::

@@ -7,12 +7,11 @@ from typing import Any
 
 import autograd.numpy as anp
 import numpy as np
-from numpy.typing import ArrayLike
 
 from cinc_ref import _validate
 from cinc_ref._arrays import plain_array
 from cinc_ref._autodiff import as_array, value_of
-from cinc_ref._typing import FloatArray, Params, Seed
+from cinc_ref._typing import Array, FloatArray, FloatArrayLike, IntegerArrayLike, Params, Seed
 from cinc_ref.bijections import ActNorm, Chain, Squeeze
 from cinc_ref.bijections.base import Shape, store
 from cinc_ref.bijections.conv import CORNER_BLOCKS, CornerBlock
@@ -166,7 +165,7 @@ class Flow:
                 shape = (kept, *shape[1:])
         return (*shapes, shape)
 
-    def init(self, rng: Seed, batch: ArrayLike) -> Params:
+    def init(self, rng: Seed, batch: FloatArrayLike) -> Params:
         """Make parameters that start from the statistics of a batch.
 
         Parameters
@@ -218,8 +217,8 @@ class Flow:
         return {"levels": levels, "priors": priors, "top": top}
 
     def log_prob(
-        self, params: Params, x: ArrayLike, *, constant_memory: bool = False
-    ) -> FloatArray:
+        self, params: Params, x: FloatArrayLike, *, constant_memory: bool = False
+    ) -> Array:
         """Compute the log-density of images.
 
         Parameters
@@ -262,7 +261,7 @@ class Flow:
         latents, log_det = self._encode(params, self._checked(x, "x", params), forward)
         return sum((_standard_normal(z) for z in latents), log_det)
 
-    def encode(self, params: Params, x: ArrayLike) -> tuple[FloatArray, ...]:
+    def encode(self, params: Params, x: FloatArrayLike) -> tuple[Array, ...]:
         """Compute all latents of images, standardized: the model has them standard normal.
 
         Parameters
@@ -298,8 +297,8 @@ class Flow:
         return tuple(batch_first(z) for z in latents)
 
     def decode(
-        self, params: Params, latents: Sequence[ArrayLike], *, check: bool = False
-    ) -> FloatArray:
+        self, params: Params, latents: Sequence[FloatArrayLike], *, check: bool = False
+    ) -> Array:
         """Compute the images that have these latents: the inverse of `encode`.
 
         Parameters
@@ -437,7 +436,7 @@ class Flow:
         """
         return stability_by_layer(self, params)
 
-    def sample(self, params: Params, rng: Seed, n: int, temperature: float = 1.0) -> FloatArray:
+    def sample(self, params: Params, rng: Seed, n: int, temperature: float = 1.0) -> Array:
         """Draw images: decoded normal latents. They may leave [-1/2, 1/2) and are not clipped.
 
         Parameters
@@ -485,7 +484,7 @@ class Flow:
         draws = (rng.standard_normal((n, *shape), dtype) for shape in self.latent_shapes)
         return self.decode(params, [dtype.type(temperature) * z for z in draws])
 
-    def bits_per_dim(self, params: Params, images: ArrayLike, rng: Seed) -> FloatArray:
+    def bits_per_dim(self, params: Params, images: IntegerArrayLike, rng: Seed) -> Array:
         """Compute bits per dimension of integer images, dequantized with one draw of noise.
 
         Parameters

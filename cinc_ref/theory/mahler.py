@@ -29,8 +29,8 @@ Tyrtyshnikov, "A unifying approach to some old and new theorems on distribution 
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import ArrayLike
 
+from cinc_ref._typing import RealArrayLike
 from cinc_ref.geometry import CORNERS
 from cinc_ref.theory.cases import Case
 from cinc_ref.theory.conditioning import stability
@@ -54,7 +54,7 @@ THRESHOLD = 1e-3
 """Singular values up to it count as small; |P| is above it on nearly all of the bicircle."""
 
 
-def mahler_gap(kernel: ArrayLike, points: int = POINTS) -> tuple[float, float]:
+def mahler_gap(kernel: RealArrayLike, points: int = POINTS) -> tuple[float, float]:
     """Compute the Mahler gap m(P) - log|K_nn| by Jensen's formula on lines through 0.
 
     In one variable all lines are alike and nothing but rounding is left.

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
+from numpy.typing import DTypeLike
 
 from cinc_ref._blas import one_blas_thread
 from cinc_ref._images import as_images, in_chunks
-from cinc_ref._typing import Path
+from cinc_ref._typing import IntegerArrayLike, Path
 from cinc_ref._validate import boolean, instance, shown
 from cinc_ref.errors import DataError, OptionError
 from cinc_ref.flows import Flow, dequantize
@@ -24,8 +24,8 @@ __all__ = ["train"]
 
 def train(
     flow: Flow,
-    train_images: ArrayLike,
-    validation_images: ArrayLike,
+    train_images: IntegerArrayLike,
+    validation_images: IntegerArrayLike,
     *,
     minutes: float | None = Settings.minutes,
     steps: int | None = Settings.steps,
