@@ -33,6 +33,7 @@ __all__ = [
     "grey_levels",
     "images_for",
     "load_model",
+    "model_file",
     "print_figures",
     "print_table",
     "say",
@@ -146,11 +147,16 @@ def announced_compilation() -> Iterator[None]:
 
 def load_model(path: Path) -> tuple[Flow, Params]:
     """Load flow and parameters from a file, or from the best model in a folder."""
+    return load(model_file(path))
+
+
+def model_file(path: Path) -> Path:
+    """Return a model's file: the path itself, or that of the best model in a folder."""
     if not path.is_dir():
-        return load(path)
+        return path
     for name in MODEL_FILES:
         if (path / name).exists():
-            return load(path / name)
+            return path / name
     raise CheckpointError(
         f"{path} holds no model: expected {' or '.join(MODEL_FILES)} in it; give a run's --out"
     )
