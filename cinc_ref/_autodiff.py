@@ -13,6 +13,13 @@ def value_of(array):
     return np.asarray(array)
 
 
+def unboxed(tree):
+    """The tree inside autograd boxes, read without a trace; what is inside it may be boxed."""
+    while isbox(tree):
+        tree = getval(tree)
+    return tree
+
+
 def as_array(value):
     """Convert anything array-like to an array; a box stays as it is."""
     return value if isbox(value) else np.asarray(value)

@@ -60,6 +60,8 @@ def sample_to_file(
     ------
     OptionError
         If the name has another ending, `flow` is no flow, or a number is out of range.
+    ParamsError
+        If the parameters do not fit the flow, or are not finite.
     OutputError
         If the file cannot be written.
 

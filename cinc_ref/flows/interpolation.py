@@ -38,6 +38,8 @@ def interpolate(flow: Flow, params: Params, a: ArrayLike, b: ArrayLike, steps: i
     ------
     OptionError
         If `flow` is no flow, or `steps` no integer >= 2.
+    ParamsError
+        If the parameters do not fit the flow, or are not finite.
     ShapeError, DataError, DtypeError, NonFiniteError
         If a and b differ in shape, or do not fit the flow.
 
@@ -93,7 +95,9 @@ def temperature_sweep(
     ------
     OptionError
         If `flow` is no flow, `n` no integer >= 0, a temperature negative or not finite, or there is
-        no temperature.
+        no temperature, or `rng` is no seed.
+    ParamsError
+        If the parameters do not fit the flow, or are not finite.
 
     Examples
     --------
