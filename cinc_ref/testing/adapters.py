@@ -31,6 +31,9 @@ CONTEXTS = ("context", "cond", "condition", "c", "h", "conditioning")
 INVERSES = ("inverse", "inv", "reverse", "reverse_flow", "decode")
 """Names of the method that inverts."""
 
+FREIA_NETWORKS = ("SequenceINN", "GraphINN", "ReversibleSequential", "ReversibleGraphNet")
+"""The classes of FrEIA that take an array, where its modules take a list of one."""
+
 LOG_DETS = (
     "log_abs_det_jacobian", "forward_log_det_jacobian", "log_det_jacobian", "log_abs_det",
     "log_det", "logdet",
@@ -70,6 +73,8 @@ class Layer:
         The shape of one entry of the batch, where the layer knows it.
     domain : (float, float)
         The interval from which entries are drawn.
+    converted : bool
+        Whether the layer was made in float32, and its constants with it.
     notes : list of str
         Sentences for the report.
     """
@@ -83,6 +88,7 @@ class Layer:
     parameters: Callable[[], dict[str, Any]] | None = None
     shape: tuple[int, ...] | None = None
     domain: tuple[float, float] = (-np.inf, np.inf)
+    converted: bool = False
     notes: list[str] = field(default_factory=list)
 
 
@@ -136,8 +142,13 @@ def _with_context(request, framework, function):
     return lambda x: function(x, _rows(framework, request.context, x))
 
 
-def _sum_entries(log_det, x):
-    """Sum elementwise log-determinants over the entries of an image, as torch.distributions do."""
+def _sum_entries(log_det, x, event_dim=None):
+    """Sum elementwise log-determinants over the entries of an image, as torch.distributions do.
+
+    A transform of events of `event_dim` axes may return any shape that broadcasts over the others.
+    """
+    if event_dim is not None and hasattr(log_det, "expand"):
+        log_det = log_det.expand(x.shape[: x.ndim - event_dim])
     while log_det.ndim > 1:
         log_det = log_det.sum(-1)
     return log_det
@@ -252,8 +263,16 @@ def _of_module(request, adapter, module, forward, inverse, **known):
         None if inverse is None else _guarded(inverse),
         _module_perturbation(module) if is_module else None,
         _trainable(module) if is_module else None,
-        **known,
+        converted=_is_single(request.obj), **known,
     )  # fmt: skip
+
+
+def _is_single(obj):
+    """Return whether an object holds float32, or no parameters of its own to tell."""
+    torch = sys.modules["torch"]
+    tensors = list(obj.parameters()) if hasattr(obj, "parameters") else []
+    dtypes = {tensor.dtype for tensor in tensors}
+    return torch.float64 not in dtypes
 
 
 def _pair_module(adapter):
@@ -292,8 +311,7 @@ def _freia(request):
     """Adapt FrEIA: modules take lists, ``rev`` and ``jac``; graphs take the array itself."""
     module, notes = _prepared(request.obj, request.x.dtype)
     framework = Torch()
-    names = set(inspect.signature(module.forward).parameters)
-    bare = "x_or_z" in names  # a graph or a sequence of modules
+    bare = type(module).__name__ in FREIA_NETWORKS
     dims = getattr(request.obj, "dims_in", None)
 
     def call(x, rev):
@@ -337,17 +355,23 @@ def _distribution_transform(adapter):
         def forward(x):
             t = transform(x)
             y = t(x)
-            return y, _sum_entries(t.log_abs_det_jacobian(x, y), x)
+            return y, _sum_entries(t.log_abs_det_jacobian(x, y), x, _event_dim(t))
 
         def inverse(y):
             t = transform(y)
             x = t.inv(y)
-            return x, _sum_entries(t.inv.log_abs_det_jacobian(y, x), y)
+            return x, _sum_entries(t.inv.log_abs_det_jacobian(y, x), y, _event_dim(t.inv))
 
         domain = _interval(getattr(request.obj, "domain", None))
         return _of_module(request, adapter, held, forward, inverse, notes=notes, domain=domain)
 
     return make
+
+
+def _event_dim(transform):
+    """Return the number of axes of an event, or None where the domain and codomain differ in it."""
+    dims = {getattr(transform, name).event_dim for name in ("domain", "codomain")}
+    return dims.pop() if len(dims) == 1 else None
 
 
 def _interval(constraint):
@@ -555,6 +579,9 @@ def _flowjax(request):
                 method = getattr(layer, name)
                 return method(entry) if context is None else method(entry, context)
 
+            if layer.shape == ():  # a map of numbers acts on every entry
+                y, log_det = jax.vmap(one)(x.ravel())
+                return y.reshape(x.shape), log_det.reshape(len(x), -1).sum(1)
             return jax.vmap(one)(x)
 
         compiled = sys.modules["equinox"].filter_jit(batched)
@@ -567,7 +594,7 @@ def _flowjax(request):
 
     return Layer(
         _name(obj), "flowjax", framework, mapped("transform_and_log_det"),
-        _guarded(mapped("inverse_and_log_det")), perturb, shape=tuple(obj.shape),
+        _guarded(mapped("inverse_and_log_det")), perturb, shape=tuple(obj.shape) or None,
     )  # fmt: skip
 
 

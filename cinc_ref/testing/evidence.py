@@ -573,7 +573,7 @@ class _Examination:
                 self.evidence.points, x, log_det, rest, [self.estimate(x[k]) for k in rest], False
             )
         self._conclusive(estimates)
-        if not wrong and x[0].size <= MAX_ENTRIES:
+        if not wrong and x[0].size <= MAX_ENTRIES and not self.random:
             self._visit_far_branches()
 
     def _average_log_det(self, log_det):

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,18 +15,26 @@ from cinc_ref.testing.adapters import Layer, adapt
 from cinc_ref.testing.diagnosis import diagnose
 from cinc_ref.testing.evidence import collect
 from cinc_ref.testing.failure import to_numpy
-from cinc_ref.testing.findings import LayerReport
+from cinc_ref.testing.findings import SEVERITIES, LayerReport
 
 __all__ = ["check"]
 
-IMAGES = 4
-"""The number of images that are drawn."""
+IMAGES = 5
+"""The number of images that are drawn, another one than the sizes in `SHAPES` have."""
 
 SHAPES = (
     (4, 4, 6), (3, 4, 6), (2, 4, 6), (1, 4, 6), (6, 4, 6), (8, 4, 6), (12, 4, 6), (16, 4, 6),
-    (5,), (2,), (3,), (4,), (6,), (8,), (10,), (1,), (16,), (32,), (64,),
+    (4,), (2,), (3,), (5,), (6,), (8,), (10,), (1,), (16,), (32,), (64,),
 )  # fmt: skip
 """The shapes that are tried in turn where none is given: oblong images, then vectors."""
+
+TRANSFORMS = (
+    "torch.distributions", "Pyro", "NumPyro", "zuko", "distrax", "TensorFlow Probability",
+)  # fmt: skip
+"""The adapters of libraries whose transforms may map to a space of another dimension."""
+
+DTYPE_ERRORS = ("same dtype", "same data type", "scalar type", "Float and Double", "float32")
+"""Words of the errors by which a layer does not take float64."""
 
 NOISE = 0.3
 """The noise by which trainable parameters are moved, over the square root of the fan-in."""
@@ -110,11 +119,7 @@ def check(
     with ThreadpoolController().limit(limits=1, user_api="blas"):  # small matrices
         evidence = collect(layer, batch, volume_preserving=None, tolerance=tolerance, seed=seed)
     findings = diagnose(evidence)
-    if layer.adapter in (
-        "pair of functions",
-        "function",
-    ):  # they may be made for images of one size
-        findings = tuple(finding for finding in findings if finding.cause != "fixed size")
+    findings = _fair(findings, layer)
     failed = {check for finding in findings for check in finding.checks}
     return LayerReport(
         name=name or layer.name,
@@ -127,6 +132,24 @@ def check(
         notes=tuple(dict.fromkeys([*notes, *evidence.notes])),
         seconds=time.perf_counter() - started,
     )
+
+
+def _fair(findings, layer):
+    """Take account of what an adapter knows: functions of one size, float32, other supports."""
+    if layer.adapter in ("pair of functions", "function"):  # they may be made for one size
+        findings = [finding for finding in findings if finding.cause != "fixed size"]
+    fair = []
+    for finding in findings:
+        reason = None
+        if finding.cause == "image shape" and layer.adapter in TRANSFORMS:
+            reason = "it has no square Jacobian, and nothing else was checked"
+        elif layer.converted and finding.cause in ("precision", "inverse, precision"):
+            reason = "it was made in float32"
+        if reason is not None:
+            words = f"{finding.diagnosis}: {reason}"
+            finding = replace(finding, severity="convention", diagnosis=words)
+        fair.append(finding)
+    return tuple(sorted(fair, key=lambda finding: SEVERITIES.index(finding.severity)))
 
 
 def _prepared(obj, x, shape, context, seed):
@@ -175,10 +198,16 @@ def _fitting(obj, shapes, context, seed):
 def _takes(layer, batch):
     try:
         with np.errstate(all="ignore"):
-            images, _ = layer.forward(layer.framework.array(batch))
-            images = layer.framework.to_numpy(images)
+            result, _ = layer.forward(layer.framework.array(batch))
+            images = layer.framework.to_numpy(result)
     except Exception:
         return False
+    if layer.inverse is not None and batch.dtype == np.float64:
+        try:
+            layer.inverse(layer.framework.array(images))
+        except Exception as error:
+            if any(words in str(error) for words in DTYPE_ERRORS):
+                return False
     return images.ndim > 0 and images.size == batch.size and bool(np.isfinite(images).all())
 
 
