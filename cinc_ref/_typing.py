@@ -2,15 +2,30 @@
 
 from collections.abc import Sequence
 from os import PathLike
-from typing import Any, TypeAlias
+from typing import Any, Literal, SupportsAbs, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Array", "FloatArray", "IntegerArray", "Params", "Path", "Seed", "Size"]
+__all__ = [
+    "Array",
+    "Corner",
+    "FloatArray",
+    "FloatArrayLike",
+    "IntegerArray",
+    "Params",
+    "Path",
+    "RealArray",
+    "RealArrayLike",
+    "Seed",
+    "Size",
+]
 
 Array: TypeAlias = NDArray[Any]
 """An array of any dtype."""
+
+Corner: TypeAlias = Literal["top-left", "top-right", "bottom-left", "bottom-right"]
+"""The image corner that a convolution pads."""
 
 FloatArray: TypeAlias = NDArray[np.floating[Any]]
 """An array of float32 or float64."""
@@ -36,3 +51,25 @@ Seed: TypeAlias = (
 
 Size: TypeAlias = Sequence[int]
 """Height and width of images in pixels."""
+
+FloatArrayLike: TypeAlias = (
+    FloatArray
+    | Sequence[FloatArray]
+    | Sequence[Sequence[FloatArray]]
+    | Sequence[Sequence[Sequence[FloatArray | Sequence[float]]]]
+)
+"""An array of floats with four axes, or nested sequences that make one; strings are none."""
+
+RealArray: TypeAlias = NDArray[np.floating[Any] | np.integer[Any] | np.object_]
+"""An array of floats or integers, or of objects: Python integers, Fractions, symbols."""
+
+_Row: TypeAlias = RealArray | Sequence[SupportsAbs[Any]]
+
+RealArrayLike: TypeAlias = (
+    RealArray
+    | Sequence[_Row]
+    | Sequence[Sequence[_Row]]
+    | Sequence[Sequence[Sequence[_Row]]]
+    | Sequence[Sequence[Sequence[Sequence[_Row]]]]
+)
+"""An array of numbers that are taken exactly, or nested sequences that make one."""

@@ -4,11 +4,14 @@ Each function prepares a call (checks of shapes, dtypes and options), executes i
 what went wrong if the status is not 0.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from cinc_ref import _validate, theory
 from cinc_ref._autodiff import value_of
+from cinc_ref._typing import Corner, FloatArray, Size
 from cinc_ref.kernels.causal.plan import CONV, SOLVE
 from cinc_ref.primitives.call import (
     UNCHECKED,
@@ -22,15 +25,28 @@ from cinc_ref.primitives.call import (
 from cinc_ref.primitives.causal import causal_solve
 from cinc_ref.primitives.corner import log_abs_det_corner
 
+__all__ = [
+    "conv",
+    "conv_inverse",
+    "conv_inverse_vjp",
+    "conv_vjp",
+    "enclose",
+    "log_abs_det",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
 
 def conv(
     x: ArrayLike,
     kernel: ArrayLike,
     *,
-    corner: str = "top-left",
+    corner: Corner = "top-left",
     dilation: int = 1,
     anchor: tuple[int, int] | None = None,
-) -> np.ndarray:
+) -> FloatArray:
     r"""Convolve images with a kernel that reads each pixel and pixels before it.
 
     .. math::
@@ -93,11 +109,11 @@ def conv_inverse(
     y: ArrayLike,
     kernel: ArrayLike,
     *,
-    corner: str = "top-left",
+    corner: Corner = "top-left",
     dilation: int = 1,
     anchor: tuple[int, int] | None = None,
     check: bool = False,
-) -> np.ndarray:
+) -> FloatArray:
     r"""Undo `conv`, exactly, by substitution in raster order.
 
     .. math::
@@ -164,8 +180,8 @@ def conv_inverse(
 
 
 def log_abs_det(
-    kernel: ArrayLike, size: tuple[int, int], *, anchor: tuple[int, int] | None = None
-) -> np.floating:
+    kernel: ArrayLike, size: Size, *, anchor: tuple[int, int] | None = None
+) -> np.floating[Any]:
     r"""Compute the log-determinant of `conv` on one image, in nats.
 
     .. math::
@@ -212,10 +228,10 @@ def enclose(
     y: ArrayLike,
     kernel: ArrayLike,
     *,
-    corner: str = "top-left",
+    corner: Corner = "top-left",
     dilation: int = 1,
     anchor: tuple[int, int] | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[FloatArray, FloatArray]:
     r"""Undo `conv`, refined once, with a proved bound of the error of every entry.
 
     .. math::
@@ -285,10 +301,10 @@ def conv_vjp(
     kernel: ArrayLike,
     g: ArrayLike,
     *,
-    corner: str = "top-left",
+    corner: Corner = "top-left",
     dilation: int = 1,
     anchor: tuple[int, int] | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[FloatArray, FloatArray]:
     """Vector-Jacobian product of `conv`: the gradients of <g, conv(x, kernel)>.
 
     Parameters
@@ -331,10 +347,10 @@ def conv_inverse_vjp(
     kernel: ArrayLike,
     g: ArrayLike,
     *,
-    corner: str = "top-left",
+    corner: Corner = "top-left",
     dilation: int = 1,
     anchor: tuple[int, int] | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[FloatArray, FloatArray]:
     """Vector-Jacobian product of `conv_inverse`: the gradients of <g, conv_inverse(y, kernel)>.
 
     Parameters

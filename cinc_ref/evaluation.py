@@ -2,7 +2,6 @@
 
 import time
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
@@ -10,12 +9,19 @@ from numpy.typing import ArrayLike, DTypeLike
 from cinc_ref import _validate
 from cinc_ref._images import as_images
 from cinc_ref._trees import named_leaves, rebuild
+from cinc_ref._typing import IntegerArray, Params
 from cinc_ref.errors import DataError
 from cinc_ref.flows import Flow, dequantize
 from cinc_ref.flows.dequantize import check_dtype
 from cinc_ref.flows.multiscale import check_flow
 from cinc_ref.training.loss import EVALUATION_BATCH
 from cinc_ref.training.loss import evaluate as mean_bits_per_dim
+
+__all__ = ["Evaluation", "cast", "evaluate", "inversion_error"]
+
+
+def __dir__() -> list[str]:
+    return __all__
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,7 @@ class Evaluation:
 
 
 def evaluate(
-    flow: Flow, params: dict, images: ArrayLike, *, draws: int = 10, seed: int = 0
+    flow: Flow, params: Params, images: ArrayLike, *, draws: int = 10, seed: int = 0
 ) -> Evaluation:
     """Measure bits per dimension of integer images, and the largest error of inverting them.
 
@@ -67,7 +73,7 @@ def evaluate(
 
     Raises
     ------
-    DataError
+    DataError, ShapeError
         If the images do not fit the model or its bins, or there are none.
     OptionError
         If `flow` is no flow, or `draws` or `seed` is out of range.
@@ -103,7 +109,7 @@ def evaluate(
     )
 
 
-def inversion_error(flow: Flow, params: dict, images: np.ndarray, *, seed: int = 0) -> float:
+def inversion_error(flow: Flow, params: Params, images: IntegerArray, *, seed: int = 0) -> float:
     """Measure the largest absolute error of decode(encode(x)) over all pixels of all images.
 
     Parameters
@@ -123,7 +129,7 @@ def inversion_error(flow: Flow, params: dict, images: np.ndarray, *, seed: int =
 
     Raises
     ------
-    DataError
+    DataError, ShapeError
         If the images do not fit the model or its bins.
     OptionError
         If `flow` is no flow, or `seed` no integer >= 0.
@@ -139,7 +145,7 @@ def inversion_error(flow: Flow, params: dict, images: np.ndarray, *, seed: int =
     return float(max(errors)) * flow.bins
 
 
-def cast(params: Any, dtype: DTypeLike) -> Any:
+def cast(params: Params, dtype: DTypeLike) -> Params:
     """Convert parameters to another floating-point type.
 
     Parameters

@@ -1,7 +1,7 @@
 """Are the layers of a flow library what they say?
 
 Run me with ``python examples/check_a_library.py``; I leave ``check_a_library.png``.
-Besides ``pip install "cinc_ref[plots]"`` I need normflows and PyTorch:
+Besides ``pip install ".[plots]"`` I need normflows and PyTorch:
 ``pip install torch`` and ``pip install --no-deps normflows``.
 """
 

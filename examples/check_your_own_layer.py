@@ -1,7 +1,7 @@
 """Is the layer that I have just written right?
 
 Run me with ``python examples/check_your_own_layer.py``; I leave ``check_your_own_layer.png``.
-Besides ``pip install "cinc_ref[plots]"`` I need PyTorch: ``pip install torch``.
+Besides ``pip install ".[plots]"`` I need PyTorch: ``pip install torch``.
 """
 
 # %% A CInC convolution in PyTorch: pad at the top and left, correlate.

@@ -1,15 +1,20 @@
 """The groups of measurements, in the order in which they run, and a whole run."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import partial
+from operator import itemgetter
+from typing import Any
 
-from tqdm import tqdm
-
+from cinc_ref._progress import tracked
+from cinc_ref._typing import Size
 from cinc_ref.bench import compilation, convolution, flows, machine, scaling
+from cinc_ref.bench.rows import Dtype, Row
 
-DTYPES = ("float32", "float64")
+__all__ = ["GROUPS", "Group", "Report", "convolution_group", "run"]
+
+DTYPES: tuple[Dtype, ...] = ("float32", "float64")
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,7 @@ class Group:
 
     title: str
     note: str
-    jobs: tuple[Callable, ...]
+    jobs: tuple[Callable[[], list[Row]], ...]
 
 
 CONVOLUTION_NOTE = (
@@ -100,10 +105,10 @@ class Report:
 
     machine: machine.Machine
     date: str
-    groups: dict
-    rows: dict
+    groups: Mapping[str, Group]
+    rows: dict[str, list[Row]]
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """Convert the report to JSON values."""
         return {
             "date": self.date,
@@ -112,7 +117,7 @@ class Report:
         }
 
 
-def run(groups, progress=False):
+def run(groups: Mapping[str, Group], progress: bool = False) -> Report:
     """Measure all jobs of these groups.
 
     Parameters
@@ -128,12 +133,12 @@ def run(groups, progress=False):
     here = machine.describe()
     jobs = [(name, job) for name, group in groups.items() for job in group.jobs]
     rows = {name: [] for name in groups}
-    for name, job in tqdm(jobs, disable=not progress, leave=False, dynamic_ncols=True):
+    for name, job in tracked(jobs, "bench", len(jobs), itemgetter(0)) if progress else jobs:
         rows[name] += job()
     return Report(here, datetime.now().astimezone().isoformat(timespec="minutes"), groups, rows)
 
 
-def convolution_group(channels, size, batch, dtype):
+def convolution_group(channels: int, size: Size, batch: int, dtype: Dtype) -> Group:
     """Make the group of one convolution of the given size."""
     job = partial(convolution.measure_case, channels, size, batch, dtype)
     return Group("A convolution and its exact inverse", CONVOLUTION_NOTE, (job,))

@@ -1,6 +1,16 @@
 """Rows of a benchmark: one figure each, with its ratios to other figures."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal, TypeAlias
+
+from cinc_ref.timing import Timing
+
+__all__ = ["Dtype", "Row", "timed"]
+
+Dtype: TypeAlias = Literal["float32", "float64"]
+"""Name of a dtype of images and parameters."""
 
 
 @dataclass(frozen=True)
@@ -28,10 +38,17 @@ class Row:
     median: float | None = None
     minimum: float | None = None
     gflops: float | None = None
-    ratios: dict = field(default_factory=dict)
+    ratios: dict[str, float] = field(default_factory=dict)
 
 
-def timed(what, case, dtype, timing, multiply_adds=None, ratios=()):
+def timed(
+    what: str,
+    case: str,
+    dtype: str,
+    timing: Timing,
+    multiply_adds: int | None = None,
+    ratios: Mapping[str, float | None] = MappingProxyType({}),
+) -> Row:
     """Make the row of a `Timing`; ratios that are None (not installed) are left out."""
     return Row(
         what,
@@ -40,5 +57,5 @@ def timed(what, case, dtype, timing, multiply_adds=None, ratios=()):
         timing.median,
         timing.minimum,
         multiply_adds and 2 * multiply_adds / timing.median / 1e9,
-        {name: ratio for name, ratio in dict(ratios).items() if ratio is not None},
+        {name: ratio for name, ratio in ratios.items() if ratio is not None},
     )

@@ -1,14 +1,20 @@
 """The contract of a layer, and the one place that validates the images it receives."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from cinc_ref import _validate
 from cinc_ref._autodiff import as_array, value_of
+from cinc_ref._typing import Array, FloatArray, Seed
 from cinc_ref.errors import ShapeError
+
+__all__ = ["Bijection", "Shape", "per_image", "store"]
+
+Shape: TypeAlias = tuple[int, int, int]
+"""Channels, height and width of an image."""
 
 
 @dataclass(frozen=True)
@@ -58,13 +64,13 @@ class Bijection:
     (array([2., 2.]), True)
     """
 
-    def init(self, rng: np.random.Generator, x: ArrayLike) -> Any:
+    def init(self, rng: Seed, x: ArrayLike) -> Any:
         """Make the initial parameters for images of this shape and dtype.
 
         Parameters
         ----------
-        rng : numpy.random.Generator
-            Source of the random entries.
+        rng : numpy.random.Generator, int or None
+            Source of the random entries; whatever `numpy.random.default_rng` takes.
         x : array_like, shape (N, C, H, W)
             A batch of data, float32 or float64; layers that normalize start from its statistics.
 
@@ -79,9 +85,9 @@ class Bijection:
         """
         x = _check_images(x, "x")
         self.output_shape(x.shape[1:])
-        return self._init(rng, x)
+        return self._init(_validate.generator("rng", rng), x)
 
-    def forward(self, params: Any, x: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    def forward(self, params: Any, x: ArrayLike) -> tuple[FloatArray, FloatArray]:
         r"""Map images towards the latent: y = f(x).
 
         Parameters
@@ -106,7 +112,7 @@ class Bijection:
         self._check_params(params, x.shape[1], x.shape)
         return self._forward(params, x)
 
-    def inverse(self, params: Any, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    def inverse(self, params: Any, y: ArrayLike) -> tuple[FloatArray, FloatArray]:
         r"""Map back from the latent: the x with forward(params, x) = y.
 
         Parameters
@@ -133,7 +139,7 @@ class Bijection:
         self._check_params(params, shape[0], y.shape)
         return self._inverse(params, y)
 
-    def output_shape(self, shape: tuple[int, int, int]) -> tuple[int, int, int]:
+    def output_shape(self, shape: Shape) -> Shape:
         """Return the shape of `forward` on images of a shape.
 
         Parameters
@@ -153,7 +159,7 @@ class Bijection:
         """
         return shape
 
-    def input_shape(self, shape: tuple[int, int, int]) -> tuple[int, int, int]:
+    def input_shape(self, shape: Shape) -> Shape:
         """Return the shape of `inverse` on images of a shape.
 
         Parameters
@@ -226,26 +232,24 @@ class Bijection:
             raise ShapeError(
                 f"{type(self).__name__} has parameters for {expected} channels; "
                 f"got images of shape {shape}"
+                f"{_validate.channels_last_advice(shape, expected, 'images')}"
             )
 
 
-def per_image(log_det, images):
+def per_image(log_det: Any, images: Array) -> FloatArray:
     """Repeat a log-determinant that holds for every image: an array of shape (N,)."""
     return log_det * np.ones(images.shape[0], value_of(images).dtype)
 
 
-def store(layer, **options):
+def store(layer: object, **options: Any) -> None:
     """Store validated options in a frozen dataclass."""
     for name, value in options.items():
         object.__setattr__(layer, name, value)
 
 
 def _check_images(images, name):
-    images = as_array(images)
+    images = as_array(images, name)
     value = value_of(images)
-    if value.ndim != 4 or 0 in value.shape[1:]:
-        raise ShapeError(
-            f"{name} must have shape (N, C, H, W) with C, H, W >= 1; got {value.shape}"
-        )
+    _validate.check_batch_shape(value, name)
     _validate.check_float(value, name)
     return images

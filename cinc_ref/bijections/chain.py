@@ -1,12 +1,15 @@
 """Compositions of layers."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from cinc_ref import _validate
-from cinc_ref.bijections.base import Bijection, store
+from cinc_ref.bijections.base import Bijection, Shape, store
 from cinc_ref.errors import OptionError
+
+__all__ = ["Chain"]
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class Chain(Bijection):
 
     layers: tuple[Bijection, ...]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         layers = tuple(self.layers) if np.iterable(self.layers) else None
         if layers is None or not all(isinstance(layer, Bijection) for layer in layers):
             raise OptionError(
@@ -53,7 +56,7 @@ class Chain(Bijection):
             )
         store(self, layers=layers)
 
-    def steps(self, params):
+    def steps(self, params: Any) -> tuple[tuple[Bijection, Any], ...]:
         """List the layers with their parameters; see `Bijection.steps`."""
         return tuple(zip(self.layers, params, strict=True))
 
@@ -78,13 +81,13 @@ class Chain(Bijection):
             total = total + log_det
         return y, total
 
-    def output_shape(self, shape):
+    def output_shape(self, shape: Shape) -> Shape:
         """Return the shape after the last layer; see `Bijection.output_shape`."""
         for layer in self.layers:
             shape = layer.output_shape(shape)
         return shape
 
-    def input_shape(self, shape):
+    def input_shape(self, shape: Shape) -> Shape:
         """Return the shape before the first layer; see `Bijection.input_shape`."""
         for layer in reversed(self.layers):
             shape = layer.input_shape(shape)

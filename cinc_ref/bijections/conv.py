@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Any, Literal, TypeAlias, get_args
 
 import autograd.numpy as anp
 import numpy as np
@@ -9,6 +10,7 @@ import scipy.linalg
 
 from cinc_ref import _validate
 from cinc_ref._autodiff import value_of
+from cinc_ref._typing import FloatArray, Params
 from cinc_ref.bijections.base import Bijection, per_image, store
 from cinc_ref.convolution import log_abs_det
 from cinc_ref.errors import OptionError
@@ -18,10 +20,21 @@ from cinc_ref.primitives.causal import causal_conv
 from cinc_ref.primitives.channels import scatter
 from cinc_ref.primitives.stable import stable_taps
 
-CORNER_BLOCKS = ("unit", "triangular", "plu", "dense")
+__all__ = ["CORNER_BLOCKS", "TRIANGLES", "Corner", "CornerBlock", "InvertibleConv"]
+
+Corner: TypeAlias = Literal["top-left", "top-right", "bottom-left", "bottom-right"]
+"""The padded corner of the images."""
+
+CornerBlock: TypeAlias = Literal["unit", "triangular", "plu", "dense"]
+"""The form of the corner block, which `InvertibleConv` describes."""
+
+CORNER_BLOCKS: tuple[CornerBlock, ...] = get_args(CornerBlock)
 """Forms of the corner block, which `InvertibleConv` describes."""
 
-TRIANGLES = ("lower", "upper")
+Triangle: TypeAlias = Literal["lower", "upper"]
+"""The triangle of a corner block that is free."""
+
+TRIANGLES: tuple[Triangle, ...] = get_args(Triangle)
 """Triangles of a corner block that can be free."""
 
 
@@ -89,15 +102,15 @@ class InvertibleConv(Bijection):
     """
 
     kernel_size: int | tuple[int, int] = 3
-    corner_block: str = "triangular"
-    corner: str = "top-left"
+    corner_block: CornerBlock = "triangular"
+    corner: Corner = "top-left"
     dilation: int = 1
     anchor: tuple[int, int] | None = None
     seed: int = 0
     stable: bool = False
-    triangle: str = "lower"
+    triangle: Triangle = "lower"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         height, width = size = _check_kernel_size(self.kernel_size)
         geometry = check_geometry(
             np.zeros((1, 1, height, width)), self.corner, self.dilation, self.anchor
@@ -151,7 +164,7 @@ class InvertibleConv(Bijection):
         """Number of taps before the anchor in raster order."""
         return self.anchor[0] * self.kernel_size[1] + self.anchor[1]
 
-    def kernel(self, params: dict) -> np.ndarray:
+    def kernel(self, params: Params) -> FloatArray:
         """Compute the kernel from the parameters.
 
         Parameters
@@ -223,11 +236,11 @@ class InvertibleConv(Bijection):
         kernel = self.kernel(params)
         return solve(y, kernel, self.geometry), -self._log_det(kernel, params, y)
 
-    def channels_of(self, params):
+    def channels_of(self, params: Any) -> int:
         """Return the channels of the kernel; see `Bijection.channels_of`."""
         return len(params["taps"])
 
-    def convolutions(self, params):
+    def convolutions(self, params: Any) -> tuple[tuple[Bijection, Any, tuple[int, int]], ...]:
         """List the layer itself; see `Bijection.convolutions`."""
         return ((self, params, (0, len(params["taps"]))),)
 

@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from cinc_ref import _validate
 from cinc_ref.bijections.base import Bijection, store
 from cinc_ref.bijections.chain import Chain
-from cinc_ref.bijections.conv import InvertibleConv
+from cinc_ref.bijections.conv import CornerBlock, InvertibleConv
 from cinc_ref.errors import OptionError
+
+__all__ = ["EmergingConv"]
 
 
 @dataclass(frozen=True)
@@ -58,11 +60,11 @@ class EmergingConv(Chain):
 
     layers: tuple[Bijection, ...] = field(init=False)
     kernel_size: int = 3
-    corner_block: str = "triangular"
+    corner_block: CornerBlock = "triangular"
     dilation: int = 1
     stable: bool = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         k = _validate.integer("kernel_size", self.kernel_size, minimum=1)
         if k % 2 == 0:
             raise OptionError(f"kernel_size must be an odd integer >= 1; got {k}")

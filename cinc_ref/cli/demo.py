@@ -3,28 +3,35 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
+from cinc_ref._files import check_folder
 from cinc_ref.cli._common import describe, grey_levels, print_figures, say
+from cinc_ref.cli._options import folder_option, integer_option, number_option
+
+__all__ = ["demo"]
 
 
 def demo(
     out: Annotated[
-        Path, typer.Option(help="Folder that receives the pictures, the model and the report.")
+        Path,
+        folder_option("--out", "Folder that receives the pictures, the model and the report."),
     ] = Path("demo"),
     minutes: Annotated[
         float | None,
-        typer.Option(help="Time to train; 100 seconds by default.", show_default=False),
+        number_option(
+            "--minutes", "Time to train; 100 seconds by default.", above=0, show_default=False
+        ),
     ] = None,
     steps: Annotated[
-        int | None, typer.Option(help="Steps to train instead.", show_default=False)
+        int | None,
+        integer_option("--steps", "Steps to train instead.", minimum=1, show_default=False),
     ] = None,
-):
+) -> None:
     """Invert a convolution of real digits; train a flow on them, invert it, sample and time it.
 
     It takes less than three minutes. Start with report.md in the folder --out. Ctrl-C ends the
     training, and the demonstration continues with the model so far.
     """
+    check_folder(out)
     from cinc_ref.demo import run  # draws: slow to import, and an extra of its own
 
     say("training a flow on handwritten digits ...")

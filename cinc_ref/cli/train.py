@@ -2,7 +2,7 @@
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,13 +16,28 @@ from cinc_ref.cli._common import (
     print_figures,
     say,
 )
-from cinc_ref.cli._options import CHANNELS, DATA_OPTIONS, MODEL_OPTIONS, takes, training_option
+from cinc_ref.cli._options import (
+    CHANNELS,
+    DATA_OPTIONS,
+    MODEL_OPTIONS,
+    folder_option,
+    found_in_files,
+    name_option,
+    options_must_fit,
+    refuse_unused,
+    takes,
+    training_option,
+    usage_error,
+)
 from cinc_ref.data import image_set
 from cinc_ref.evaluation import evaluate
 from cinc_ref.training import train as train_flow
 from cinc_ref.training.estimate import estimate
+from cinc_ref.training.folder import Folder
 from cinc_ref.training.presets import PRESETS
 from cinc_ref.training.presets import preset as find_preset
+
+__all__ = ["train"]
 
 MINUTES = 2.0
 """Minutes to train where neither a time nor a number of steps is given."""
@@ -32,13 +47,13 @@ TRAINING_OPTIONS = (
         "minutes", help=f"Time to train; {MINUTES:g} if neither this nor --steps is given."
     ),
     training_option("steps"),
-    training_option("seed", min=0),
+    training_option("seed"),
     training_option("batch_size"),
     training_option("learning_rate"),
     training_option("optimizer"),
     training_option("beta1"),
     training_option("beta2"),
-    training_option("warmup", min=0),
+    training_option("warmup"),
     training_option("schedule"),
     training_option("polyak"),
     training_option("flip"),
@@ -52,36 +67,47 @@ def train(
     context: typer.Context,
     out: Annotated[
         Path | None,
-        typer.Option(
-            help="Folder that receives the model; it must hold no other run. Needed to train.",
+        folder_option(
+            "--out",
+            "Folder that receives the model; it must hold no other run. Needed to train.",
             show_default=False,
         ),
     ] = None,
     preset: Annotated[
         str | None,
-        typer.Option(
-            metavar="NAME",
-            help="Data, model and training as the paper has them, but for the options given; one "
-            f"of: {', '.join(PRESETS)}. Without --minutes and --steps it makes two steps and "
-            "prints how long the whole would take.",
+        name_option(
+            "--preset",
+            "Data, model and training as the paper has them, but for the options given; one "
+            "of: {}. Without --minutes and --steps it makes two steps and prints how long the "
+            "whole would take.",
+            PRESETS,
             show_default=False,
         ),
     ] = None,
     resume: Annotated[
         bool,
-        typer.Option("--resume", help="Continue the run in --out, with the same options."),
+        typer.Option(
+            "--resume",
+            help="Continue the run in --out, with the same options; --minutes and --steps may "
+            "differ, which prolongs or shortens the run.",
+        ),
     ] = False,
-    **options,
-):
+    **options: Any,
+) -> None:
     """Train a flow on images, and keep the model that does best on the validation part.
 
     Ctrl-C stops after the current step, saves, and prints how to continue. The folder --out
     receives best.npz (the model), last.npz (to resume from), history.json and loss.png.
     """
     no_budget = options["minutes"] is None and options["steps"] is None
-    only_estimate = preset is not None and no_budget
-    if out is None and not only_estimate:
-        raise typer.BadParameter("--out is missing: the folder that receives the model")
+    only_estimate = preset is not None and no_budget and not resume
+    if only_estimate:
+        reason = "needs --minutes or --steps too: without them the time is only estimated"
+        refuse_unused(context, ["out"], reason)
+    elif out is None:
+        raise usage_error("--out is missing: the folder that receives the model", context)
+    else:
+        Folder(out).check(resume)
     chosen, given = None if preset is None else find_preset(preset), explicit_options(context)
     if chosen:
         options |= {"data": chosen.data, **chosen.data_options, **chosen.model} | given
@@ -92,10 +118,13 @@ def train(
     if only_estimate:
         say("To train, give --minutes or --steps, and --out.")
         return
-    if no_budget:
+    if resume:
+        settings |= _resumed_budget(Folder(out).budget(), settings)
+    elif no_budget:
         settings["minutes"] = MINUTES
-    settings |= {"out": out, "resume": resume, "progress": True}
-    result = train_flow(flow, images.train, images.validation, **settings)
+    settings |= {"origin": images.origin(), "out": out, "resume": resume, "progress": True}
+    with found_in_files():
+        result = train_flow(flow, images.train, images.validation, **settings)
     _draw(result)
     if result.reason == "interrupted":
         say(f"Interrupted after {result.step} steps; everything is saved. To continue:")
@@ -108,9 +137,28 @@ def _images_and_flow(options):
     """Load the images and build the model, and print what they are."""
     images = image_set(options["data"], **_select(options, (*DATA_OPTIONS[1:], CHANNELS)))
     shape = {"image_shape": images.image_shape, "bins": images.bins}
-    flow = flows.build(**shape, **_select(options, MODEL_OPTIONS))
+    with options_must_fit():
+        flow = flows.build(**shape, **_select(options, MODEL_OPTIONS))
     say(f"{describe(flow)}; {len(images.train):,} images of {images.name}")
     return images, flow
+
+
+def _resumed_budget(former, settings):
+    """Return the budget of a resumed run, and print what it means if it is another than before."""
+    budget = {name: settings[name] for name in former}
+    if budget == former or not any(budget.values()):
+        return former
+    say(
+        f"The budget was {_in_words(former)}, and is {_in_words(budget)} from the start of the run."
+    )
+    if settings["schedule"] != "constant":
+        say("The learning rate continues with that of the new budget at this step.")
+    return budget
+
+
+def _in_words(budget):
+    parts = [f"{value:,g} {name}" for name, value in budget.items() if value is not None]
+    return " or ".join(parts)
 
 
 def _select(options, parameters):

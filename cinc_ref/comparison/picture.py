@@ -2,7 +2,10 @@
 
 import numpy as np
 
+from cinc_ref.comparison.result import Comparison
 from cinc_ref.plots import GRID, INK, Figure
+
+__all__ = ["comparison_figure"]
 
 COLOURS = {"additive": "#8aa34f", "affine": "#7a9cc6", "quad": "#b5451b"}
 """Colours by coupling."""
@@ -11,7 +14,7 @@ LIGHTER = 0.45
 """Opacity of the part of a bar that is spent outside the invertible convolutions."""
 
 
-def comparison_figure(comparison):
+def comparison_figure(comparison: Comparison) -> Figure:
     """Draw two panels with one line for each system and coupling, the best above.
 
     The left panel shows bits per dimension of the test images: a point for each seed, a stroke for

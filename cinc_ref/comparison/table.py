@@ -2,10 +2,14 @@
 
 import json
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from cinc_ref.comparison import paper
+from cinc_ref.comparison.result import Comparison
+
+__all__ = ["COLUMNS", "Column", "as_json", "explanation", "markdown", "rows_of"]
 
 
 @dataclass(frozen=True)
@@ -13,10 +17,10 @@ class Column:
     """A column: its heading, and the function that formats its entry in a row."""
 
     heading: str
-    text: Callable
+    text: Callable[[dict[str, Any]], str]
 
 
-def rows_of(results):
+def rows_of(results: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Combine results of runs into rows, in the order in which systems and couplings first come.
 
     A row has the mean and the standard deviation of the bits over the seeds, the worst condition
@@ -100,7 +104,7 @@ COLUMNS = (
 """The columns of the printed table; the JSON holds all entries of a row."""
 
 
-def markdown(comparison, command=None):
+def markdown(comparison: Comparison, command: str | None = None) -> str:
     """Format the table as Markdown, with the common options and the command."""
     lines = [f"# Comparison on {comparison.settings['data']}", ""]
     lines.append("| " + " | ".join(column.heading for column in COLUMNS) + " |")
@@ -113,7 +117,7 @@ def markdown(comparison, command=None):
     return "\n".join(lines) + "\n"
 
 
-def explanation(comparison):
+def explanation(comparison: Comparison) -> list[str]:
     """Return the meaning of the figures and the conditions of the runs, as a list of lines."""
     settings = comparison.settings
     training, model = settings["training"], settings["model"]
@@ -148,7 +152,7 @@ def explanation(comparison):
     ]
 
 
-def as_json(comparison, command=None):
+def as_json(comparison: Comparison, command: str | None = None) -> str:
     """Format all of a comparison as JSON."""
     content = {
         "command": command,

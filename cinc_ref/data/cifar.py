@@ -1,14 +1,16 @@
 """CIFAR-10 in its binary version: a folder of .bin files, or the archive that holds it."""
 
 import tarfile
-from os import PathLike
 
 import numpy as np
 
+from cinc_ref._typing import Path
 from cinc_ref.data.image_set import ImageSet
 from cinc_ref.data.reading import existing, reading
 from cinc_ref.data.stack import split_last, stacked
 from cinc_ref.errors import DataError
+
+__all__ = ["cifar10"]
 
 FOLDER, ARCHIVE = "cifar-10-batches-bin", "cifar-10-binary.tar.gz"
 """Names of the distributed folder, and of the archive that holds it."""
@@ -24,7 +26,7 @@ RECORD = 1 + 3 * 32 * 32
 EXPECTED = "a file of CIFAR-10, binary version: records of a label 0-9 and 3,072 bytes"
 
 
-def cifar10(path: str | PathLike) -> ImageSet:
+def cifar10(path: Path) -> ImageSet:
     """Load CIFAR-10: 45,000 / 5,000 / 10,000 colour images, 32x32.
 
     The validation part is the last tenth of the training batches, the test part the test batch.

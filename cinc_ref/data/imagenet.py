@@ -1,12 +1,14 @@
 """ImageNet downsampled to 32x32 or 64x64, from the npz batches in which it is distributed."""
 
 import re
-from os import PathLike
 
+from cinc_ref._typing import Path
 from cinc_ref.data.image_set import ImageSet
 from cinc_ref.data.reading import existing, read_npz, reading
 from cinc_ref.data.stack import split_last, stacked
 from cinc_ref.errors import DataError
+
+__all__ = ["imagenet32", "imagenet64"]
 
 TEST = "val_data.npz"
 """Name of the test part's file."""
@@ -15,7 +17,7 @@ BATCH = re.compile(r"train_data_batch_(\d+)(\.npz)?")
 """Names of the training batches; those without ending are the pickled version."""
 
 
-def imagenet32(path: str | PathLike) -> ImageSet:
+def imagenet32(path: Path) -> ImageSet:
     """Load ImageNet at 32x32.
 
     The validation part is the last hundredth of the training batches, the test part ``val_data``.
@@ -43,7 +45,7 @@ def imagenet32(path: str | PathLike) -> ImageSet:
     return _downsampled("imagenet32", path, 32)
 
 
-def imagenet64(path: str | PathLike) -> ImageSet:
+def imagenet64(path: Path) -> ImageSet:
     """Load ImageNet at 64x64, in the way of `imagenet32`.
 
     Parameters

@@ -1,17 +1,21 @@
 """Reading files of images: the errors, which name the file, and arrays in npz files."""
 
+import pathlib
 import tarfile
 import zipfile
 import zlib
+from collections.abc import Iterator
 from contextlib import contextmanager
 from os import PathLike
-from pathlib import Path
 
 import numpy as np
 from numpy.lib import format as npy
 
+from cinc_ref._typing import Array, Path
 from cinc_ref._validate import instance
 from cinc_ref.errors import DataError
+
+__all__ = ["existing", "npz_names", "read_npz", "reading"]
 
 DAMAGE = (
     EOFError,
@@ -30,7 +34,7 @@ LOCAL_HEADER = 30
 
 
 @contextmanager
-def reading(path, expected):
+def reading(path: Path, expected: str) -> Iterator[None]:
     """Turn errors in this block into a `DataError`: the file at `path` is not what was expected.
 
     Parameters
@@ -66,7 +70,7 @@ def reading(path, expected):
         ) from error
 
 
-def existing(path, expected):
+def existing(path: Path, expected: str) -> pathlib.Path:
     """Return a path at which there is a file or folder.
 
     Raises
@@ -76,13 +80,13 @@ def existing(path, expected):
     DataError
         If nothing is there.
     """
-    path = Path(instance("path", path, str | PathLike, "a path"))
+    path = pathlib.Path(instance("path", path, str | PathLike, "a path"))
     if not path.exists():
         raise DataError(f"{path} is missing; expected {expected}")
     return path
 
 
-def read_npz(path, name):
+def read_npz(path: Path, name: str) -> Array:
     """Read one array of an npz, memory-mapped unless it is compressed; refuse pickled objects.
 
     Raises
@@ -105,7 +109,7 @@ def read_npz(path, name):
     return np.memmap(path, dtype, "r", _data_start(path, info) + start, shape)
 
 
-def npz_names(path):
+def npz_names(path: Path) -> list[str]:
     """Return the names of the arrays in an npz, in order."""
     with zipfile.ZipFile(path) as archive:
         return [name.removesuffix(".npy") for name in archive.namelist()]

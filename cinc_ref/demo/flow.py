@@ -1,9 +1,12 @@
 """The second part of the demonstration: a flow that is trained, inverted, sampled and timed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from cinc_ref._typing import Array, FloatArray, IntegerArray
 from cinc_ref.bijections import Squeeze
 from cinc_ref.data import ImageSet
 from cinc_ref.evaluation import Evaluation, cast, evaluate, inversion_error
@@ -11,7 +14,9 @@ from cinc_ref.flows import build, dequantize, quantize
 from cinc_ref.timing import Timing, measure
 from cinc_ref.training import TrainingResult, train
 
-MODEL = {
+__all__ = ["MINUTES", "TEMPERATURE", "TrainedFlow", "arrange", "there_and_back", "train_and_sample"]
+
+MODEL: dict[str, Any] = {
     "system": "cinc",
     "corner_block": "plu",
     "coupling": "affine",
@@ -21,7 +26,12 @@ MODEL = {
 }
 """Configuration with the best samples after 100 seconds, among those tried."""
 
-OPTIONS = {"learning_rate": 8e-3, "dropout": 0.1, "batch_size": 128, "evaluate_every": 25}
+OPTIONS: dict[str, Any] = {
+    "learning_rate": 8e-3,
+    "dropout": 0.1,
+    "batch_size": 128,
+    "evaluate_every": 25,
+}
 """Options of training, chosen with the configuration."""
 
 MINUTES = 100 / 60
@@ -57,11 +67,18 @@ class TrainedFlow:
     training: TrainingResult
     test: Evaluation
     errors: dict[str, float]
-    samples: np.ndarray
+    samples: IntegerArray
     sampling: Timing
 
 
-def train_and_sample(images, *, minutes=None, steps=None, seed=0, progress=False):
+def train_and_sample(
+    images: ImageSet,
+    *,
+    minutes: float | None = None,
+    steps: int | None = None,
+    seed: int = 0,
+    progress: bool = False,
+) -> TrainedFlow:
     """Train a flow on an image set, invert it on the test images, sample, and time sampling.
 
     Parameters
@@ -103,7 +120,7 @@ def train_and_sample(images, *, minutes=None, steps=None, seed=0, progress=False
     )
 
 
-def there_and_back(trained, count):
+def there_and_back(trained: TrainedFlow, count: int) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Encode test images, and decode their latents.
 
     Returns
@@ -119,7 +136,7 @@ def there_and_back(trained, count):
     return (x + half) * bins, arrange(latents), (decoded + half) * bins
 
 
-def arrange(latents):
+def arrange(latents: Sequence[Array]) -> Array:
     """Arrange the latents of a flow as images, by undoing every level's squeeze.
 
     Parameters

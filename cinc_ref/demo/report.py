@@ -4,10 +4,13 @@ import textwrap
 
 import numpy as np
 
-from cinc_ref.demo.flow import TEMPERATURE
+from cinc_ref.demo.convolution import Inversion
+from cinc_ref.demo.flow import TEMPERATURE, TrainedFlow
+
+__all__ = ["render"]
 
 
-def render(inversion, trained, matrix_size):
+def render(inversion: Inversion, trained: TrainedFlow, matrix_size: tuple[int, int]) -> str:
     """Format the whole report, which shows the pictures and quotes the figures."""
     return f"{_flow(trained)}\n{_convolution(inversion)}\n{_theory(inversion, matrix_size)}"
 

@@ -1,14 +1,20 @@
 """The cost of a flow: its parameters, the multiply-adds of one image, the time of decoding."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from cinc_ref._trees import named_leaves
+from cinc_ref._typing import FloatArray, Params
+from cinc_ref.bijections import Bijection
 from cinc_ref.flows.conditioning import leaf_layers, named_convolutions
 from cinc_ref.flows.multiscale import Flow, check_flow
 from cinc_ref.primitives.memory_order import batch_last
+
+__all__ = ["Cost", "cost", "decoding_seconds", "timed_decode"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +37,7 @@ class Cost:
     convolution_multiply_adds: int
 
 
-def cost(flow: Flow, params: dict) -> Cost:
+def cost(flow: Flow, params: Params) -> Cost:
     """Count parameters and multiply-adds of a flow.
 
     Parameters
@@ -88,7 +94,7 @@ def cost(flow: Flow, params: dict) -> Cost:
     )
 
 
-def timed_decode(flow: Flow, params: dict, latents: list) -> tuple[float, float]:
+def timed_decode(flow: Flow, params: Params, latents: Sequence[FloatArray]) -> tuple[float, float]:
     """Decode once: seconds in all, and in the inverses of the invertible convolutions.
 
     Parameters
@@ -107,7 +113,9 @@ def timed_decode(flow: Flow, params: dict, latents: list) -> tuple[float, float]
     return seconds, sum(t for layer, layer_params, t in layers if layer.convolutions(layer_params))
 
 
-def decoding_seconds(flow: Flow, params: dict, latents: list) -> tuple[float, list]:
+def decoding_seconds(
+    flow: Flow, params: Params, latents: Sequence[FloatArray]
+) -> tuple[float, list[tuple[Bijection, Any, float]]]:
     """Decode once, layer by layer, and take the time of each.
 
     Parameters

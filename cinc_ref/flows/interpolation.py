@@ -6,11 +6,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cinc_ref import _validate
+from cinc_ref._arrays import plain_array
+from cinc_ref._typing import FloatArray, Params, Seed
 from cinc_ref.errors import OptionError, ShapeError
 from cinc_ref.flows.multiscale import Flow, check_flow
 
+__all__ = ["interpolate", "temperature_sweep"]
 
-def interpolate(flow: Flow, params: dict, a: ArrayLike, b: ArrayLike, steps: int) -> np.ndarray:
+
+def interpolate(flow: Flow, params: Params, a: ArrayLike, b: ArrayLike, steps: int) -> FloatArray:
     r"""Interpolate between images a and b, along the straight line between their latents.
 
     .. math::
@@ -51,7 +55,7 @@ def interpolate(flow: Flow, params: dict, a: ArrayLike, b: ArrayLike, steps: int
     """
     check_flow(flow)
     steps = _validate.integer("steps", steps, minimum=2)
-    a, b = np.asarray(a), np.asarray(b)
+    a, b = plain_array(a, "a"), plain_array(b, "b")
     if a.shape != b.shape or a.ndim not in (3, 4):
         raise ShapeError(
             f"a and b must have one shape, (C, H, W) or (N, C, H, W); got {a.shape} and {b.shape}"
@@ -66,8 +70,8 @@ def interpolate(flow: Flow, params: dict, a: ArrayLike, b: ArrayLike, steps: int
 
 
 def temperature_sweep(
-    flow: Flow, params: dict, rng: np.random.Generator, n: int, temperatures: Sequence[float]
-) -> np.ndarray:
+    flow: Flow, params: Params, rng: Seed, n: int, temperatures: Sequence[float]
+) -> FloatArray:
     """Decode the same random latents at several temperatures.
 
     Parameters
@@ -75,8 +79,8 @@ def temperature_sweep(
     flow : Flow
     params : tree of ndarray
         Parameters as `Flow.init` returns them.
-    rng : numpy.random.Generator
-        Source of the latents.
+    rng : numpy.random.Generator, int or None
+        Source of the latents; whatever `numpy.random.default_rng` takes.
     n : int
         Number of images at each temperature.
     temperatures : sequence of float
@@ -105,7 +109,7 @@ def temperature_sweep(
     check_flow(flow)
     n = _validate.integer("n", n, minimum=0)
     temperatures = _check_temperatures(temperatures)
-    seed = rng.integers(2**32)  # the same latents every time
+    seed = _validate.generator("rng", rng).integers(2**32)  # the same latents every time
     return np.stack(
         [flow.sample(params, np.random.default_rng(seed), n, value) for value in temperatures]
     )

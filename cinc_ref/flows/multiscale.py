@@ -10,19 +10,31 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cinc_ref import _validate
+from cinc_ref._arrays import plain_array
 from cinc_ref._autodiff import as_array, value_of
+from cinc_ref._typing import FloatArray, Params, Seed
 from cinc_ref.bijections import ActNorm, Chain, Squeeze
-from cinc_ref.bijections.base import store
-from cinc_ref.bijections.conv import CORNER_BLOCKS
+from cinc_ref.bijections.base import Shape, store
+from cinc_ref.bijections.conv import CORNER_BLOCKS, CornerBlock
 from cinc_ref.errors import DataError, ShapeError
 from cinc_ref.flows.conditioning import checked_inverse, stability_by_layer
 from cinc_ref.flows.dequantize import bits_per_dim, check_fits, dequantize
-from cinc_ref.flows.systems import COUPLINGS, DIRECTIONS, SYSTEMS, step_convolution
+from cinc_ref.flows.systems import (
+    COUPLINGS,
+    DIRECTIONS,
+    SYSTEMS,
+    CouplingName,
+    Direction,
+    SystemName,
+    step_convolution,
+)
 from cinc_ref.primitives.channels import take_channels
 from cinc_ref.primitives.layers import add_bias, same_conv
 from cinc_ref.primitives.memory_order import batch_first, batch_last
 from cinc_ref.primitives.recompute import compose
 from cinc_ref.theory.conditioning import Stability
+
+__all__ = ["Flow", "check_flow"]
 
 
 @dataclass(frozen=True)
@@ -83,19 +95,19 @@ class Flow:
     (3,)
     """
 
-    system: str
-    coupling: str
-    image_shape: tuple[int, int, int]
+    system: SystemName
+    coupling: CouplingName
+    image_shape: Shape
     levels: int
     depth: int
     width: int
     bins: int
-    corner_block: str
+    corner_block: CornerBlock
     stable: bool
-    direction: str
+    direction: Direction
     dilation: int
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         store(
             self,
             system=_validate.one_of("system", self.system, SYSTEMS),
@@ -143,7 +155,7 @@ class Flow:
         )
 
     @cached_property
-    def latent_shapes(self) -> tuple[tuple[int, int, int], ...]:
+    def latent_shapes(self) -> tuple[Shape, ...]:
         """The shape (C, H, W) of each latent, in the order of `encode`."""
         shapes, shape = [], self.image_shape
         for level, chain in enumerate(self.chains):
@@ -154,13 +166,13 @@ class Flow:
                 shape = (kept, *shape[1:])
         return (*shapes, shape)
 
-    def init(self, rng: np.random.Generator, batch: ArrayLike) -> dict:
+    def init(self, rng: Seed, batch: ArrayLike) -> Params:
         """Make parameters that start from the statistics of a batch.
 
         Parameters
         ----------
-        rng : numpy.random.Generator
-            Source of the initial weights.
+        rng : numpy.random.Generator, int or None
+            Source of the initial weights; whatever `numpy.random.default_rng` takes.
         batch : array_like, shape (N, C, H, W)
             Float images in [-1/2, 1/2); the parameters take its dtype.
 
@@ -205,7 +217,9 @@ class Flow:
         top = {name: np.zeros(x.shape[1:], x.dtype) for name in ("mean", "log_std")}
         return {"levels": levels, "priors": priors, "top": top}
 
-    def log_prob(self, params: dict, x: ArrayLike, *, constant_memory: bool = False) -> np.ndarray:
+    def log_prob(
+        self, params: Params, x: ArrayLike, *, constant_memory: bool = False
+    ) -> FloatArray:
         """Compute the log-density of images.
 
         Parameters
@@ -248,7 +262,7 @@ class Flow:
         latents, log_det = self._encode(params, self._checked(x, "x", params), forward)
         return sum((_standard_normal(z) for z in latents), log_det)
 
-    def encode(self, params: dict, x: ArrayLike) -> tuple[np.ndarray, ...]:
+    def encode(self, params: Params, x: ArrayLike) -> tuple[FloatArray, ...]:
         """Compute all latents of images, standardized: the model has them standard normal.
 
         Parameters
@@ -284,8 +298,8 @@ class Flow:
         return tuple(batch_first(z) for z in latents)
 
     def decode(
-        self, params: dict, latents: Sequence[ArrayLike], *, check: bool = False
-    ) -> np.ndarray:
+        self, params: Params, latents: Sequence[ArrayLike], *, check: bool = False
+    ) -> FloatArray:
         """Compute the images that have these latents: the inverse of `encode`.
 
         Parameters
@@ -303,7 +317,7 @@ class Flow:
 
         Raises
         ------
-        DataError, DtypeError, NonFiniteError
+        DataError, ShapeError, DtypeError, NonFiniteError
             If the latents do not fit, or hold NaN or infinity.
         OptionError
             If `check` is no truth value.
@@ -327,7 +341,7 @@ class Flow:
         """
         check = _validate.boolean("check", check)
         self._check_params(params)
-        latents = [as_array(z) for z in latents]
+        latents = [as_array(z, f"latents[{k}]") for k, z in enumerate(latents)]
         shapes = [value_of(z).shape for z in latents]
         if [shape[1:] for shape in shapes] != list(self.latent_shapes):
             raise DataError(
@@ -345,10 +359,10 @@ class Flow:
 
     def decode_levels(
         self,
-        params: dict,
-        latents: Sequence[np.ndarray],
-        inverse: Callable[[Chain, list, np.ndarray, int], np.ndarray],
-    ) -> np.ndarray:
+        params: Params,
+        latents: Sequence[FloatArray],
+        inverse: Callable[[Chain, Any, FloatArray, int], FloatArray],
+    ) -> FloatArray:
         """Decode with a function of the caller's for the inverse of each level.
 
         This is the hook for measurements and diagnostics of single layers; nothing is validated.
@@ -389,7 +403,7 @@ class Flow:
             x = inverse(self.chains[level], params["levels"][level], x, level)
         return x
 
-    def stability(self, params: dict) -> dict[str, Stability]:
+    def stability(self, params: Params) -> dict[str, Stability]:
         """Analyse how usable the inverse of every convolution is, on its images and on larger ones.
 
         The numbers (condition number, digits) are those of the image size that the convolution
@@ -423,17 +437,15 @@ class Flow:
         """
         return stability_by_layer(self, params)
 
-    def sample(
-        self, params: dict, rng: np.random.Generator, n: int, temperature: float = 1.0
-    ) -> np.ndarray:
+    def sample(self, params: Params, rng: Seed, n: int, temperature: float = 1.0) -> FloatArray:
         """Draw images: decoded normal latents. They may leave [-1/2, 1/2) and are not clipped.
 
         Parameters
         ----------
         params : dict
             Parameters as `init` returns them.
-        rng : numpy.random.Generator
-            Source of the latents.
+        rng : numpy.random.Generator, int or None
+            Source of the latents; whatever `numpy.random.default_rng` takes.
         n : int
             Number of images, at least 0.
         temperature : float
@@ -473,7 +485,7 @@ class Flow:
         draws = (rng.standard_normal((n, *shape), dtype) for shape in self.latent_shapes)
         return self.decode(params, [dtype.type(temperature) * z for z in draws])
 
-    def bits_per_dim(self, params: dict, images: ArrayLike, rng: np.random.Generator) -> np.ndarray:
+    def bits_per_dim(self, params: Params, images: ArrayLike, rng: Seed) -> FloatArray:
         """Compute bits per dimension of integer images, dequantized with one draw of noise.
 
         Parameters
@@ -482,8 +494,8 @@ class Flow:
             Parameters as `init` returns them.
         images : array_like of integers, shape (N, C, H, W)
             Levels 0 to bins - 1.
-        rng : numpy.random.Generator
-            Source of the noise.
+        rng : numpy.random.Generator, int or None
+            Source of the noise; whatever `numpy.random.default_rng` takes.
 
         Returns
         -------
@@ -491,7 +503,7 @@ class Flow:
 
         Raises
         ------
-        DataError
+        DataError, ShapeError
             If the images do not fit the model or its bins.
 
         Examples
@@ -506,14 +518,14 @@ class Flow:
         >>> flow.bits_per_dim(params, images, rng).shape
         (3,)
         """
-        images = np.asarray(images)
+        images = plain_array(images, "images")
         check_fits(images, self.image_shape)
         self._check_params(params)
         x = dequantize(images, self.bins, rng, _dtype_of(params))
         return bits_per_dim(self.log_prob(params, x), int(np.prod(self.image_shape)), self.bins)
 
     def _checked(self, x, name, params=None):
-        x = as_array(x)
+        x = as_array(x, name)
         check_fits(x, self.image_shape, name)
         self._check_values(x, name, params)
         return batch_last(x)

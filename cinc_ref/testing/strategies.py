@@ -1,7 +1,8 @@
 """Hypothesis strategies for kernels, images and layers, which shrink to readable cases.
 
 Entries are small multiples of powers of two, exact in float32 and float64. Kernels are well
-conditioned by construction, not by rejection. Install ``cinc_ref[test]`` for hypothesis.
+conditioned by construction, not by rejection. ``pip install ".[test]"`` in the checkout installs
+Hypothesis.
 """
 
 from collections.abc import Callable
@@ -21,6 +22,11 @@ with extra("test"):
     from hypothesis.strategies import DrawFn
 
 __all__ = ["DIAGONAL", "LAYERS", "Layered", "images", "kernels", "layers"]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
 
 DIAGONAL = (2.0, -2.0, 1.5, -1.5, 0.5, -0.5, 3.0, -3.0)
 """The diagonal entries of corner blocks, the simplest first."""

@@ -1,22 +1,27 @@
 """Models in one file each: the configuration and the parameters."""
 
-from os import PathLike
 from typing import Any
 
 import numpy as np
 
 from cinc_ref import _validate
 from cinc_ref._trees import named_leaves, rebuild
+from cinc_ref._typing import Array, Params, Path
 from cinc_ref.errors import DtypeError, ShapeError
 from cinc_ref.flows import Flow, build
 from cinc_ref.training import npz_file
 from cinc_ref.training.flat_params import FlatParams
 
+__all__ = ["DIGESTS", "load", "load_data", "model_arrays", "model_header", "read_model", "save"]
+
+DIGESTS = ("train_images", "validation_images", "test_images")
+"""Names of the digests of images in the file of a run."""
+
 PARAMS = "params/"
 """Prefix of the names of the arrays of parameters in a file."""
 
 
-def save(path: str | PathLike, flow: Flow, params: Any) -> None:
+def save(path: Path, flow: Flow, params: Params) -> None:
     """Save a model as one npz file: its parameters, and its configuration as JSON.
 
     The file is complete and on the disk before it replaces a file of the same name.
@@ -67,7 +72,7 @@ def save(path: str | PathLike, flow: Flow, params: Any) -> None:
     npz_file.write(path, model_header(flow), model_arrays(params))
 
 
-def load(path: str | PathLike) -> tuple[Flow, Any]:
+def load(path: Path) -> tuple[Flow, Params]:
     """Load a model that `save` or `train` wrote, after checking that it is whole.
 
     Names, shapes and dtypes of all arrays are compared with the configuration before they are
@@ -107,12 +112,40 @@ def load(path: str | PathLike) -> tuple[Flow, Any]:
         return read_model(file)
 
 
-def model_header(flow):
-    """Return the header of a model's file."""
-    return {"kind": "model", "config": flow.config()}
+def load_data(path: Path) -> dict[str, Any] | None:
+    """Load what identifies the images on which a run trained its model.
+
+    Returns
+    -------
+    dict or None
+        The "name" and the "options" of `cinc_ref.data.image_set`, and digests of the
+        "train_images", "validation_images" and "test_images". None for a model that was saved
+        without.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is missing, damaged, or something else.
+    """
+    with npz_file.opened(path) as file:
+        data = file.header.get("data")
+        if data is None:
+            return None
+        kinds = {"name": str, "options": dict, **dict.fromkeys(DIGESTS, str)}
+        if not isinstance(data, dict) or any(
+            not isinstance(data.get(name), kind) for name, kind in kinds.items()
+        ):
+            raise ValueError("what it says of its images is damaged")
+        return data
 
 
-def model_arrays(params):
+def model_header(flow: Flow, data: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return the header of a model's file, with what identifies the images of a run."""
+    more = {} if data is None else {"data": data}
+    return {"kind": "model", "config": flow.config(), **more}
+
+
+def model_arrays(params: Params) -> dict[str, Array]:
     """Return the arrays of a model's file, by name."""
     return {
         PARAMS + name: np.asarray(leaf, leaf.dtype.newbyteorder("<"), order="C")
@@ -120,7 +153,7 @@ def model_arrays(params):
     }
 
 
-def read_model(file):
+def read_model(file: npz_file.NpzFile) -> tuple[Flow, Params]:
     """Read flow and parameters from an `NpzFile`; `opened` turns errors into `CheckpointError`."""
     config = file.header["config"]
     _check_plausible(config, file.total_size)

@@ -9,15 +9,19 @@ whenever one is read.
 import json
 import zipfile
 import zlib
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib import format as npy
 
+from cinc_ref import _typing
 from cinc_ref._files import write_atomically
 from cinc_ref.errors import CheckpointError, CincError
+
+__all__ = ["Entry", "NpzFile", "opened", "write"]
 
 FORMAT = "cinc_ref checkpoint"
 VERSION = 1
@@ -50,10 +54,10 @@ class Entry(NamedTuple):
     """The shape and dtype of an array, from its header in the file."""
 
     shape: tuple[int, ...]
-    dtype: np.dtype
+    dtype: np.dtype[Any]
 
 
-def write(path, header, arrays):
+def write(path: _typing.Path, header: dict[str, Any], arrays: Mapping[str, _typing.Array]) -> None:
     """Write a header (JSON values) and arrays (by name) to a file, all or nothing.
 
     Raises
@@ -68,7 +72,7 @@ def write(path, header, arrays):
 
 
 @contextmanager
-def opened(path):
+def opened(path: _typing.Path) -> Iterator["NpzFile"]:
     """Open a file to read from it.
 
     Yields
@@ -114,7 +118,10 @@ class NpzFile:
         The arrays by name.
     """
 
-    def __init__(self, archive, file_size):
+    header: dict[str, Any]
+    entries: dict[str, Entry]
+
+    def __init__(self, archive: zipfile.ZipFile, file_size: int) -> None:
         self._archive = archive
         infos = archive.infolist()
         names = [info.filename.removesuffix(".npy") for info in infos]
@@ -128,7 +135,7 @@ class NpzFile:
             name: self._entry(info) for name, info in self._infos.items() if name != HEADER
         }
 
-    def read(self, name):
+    def read(self, name: str) -> _typing.Array:
         """Read the array of this name into new memory."""
         entry = self.entries[name]
         with self._archive.open(self._infos[name]) as file:
@@ -137,7 +144,7 @@ class NpzFile:
         return np.frombuffer(data, entry.dtype).reshape(entry.shape).astype(entry.dtype.type)
 
     @property
-    def total_size(self):
+    def total_size(self) -> int:
         """The number of entries of all arrays together."""
         return sum(int(np.prod(entry.shape)) for entry in self.entries.values())
 
