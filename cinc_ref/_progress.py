@@ -132,7 +132,7 @@ class Progress:
             with _lock:
                 if not self._is_shown():
                     continue
-                silent = time.monotonic() - _last_output >= SILENCE
+                silent = time.monotonic() - max(_last_output, self._start) >= SILENCE
                 if self._in_place and (self._bar is not None or not self._patient or silent):
                     self._draw()
                 elif not self._in_place and silent:

@@ -17,7 +17,7 @@ SYMBOLS = {
     "≠": "!=", "≈": "~", "→": "->", "←": "<-", "⇒": "=>", "²": "^2", "³": "^3", "µ": "u",
     "…": "...", "‘": "'", "’": "'", "“": '"', "”": '"', "\u00a0": " ",
 }  # fmt: skip
-"""What stands in ASCII for the symbols that help, tables and messages contain."""
+"""Replacements in ASCII of the symbols that help, tables and messages contain."""
 
 
 @contextmanager

@@ -58,7 +58,7 @@ LARGE, SMALL = 12, 10
 CHARACTER = 0.6
 """Width of a character, as a part of the size of its letters; the mean of matplotlib's font."""
 
-HANDWRITING = frozenset({"digits", "mnist"})
+HANDWRITING = frozenset({"digits", "mnist", "emnist"})
 """Image sets whose high levels are ink: pictures draw them dark on light paper."""
 
 DIGITS_BINS = 17

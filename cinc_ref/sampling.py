@@ -222,6 +222,8 @@ def sample_to_file(
     ------
     OptionError
         If the name has another ending, `flow` is no flow, or a number is out of range.
+    ParamsError
+        If the parameters do not fit the flow, or are not finite.
     NonFiniteError
         If images are lost, since their numbers overflow; no file is written then.
     OutputError

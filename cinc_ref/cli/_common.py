@@ -31,6 +31,7 @@ __all__ = [
     "grey_levels",
     "images_for",
     "load_model",
+    "model_file",
     "print_figures",
     "print_table",
     "say",
@@ -117,10 +118,11 @@ def grey_levels(error: float) -> str:
 
 def load_model(path: Path) -> tuple[Flow, Params]:
     """Load flow and parameters from a file, or from the best model in a folder."""
-    return load(_model_file(path))
+    return load(model_file(path))
 
 
-def _model_file(path):
+def model_file(path: Path) -> Path:
+    """Return a model's file: the path itself, or that of the best model in a folder."""
     if not path.is_dir():
         return path
     for name in MODEL_FILES:
@@ -153,7 +155,7 @@ def images_of_model(model, flow, data, path):
     DataError
         If the images of the run have changed since.
     """
-    trained_on = load_data(_model_file(model))
+    trained_on = load_data(model_file(model))
     if data is not None or trained_on is None:
         images = images_for(flow, data or "digits", path)
         if trained_on is not None and _changed_parts(images, trained_on):

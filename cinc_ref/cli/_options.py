@@ -34,6 +34,7 @@ __all__ = [
     "DataPath",
     "Model",
     "check_data",
+    "check_model",
     "folder_option",
     "found_in_files",
     "integer_option",
@@ -60,6 +61,9 @@ PICTURES = tuple(
     f".{ending}" for ending in "png pdf svg svgz eps ps jpg jpeg tif tiff webp".split()
 )
 """Endings of the names of pictures that matplotlib writes."""
+
+SINGLE_TAP = ("glow",)
+"""Systems whose kernels have a single tap, so that dilation does nothing."""
 
 LARGEST = 2**31 - 1
 """The largest count: no array has more entries along an axis that a machine could hold."""
@@ -169,7 +173,7 @@ def integers_option(
     count = len(layout.split(separator))
 
     def check(values):
-        if one_for_all and len(values) == 1:
+        if one_for_all and isinstance(values, tuple) and len(values) == 1:
             values *= count
         checked = _validate.integers(values, count, minimum)
         if checked is None or max(checked) > LARGEST:
@@ -247,7 +251,7 @@ def refuse_unused(context: typer.Context, names: Iterable[str], reason: str) -> 
     names : iterable of str
         Names of the parameters.
     reason : str
-        The rest of the sentence that begins with the options.
+        Reason, which follows the options and a colon.
     """
     explicit = explicit_options(context)
     unused = [
@@ -256,7 +260,13 @@ def refuse_unused(context: typer.Context, names: Iterable[str], reason: str) -> 
         if parameter.name in explicit and parameter.name in set(names)
     ]
     if unused:
-        raise usage_error(f"{', '.join(unused)} {reason}", context)
+        raise usage_error(f"{', '.join(unused)}: {reason}", context)
+
+
+def check_model(context: typer.Context, system: str) -> None:
+    """Refuse options of the model that do nothing with a system."""
+    if system in SINGLE_TAP:
+        refuse_unused(context, ["dilation"], f"not with {system}, whose kernels have a single tap")
 
 
 def check_data(data: str | None, path: Path | None, **options: Any) -> None:

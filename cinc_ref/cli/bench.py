@@ -70,10 +70,10 @@ def bench(
     takes some minutes.
     """
     if group == ONE:
-        refuse_unused(context, ["check"], f"is not for {ONE}, which has no bounds")
+        refuse_unused(context, ["check"], f"not for {ONE}, which has no bounds")
         groups = {ONE: benchmarks.convolution_group(channels, size, batch, dtype)}
     else:
-        refuse_unused(context, ["channels", "size", "batch", "dtype"], f"is only for {ONE}")
+        refuse_unused(context, ["channels", "size", "batch", "dtype"], f"only for {ONE}")
         groups = benchmarks.GROUPS if group == ALL else {group: benchmarks.GROUPS[group]}
     if json_file is not None:
         check_file(json_file)

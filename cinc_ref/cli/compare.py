@@ -15,6 +15,7 @@ from cinc_ref.cli._common import INTERRUPTED, command_line, print_table, say
 from cinc_ref.cli._options import (
     DATA_OPTIONS,
     SIZE_OPTIONS,
+    check_data,
     folder_option,
     found_in_files,
     integer_option,
@@ -101,10 +102,9 @@ def compare(
     if options["minutes"] is None and options["steps"] is None:
         options["minutes"] = MINUTES
     data_options = {name: options[name] for name in ("path", "size", "n_bits")}
-    image_set(
-        options["data"], **data_options
-    )  # refuses what does not fit before runs are looked at
+    check_data(options["data"], options["path"], size=options["size"])
     check_folder(out)
+    image_set(options["data"], **data_options)  # refuses what does not fit, before runs are read
     with options_must_fit(), found_in_files():
         comparison = compare_systems(
             out,

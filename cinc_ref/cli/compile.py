@@ -12,6 +12,7 @@ from cinc_ref.cli._common import describe, explicit_options, say
 from cinc_ref.cli._options import (
     DATA_OPTIONS,
     MODEL_OPTIONS,
+    check_model,
     integer_option,
     integers_option,
     name_option,
@@ -83,9 +84,10 @@ def compile(
     """
     of_flow = OF_A_FLOW & explicit_options(context).keys()
     if of_flow:
-        refuse_unused(context, ["channels"], "is for single operations; a flow knows its own")
+        refuse_unused(context, ["channels"], "only for single operations, for a flow knows its own")
+        check_model(context, options["system"])
     if image_shape is not None:
-        refuse_unused(context, OF_DATA, "is not for --image-shape, which is given instead")
+        refuse_unused(context, OF_DATA, "not with --image-shape, which is given instead")
     flow = _flow(image_shape, options) if of_flow else None
     todo = tasks(flow, channels=channels, batch=batch, dtype=dtype, gradients=gradients)
     say("conv and conv_inverse" if flow is None else describe(flow))

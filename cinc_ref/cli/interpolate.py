@@ -66,8 +66,8 @@ def interpolate(
 ) -> None:
     """Interpolate between test images along straight lines through the flow's latents."""
     if sweep is None:
-        refuse_unused(context, ["temperatures"], "needs --sweep, the picture that it is for")
-    elif sweep == out:
+        refuse_unused(context, ["temperatures"], "only with --sweep, the picture that they are for")
+    elif sweep.resolve() == out.resolve():
         raise usage_error(f"--sweep and --out must be two files; got {out} for both", context)
     check_data(data, path)
     for picture in filter(None, (out, sweep)):

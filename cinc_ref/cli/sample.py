@@ -5,8 +5,9 @@ from typing import Annotated
 
 from cinc_ref import sampling
 from cinc_ref._files import check_file
-from cinc_ref.cli._common import load_model, say
+from cinc_ref.cli._common import load_model, model_file, say
 from cinc_ref.cli._options import Model, integer_option, number_option, path_option
+from cinc_ref.errors import OptionError
 
 __all__ = ["sample"]
 
@@ -40,6 +41,8 @@ def sample(
     the file are not in it. If an image is lost, since its numbers overflow, nothing is written.
     """
     check_file(out)
+    if out.resolve() == model_file(model).resolve():
+        raise OptionError(f"--out must be another file than the model; got {out} for both")
     flow, params = load_model(model)
     samples = sampling.draw(flow, params, count, temperature=temperature, seed=seed)
     sampling.write(out, samples)

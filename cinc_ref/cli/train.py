@@ -20,6 +20,7 @@ from cinc_ref.cli._options import (
     CHANNELS,
     DATA_OPTIONS,
     MODEL_OPTIONS,
+    check_model,
     folder_option,
     found_in_files,
     name_option,
@@ -102,7 +103,7 @@ def train(
     no_budget = options["minutes"] is None and options["steps"] is None
     only_estimate = preset is not None and no_budget and not resume
     if only_estimate:
-        reason = "needs --minutes or --steps too: without them the time is only estimated"
+        reason = "only with --minutes or --steps, without which the time is only estimated"
         refuse_unused(context, ["out"], reason)
     elif out is None:
         raise usage_error("--out is missing: the folder that receives the model", context)
@@ -110,7 +111,9 @@ def train(
         Folder(out).check(resume)
     chosen, given = None if preset is None else find_preset(preset), explicit_options(context)
     if chosen:
-        options |= {"data": chosen.data, **chosen.data_options, **chosen.model} | given
+        of_data = {} if "data" in given else {"data": chosen.data, **chosen.data_options}
+        options |= {**of_data, **chosen.model, **given}
+    check_model(context, options["system"])
     images, flow = _images_and_flow(options)
     settings = _select(options, TRAINING_OPTIONS)
     if chosen:

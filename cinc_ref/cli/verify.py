@@ -86,9 +86,11 @@ def verify(
     explains in plain words whether that kernel is invertible and how usable its inverse is.
     """
     if kernel is None:
-        refuse_unused(context, ["size", "dilation", "anchor"], "needs --kernel, a file to explain")
+        refuse_unused(
+            context, ["size", "dilation", "anchor"], "only with --kernel, a file to explain"
+        )
     else:
-        refuse_unused(context, ["seed", "effort", "json_file"], "is not for --kernel")
+        refuse_unused(context, ["seed", "effort", "json_file"], "not with --kernel")
         if size is None:
             raise usage_error("--kernel needs --size, for instance --size 32x32", context)
         array = _load(kernel)

@@ -11,6 +11,7 @@ from os import PathLike
 import numpy as np
 from numpy.lib import format as npy
 
+from cinc_ref._files import why_unreadable
 from cinc_ref._typing import Array, Path
 from cinc_ref._validate import instance
 from cinc_ref.errors import DataError
@@ -64,7 +65,7 @@ def reading(path: Path, expected: str) -> Iterator[None]:
     except PermissionError as error:
         raise DataError(f"cannot read {path}: {error.strerror}") from error
     except DAMAGE as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
+        reason = why_unreadable(error)
         raise DataError(
             f"{path} must be {expected}; it is something else, or damaged ({reason})"
         ) from error

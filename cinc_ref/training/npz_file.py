@@ -18,7 +18,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from cinc_ref import _typing
-from cinc_ref._files import write_atomically
+from cinc_ref._files import why_unreadable, write_atomically
 from cinc_ref.errors import CheckpointError, CincError
 
 __all__ = ["Entry", "NpzFile", "opened", "write"]
@@ -99,12 +99,8 @@ def opened(path: _typing.Path) -> Iterator["NpzFile"]:
         raise CheckpointError(f"cannot read {path}: {error.strerror}") from error
     except (*DAMAGE, CincError) as error:
         raise CheckpointError(
-            f"{path} is no checkpoint of cinc_ref, or is damaged ({_first_line(error)})"
+            f"{path} is no checkpoint of cinc_ref, or is damaged ({why_unreadable(error)})"
         ) from error
-
-
-def _first_line(error):
-    return (str(error) or type(error).__name__).splitlines()[0]
 
 
 class NpzFile:
