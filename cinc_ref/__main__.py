@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import contextmanager, suppress
 from typing import NoReturn
 
+from cinc_ref._progress import progress
 from cinc_ref._streams import printable_output
 from cinc_ref.errors import CincError, OptionError
 
@@ -50,7 +51,10 @@ def _format_warning(message, *place):
 
 def _exit_code(arguments):
     try:
-        code = _run(arguments)
+        with progress(
+            _command(arguments), lasting=False, patient=True
+        ):  # loading takes seconds, too
+            code = _run(arguments)
         sys.stdout.flush()
         return code
     except OptionError as error:
@@ -68,6 +72,10 @@ def _exit_code(arguments):
         return _report(
             "this needs more memory than there is; ask for fewer or smaller images", FAILURE
         )
+
+
+def _command(arguments):
+    return next((word for word in arguments if not word.startswith("-")), "cinc-ref")
 
 
 def _run(arguments):

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from autograd.tracer import getval, isbox
 
+from cinc_ref._arrays import plain_array
 from cinc_ref._typing import Array
 
 __all__ = ["as_array", "value_of"]
@@ -19,6 +20,6 @@ def value_of(array: Any) -> Array:
     return np.asarray(array)
 
 
-def as_array(value: Any) -> Any:
-    """Convert anything array-like to an array; a box stays as it is."""
-    return value if isbox(value) else np.asarray(value)
+def as_array(value: Any, name: str) -> Any:
+    """Convert an argument to a plain array, or raise an error that names it; a box stays."""
+    return value if isbox(value) else plain_array(value, name)

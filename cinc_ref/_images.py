@@ -1,23 +1,33 @@
 """Image sets of any origin, read a part at a time."""
 
+import hashlib
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from autograd.tracer import isbox
 
+from cinc_ref._arrays import check_library, plain_array
 from cinc_ref._typing import Array
 
-__all__ = ["as_images", "in_chunks"]
+__all__ = ["as_images", "digest", "in_chunks"]
 
 
-def as_images(images: Any) -> Any:
-    """Convert to an array; an object that reads its rows from the disk stays as it is."""
+def as_images(images: Any, name: str = "images") -> Any:
+    """Convert to a plain array; an object that reads its rows from the disk stays as it is."""
+    check_library(images, name)
     reads_rows = hasattr(images, "shape") and hasattr(images, "__getitem__")
-    return images if reads_rows and not isbox(images) else np.asarray(images)
+    return images if reads_rows else plain_array(images, name)
 
 
 def in_chunks(images: Any, rows: int = 4096) -> Iterator[Array]:
     """Yield images a few thousand at a time, as arrays."""
     for start in range(0, len(images), rows):
         yield images[start : start + rows]
+
+
+def digest(images: Any) -> str:
+    """Return dtype, shape and hash of images as a text that identifies them."""
+    sha = hashlib.sha256()
+    for part in in_chunks(images):
+        sha.update(np.ascontiguousarray(part))
+    return f"{images.dtype}{list(images.shape)} {sha.hexdigest()[:16]}"

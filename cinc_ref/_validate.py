@@ -20,6 +20,8 @@ from cinc_ref.errors import DtypeError, NonFiniteError, OptionError, ShapeError
 __all__ = [
     "all_finite",
     "boolean",
+    "channels_last_advice",
+    "check_batch_shape",
     "check_exact_or_float",
     "check_finite",
     "check_float",
@@ -142,9 +144,21 @@ def shown(value: object) -> str:
 def check_float(array: Array, name: str) -> None:
     """Refuse anything but float32 and float64, in either byte order."""
     if array.dtype.char not in "fd":
-        raise DtypeError(
-            f"{name} must be float32 or float64; got {array.dtype}: convert it with .astype(...)"
+        advice = _conversion(array.dtype, name)
+        raise DtypeError(f"{name} must be float32 or float64; got {array.dtype}: {advice}")
+
+
+def _conversion(dtype, name):
+    """Return the advice for an array of another dtype than float32 and float64."""
+    if dtype in (np.uint8, np.uint16) and name != "kernel":
+        return (
+            "make floats of grey levels with cinc_ref.flows.dequantize, "
+            f"or with .astype(numpy.float32) / {np.iinfo(dtype).max}"
         )
+    if dtype.kind == "c":
+        return "use its .real or .imag"
+    wider = "float32" if dtype.itemsize <= 2 else "float64"
+    return f"convert it with numpy.asarray(..., numpy.{wider})"
 
 
 def check_exact_or_float(array: Array, name: str) -> None:
@@ -189,16 +203,43 @@ def check_kernel_shape(kernel: Array) -> None:
     """Refuse a kernel that is not of shape (C, C, kh, kw)."""
     shape = kernel.shape
     if len(shape) != 4 or shape[0] != shape[1] or 0 in shape:
-        raise ShapeError(f"kernel must have shape (C, C, kh, kw); got {shape}")
+        is_hwio = len(shape) == 4 and shape[2] == shape[3] > max(shape[:2])
+        advice = f": if it {HWIO}" if is_hwio else ""
+        raise ShapeError(f"kernel must have shape (C, C, kh, kw); got {shape}{advice}")
 
 
-def check_images_shape(x: Array, channels: int, name: str) -> None:
-    """Refuse images that are not of shape (N, channels, H, W) with at least one pixel."""
+HWIO = "has the axes (kh, kw, in, out), use kernel.transpose(3, 2, 0, 1)"
+"""Advice for a kernel in the order of TensorFlow and JAX."""
+
+
+def check_batch_shape(x: Array, name: str) -> None:
+    """Refuse images that are not of shape (N, C, H, W) with at least one pixel."""
     shape = x.shape
     if len(shape) != 4 or 0 in shape[1:]:
-        raise ShapeError(f"{name} must have shape (N, C, H, W) with C, H, W >= 1; got {shape}")
+        advice = f": use {name}[None] if it is one image (C, H, W)" if len(shape) == 3 else ""
+        raise ShapeError(
+            f"{name} must have shape (N, C, H, W) with C, H, W >= 1; got {shape}{advice}"
+        )
+
+
+def check_images_shape(x: Array, kernel: Array, name: str) -> None:
+    """Refuse images that are not of shape (N, C, H, W), with the channels of a valid kernel."""
+    check_batch_shape(x, name)
+    channels, shape = len(kernel), x.shape
     if shape[1] != channels:
-        raise ShapeError(f"{name} must have the kernel's {channels} channels; got shape {shape}")
+        advice = channels_last_advice(shape, channels, name)
+        if not advice and kernel.shape[2] == kernel.shape[3] in (shape[1], shape[3]):
+            advice = f": if the kernel of shape {kernel.shape} {HWIO}"
+        raise ShapeError(
+            f"{name} must have the kernel's {channels} channels; got shape {shape}{advice}"
+        )
+
+
+def channels_last_advice(shape: tuple[int, ...], channels: int, name: str) -> str:
+    """Return what to do with images (N, H, W, C) of these channels; nothing for other images."""
+    if len(shape) != 4 or shape[3] != channels:
+        return ""
+    return f", which looks like (N, H, W, C): use cinc_ref.interop.nhwc_to_nchw({name})"
 
 
 def check_size(size: Size) -> tuple[int, int]:

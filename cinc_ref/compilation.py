@@ -25,6 +25,11 @@ from cinc_ref.training.settings import Settings
 
 __all__ = ["Task", "tasks", "warm_up"]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 CHANNELS, LAYER_CHANNELS = (3, 12), (12,)
 """Channels for which operations and layers are compiled by default: a colour image, squeezed or
 not. Register blocks hold up to 12 channels, so 12 also serve 24, 36 and 48."""

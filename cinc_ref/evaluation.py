@@ -4,12 +4,12 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
+from numpy.typing import DTypeLike
 
 from cinc_ref import _validate
 from cinc_ref._images import as_images
 from cinc_ref._trees import named_leaves, rebuild
-from cinc_ref._typing import IntegerArray, Params
+from cinc_ref._typing import IntegerArray, IntegerArrayLike, Params
 from cinc_ref.errors import DataError
 from cinc_ref.flows import Flow, dequantize
 from cinc_ref.flows.dequantize import check_dtype
@@ -18,6 +18,10 @@ from cinc_ref.training.loss import EVALUATION_BATCH
 from cinc_ref.training.loss import evaluate as mean_bits_per_dim
 
 __all__ = ["Evaluation", "cast", "evaluate", "inversion_error"]
+
+
+def __dir__() -> list[str]:
+    return __all__
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ class Evaluation:
 
 
 def evaluate(
-    flow: Flow, params: Params, images: ArrayLike, *, draws: int = 10, seed: int = 0
+    flow: Flow, params: Params, images: IntegerArrayLike, *, draws: int = 10, seed: int = 0
 ) -> Evaluation:
     """Measure bits per dimension of integer images, and the largest error of inverting them.
 
@@ -69,7 +73,7 @@ def evaluate(
 
     Raises
     ------
-    DataError
+    DataError, ShapeError
         If the images do not fit the model or its bins, or there are none.
     OptionError
         If `flow` is no flow, or `draws` or `seed` is out of range.
@@ -125,7 +129,7 @@ def inversion_error(flow: Flow, params: Params, images: IntegerArray, *, seed: i
 
     Raises
     ------
-    DataError
+    DataError, ShapeError
         If the images do not fit the model or its bins.
     OptionError
         If `flow` is no flow, or `seed` no integer >= 0.

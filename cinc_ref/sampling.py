@@ -24,6 +24,11 @@ __all__ = [
     "write",
 ]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 SUFFIXES = (".png", ".npy", ".npz")
 """Endings of a file's name, each of which stands for a format."""
 
@@ -39,18 +44,21 @@ class Samples:
     Attributes
     ----------
     images : ndarray of integers, shape (count, C, H, W)
-        Levels 0 to ``bins - 1``, clipped and rounded down.
+        Levels 0 to ``flow.bins - 1``, clipped and rounded down.
     samples : ndarray of floats, shape (count, C, H, W)
         What the flow gave, unclipped.
-    bins : int
-        Number of levels.
+    flow : Flow
+        The flow that drew them.
+    temperature : float
+        Standard deviation of the latents.
     seconds : float
         Time of drawing and decoding all of them, in seconds, without compilation.
     """
 
     images: _typing.IntegerArray
     samples: _typing.FloatArray
-    bins: int
+    flow: Flow
+    temperature: float
     seconds: float
 
     @property
@@ -61,7 +69,7 @@ class Samples:
     def __repr__(self) -> str:
         count, *shape = self.images.shape
         return (
-            f"Samples({count} images of shape {tuple(shape)} with {self.bins} levels, "
+            f"Samples({count} images of shape {tuple(shape)} with {self.flow.bins} levels, "
             f"{self.seconds:.3g} s)"
         )
 
@@ -138,7 +146,7 @@ def draw(
     check_not_lost(samples, f"samples at temperature {temperature:g}", reason)
     for warning in caught:
         warnings.warn(warning.message, stacklevel=2)
-    return Samples(quantize(samples, flow.bins), samples, flow.bins, seconds)
+    return Samples(quantize(samples, flow.bins), samples, flow, temperature, seconds)
 
 
 def check_not_lost(images: _typing.FloatArray, name: str, reason: str = "") -> None:
@@ -197,9 +205,10 @@ def write(path: _typing.Path, samples: Samples) -> None:
                 with open(path, "wb") as file:
                     np.savez(file, images=images, samples=samples.samples)
             case _:
-                from cinc_ref.plots import image_grid  # matplotlib is optional
+                from cinc_ref.plots import samples_figure  # matplotlib is optional
 
-                image_grid(images, value_range=(0, samples.bins - 1)).savefig(path)
+                flow, temperature = samples.flow, samples.temperature
+                samples_figure(images, flow, temperature=temperature).savefig(path)
 
 
 def sample_to_file(
@@ -216,9 +225,10 @@ def sample_to_file(
     Parameters
     ----------
     path : path
-        ``.png``: a picture of all images. ``.npy``: integer images, clipped and rounded down to
-        the model's bins. ``.npz``: these as "images", and the samples of the flow, unclipped, as
-        "samples".
+        ``.png``: a picture of all images with a title, for the eye: digits are dark on light
+        paper, as in all pictures of `cinc_ref.plots`, and its pixels are no data. ``.npy``:
+        integer images, clipped and rounded down to the model's bins. ``.npz``: these as "images",
+        and the samples of the flow, unclipped, as "samples".
     flow : Flow
     params : tree of ndarray
         Parameters as `Flow.init` returns them.

@@ -2,16 +2,24 @@
 
 import os
 import statistics
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Self
 
 from cinc_ref import _validate
 from cinc_ref._blas import one_blas_thread
+from cinc_ref._claims import claimed
 
 __all__ = ["OneCore", "Timing", "measure", "measure_in_turn", "one_blas_thread", "one_core"]
+
+
+def __dir__() -> list[str]:
+    return __all__
 
 
 @dataclass(frozen=True)
@@ -92,10 +100,11 @@ class Timing:
 
 @contextmanager
 def one_core() -> Iterator[OneCore]:
-    """Pin this process to one core and every BLAS library to one thread, in this block.
+    """Pin this thread to one core and every BLAS library to one thread, in this block.
 
-    Both settings are restored after the block. Libraries that are first loaded inside the block
-    are not limited to one thread.
+    PyTorch is limited to one thread, too, if it is loaded. All is restored after the block, and
+    after the last of several blocks that overlap. Libraries that are first loaded inside the block
+    are not limited. Threads that start inside the block stay pinned.
 
     Yields
     ------
@@ -114,23 +123,27 @@ def one_core() -> Iterator[OneCore]:
     ...     conditions.core is None or conditions.core >= 0
     True
     """
-    with one_blas_thread() as blas, _pinned() as core:
+    with one_blas_thread() as blas, _one_torch_thread(), _pinned() as core:
         yield OneCore(core, blas)
+
+
+def _one_torch_thread():
+    torch = sys.modules.get("torch")
+    if not hasattr(torch, "set_num_threads"):  # not loaded, or in the middle of its import
+        return nullcontext()
+    return claimed("torch", torch.get_num_threads, torch.set_num_threads, 1)
 
 
 @contextmanager
 def _pinned():
-    """Pin to the last of the cores that the process may use; the first serves most interrupts."""
+    """Pin to the last of the cores that the thread may use; the first serves most interrupts."""
     if not hasattr(os, "sched_setaffinity"):  # macOS and Windows
         yield None
         return
-    allowed = os.sched_getaffinity(0)
-    core = max(allowed)
-    os.sched_setaffinity(0, {core})
-    try:
+    core = max(os.sched_getaffinity(0))
+    affinity = partial(os.sched_getaffinity, 0), partial(os.sched_setaffinity, 0)
+    with claimed(f"affinity of thread {threading.get_ident()}", *affinity, {core}):
         yield core
-    finally:
-        os.sched_setaffinity(0, allowed)
 
 
 def measure(function: Callable[[], object], *, repeat: int = 7, warm_up: int = 1) -> Timing:

@@ -134,7 +134,6 @@ def _pytorch(images, kernel):
     import torch
     from torch.nn import functional as F
 
-    torch.set_num_threads(1)
     functions = {}
     weight_gradient = torch.ops.aten.convolution_backward
     settings = ([0], [1, 1], [0, 0], [1, 1], False, [0, 0], 1, (False, True, False))

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import partial
+from operator import itemgetter
 from typing import Any
 
-from tqdm import tqdm
-
+from cinc_ref._progress import tracked
 from cinc_ref._typing import Size
 from cinc_ref.bench import compilation, convolution, flows, machine, scaling
 from cinc_ref.bench.rows import Dtype, Row
@@ -133,7 +133,7 @@ def run(groups: Mapping[str, Group], progress: bool = False) -> Report:
     here = machine.describe()
     jobs = [(name, job) for name, group in groups.items() for job in group.jobs]
     rows = {name: [] for name in groups}
-    for name, job in tqdm(jobs, disable=not progress, leave=False, dynamic_ncols=True):
+    for name, job in tracked(jobs, "bench", len(jobs), itemgetter(0)) if progress else jobs:
         rows[name] += job()
     return Report(here, datetime.now().astimezone().isoformat(timespec="minutes"), groups, rows)
 

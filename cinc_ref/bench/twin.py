@@ -42,7 +42,6 @@ class Twin:
     def __init__(self, flow: Flow, params: Params, channels_last: bool = False) -> None:
         import torch
 
-        torch.set_num_threads(1)
         self.torch, self.flow = torch, flow
         self.order = torch.channels_last if channels_last else torch.contiguous_format
         self.leaves = [self._parameter(leaf) for leaf in named_leaves(params).values()]

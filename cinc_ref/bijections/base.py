@@ -4,16 +4,15 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from cinc_ref import _validate
 from cinc_ref._autodiff import as_array, value_of
-from cinc_ref._typing import Array, FloatArray, Seed
+from cinc_ref._typing import Array, FloatArray, FloatArrayLike, Seed
 from cinc_ref.errors import ShapeError
 
 __all__ = ["Bijection", "Shape", "per_image", "store"]
 
-Shape: TypeAlias = tuple[int, int, int]
+Shape: TypeAlias = tuple[int, ...]
 """Channels, height and width of an image."""
 
 
@@ -64,7 +63,7 @@ class Bijection:
     (array([2., 2.]), True)
     """
 
-    def init(self, rng: Seed, x: ArrayLike) -> Any:
+    def init(self, rng: Seed, x: FloatArrayLike) -> Any:
         """Make the initial parameters for images of this shape and dtype.
 
         Parameters
@@ -87,7 +86,7 @@ class Bijection:
         self.output_shape(x.shape[1:])
         return self._init(_validate.generator("rng", rng), x)
 
-    def forward(self, params: Any, x: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    def forward(self, params: Any, x: FloatArrayLike) -> tuple[Array, Array]:
         r"""Map images towards the latent: y = f(x).
 
         Parameters
@@ -112,7 +111,7 @@ class Bijection:
         self._check_params(params, x.shape[1], x.shape)
         return self._forward(params, x)
 
-    def inverse(self, params: Any, y: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    def inverse(self, params: Any, y: FloatArrayLike) -> tuple[Array, Array]:
         r"""Map back from the latent: the x with forward(params, x) = y.
 
         Parameters
@@ -232,6 +231,7 @@ class Bijection:
             raise ShapeError(
                 f"{type(self).__name__} has parameters for {expected} channels; "
                 f"got images of shape {shape}"
+                f"{_validate.channels_last_advice(shape, expected, 'images')}"
             )
 
 
@@ -247,11 +247,8 @@ def store(layer: object, **options: Any) -> None:
 
 
 def _check_images(images, name):
-    images = as_array(images)
+    images = as_array(images, name)
     value = value_of(images)
-    if value.ndim != 4 or 0 in value.shape[1:]:
-        raise ShapeError(
-            f"{name} must have shape (N, C, H, W) with C, H, W >= 1; got {value.shape}"
-        )
+    _validate.check_batch_shape(value, name)
     _validate.check_float(value, name)
     return images

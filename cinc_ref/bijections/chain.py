@@ -1,5 +1,6 @@
 """Compositions of layers."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,7 +47,7 @@ class Chain(Bijection):
     (True, True)
     """
 
-    layers: tuple[Bijection, ...]
+    layers: Sequence[Bijection]
 
     def __post_init__(self) -> None:
         layers = tuple(self.layers) if np.iterable(self.layers) else None

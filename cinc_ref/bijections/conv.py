@@ -10,7 +10,7 @@ import scipy.linalg
 
 from cinc_ref import _validate
 from cinc_ref._autodiff import value_of
-from cinc_ref._typing import FloatArray, Params
+from cinc_ref._typing import Corner, FloatArray, Params
 from cinc_ref.bijections.base import Bijection, per_image, store
 from cinc_ref.convolution import log_abs_det
 from cinc_ref.errors import OptionError
@@ -20,10 +20,7 @@ from cinc_ref.primitives.causal import causal_conv
 from cinc_ref.primitives.channels import scatter
 from cinc_ref.primitives.stable import stable_taps
 
-__all__ = ["CORNER_BLOCKS", "TRIANGLES", "Corner", "CornerBlock", "InvertibleConv"]
-
-Corner: TypeAlias = Literal["top-left", "top-right", "bottom-left", "bottom-right"]
-"""The padded corner of the images."""
+__all__ = ["CORNER_BLOCKS", "TRIANGLES", "CornerBlock", "InvertibleConv"]
 
 CornerBlock: TypeAlias = Literal["unit", "triangular", "plu", "dense"]
 """The form of the corner block, which `InvertibleConv` describes."""

@@ -13,3 +13,7 @@ from cinc_ref.cli._options import usage_error
 from cinc_ref.cli.app import app
 
 __all__ = ["app", "usage_error"]
+
+
+def __dir__() -> list[str]:
+    return __all__

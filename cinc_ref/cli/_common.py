@@ -1,10 +1,7 @@
 """Functions of several commands: printing, models with their images, and the command line."""
 
-import logging
 import shlex
-import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +10,21 @@ from rich.box import MARKDOWN
 from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
-from tqdm import tqdm
 
+from cinc_ref._images import digest
 from cinc_ref._streams import printable
 from cinc_ref._typing import Params
-from cinc_ref.data import IMAGE_SETS, ImageSet, image_set
+from cinc_ref._validate import shown
+from cinc_ref.data import IMAGE_SETS, image_set
 from cinc_ref.data.sets import options_of
 from cinc_ref.errors import CheckpointError, DataError
 from cinc_ref.flows import Flow
 from cinc_ref.training import load
+from cinc_ref.training.checkpoint import DIGESTS, load_data
 
 __all__ = [
     "COMPILING",
     "INTERRUPTED",
-    "announced_compilation",
     "command_line",
     "describe",
     "explicit_options",
@@ -115,33 +113,6 @@ def grey_levels(error: float) -> str:
     return f"{error:.1e} grey levels"
 
 
-class _Announcement(logging.Handler):
-    """A sentence on stderr at the first log record of a compiled function."""
-
-    def __init__(self):
-        super().__init__(logging.INFO)
-        self.printed = False
-
-    def emit(self, record):
-        if hasattr(record, "compiled_function") and not self.printed:
-            self.printed = True
-            tqdm.write(COMPILING, file=sys.stderr)  # above a bar, if there is one
-
-
-@contextmanager
-def announced_compilation() -> Iterator[None]:
-    """Print `COMPILING` in this block as soon as a function is compiled, not found in the cache."""
-    logger, handler = logging.getLogger("cinc_ref"), _Announcement()
-    level = logger.level
-    logger.setLevel(min(logging.INFO, logger.getEffectiveLevel()))
-    logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-        logger.setLevel(level)
-
-
 # ---- models and images ---------------------------------------------------------------------------
 
 
@@ -162,7 +133,58 @@ def model_file(path: Path) -> Path:
     )
 
 
-def images_for(flow: Flow, data: str, path: Path | None) -> ImageSet:
+def images_of_model(model, flow, data, path):
+    """Load the image set on which a model was trained, unchanged, or the one that is named.
+
+    Parameters
+    ----------
+    model : Path
+        The file, or the folder of a run.
+    flow : Flow
+    data : str or None
+        Name of another image set.
+    path : Path or None
+        Where the images are now.
+
+    Returns
+    -------
+    ImageSet
+
+    Raises
+    ------
+    DataError
+        If the images of the run have changed since.
+    """
+    trained_on = load_data(model_file(model))
+    if data is not None or trained_on is None:
+        images = images_for(flow, data or "digits", path)
+        if trained_on is not None and _changed_parts(images, trained_on):
+            say("These are not the images of the run: some of them may have been trained on.")
+        return images
+    name, options = trained_on["name"], trained_on["options"]
+    if name not in IMAGE_SETS or not set(options) <= {*options_of(name), "n_bits"}:
+        raise CheckpointError(
+            f"{model} was trained on {shown(name)}, which is unknown: name the images with --data"
+        )
+    images = image_set(name, **options | ({} if path is None else {"path": path}))
+    if changed := _changed_parts(images, trained_on):
+        raise DataError(
+            f"{images.name} has changed since the model was trained on it ({changed}), so that "
+            "test images may have been trained on: restore the files, or name the images with "
+            "--data to use them all the same"
+        )
+    _check_same_images(flow, images)
+    return images
+
+
+def _changed_parts(images, trained_on):
+    """Name the parts of which the images are not those of a run."""
+    parts = {name: getattr(images, name.removesuffix("_images")) for name in DIGESTS}
+    changed = [name for name, part in parts.items() if digest(part) != trained_on[name]]
+    return ", ".join(name.replace("_", " ") for name in changed)
+
+
+def images_for(flow, data, path):
     """Load an image set, in the model's size, channels and levels as far as it has the options."""
     channels, size, _ = flow.image_shape
     known = options_of(data) if data in IMAGE_SETS else ()

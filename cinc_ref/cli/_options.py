@@ -30,6 +30,7 @@ __all__ = [
     "PICTURES",
     "SIZE_OPTIONS",
     "Data",
+    "DataOfRun",
     "DataPath",
     "Model",
     "check_data",
@@ -226,6 +227,16 @@ PATH = path_option(
     show_default=False,
 )
 Data = Annotated[str, DATA]
+DataOfRun = Annotated[
+    str | None,
+    name_option(
+        "--data",
+        "Images, by default those of the model's training, or digits where it does not say; "
+        "one of: {}.",
+        IMAGE_SETS,
+        show_default=False,
+    ),
+]
 DataPath = Annotated[Path | None, PATH]
 
 # ---- several options together --------------------------------------------------------------------
@@ -258,11 +269,15 @@ def check_model(context: typer.Context, system: str) -> None:
         refuse_unused(context, ["dilation"], f"not with {system}, whose kernels have a single tap")
 
 
-def check_data(data: str, path: Path | None, **options: Any) -> None:
-    """Refuse options that an image set does not take, and a path where there is nothing."""
-    check_options(data, path=path, **options)
+def check_data(data: str | None, path: Path | None, **options: Any) -> None:
+    """Refuse options that an image set does not take, and a path where there is nothing.
+
+    Without the name of a set the images are those of a run, of which the path may be another now.
+    """
+    if data is not None:
+        check_options(data, path=path, **options)
     if path is not None and not path.exists():
-        raise DataError(f"{path} is missing; expected the images of {data}")
+        raise DataError(f"{path} is missing; expected the images of {data or 'the run'}")
 
 
 @contextmanager

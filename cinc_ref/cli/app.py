@@ -6,7 +6,8 @@ import typer
 
 import cinc_ref
 from cinc_ref._blas import one_blas_thread
-from cinc_ref.cli._common import announced_compilation, say
+from cinc_ref.cli._common import say
+from cinc_ref.cli._compilation import announced_compilation
 from cinc_ref.cli.bench import bench
 from cinc_ref.cli.compare import compare
 from cinc_ref.cli.compile import compile
@@ -46,5 +47,5 @@ def _options(
         context.with_resource(resource)  # until the command has ended
 
 
-for command in (demo, verify, train, sample, evaluate, interpolate, compare, compile, bench):
-    app.command()(command)
+for _command in (demo, verify, train, sample, evaluate, interpolate, compare, compile, bench):
+    app.command()(_command)

@@ -1,12 +1,13 @@
 """``python -m cinc_ref compile``."""
 
 import time
+from operator import attrgetter
 from typing import Annotated, Any
 
 import typer
-from tqdm import tqdm
 
 from cinc_ref import flows
+from cinc_ref._progress import tracked
 from cinc_ref.cli._common import describe, explicit_options, say
 from cinc_ref.cli._options import (
     DATA_OPTIONS,
@@ -91,10 +92,8 @@ def compile(
     todo = tasks(flow, channels=channels, batch=batch, dtype=dtype, gradients=gradients)
     say("conv and conv_inverse" if flow is None else describe(flow))
     started = time.perf_counter()
-    with tqdm(todo, dynamic_ncols=True, bar_format="{l_bar}{bar}| {n_fmt}/{total_fmt}") as bar:
-        for task in bar:
-            bar.set_description(task.title)
-            task.run()
+    for task in tracked(todo, "compile", len(todo), attrgetter("title")):
+        task.run()
     say(f"compiled in {time.perf_counter() - started:.1f} s; later calls find it in the cache")
 
 

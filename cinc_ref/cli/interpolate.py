@@ -8,17 +8,17 @@ import typer
 
 from cinc_ref import flows
 from cinc_ref._files import check_file, output_errors
-from cinc_ref.cli._common import images_for, load_model, say
+from cinc_ref.cli._common import images_of_model, load_model, say
 from cinc_ref.cli._options import (
-    DATA_OPTIONS,
     PICTURES,
+    DataOfRun,
+    DataPath,
     Model,
     check_data,
     integer_option,
     numbers_option,
     path_option,
     refuse_unused,
-    takes,
     usage_error,
 )
 from cinc_ref.errors import OptionError
@@ -30,10 +30,11 @@ TEMPERATURES = "0,0.2,0.4,0.6,0.8,1,1.2"
 """Temperatures of the second picture."""
 
 
-@takes(*DATA_OPTIONS[:2])  # data and path
 def interpolate(
     context: typer.Context,
     model: Model,
+    data: DataOfRun = None,
+    path: DataPath = None,
     pairs: Annotated[
         int, integer_option("--pairs", "Pairs of test images, a row each.", minimum=1)
     ] = 6,
@@ -63,20 +64,19 @@ def interpolate(
             show_default=False,
         ),
     ] = None,
-    **options: Any,
 ) -> None:
     """Interpolate between test images along straight lines through the flow's latents."""
     if sweep is None:
         refuse_unused(context, ["temperatures"], "only with --sweep, the picture that they are for")
     elif sweep.resolve() == out.resolve():
         raise usage_error(f"--sweep and --out must be two files; got {out} for both", context)
-    check_data(**options)
+    check_data(data, path)
     for picture in filter(None, (out, sweep)):
         check_file(picture)
-    from cinc_ref.plots import image_table  # slow to import, and an extra of its own
+    from cinc_ref import plots  # slow to import, and an extra of its own
 
     flow, params = load_model(model)
-    images = images_for(flow, **options)
+    images = images_of_model(model, flow, data, path)
     rng = np.random.default_rng(seed)
     if 2 * pairs > len(images.test):
         most = len(images.test) // 2
@@ -86,17 +86,17 @@ def interpolate(
     with np.errstate(all="ignore"):  # the result is checked
         images_on_line = flows.interpolate(flow, params, x[:pairs], x[pairs:], steps)
     check_not_lost(images_on_line, "interpolated images")
-    headings = ["image", *[""] * (steps - 2), "image"]
-    _draw(image_table, out, images_on_line, flow.bins, headings)
+    levels = flows.quantize(images_on_line, flow.bins)
+    _save(plots.interpolation_figure(levels, flow, data=images.name), out)
     if sweep is not None:
         with np.errstate(all="ignore"):
             samples = flows.temperature_sweep(flow, params, rng, pairs, temperatures)
         check_not_lost(samples, "samples of --sweep")
-        _draw(image_table, sweep, samples, flow.bins, [f"{value:g}" for value in temperatures])
+        levels = flows.quantize(samples, flow.bins)
+        _save(plots.temperature_figure(levels, flow, temperatures, data=images.name), sweep)
 
 
-def _draw(image_table, path, images, bins, headings):
-    rows = flows.quantize(images, bins).swapaxes(0, 1)
+def _save(figure, path):
     with output_errors(path):
-        image_table(rows, headings, value_range=(0, bins - 1)).savefig(path)
+        figure.savefig(path)
     say(f"wrote {path}")

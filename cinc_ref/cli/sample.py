@@ -28,8 +28,9 @@ def sample(
         Path,
         path_option(
             "--out",
-            "A picture of all images (.png), their grey levels (.npy), or both the grey "
-            "levels and the flow's own numbers (.npz).",
+            "A picture of all images (.png) with a title, digits dark on light paper: for the "
+            "eye, no data; their grey levels (.npy); or both the grey levels and the flow's own "
+            "numbers (.npz).",
             endings=sampling.SUFFIXES,
         ),
     ] = Path("samples.png"),

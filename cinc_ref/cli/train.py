@@ -87,7 +87,11 @@ def train(
     ] = None,
     resume: Annotated[
         bool,
-        typer.Option("--resume", help="Continue the run in --out, with the same options."),
+        typer.Option(
+            "--resume",
+            help="Continue the run in --out, with the same options; --minutes and --steps may "
+            "differ, which prolongs or shortens the run.",
+        ),
     ] = False,
     **options: Any,
 ) -> None:
@@ -97,10 +101,10 @@ def train(
     receives best.npz (the model), last.npz (to resume from), history.json and loss.png.
     """
     no_budget = options["minutes"] is None and options["steps"] is None
-    only_estimate = preset is not None and no_budget
+    only_estimate = preset is not None and no_budget and not resume
     if only_estimate:
         reason = "only with --minutes or --steps, without which the time is only estimated"
-        refuse_unused(context, ["out", "resume"], reason)
+        refuse_unused(context, ["out"], reason)
     elif out is None:
         raise usage_error("--out is missing: the folder that receives the model", context)
     else:
@@ -117,9 +121,11 @@ def train(
     if only_estimate:
         say("To train, give --minutes or --steps, and --out.")
         return
-    if no_budget:
+    if resume:
+        settings |= _resumed_budget(Folder(out).budget(), settings)
+    elif no_budget:
         settings["minutes"] = MINUTES
-    settings |= {"out": out, "resume": resume, "progress": True}
+    settings |= {"origin": images.origin(), "out": out, "resume": resume, "progress": True}
     with found_in_files():
         result = train_flow(flow, images.train, images.validation, **settings)
     _draw(result)
@@ -138,6 +144,24 @@ def _images_and_flow(options):
         flow = flows.build(**shape, **_select(options, MODEL_OPTIONS))
     say(f"{describe(flow)}; {len(images.train):,} images of {images.name}")
     return images, flow
+
+
+def _resumed_budget(former, settings):
+    """Return the budget of a resumed run, and print what it means if it is another than before."""
+    budget = {name: settings[name] for name in former}
+    if budget == former or not any(budget.values()):
+        return former
+    say(
+        f"The budget was {_in_words(former)}, and is {_in_words(budget)} from the start of the run."
+    )
+    if settings["schedule"] != "constant":
+        say("The learning rate continues with that of the new budget at this step.")
+    return budget
+
+
+def _in_words(budget):
+    parts = [f"{value:,g} {name}" for name, value in budget.items() if value is not None]
+    return " or ".join(parts)
 
 
 def _select(options, parameters):

@@ -18,7 +18,7 @@ from cinc_ref.comparison.job import Job, remeasure, run_job, saved_result
 from cinc_ref.comparison.result import Comparison
 from cinc_ref.comparison.table import rows_of
 from cinc_ref.errors import OptionError
-from cinc_ref.flows.systems import COUPLINGS, variant
+from cinc_ref.flows.systems import COUPLINGS, CouplingName, variant
 from cinc_ref.training.settings import Settings
 
 __all__ = ["MODEL", "SYSTEMS", "TRAINING", "compare"]
@@ -43,7 +43,7 @@ def compare(
     out: _typing.Path,
     *,
     systems: Iterable[str] = SYSTEMS,
-    couplings: Iterable[str] = ("affine", "quad"),
+    couplings: Iterable[CouplingName] = ("affine", "quad"),
     data: str = "digits",
     data_options: dict[str, Any] | None = None,
     seeds: int = 3,
@@ -98,7 +98,7 @@ def compare(
     ------
     OptionError, DtypeError
         For an unknown name or an impossible option, or if `out` holds runs with other options.
-    DataError
+    DataError, ShapeError
         If the image set cannot be loaded.
     MissingExtraError
         If joblib is not installed.

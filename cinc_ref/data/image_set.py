@@ -1,15 +1,16 @@
 """Sets of images that are split for training."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-import numpy as np
-
+from cinc_ref._images import digest
 from cinc_ref._typing import IntegerArray
 from cinc_ref._validate import integer, is_integer, shown
+from cinc_ref.data.parts import PARTS
 from cinc_ref.data.stack import Stack
-from cinc_ref.errors import DataError, OptionError
+from cinc_ref.errors import OptionError
 
-__all__ = ["PARTS", "ImageSet", "shuffled_parts"]
+__all__ = ["ImageSet"]
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,8 @@ class ImageSet:
         rows from the disk when they are used.
     bins : int
         Number of levels, at least 2.
+    options : dict
+        The options with which `image_set` loaded the images, as JSON values.
 
     Raises
     ------
@@ -44,6 +47,7 @@ class ImageSet:
     validation: IntegerArray
     test: IntegerArray
     bins: int
+    options: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "bins", integer("bins", self.bins, minimum=2))
@@ -89,32 +93,23 @@ class ImageSet:
         parts = {name: _shifted(getattr(self, name), drop) for name in PARTS}
         return replace(self, **parts, bins=2**bits)
 
+    def origin(self) -> dict[str, Any]:
+        """Return JSON values that say where the images come from, for the files of a run.
 
-PARTS = ("train", "validation", "test")
-"""Names of the parts of an image set."""
+        Returns
+        -------
+        dict
+            The "name" and the "options" that `image_set` takes, and a digest of the
+            "test_images".
+
+        Examples
+        --------
+        >>> from cinc_ref.data import image_set
+        >>> image_set("digits").origin()["options"]
+        {}
+        """
+        return {"name": self.name, "options": self.options, "test_images": digest(self.test)}
 
 
 def _shifted(images, bits):
     return images.shifted(bits) if isinstance(images, Stack) else images >> bits
-
-
-def shuffled_parts(images: IntegerArray) -> tuple[IntegerArray, IntegerArray, IntegerArray]:
-    """Shuffle images with a fixed seed, and divide them 8 : 1 : 1 into three parts.
-
-    Returns
-    -------
-    tuple of three ndarray
-        Images to train, validate and test.
-
-    Raises
-    ------
-    DataError
-        If there are fewer than three.
-    """
-    count = len(images)
-    if count < 3:
-        raise DataError(f"images must be at least 3, one for each part; got {count}")
-    tenth = max(1, count // 10)
-    order = np.random.default_rng(0).permutation(count)
-    train, validation, test = np.split(order, [count - 2 * tenth, count - tenth])
-    return images[train], images[validation], images[test]

@@ -2,6 +2,7 @@
 
 import gzip
 import pathlib
+import re
 
 import numpy as np
 
@@ -11,9 +12,13 @@ from cinc_ref.data.reading import existing, reading
 from cinc_ref.data.stack import split_last
 from cinc_ref.errors import DataError
 
-__all__ = ["mnist"]
+__all__ = ["emnist", "mnist"]
 
 TRAIN, TEST = "train-images-idx3-ubyte", "t10k-images-idx3-ubyte"
+EMNIST_TRAIN, EMNIST_TEST = "train-images-idx3-ubyte", "test-images-idx3-ubyte"
+EMNIST = re.compile(rf"(emnist-\w+)-{EMNIST_TRAIN}(\.gz)?")
+"""Names of the files with the images to train of EMNIST's sets."""
+
 MAGIC = 0x00000803
 """First four bytes of the files: unsigned bytes in three axes (image, row, column)."""
 
@@ -48,14 +53,59 @@ def mnist(path: Path) -> ImageSet:
     LeCun, Cortes and Burges, The MNIST database of handwritten digits.
     """
     folder = existing(path, f"the folder with {TRAIN}.gz and {TEST}.gz")
-    images = _images(folder, TRAIN)
-    test = _images(folder, TEST)
+    return _image_set("mnist", _images(folder, TRAIN), _images(folder, TEST), folder)
+
+
+def emnist(path: Path) -> ImageSet:
+    """Load a set of EMNIST: grey images of letters and digits, 28x28, turned upright.
+
+    Its files hold every image transposed, which this function undoes; `mnist` reads files as they
+    are. The validation part is the last tenth of the training file.
+
+    Parameters
+    ----------
+    path : path
+        The folder that holds ``emnist-SET-train-images-idx3-ubyte`` and
+        ``emnist-SET-test-images-idx3-ubyte``, each with or without ``.gz``. Where there are
+        several sets (balanced, byclass, bymerge, digits, letters, mnist), the file of the one.
+
+    Returns
+    -------
+    ImageSet
+
+    Raises
+    ------
+    DataError
+        If a file is missing, truncated or something else, or there are several sets; the message
+        names them.
+
+    References
+    ----------
+    Cohen, Afshar, Tapson and van Schaik, EMNIST: an extension of MNIST to handwritten letters,
+    2017; https://www.nist.gov/itl/products-and-services/emnist-dataset
+    """
+    path = existing(path, f"a folder with emnist-SET-{EMNIST_TRAIN}.gz, or this file")
+    folder = path if path.is_dir() else path.parent
+    files = list(path.iterdir()) if path.is_dir() else [path]
+    matches = [EMNIST.fullmatch(file.name) for file in files]
+    sets = sorted({match[1] for match in matches if match})
+    if len(sets) != 1:
+        held = f"the sets {', '.join(sets)}: give the file of one" if sets else "none"
+        raise DataError(f"{path} must hold one set, emnist-SET-{EMNIST_TRAIN}.gz; it holds {held}")
+    train, test = (
+        _images(folder, f"{sets[0]}-{name}").swapaxes(2, 3) for name in (EMNIST_TRAIN, EMNIST_TEST)
+    )
+    return _image_set("emnist", train, test, folder)
+
+
+def _image_set(name, images, test, folder):
+    """Cut the validation part from the images to train."""
     if images.shape[1:] != test.shape[1:]:
         raise DataError(
-            f"{TRAIN} and {TEST} must hold images of one shape; "
+            f"the files of {name} must hold images of one shape; "
             f"got {images.shape[1:]} and {test.shape[1:]} in {folder}"
         )
-    return ImageSet("mnist", *split_last(images, max(1, len(images) // 10)), test, bins=256)
+    return ImageSet(name, *split_last(images, max(1, len(images) // 10)), test, bins=256)
 
 
 def _images(folder, name):

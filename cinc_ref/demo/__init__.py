@@ -7,16 +7,21 @@ from cinc_ref import _typing
 from cinc_ref._files import make_folder, output_errors
 from cinc_ref.data import digits, image_set
 from cinc_ref.demo.convolution import Inversion, convolve_and_invert
-from cinc_ref.demo.flow import MINUTES, TrainedFlow, there_and_back, train_and_sample
+from cinc_ref.demo.flow import MINUTES, TEMPERATURE, TrainedFlow, there_and_back, train_and_sample
 from cinc_ref.demo.report import render
 from cinc_ref.errors import OutputError
-from cinc_ref.plots import image_grid, inverse_figure, loss_figure, matrix_figure
+from cinc_ref.plots import inverse_figure, loss_figure, matrix_figure, samples_figure
 from cinc_ref.timing import one_blas_thread
 from cinc_ref.training import save
 from cinc_ref.training.folder import LAST
 from cinc_ref.training.settings import Settings
 
 __all__ = ["FILES", "Demonstration", "run"]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
 
 MATRIX_SIZE = (5, 5)
 """Height and width of the images whose matrix is drawn."""
@@ -97,16 +102,28 @@ def _write(inversion, trained, folder):
     """Write the files `FILES`."""
     training = trained.training
     save(folder / "model.npz", training.flow, training.params)
-    samples = {"columns": 10, "value_range": (0, trained.images.bins - 1), "cmap": "gray_r"}
-    image_grid(trained.samples, **samples).savefig(folder / "samples.png")
+    samples = samples_figure(
+        trained.samples, training.flow, temperature=TEMPERATURE, data=trained.images.name
+    )
+    samples.savefig(folder / "samples.png")
     loss_figure(training.history).savefig(folder / "loss.png")
     names = ("digit", "its latents", "decoded")
-    latents = inverse_figure(*there_and_back(trained, count=5), names=names)
+    latents = inverse_figure(
+        *there_and_back(trained, count=5),
+        names=names,
+        units=("grey levels", "standardized, no unit"),
+        title="Test digits, the latents of the trained flow, and the digits decoded from them",
+    )
     latents.savefig(folder / "latents.png")
     double = inversion.round_trips[-1]
     chosen = [index for index in PICTURED if index < len(double.images)]
     arrays = (double.images, double.convolved, double.inverted)
-    inverse_figure(*(array[chosen] for array in arrays)).savefig(folder / "inverse.png")
+    inverse = inverse_figure(
+        *(array[chosen] for array in arrays),
+        units=("grey levels", "grey levels"),
+        title="Digits, their convolution, and its exact inverse",
+    )
+    inverse.savefig(folder / "inverse.png")
     matrix_figure(inversion.kernel, MATRIX_SIZE).savefig(folder / "matrix.png")
     report = render(inversion, trained, MATRIX_SIZE)
     (folder / "report.md").write_text(report, encoding="utf-8")

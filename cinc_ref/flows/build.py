@@ -11,7 +11,7 @@ __all__ = ["build"]
 def build(
     system: SystemName = "cinc",
     coupling: CouplingName = "quad",
-    image_shape: tuple[int, int, int] = (1, 8, 8),
+    image_shape: tuple[int, ...] = (1, 8, 8),
     levels: int = 2,
     depth: int = 8,
     width: int = 64,

@@ -3,17 +3,19 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from cinc_ref import _validate
-from cinc_ref._typing import FloatArray, Params, Seed
+from cinc_ref._arrays import plain_array
+from cinc_ref._typing import Array, Params, RealArrayLike, Seed
 from cinc_ref.errors import OptionError, ShapeError
 from cinc_ref.flows.multiscale import Flow, check_flow
 
 __all__ = ["interpolate", "temperature_sweep"]
 
 
-def interpolate(flow: Flow, params: Params, a: ArrayLike, b: ArrayLike, steps: int) -> FloatArray:
+def interpolate(
+    flow: Flow, params: Params, a: RealArrayLike, b: RealArrayLike, steps: int
+) -> Array:
     r"""Interpolate between images a and b, along the straight line between their latents.
 
     .. math::
@@ -54,7 +56,7 @@ def interpolate(flow: Flow, params: Params, a: ArrayLike, b: ArrayLike, steps: i
     """
     check_flow(flow)
     steps = _validate.integer("steps", steps, minimum=2)
-    a, b = np.asarray(a), np.asarray(b)
+    a, b = plain_array(a, "a"), plain_array(b, "b")
     if a.shape != b.shape or a.ndim not in (3, 4):
         raise ShapeError(
             f"a and b must have one shape, (C, H, W) or (N, C, H, W); got {a.shape} and {b.shape}"
@@ -70,7 +72,7 @@ def interpolate(flow: Flow, params: Params, a: ArrayLike, b: ArrayLike, steps: i
 
 def temperature_sweep(
     flow: Flow, params: Params, rng: Seed, n: int, temperatures: Sequence[float]
-) -> FloatArray:
+) -> Array:
     """Decode the same random latents at several temperatures.
 
     Parameters

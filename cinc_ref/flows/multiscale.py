@@ -7,11 +7,11 @@ from typing import Any
 
 import autograd.numpy as anp
 import numpy as np
-from numpy.typing import ArrayLike
 
 from cinc_ref import _validate
+from cinc_ref._arrays import plain_array
 from cinc_ref._autodiff import as_array, value_of
-from cinc_ref._typing import FloatArray, Params, Seed
+from cinc_ref._typing import Array, FloatArray, FloatArrayLike, IntegerArrayLike, Params, Seed
 from cinc_ref.bijections import ActNorm, Chain, Squeeze
 from cinc_ref.bijections.base import Shape, store
 from cinc_ref.bijections.conv import CORNER_BLOCKS, CornerBlock
@@ -165,7 +165,7 @@ class Flow:
                 shape = (kept, *shape[1:])
         return (*shapes, shape)
 
-    def init(self, rng: Seed, batch: ArrayLike) -> Params:
+    def init(self, rng: Seed, batch: FloatArrayLike) -> Params:
         """Make parameters that start from the statistics of a batch.
 
         Parameters
@@ -217,8 +217,8 @@ class Flow:
         return {"levels": levels, "priors": priors, "top": top}
 
     def log_prob(
-        self, params: Params, x: ArrayLike, *, constant_memory: bool = False
-    ) -> FloatArray:
+        self, params: Params, x: FloatArrayLike, *, constant_memory: bool = False
+    ) -> Array:
         """Compute the log-density of images.
 
         Parameters
@@ -261,7 +261,7 @@ class Flow:
         latents, log_det = self._encode(params, self._checked(x, "x", params), forward)
         return sum((_standard_normal(z) for z in latents), log_det)
 
-    def encode(self, params: Params, x: ArrayLike) -> tuple[FloatArray, ...]:
+    def encode(self, params: Params, x: FloatArrayLike) -> tuple[Array, ...]:
         """Compute all latents of images, standardized: the model has them standard normal.
 
         Parameters
@@ -297,8 +297,8 @@ class Flow:
         return tuple(batch_first(z) for z in latents)
 
     def decode(
-        self, params: Params, latents: Sequence[ArrayLike], *, check: bool = False
-    ) -> FloatArray:
+        self, params: Params, latents: Sequence[FloatArrayLike], *, check: bool = False
+    ) -> Array:
         """Compute the images that have these latents: the inverse of `encode`.
 
         Parameters
@@ -316,7 +316,7 @@ class Flow:
 
         Raises
         ------
-        DataError, DtypeError, NonFiniteError
+        DataError, ShapeError, DtypeError, NonFiniteError
             If the latents do not fit, or hold NaN or infinity.
         OptionError
             If `check` is no truth value.
@@ -340,7 +340,7 @@ class Flow:
         """
         check = _validate.boolean("check", check)
         self._check_params(params)
-        latents = [as_array(z) for z in latents]
+        latents = [as_array(z, f"latents[{k}]") for k, z in enumerate(latents)]
         shapes = [value_of(z).shape for z in latents]
         if [shape[1:] for shape in shapes] != list(self.latent_shapes):
             raise DataError(
@@ -436,7 +436,7 @@ class Flow:
         """
         return stability_by_layer(self, params)
 
-    def sample(self, params: Params, rng: Seed, n: int, temperature: float = 1.0) -> FloatArray:
+    def sample(self, params: Params, rng: Seed, n: int, temperature: float = 1.0) -> Array:
         """Draw images: decoded normal latents. They may leave [-1/2, 1/2) and are not clipped.
 
         Parameters
@@ -484,7 +484,7 @@ class Flow:
         draws = (rng.standard_normal((n, *shape), dtype) for shape in self.latent_shapes)
         return self.decode(params, [dtype.type(temperature) * z for z in draws])
 
-    def bits_per_dim(self, params: Params, images: ArrayLike, rng: Seed) -> FloatArray:
+    def bits_per_dim(self, params: Params, images: IntegerArrayLike, rng: Seed) -> Array:
         """Compute bits per dimension of integer images, dequantized with one draw of noise.
 
         Parameters
@@ -502,7 +502,7 @@ class Flow:
 
         Raises
         ------
-        DataError
+        DataError, ShapeError
             If the images do not fit the model or its bins.
 
         Examples
@@ -517,14 +517,14 @@ class Flow:
         >>> flow.bits_per_dim(params, images, rng).shape
         (3,)
         """
-        images = np.asarray(images)
+        images = plain_array(images, "images")
         check_fits(images, self.image_shape)
         self._check_params(params)
         x = dequantize(images, self.bins, rng, _dtype_of(params))
         return bits_per_dim(self.log_prob(params, x), int(np.prod(self.image_shape)), self.bins)
 
     def _checked(self, x, name, params=None):
-        x = as_array(x)
+        x = as_array(x, name)
         check_fits(x, self.image_shape, name)
         self._check_values(x, name, params)
         return batch_last(x)

@@ -28,7 +28,15 @@ if numba.config.DISABLE_JIT:
 else:
     from cinc_ref.kernels.simd import block
 
-__all__ = ["ANNOUNCEMENT", "block", "compiled", "expected_compilation", "inlined", "internal"]
+__all__ = [
+    "ANNOUNCEMENT",
+    "block",
+    "compiled",
+    "expected_compilation",
+    "inlined",
+    "internal",
+    "without_compilation",
+]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -54,12 +62,18 @@ PAUSE = 10.0
 """Seconds without compilation after which the next one is announced again."""
 
 
+CLOCKS: tuple[Callable[[], float], ...] = (time.monotonic, time.process_time)
+"""The clocks that `without_compilation` takes."""
+
+
 class _CompilationLog(event.Listener):
     """A log of each of our functions that is compiled; for one in the cache there is no event."""
 
     def __init__(self):
         self.running = self.expected = 0
         self.finished = -math.inf
+        self.spent = dict.fromkeys(CLOCKS, 0.0)
+        self.started: dict[Callable[[], float], float] = {}
 
     def on_start(self, start):
         name = _name_of_ours(start)
@@ -69,6 +83,8 @@ class _CompilationLog(event.Listener):
         recent = self.running or time.monotonic() - self.finished < PAUSE
         if not (recent or self.expected):
             LOGGER.warning(ANNOUNCEMENT, extra=extra)
+        if not self.running:
+            self.started = {clock: clock() for clock in CLOCKS}
         self.running += 1
         if _no_folder:
             warn_once("unwritable", UNWRITABLE, "for want of a folder")
@@ -78,6 +94,10 @@ class _CompilationLog(event.Listener):
         if _name_of_ours(end) is not None:
             self.running = max(0, self.running - 1)
             self.finished = time.monotonic()
+            if not self.running:
+                for clock, started in self.started.items():
+                    self.spent[clock] += clock() - started
+                self.started = {}
 
 
 def _name_of_ours(broadcast):
@@ -93,6 +113,12 @@ event.register("numba:compile", _log)
 
 _no_folder: list[str] = []
 """Names of the functions that have no folder for their compiled code."""
+
+
+def without_compilation(clock: Callable[[], float]) -> float:
+    """Read a clock of `CLOCKS` in seconds that stands still while our functions are compiled."""
+    now = clock()
+    return min(now, _log.started.get(clock, now)) - _log.spent[clock]
 
 
 @contextmanager

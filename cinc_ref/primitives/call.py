@@ -82,7 +82,7 @@ def prepare(
     """Return images and kernel as arrays or autograd boxes, and the plan; or raise an error."""
     x, k = images, kernel
     if not type(x) is type(k) is np.ndarray:
-        images, kernel = as_array(images), as_array(kernel)
+        images, kernel = as_array(images, name), as_array(kernel, "kernel")
         x, k = value_of(images), value_of(kernel)
     if anchor is None and type(corner) is str and type(dilation) is int:  # True == 1 is no key
         signature = (x.shape, x.strides, x.dtype), (k.shape, k.dtype)
@@ -119,7 +119,7 @@ def _make_plan(operation, name, signature, corner, dilation):
 
 def _validated(images, name, kernel, corner, dilation, anchor):
     _validate.check_kernel_shape(kernel)
-    _validate.check_images_shape(images, len(kernel), name)
+    _validate.check_images_shape(images, kernel, name)
     _validate.check_float(kernel, "kernel")
     _validate.check_same_dtype(images, name, kernel, "kernel")
     return check_geometry(kernel, corner, dilation, anchor)
@@ -127,7 +127,7 @@ def _validated(images, name, kernel, corner, dilation, anchor):
 
 def prepare_cotangent(g: Any, images: Any) -> Any:
     """Return g as an array of the shape and dtype of the images, or raise an error."""
-    g = as_array(g)
+    g = as_array(g, "g")
     value, expected = value_of(g), value_of(images)
     _validate.check_same_dtype(value, "g", expected, "the images")
     _validate.check_same_shape(value, "g", expected, "the images")
@@ -136,7 +136,7 @@ def prepare_cotangent(g: Any, images: Any) -> Any:
 
 def prepare_corner(kernel: Any, size: Size, anchor: Anchor) -> tuple[Any, int]:
     """Return the corner block and the pixels of an image, or raise an error if it is singular."""
-    kernel = as_array(kernel)
+    kernel = as_array(kernel, "kernel")
     value = value_of(kernel)
     _validate.check_kernel_shape(value)
     _validate.check_float(value, "kernel")

@@ -10,7 +10,9 @@ So no more than one step is in memory at a time, at the price of one inverse and
 pass. The rebuilt input is as good as the inverse: see `cinc_ref.theory.stability`.
 """
 
+from collections.abc import Sequence
 from itertools import count
+from typing import Any
 
 from autograd import make_jvp, make_vjp
 from autograd.builtins import container_untake
@@ -25,9 +27,14 @@ from autograd.extend import (
 )
 
 from cinc_ref._trees import named_leaves, rebuild
+from cinc_ref._typing import FloatArray
+
+__all__ = ["compose"]
 
 
-def compose(layers, params, x):
+def compose(
+    layers: Sequence[Any], params: Sequence[Any], x: FloatArray
+) -> tuple[FloatArray, FloatArray]:
     """Apply layers in turn, differentiable in memory that does not grow with their number.
 
     Parameters

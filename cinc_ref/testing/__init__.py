@@ -6,23 +6,6 @@ Everything loads when it is first used. Only `strategies` needs hypothesis and o
 `parametrize_with_checks` needs pytest.
 """
 
-from cinc_ref._lazy import lazy
+from cinc_ref._lazy import attach_stub
 
-_HOME_OF = {
-    "Check": "base",
-    "CheckFailure": "failure",
-    "CheckSkipped": "failure",
-    "Implementation": "implementation",
-    "NotChecked": "failure",
-    "Problem": "problem",
-    "Report": "report",
-    "check_bijection": "bijection",
-    "check_density": "density",
-    "checks": "suite",
-    "parametrize_with_checks": "suite",
-    "run_checks": "report",
-}
-_SUBMODULES = ("strategies",)
-
-__all__ = [*_HOME_OF, *_SUBMODULES]
-__getattr__, __dir__ = lazy(__name__, _HOME_OF, _SUBMODULES)
+__getattr__, __dir__, __all__ = attach_stub(__name__)

@@ -25,8 +25,8 @@ MAX_ENTRIES = 1024
 
 
 def check_bijection(
-    forward: Callable[..., Any],
-    inverse: Callable[..., Any],
+    forward: Callable[[Any], Any],
+    inverse: Callable[[Any], Any],
     x: Any,
     volume_preserving: bool = False,
 ) -> None:

@@ -36,7 +36,11 @@ WAVES = 50
 
 
 def check_density(
-    log_prob: Callable[..., Any], sample: Callable[..., Any], *, seed: int = 0, draws: int = 20_000
+    log_prob: Callable[[Any], Any],
+    sample: Callable[[int], Any],
+    *,
+    seed: int = 0,
+    draws: int = 20_000,
 ) -> None:
     r"""Fail unless a log-density is normalized and its sampler draws from it.
 

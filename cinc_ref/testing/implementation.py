@@ -1,6 +1,6 @@
 """`Implementation`, the functions that are checked together with what they declare."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,8 +64,8 @@ class Implementation:
     log_abs_det: Callable[..., Any] | None = None
     conv_vjp: Callable[..., Any] | None = None
     conv_inverse_vjp: Callable[..., Any] | None = None
-    options: tuple[str, ...] = ()
-    dtypes: tuple[str, ...] = DTYPES
+    options: Sequence[str] = ()
+    dtypes: Sequence[str] = DTYPES
     name: str | None = None
 
     def __post_init__(self) -> None:

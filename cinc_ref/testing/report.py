@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 from cinc_ref import _validate
+from cinc_ref._progress import tracked
 from cinc_ref.testing.failure import CheckSkipped
 from cinc_ref.testing.implementation import Implementation
 from cinc_ref.testing.suite import check_names, checks
@@ -132,7 +134,7 @@ def run_checks(
     suite = checks()
     check_names(expected_failures, suite)
     report = Report(implementation.name, seed)
-    for name, check in suite:
+    for name, check in tracked(suite, "run_checks", len(suite), itemgetter(0)):
         try:
             check(implementation, seed)
         except CheckSkipped as reason:

@@ -23,6 +23,11 @@ with extra("test"):
 
 __all__ = ["DIAGONAL", "LAYERS", "Layered", "images", "kernels", "layers"]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 DIAGONAL = (2.0, -2.0, 1.5, -1.5, 0.5, -0.5, 3.0, -3.0)
 """The diagonal entries of corner blocks, the simplest first."""
 

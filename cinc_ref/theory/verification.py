@@ -1,14 +1,18 @@
 """The verification of all theorems, and of an implementation against them."""
 
+from collections.abc import Callable
+
 import numpy as np
-from tqdm import tqdm
 
 from cinc_ref import _validate
+from cinc_ref._progress import tracked
 from cinc_ref.theory import mahler, padding, schwartz_zippel, systems, theorems, universality
 from cinc_ref.theory.claims import CLAIMS, check_implementation
 from cinc_ref.theory.evidence import Evidence
 
-THEOREMS = (
+__all__ = ["THEOREMS", "verify"]
+
+THEOREMS: tuple[Callable[..., Evidence], ...] = (
     theorems.order_of_indices,
     theorems.block_triangular,
     theorems.not_triangular_in_channel_major_order,
@@ -81,5 +85,9 @@ def verify(
             yield theorem(rng, effort)
         yield from check_implementation(implementation, rng, effort)
 
-    count = len(THEOREMS) + len(CLAIMS)
-    return list(tqdm(attempts(), "verify", count, leave=False, disable=None))
+    evidence, tried = attempts(), [*THEOREMS, *CLAIMS]
+    return [next(evidence) for _ in tracked(tried, "verify", len(tried), _title)]
+
+
+def _title(function):
+    return function.__name__.replace("_", " ")

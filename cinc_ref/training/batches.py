@@ -1,17 +1,15 @@
 """The random streams of a run, and the batches that they choose."""
 
-import hashlib
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from cinc_ref._images import in_chunks
 from cinc_ref._typing import Array
 from cinc_ref.flows import dequantize
 from cinc_ref.training.settings import Settings
 
-__all__ = ["INIT", "ORDER", "STEP", "VALIDATION", "Batches", "digest", "generator"]
+__all__ = ["INIT", "ORDER", "STEP", "VALIDATION", "Batches", "generator"]
 
 INIT, ORDER, STEP, VALIDATION = range(4)
 """Streams of random numbers: initialization, order of the images, steps, validation."""
@@ -64,11 +62,3 @@ class Batches:
 @lru_cache(maxsize=1)
 def _permutation(seed, epoch, count):
     return generator(seed, ORDER, epoch).permutation(count)
-
-
-def digest(images: Any) -> str:
-    """Return dtype, shape and hash of images as a text that identifies them."""
-    sha = hashlib.sha256()
-    for part in in_chunks(images):
-        sha.update(np.ascontiguousarray(part))
-    return f"{images.dtype}{list(images.shape)} {sha.hexdigest()[:16]}"

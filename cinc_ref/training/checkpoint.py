@@ -12,7 +12,10 @@ from cinc_ref.flows import Flow, build
 from cinc_ref.training import npz_file
 from cinc_ref.training.flat_params import FlatParams
 
-__all__ = ["load", "model_arrays", "model_header", "read_model", "save"]
+__all__ = ["DIGESTS", "load", "load_data", "model_arrays", "model_header", "read_model", "save"]
+
+DIGESTS = ("train_images", "validation_images", "test_images")
+"""Names of the digests of images in the file of a run."""
 
 PARAMS = "params/"
 """Prefix of the names of the arrays of parameters in a file."""
@@ -109,9 +112,37 @@ def load(path: Path) -> tuple[Flow, Params]:
         return read_model(file)
 
 
-def model_header(flow: Flow) -> dict[str, Any]:
-    """Return the header of a model's file."""
-    return {"kind": "model", "config": flow.config()}
+def load_data(path: Path) -> dict[str, Any] | None:
+    """Load what identifies the images on which a run trained its model.
+
+    Returns
+    -------
+    dict or None
+        The "name" and the "options" of `cinc_ref.data.image_set`, and digests of the
+        "train_images", "validation_images" and "test_images". None for a model that was saved
+        without.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is missing, damaged, or something else.
+    """
+    with npz_file.opened(path) as file:
+        data = file.header.get("data")
+        if data is None:
+            return None
+        kinds = {"name": str, "options": dict, **dict.fromkeys(DIGESTS, str)}
+        if not isinstance(data, dict) or any(
+            not isinstance(data.get(name), kind) for name, kind in kinds.items()
+        ):
+            raise ValueError("what it says of its images is damaged")
+        return data
+
+
+def model_header(flow: Flow, data: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return the header of a model's file, with what identifies the images of a run."""
+    more = {} if data is None else {"data": data}
+    return {"kind": "model", "config": flow.config(), **more}
 
 
 def model_arrays(params: Params) -> dict[str, Array]:

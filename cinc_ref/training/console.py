@@ -4,10 +4,11 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
 from typing import Any
 
-from tqdm import tqdm
+from cinc_ref._progress import progress as shown_progress
 
 __all__ = ["Interrupt", "StepTimer", "interruptible", "reporting"]
 
@@ -56,22 +57,20 @@ def reporting(
     if callable(progress):
         yield progress
     elif progress:
-        layout = "{percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
-        with tqdm(total=1.0, bar_format=layout, dynamic_ncols=True) as bar:
-            yield lambda report: _show(bar, report)
+        with shown_progress("train", 1) as shown:
+            yield partial(_show, shown)
     else:
         yield lambda report: None
 
 
-def _show(bar, report):
-    """Move a bar whose total is the run's budget, 1."""
-    bar.set_postfix_str(
+def _show(shown, report):
+    """Move a progress whose total is the run's budget, 1."""
+    text = (
         f"step {report['step']}, train {report['train']:.3f}, "
         f"validation {report['validation']:.3f} bits/dim, "
-        f"{report['images_per_second']:.0f} images/s",
-        refresh=False,
+        f"{report['images_per_second']:.0f} images/s"
     )
-    bar.update(report["fraction"] - bar.n)
+    shown.update(report["fraction"], text)
 
 
 class StepTimer:

@@ -17,6 +17,7 @@ from cinc_ref.flows import Flow
 from cinc_ref.training import npz_file
 from cinc_ref.training.checkpoint import model_arrays, model_header, read_model
 from cinc_ref.training.flat_params import FlatParams
+from cinc_ref.training.settings import BUDGET
 from cinc_ref.training.state import State
 
 __all__ = ["BEST", "HISTORY", "LAST", "Folder"]
@@ -43,6 +44,19 @@ class Folder:
 
     def __init__(self, path: _typing.Path) -> None:
         self.path = Path(path)
+
+    def budget(self) -> dict[str, Any]:
+        """Return the options `BUDGET` of the run that the folder holds.
+
+        Raises
+        ------
+        CheckpointError
+            If there is no whole run.
+        """
+        self.check(resume=True)
+        with npz_file.opened(self.path / LAST) as file:
+            run = file.header["run"]
+            return {name: run[name] for name in BUDGET}
 
     @classmethod
     def open(cls, path: _typing.Path, resume: bool) -> Self:
@@ -83,12 +97,17 @@ class Folder:
             advice = "" if run == DEMO else "continue it with --resume (resume=True) or "
             raise OutputError(f"{path} holds another run ({run}); {advice}choose another folder")
 
-    def save_best(self, flow: Flow, params: _typing.Params) -> None:
-        """Write the best model so far."""
-        npz_file.write(self.path / BEST, model_header(flow), model_arrays(params))
+    def save_best(self, flow: Flow, params: _typing.Params, data: dict[str, Any] | None) -> None:
+        """Write the best model so far, with what identifies the run's images."""
+        npz_file.write(self.path / BEST, model_header(flow, data), model_arrays(params))
 
     def save_state(
-        self, flow: Flow, best: _typing.Params, state: State, fingerprint: dict[str, Any]
+        self,
+        flow: Flow,
+        best: _typing.Params,
+        state: State,
+        fingerprint: dict[str, Any],
+        data: dict[str, Any] | None,
     ) -> None:
         """Write the state with the best model in it, and the history.
 
@@ -99,10 +118,12 @@ class Folder:
             The parameters of the best model.
         state : State
         fingerprint : dict
-            JSON values that must be equal for the run to be resumed.
+            JSON values that must be equal for the run to be resumed, but for those of `BUDGET`.
+        data : dict or None
+            JSON values that identify the images.
         """
         header = {
-            **model_header(flow),
+            **model_header(flow, data),
             "kind": "training state",
             "run": fingerprint,
             "counters": state.counters(),
@@ -112,7 +133,9 @@ class Folder:
         with write_atomically(self.path / HISTORY, "utf-8") as file:
             file.write(json.dumps(state.history, indent=1) + "\n")
 
-    def load_state(self, flow: Flow, fingerprint: dict[str, Any]) -> tuple[FlatParams, State]:
+    def load_state(
+        self, flow: Flow, fingerprint: dict[str, Any], data: dict[str, Any] | None
+    ) -> tuple[FlatParams, State]:
         """Load the state that was saved.
 
         Returns
@@ -137,7 +160,12 @@ class Folder:
             vectors = _read_vectors(file, best)
             state = State.from_file(file.header["counters"], best=best, **vectors)
             saved = saved_flow.config() | LATER_OPTIONS | file.header["run"]
-        _check_equal(self.path, saved, {**flow.config(), **fingerprint})
+            saved_data = file.header.get("data")
+        must_agree = {name: v for name, v in fingerprint.items() if name not in BUDGET}
+        _check_equal(self.path, saved, {**flow.config(), **must_agree})
+        if saved_data and data:
+            test_images = {"test_images": data["test_images"]}
+            _check_equal(self.path, saved_data, test_images)
         return flat, state
 
 

@@ -10,12 +10,20 @@ import numpy as np
 
 from cinc_ref._validate import boolean, integer, number, one_of, shown
 from cinc_ref.errors import DtypeError, OptionError
+from cinc_ref.kernels._jit import without_compilation
 from cinc_ref.training.optimizer import OPTIMIZERS, SCHEDULES
 
-__all__ = ["CLOCKS", "Settings"]
+__all__ = ["BUDGET", "CLOCKS", "Settings"]
 
-CLOCKS: dict[str, Callable[[], float]] = {"wall": time.monotonic, "processor": time.process_time}
+CLOCKS: dict[str, Callable[[], float]] = {
+    "wall": partial(without_compilation, time.monotonic),
+    "processor": partial(without_compilation, time.process_time),
+}
 """Functions that read the clocks of a budget of minutes, in seconds, by name."""
+
+BUDGET = ("minutes", "steps")
+"""Names of the options that a resumed run may have another value of, although the learning rate
+depends on them."""
 
 
 def _dtype(name, value):

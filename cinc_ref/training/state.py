@@ -34,7 +34,7 @@ class State:
     step : int
         The number of steps done.
     seconds : float
-        The time spent, evaluations included.
+        The time spent, evaluations included and compilation excluded.
     best_bits, best_step : float, int
         Validation bits per dimension of `best`, and the step after which it was evaluated.
     evaluations_since_best : int
@@ -110,7 +110,7 @@ class TrainingResult:
     step : int
         The number of steps done.
     seconds : float
-        The time spent, evaluation and compilation included.
+        The time spent, evaluations included and compilation excluded.
     best_bits : float
         Validation bits per dimension of `params`.
     best_step : int

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from cinc_ref._images import digest
 from cinc_ref._typing import Params, Path
 from cinc_ref.errors import NonFiniteError
 from cinc_ref.flows import Flow, dequantize
 from cinc_ref.flows.conditioning import worst_conditioned
 from cinc_ref.primitives.diagnostics import MIN_DIGITS
-from cinc_ref.training.batches import INIT, STEP, VALIDATION, Batches, digest, generator
+from cinc_ref.training.batches import INIT, STEP, VALIDATION, Batches, generator
 from cinc_ref.training.console import Interrupt, StepTimer
 from cinc_ref.training.diagnosis import first_nonfinite_parameter
 from cinc_ref.training.errors import InverseTooIllConditioned, NonFiniteStep
@@ -42,6 +43,8 @@ class Trainer:
     settings : Settings
     out : path, optional
         The folder in which the run is saved.
+    origin : dict, optional
+        JSON values that say where the images come from, which are saved with the run.
 
     Attributes
     ----------
@@ -72,6 +75,7 @@ class Trainer:
     batches: Batches
     out: Path | None
     folder: Folder | None
+    origin: dict[str, Any] | None
     flat: FlatParams
     state: State
 
@@ -82,13 +86,14 @@ class Trainer:
         validation_images: Any,
         settings: Settings,
         out: Path | None = None,
+        origin: dict[str, Any] | None = None,
     ) -> None:
         self._clock = CLOCKS[settings.clock]
         self._start_time = self._clock()
         self.flow, self.settings = flow, settings
         self.train_images, self.validation_images = train_images, validation_images
         self.batches = Batches(train_images, flow.bins, settings)
-        self.out, self.folder = out, None
+        self.out, self.folder, self.origin = out, None, origin
 
     # ---- the beginning of a run --------------------------------------------------------------
 
@@ -127,7 +132,7 @@ class Trainer:
             If it had other settings, images or another flow.
         """
         self.folder = Folder.open(self.out, resume=True)
-        self.flat, self.state = self.folder.load_state(self.flow, self.fingerprint)
+        self.flat, self.state = self.folder.load_state(self.flow, self.fingerprint, self.data)
         self._start_time -= self.state.seconds
 
     @cached_property
@@ -138,6 +143,13 @@ class Trainer:
             "train_images": digest(self.train_images),
             "validation_images": digest(self.validation_images),
         }
+
+    @cached_property
+    def data(self) -> dict[str, Any] | None:
+        """JSON values that identify the three parts of the images, or None if they are unknown."""
+        parts = ("train_images", "validation_images")
+        digests = {name: self.fingerprint[name] for name in parts}
+        return None if self.origin is None else {**self.origin, **digests}
 
     # ---- the parts of a run ------------------------------------------------------------------
 
@@ -209,7 +221,7 @@ class Trainer:
         if self.folder:
             self._update_seconds()
             best = self.flat.params(self.state.best)
-            self.folder.save_state(self.flow, best, self.state, self.fingerprint)
+            self.folder.save_state(self.flow, best, self.state, self.fingerprint, self.data)
 
     @property
     def progress(self) -> float:
@@ -261,7 +273,7 @@ class Trainer:
 
     def _train(self, interrupt, report):
         """Train until there is a reason to stop, which is returned."""
-        state, timer = self.state, StepTimer()
+        state, timer, wall = self.state, StepTimer(), CLOCKS["wall"]
         self._check_inverses()
         if not state.history:
             self._validate_and_save()
@@ -270,9 +282,9 @@ class Trainer:
         self.save()
         saved = time.monotonic()
         while not (reason := self._reason_to_stop(interrupt)):
-            began = time.monotonic()
+            began = wall()
             bits = self.step()
-            timer.add(time.monotonic() - began)
+            timer.add(wall() - began)
             self._update_seconds()
             if state.step % self.settings.evaluate_every == 0:
                 self._validate_and_save()
@@ -309,7 +321,7 @@ class Trainer:
             self._save_best()
 
     def _save_best(self):
-        self.folder.save_best(self.flow, self.flat.params(self.state.best))
+        self.folder.save_best(self.flow, self.flat.params(self.state.best), self.data)
 
     def _report(self, bits, timer):
         return {
