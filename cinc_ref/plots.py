@@ -58,7 +58,7 @@ LARGE, SMALL = 12, 10
 CHARACTER = 0.6
 """Width of a character, as a part of the size of its letters; the mean of matplotlib's font."""
 
-HANDWRITING = frozenset({"digits", "mnist"})
+HANDWRITING = frozenset({"digits", "mnist", "emnist"})
 """Image sets whose high levels are ink: pictures draw them dark on light paper."""
 
 DIGITS_BINS = 17
@@ -239,7 +239,7 @@ def image_table(
 
 
 def samples_figure(
-    images: ArrayLike, flow: Flow, *, temperature: float, data: str | None = None
+    images: RealArrayLike, flow: Flow, *, temperature: float, data: str | None = None
 ) -> Figure:
     """Draw samples of a flow in rows, with the temperature and the model in the title.
 
@@ -288,7 +288,7 @@ def samples_figure(
     )
 
 
-def interpolation_figure(images: ArrayLike, flow: Flow, *, data: str | None = None) -> Figure:
+def interpolation_figure(images: RealArrayLike, flow: Flow, *, data: str | None = None) -> Figure:
     """Draw interpolations of a flow, a row for each pair of images, which stand at its ends.
 
     Parameters
@@ -337,7 +337,7 @@ def interpolation_figure(images: ArrayLike, flow: Flow, *, data: str | None = No
 
 
 def temperature_figure(
-    images: ArrayLike, flow: Flow, temperatures: Sequence[float], *, data: str | None = None
+    images: RealArrayLike, flow: Flow, temperatures: Sequence[float], *, data: str | None = None
 ) -> Figure:
     """Draw samples of a flow at several temperatures, a column each and the same noise in a row.
 

@@ -250,7 +250,7 @@ def test_one_announcement_for_functions_compiled_one_after_another(caplog, monke
         for begin, end in [(100, 120), (121, 140), (148, 190)]:
             compile_one(log, begin, end, monkeypatch)
         assert [record.getMessage() for record in caplog.records] == [_jit.ANNOUNCEMENT]
-        compile_one(log, 300, 310, monkeypatch)
+        compile_one(log, 251, 260, monkeypatch)
         assert len(caplog.records) == 2
     for text in ("once", "seconds", "minutes", "cinc_ref.warm_up()", "python -m cinc_ref compile"):
         assert text in _jit.ANNOUNCEMENT

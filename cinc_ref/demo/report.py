@@ -30,7 +30,7 @@ def _flow(trained):
     )
     rows = _table(
         [
-            ("training", f"{training.seconds:.0f} s, {training.step:,} steps"),
+            ("training", trained.extent),
             ("validation", f"{training.best_bits:.3f} bits/dim"),
             (
                 f"test, mean of {test.draws} noise draws",

@@ -58,7 +58,7 @@ ANNOUNCEMENT = (
 )
 """Warning before the first of several functions that are compiled one after another."""
 
-PAUSE = 10.0
+PAUSE = 60.0
 """Seconds without compilation after which the next one is announced again."""
 
 
