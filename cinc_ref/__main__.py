@@ -2,8 +2,9 @@
 
 import os
 import sys
+import warnings
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import NoReturn
 
 from cinc_ref._progress import progress
@@ -29,8 +30,23 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     arguments : list of str, optional
         By default the arguments of the process. The help is shown if there are none.
     """
-    with printable_output():
+    with printable_output(), _plain_warnings():
         sys.exit(_exit_code(sys.argv[1:] if arguments is None else arguments))
+
+
+@contextmanager
+def _plain_warnings():
+    """Print warnings as sentences, without the line of code that they come from."""
+    former = warnings.formatwarning
+    warnings.formatwarning = _format_warning
+    try:
+        yield
+    finally:
+        warnings.formatwarning = former
+
+
+def _format_warning(message, *place):
+    return " ".join(["warning:", *str(message).split()]) + "\n"
 
 
 def _exit_code(arguments):

@@ -14,7 +14,15 @@ from cinc_ref.errors import IllConditionedWarning, NonFiniteError, OptionError
 from cinc_ref.flows import Flow, quantize
 from cinc_ref.flows.multiscale import check_flow
 
-__all__ = ["SUFFIXES", "Samples", "check_suffix", "draw", "sample_to_file", "write"]
+__all__ = [
+    "SUFFIXES",
+    "Samples",
+    "check_not_lost",
+    "check_suffix",
+    "draw",
+    "sample_to_file",
+    "write",
+]
 
 
 def __dir__() -> list[str]:
@@ -127,23 +135,41 @@ def draw(
     count = _validate.integer("count", count, minimum=1)
     temperature = _validate.number("temperature", temperature, minimum=0)
     seed = _validate.integer("seed", seed, minimum=0)
-    with warnings.catch_warnings(record=True) as caught:
+    with warnings.catch_warnings(record=True) as caught, np.errstate(all="ignore"):
         warnings.simplefilter("always", IllConditionedWarning)
         flow.sample(params, np.random.default_rng(seed), _first_draw(count))
         caught.clear()
         started = time.perf_counter()
         samples = flow.sample(params, np.random.default_rng(seed), count, temperature)
         seconds = time.perf_counter() - started
-    lost = int(np.sum(~np.isfinite(samples).all(axis=(1, 2, 3))))
-    if lost:
-        reason = f" ({caught[0].message})" if caught else ""
-        raise NonFiniteError(
-            f"samples must be finite; {lost:,} of {count:,} are not at temperature "
-            f"{temperature:g}{reason}: lower the temperature, or train with stable=True (--stable)"
-        )
+    reason = f" ({caught[0].message})" if caught else ""
+    check_not_lost(samples, f"samples at temperature {temperature:g}", reason)
     for warning in caught:
         warnings.warn(warning.message, stacklevel=2)
     return Samples(quantize(samples, flow.bins), samples, flow, temperature, seconds)
+
+
+def check_not_lost(images: _typing.FloatArray, name: str, reason: str = "") -> None:
+    """Refuse decoded images if numbers of some are lost: a file would show them black.
+
+    Parameters
+    ----------
+    images : ndarray of floats
+        The last three axes are those of an image.
+    name, reason : str
+        Subject of the message, and what may stand behind its figures.
+
+    Raises
+    ------
+    NonFiniteError
+        With the number of images that are lost.
+    """
+    whole = np.isfinite(images).all(axis=(-3, -2, -1))
+    if not whole.all():
+        raise NonFiniteError(
+            f"{name} must be finite; {np.sum(~whole):,} of {whole.size:,} are not{reason}: "
+            "lower the temperature, or train with stable=True (--stable)"
+        )
 
 
 def _first_draw(count):

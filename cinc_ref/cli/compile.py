@@ -92,7 +92,6 @@ def compile(
     todo = tasks(flow, channels=channels, batch=batch, dtype=dtype, gradients=gradients)
     say("conv and conv_inverse" if flow is None else describe(flow))
     started = time.perf_counter()
-    todo = tasks(flow, channels=channels, batch=batch, dtype=dtype, gradients=gradients)
     for task in tracked(todo, "compile", len(todo), attrgetter("title")):
         task.run()
     say(f"compiled in {time.perf_counter() - started:.1f} s; later calls find it in the cache")

@@ -1,5 +1,6 @@
 """``python -m cinc_ref evaluate``."""
 
+from math import isfinite
 from typing import Annotated
 
 from cinc_ref.cli._common import (
@@ -11,6 +12,7 @@ from cinc_ref.cli._common import (
     say,
 )
 from cinc_ref.cli._options import DataOfRun, DataPath, Model, check_data, integer_option
+from cinc_ref.errors import NonFiniteError
 from cinc_ref.evaluation import evaluate as evaluate_flow
 from cinc_ref.flows.conditioning import worst_conditioned
 
@@ -37,6 +39,11 @@ def evaluate(
     flow, params = load_model(model)
     images = images_of_model(model, flow, data, path)
     evaluation = evaluate_flow(flow, params, images.test, seed=seed)
+    if not isfinite(evaluation.bits_per_dim):
+        raise NonFiniteError(
+            f"bits/dim must be finite; got {evaluation.bits_per_dim}: the model overflows on "
+            f"images of {images.name}"
+        )
     layer, condition, digits = worst_conditioned(flow, params)
     say(describe(flow))
     say(f"{evaluation.images:,} test images of {images.name}:")

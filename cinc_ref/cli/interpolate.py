@@ -22,6 +22,7 @@ from cinc_ref.cli._options import (
     usage_error,
 )
 from cinc_ref.errors import OptionError
+from cinc_ref.sampling import check_not_lost
 
 __all__ = ["interpolate"]
 
@@ -82,11 +83,15 @@ def interpolate(
         raise OptionError(f"--pairs must be at most {most} for {images.name}; got {pairs}")
     chosen = images.test[np.sort(rng.permutation(len(images.test))[: 2 * pairs])]
     x = flows.dequantize(chosen, flow.bins, rng, params["top"]["mean"].dtype)
-    images_on_line = flows.interpolate(flow, params, x[:pairs], x[pairs:], steps)
+    with np.errstate(all="ignore"):  # the result is checked
+        images_on_line = flows.interpolate(flow, params, x[:pairs], x[pairs:], steps)
+    check_not_lost(images_on_line, "interpolated images")
     levels = flows.quantize(images_on_line, flow.bins)
     _save(plots.interpolation_figure(levels, flow, data=images.name), out)
     if sweep is not None:
-        samples = flows.temperature_sweep(flow, params, rng, pairs, temperatures)
+        with np.errstate(all="ignore"):
+            samples = flows.temperature_sweep(flow, params, rng, pairs, temperatures)
+        check_not_lost(samples, "samples of --sweep")
         levels = flows.quantize(samples, flow.bins)
         _save(plots.temperature_figure(levels, flow, temperatures, data=images.name), sweep)
 
