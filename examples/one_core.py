@@ -5,8 +5,8 @@ as it is now: leave it alone for the half minute that I take.
 """
 
 # %% The machine: the fastest matrix product, and how fast arrays move between core and memory. The
-# lower of the two is the usual roofline. Dots above it mean that the library of matrix products
-# leaves a part of this core's width unused.
+# lower of the two is the roofline. On a busy machine dots may lie above it: then the core was not
+# alone while the roof was measured.
 import numpy as np
 from matplotlib.figure import Figure
 

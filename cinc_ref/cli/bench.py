@@ -115,7 +115,9 @@ def _print(report, verdicts):
     for name, group in report.groups.items():
         say(f"\n{group.title}. {group.note}")
         without_torch = "PyTorch" in group.note and machine.versions["torch"] is None
-        _print_table(_figures(report.rows[name], without_torch))
+        _print_table(_figures(group, report.rows[name], without_torch))
+    if report.disturbance:
+        say(f"\n{report.disturbance}")
     if verdicts:
         say("\nBounds, each with the ratio that is nearest to missing it or misses it most.")
         _print_table(_bounds(verdicts))
@@ -125,7 +127,7 @@ def _print_table(table):
     Console(width=WIDTH).print(table)
 
 
-def _figures(rows, without_torch):
+def _figures(group, rows, without_torch):
     """Make a table with a line for each row, and a column for each ratio that any row has."""
     ratios = list(dict.fromkeys(name for row in rows for name in row.ratios))
     columns = ["median ms", "min ms", "GFLOP/s", *(f"/ {name}" for name in ratios)]
@@ -139,7 +141,7 @@ def _figures(rows, without_torch):
         figures.append("" if row.gflops is None else f"{row.gflops:.1f}")
         figures += [_ratio(row.ratios.get(name)) for name in ratios]
         figures += ["not installed"] * without_torch
-        table.add_row(row.what, row.case, row.dtype, *figures)
+        table.add_row(group.label(row), row.case, row.dtype, *figures)
     return table
 
 
