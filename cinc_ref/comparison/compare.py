@@ -132,7 +132,7 @@ def compare(
     if not n_jobs:
         raise OptionError("n_jobs must be an integer other than 0; got 0: -1 means all cores")
     with extra("compare"):
-        import joblib as _  # noqa: F401
+        import joblib  # noqa: F401
     measure_again, progress = boolean("measure_again", measure_again), boolean("progress", progress)
     systems = _checked_names("systems", systems, variant)
     couplings = _checked_names(
@@ -189,8 +189,8 @@ def _json_value(value):
 
 def _run(jobs, out, n_jobs, progress, results):
     """Do jobs, and enter their results by title; return whether all were finished."""
-    with extra("compare"):
-        from joblib import Parallel, delayed
+    from joblib import Parallel, delayed  # optional; `compare` says how to install it
+
     with tqdm(
         total=len(jobs), disable=not (progress and jobs), unit="run", dynamic_ncols=True
     ) as bar:

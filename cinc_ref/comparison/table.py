@@ -144,13 +144,13 @@ def explanation(comparison: Comparison) -> list[str]:
     period = " to ".join(sorted({dates[0], dates[-1]}))
     source = paper.image_set_of(settings["data"])
     return [
-        f"Every run: {budget(settings)} on {data}; {model['levels']} levels of {model['depth']} steps, width "
-        f"{model['width']}; learning rate {training['learning_rate']:g}, batches of "
+        f"Every run: {budget(settings)} on {data}; {model['levels']} levels of {model['depth']} "
+        f"steps, width {model['width']}; learning rate {training['learning_rate']:g}, batches of "
         f"{training['batch_size']}, dropout {training['dropout']:g}. "
         f"{' or '.join(map(str, runs))} seeds each; bits/dim: mean and standard deviation over the "
         "seeds, each run the mean of 10 draws of noise on the test images.",
-        "Parameters are the numbers that are learned, the 1x1 convolutions of Emerging included, and "
-        "are counted, like multiply-adds. Times are medians, float32, "
+        "Parameters are the numbers that are learned, those of the 1x1 convolutions of Emerging "
+        "included. Parameters and multiply-adds are counted. Times are medians, float32, "
         f"{' or '.join(sorted(conditions))}; condition number and error (in grey levels, of test "
         "images through the flow and back in float32) are the worst of all seeds.",
         f"The paper's figures are of its own, larger models on {source}; they can be compared with "
