@@ -8,6 +8,7 @@ from numpy.typing import DTypeLike
 
 from cinc_ref import _validate
 from cinc_ref._images import as_images
+from cinc_ref._params import check_leaves
 from cinc_ref._trees import named_leaves, rebuild
 from cinc_ref._typing import IntegerArray, IntegerArrayLike, Params
 from cinc_ref.errors import DataError
@@ -73,6 +74,8 @@ def evaluate(
 
     Raises
     ------
+    ParamsError
+        If the parameters do not fit the flow, or are not finite.
     DataError, ShapeError
         If the images do not fit the model or its bins, or there are none.
     OptionError
@@ -129,6 +132,8 @@ def inversion_error(flow: Flow, params: Params, images: IntegerArray, *, seed: i
 
     Raises
     ------
+    ParamsError
+        If the parameters do not fit the flow, or are not finite.
     DataError, ShapeError
         If the images do not fit the model or its bins.
     OptionError
@@ -137,7 +142,7 @@ def inversion_error(flow: Flow, params: Params, images: IntegerArray, *, seed: i
     check_flow(flow)
     seed = _validate.integer("seed", seed, minimum=0)
     rng = np.random.default_rng(seed)
-    dtype = next(iter(named_leaves(params).values())).dtype
+    dtype = flow.check_params(params)
     errors = []
     for start in range(0, len(images), EVALUATION_BATCH):
         x = dequantize(images[start : start + EVALUATION_BATCH], flow.bins, rng, dtype)
@@ -162,6 +167,8 @@ def cast(params: Params, dtype: DTypeLike) -> Params:
     ------
     DtypeError
         If `dtype` is neither float32 nor float64.
+    ParamsError
+        If the parameters are no tree of finite floats of one dtype.
 
     Examples
     --------
@@ -170,4 +177,5 @@ def cast(params: Params, dtype: DTypeLike) -> Params:
     dtype('float64')
     """
     dtype = check_dtype(dtype)
+    check_leaves(params)
     return rebuild(params, (leaf.astype(dtype) for leaf in named_leaves(params).values()))

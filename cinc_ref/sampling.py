@@ -177,7 +177,7 @@ def _first_draw(count):
     return min(count, LANES + count % LANES)
 
 
-def write(path: _typing.Path, samples: Samples) -> None:
+def write(path: _typing.Path, samples: Samples, data: str | None = None) -> None:
     """Write samples to a file.
 
     Parameters
@@ -186,6 +186,9 @@ def write(path: _typing.Path, samples: Samples) -> None:
         ``.png``: a picture of all images. ``.npy``: the images. ``.npz``: these as "images", and
         the samples of the flow as "samples".
     samples : Samples
+    data : str, optional
+        Name of the image set on which the model was trained, which tells whether a picture shows
+        high levels dark, as ink.
 
     Raises
     ------
@@ -207,8 +210,8 @@ def write(path: _typing.Path, samples: Samples) -> None:
             case _:
                 from cinc_ref.plots import samples_figure  # matplotlib is optional
 
-                flow, temperature = samples.flow, samples.temperature
-                samples_figure(images, flow, temperature=temperature).savefig(path)
+                options = {"temperature": samples.temperature, "data": data}
+                samples_figure(images, samples.flow, **options).savefig(path)
 
 
 def sample_to_file(
@@ -248,6 +251,8 @@ def sample_to_file(
     ------
     OptionError
         If the name has another ending, `flow` is no flow, or a number is out of range.
+    ParamsError
+        If the parameters do not fit the flow, or are not finite.
     NonFiniteError
         If images are lost, since their numbers overflow; no file is written then.
     OutputError

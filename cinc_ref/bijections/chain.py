@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from cinc_ref import _validate
-from cinc_ref.bijections.base import Bijection, Shape, store
+from cinc_ref.bijections.base import Bijection, Shape, store, template
 from cinc_ref.errors import OptionError
 
 __all__ = ["Chain"]
@@ -64,21 +64,28 @@ class Chain(Bijection):
     def _init(self, rng, x):
         params = []
         for layer in self.layers:
-            params.append(layer.init(rng, x))
-            x, _ = layer.forward(params[-1], x)
+            params.append(layer._init(rng, x))
+            x, _ = layer._forward(params[-1], x)
+        return params
+
+    def _template(self, shape):
+        params = []
+        for layer in self.layers:
+            params.append(template(layer, shape).tree)
+            shape = layer.output_shape(shape)
         return params
 
     def _forward(self, params, x):
         total = 0
         for layer, layer_params in zip(self.layers, params, strict=True):
-            x, log_det = layer.forward(layer_params, x)
+            x, log_det = layer._forward(layer_params, x)
             total = total + log_det
         return x, total
 
     def _inverse(self, params, y):
         total = 0
         for layer, layer_params in zip(reversed(self.layers), reversed(params), strict=True):
-            y, log_det = layer.inverse(layer_params, y)
+            y, log_det = layer._inverse(layer_params, y)
             total = total + log_det
         return y, total
 

@@ -10,8 +10,9 @@ import scipy.linalg
 
 from cinc_ref import _validate
 from cinc_ref._autodiff import value_of
+from cinc_ref._params import check_params
 from cinc_ref._typing import Corner, FloatArray, Params
-from cinc_ref.bijections.base import Bijection, per_image, store
+from cinc_ref.bijections.base import Bijection, per_image, store, template
 from cinc_ref.convolution import log_abs_det
 from cinc_ref.errors import OptionError
 from cinc_ref.geometry import Geometry, check_geometry
@@ -172,7 +173,17 @@ class InvertibleConv(Bijection):
         Returns
         -------
         ndarray, shape (C, C, kh, kw), dtype of the parameters
+
+        Raises
+        ------
+        ParamsError
+            If the parameters do not fit the layer, or are not finite.
         """
+        expected = template(self, (_channels_of_taps(params), 1, 1))
+        check_params(params, expected, lambda: "params must fit InvertibleConv")
+        return self._kernel(params)
+
+    def _kernel(self, params):
         channels = len(params["taps"])
         shape = (channels, channels, *self.kernel_size)
         taps, corner = _flat_indices(shape, self._other_taps)
@@ -226,11 +237,11 @@ class InvertibleConv(Bijection):
         return {name: value.astype(dtype) for name, value in params.items()}
 
     def _forward(self, params, x):
-        kernel = self.kernel(params)
+        kernel = self._kernel(params)
         return causal_conv(x, kernel, self.geometry), self._log_det(kernel, params, x)
 
     def _inverse(self, params, y):
-        kernel = self.kernel(params)
+        kernel = self._kernel(params)
         return solve(y, kernel, self.geometry), -self._log_det(kernel, params, y)
 
     def channels_of(self, params: Any) -> int:
@@ -240,6 +251,15 @@ class InvertibleConv(Bijection):
     def convolutions(self, params: Any) -> tuple[tuple[Bijection, Any, tuple[int, int]], ...]:
         """List the layer itself; see `Bijection.convolutions`."""
         return ((self, params, (0, len(params["taps"]))),)
+
+
+def _channels_of_taps(params):
+    """Return the number of channels that unchecked parameters seem to be made for; 1 if none."""
+    try:
+        shape = value_of(params["taps"]).shape
+    except (TypeError, KeyError, IndexError, ValueError):
+        return 1
+    return max(1, shape[0]) if len(shape) == 3 and shape[0] == shape[1] else 1
 
 
 def _check_kernel_size(value):

@@ -1,6 +1,7 @@
 """The emerging convolution: two causal convolutions from opposite corners."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from cinc_ref import _validate
 from cinc_ref.bijections.base import Bijection, store
@@ -91,6 +92,10 @@ class EmergingConv(Chain):
             dilation=first.dilation,
             stable=first.stable,
         )
+
+    def channels_of(self, params: Any) -> int:
+        """Return the channels of the first kernel; see `Bijection.channels_of`."""
+        return self.layers[0].channels_of(params[0])
 
     def count_parameters(self, channels: int) -> int:
         """Count the numbers that are learned for images of some channels.

@@ -117,19 +117,18 @@ class FincConv(Bijection):
 
     def _init(self, rng, x):
         groups = zip(self._layers, _groups(x.shape[1]), strict=True)
-        return [layer.init(rng, x[:, start:stop]) for layer, (start, stop) in groups]
+        return [layer._init(rng, x[:, start:stop]) for layer, (start, stop) in groups]
 
     def _forward(self, params, x):
-        return self._apply_to_groups("forward", params, x)
+        return self._apply_to_groups(InvertibleConv._forward, params, x)
 
     def _inverse(self, params, y):
-        return self._apply_to_groups("inverse", params, y)
+        return self._apply_to_groups(InvertibleConv._inverse, params, y)
 
-    def _apply_to_groups(self, direction, params, images):
+    def _apply_to_groups(self, apply, params, images):
         parts, total = [], 0
         for layer, layer_params, (start, stop) in self.convolutions(params):
-            apply = getattr(layer, direction)
-            part, log_det = apply(layer_params, take_channels(images, start, stop))
+            part, log_det = apply(layer, layer_params, take_channels(images, start, stop))
             parts.append(part)
             total = total + log_det
         return anp.concatenate(parts, axis=1), total

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cinc_ref import _validate
-from cinc_ref.bijections.base import Bijection, Shape
+from cinc_ref.bijections.base import Bijection, Shape, template
 
 __all__ = ["Inverse"]
 
@@ -46,7 +46,10 @@ class Inverse(Bijection):
         _validate.instance("layer", self.layer, Bijection, "a bijection")
 
     def _init(self, rng, x):
-        return self.layer.init(rng, x.reshape(len(x), *self.layer.input_shape(x.shape[1:])))
+        return self.layer._init(rng, x.reshape(len(x), *self.layer.input_shape(x.shape[1:])))
+
+    def _template(self, shape):
+        return template(self.layer, self.layer.input_shape(shape)).tree
 
     def steps(self, params: Any) -> tuple[tuple[Bijection, Any], ...]:
         """List the inverses of the inner steps, the last first; see `Bijection.steps`."""
@@ -58,10 +61,10 @@ class Inverse(Bijection):
         return self.layer.convolutions(params)
 
     def _forward(self, params, x):
-        return self.layer.inverse(params, x)
+        return self.layer._inverse(params, x)
 
     def _inverse(self, params, y):
-        return self.layer.forward(params, y)
+        return self.layer._forward(params, y)
 
     def output_shape(self, shape: Shape) -> Shape:
         """Return the inner layer's `input_shape`."""

@@ -9,6 +9,7 @@ from cinc_ref._blas import one_blas_thread
 from cinc_ref.cli._common import say
 from cinc_ref.cli._compilation import announced_compilation
 from cinc_ref.cli.bench import bench
+from cinc_ref.cli.check import check
 from cinc_ref.cli.compare import compare
 from cinc_ref.cli.compile import compile
 from cinc_ref.cli.demo import demo
@@ -47,5 +48,7 @@ def _options(
         context.with_resource(resource)  # until the command has ended
 
 
-for _command in (demo, verify, train, sample, evaluate, interpolate, compare, compile, bench):
+for _command in (
+    demo, verify, train, sample, evaluate, interpolate, compare, compile, check, bench,
+):  # fmt: skip
     app.command()(_command)

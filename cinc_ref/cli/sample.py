@@ -8,6 +8,7 @@ from cinc_ref._files import check_file
 from cinc_ref.cli._common import load_model, model_file, say
 from cinc_ref.cli._options import Model, integer_option, number_option, path_option
 from cinc_ref.errors import OptionError
+from cinc_ref.training.checkpoint import load_data
 
 __all__ = ["sample"]
 
@@ -45,7 +46,8 @@ def sample(
         raise OptionError(f"--out must be another file than the model; got {out} for both")
     flow, params = load_model(model)
     samples = sampling.draw(flow, params, count, temperature=temperature, seed=seed)
-    sampling.write(out, samples)
+    trained_on = load_data(model_file(model))
+    sampling.write(out, samples, data=None if trained_on is None else trained_on["name"])
     say(f"wrote {out}: {count:,} images at temperature {temperature:g}")
     say(
         f"drawn in {samples.seconds:.3g} s, {samples.images_per_second:,.3g} images a second "

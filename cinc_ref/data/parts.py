@@ -13,7 +13,7 @@ __all__ = ["PARTS", "complete_orders", "mentioned_part", "parts_by_name", "shuff
 PARTS = ("train", "validation", "test")
 """Names of the parts of an image set."""
 
-NAMES = {
+NAMES: dict[str, tuple[str, ...]] = {
     "train": ("train", "training", "trn"),
     "validation": ("validation", "valid", "val", "dev", "development"),
     "test": ("test", "testing", "tst", "eval", "evaluation"),

@@ -11,7 +11,7 @@ from cinc_ref.errors import CincError
 
 __all__ = ["ENDINGS", "PictureError", "read_picture"]
 
-FORMATS = {
+FORMATS: dict[str, tuple[str, ...]] = {
     "AVIF": (".avif", ".avifs"),
     "BMP": (".bmp",),
     "DDS": (".dds",),
@@ -37,7 +37,7 @@ or merely recognizes (.h5, .mpg); none of these is read. Icons (.ico) are not ei
 in them may be larger than they say.
 """
 
-ENDINGS = frozenset(ending for endings in FORMATS.values() for ending in endings)
+ENDINGS: frozenset[str] = frozenset(ending for endings in FORMATS.values() for ending in endings)
 """Endings of files that are pictures, in lower case."""
 
 MAX_PIXELS = 2**26

@@ -37,6 +37,7 @@ def named_convolutions(
     flow: "Flow", params: Params
 ) -> Iterator[tuple[str, InvertibleConv, FloatArray, tuple[int, int]]]:
     """Yield (name, layer, kernel, (H, W)) of every invertible convolution, from data to latent."""
+    flow.check_params(params)
     shape = flow.image_shape
     for level, chain in enumerate(flow.chains):
         shape = chain.output_shape(shape)
@@ -82,7 +83,7 @@ def checked_inverse(
     too few digits. All warnings are `IllConditionedWarning`.
     """
     for name, layer, layer_params in reversed(list(leaf_layers(chain, params, level))):
-        x, _ = layer.inverse(layer_params, y)
+        x, _ = layer._inverse(layer_params, y)
         _check_layer(name, layer, layer_params, value_of(x), value_of(y), check)
         y = x
     return y
@@ -104,14 +105,14 @@ def _check_layer(name, layer, params, x, y, check):
         return
     if isinstance(layer, Inverse) or not layer.convolutions(params):  # nothing is solved
         if not np.isfinite(x).all():
-            message = (
-                f"the inverse of {name} is not finite in {x.dtype.name}, although its input is"
-            )
-            warning = IllConditionedWarning(message, name, np.inf, 0.0)
-            warnings.warn(warning, stacklevel=_stacklevel())
+            _warn(name, f"the inverse of {name} is not finite in {x.dtype}, although its input is")
         return
     for convolution, conv_params, (start, stop) in layer.convolutions(params):
         kernel = value_of(convolution.kernel(conv_params))
+        if not np.isfinite(kernel).all():
+            inner = _convolution_name(name, convolution)
+            _warn(inner, f"the kernel of {inner} overflows in {kernel.dtype}")
+            continue
         part, source = x[:, start:stop], y[:, start:stop]
         options = {
             "layer": _convolution_name(name, convolution),
@@ -121,6 +122,11 @@ def _check_layer(name, layer, params, x, y, check):
             warn_if_ill_conditioned(part, source, kernel, convolution.geometry, **options)
         else:
             warn_if_nonfinite((part,), source, kernel, convolution.geometry, **options)
+
+
+def _warn(name, message):
+    warning = IllConditionedWarning(message, name, np.inf, 0.0)
+    warnings.warn(warning, stacklevel=_stacklevel())
 
 
 def _stacklevel():

@@ -54,6 +54,8 @@ def cost(flow: Flow, params: Params) -> Cost:
     ------
     OptionError
         If `flow` is no flow.
+    ParamsError
+        If the parameters do not fit the flow, or are not finite.
 
     Examples
     --------
@@ -69,14 +71,13 @@ def cost(flow: Flow, params: Params) -> Cost:
     (16, 64)
     """
     check_flow(flow)
+    convolutions = list(named_convolutions(flow, params))
     sizes = [shape[1:] for shape in flow.latent_shapes]
     convolution_parameters = sum(
-        layer.count_parameters(len(kernel))
-        for _, layer, kernel, _ in named_convolutions(flow, params)
+        layer.count_parameters(len(kernel)) for _, layer, kernel, _ in convolutions
     )
     invertible = sum(
-        np.count_nonzero(kernel) * height * width
-        for _, _, kernel, (height, width) in named_convolutions(flow, params)
+        np.count_nonzero(kernel) * height * width for _, _, kernel, (height, width) in convolutions
     )
     networks = sum(
         _weights(params["levels"][level]) * height * width
@@ -108,6 +109,13 @@ def timed_decode(flow: Flow, params: Params, latents: Sequence[FloatArray]) -> t
     Returns
     -------
     seconds, convolution_seconds : float
+
+    Raises
+    ------
+    OptionError
+        If `flow` is no flow.
+    ParamsError, DataError, DtypeError, NonFiniteError
+        If the parameters or the latents do not fit the flow, or are not finite.
     """
     seconds, layers = decoding_seconds(flow, params, latents)
     return seconds, sum(t for layer, layer_params, t in layers if layer.convolutions(layer_params))
@@ -133,6 +141,13 @@ def decoding_seconds(
     layers : list of (Bijection, tree of ndarray, float)
         Each layer with its parameters and the seconds of its inverse, in the order of decoding.
 
+    Raises
+    ------
+    OptionError
+        If `flow` is no flow.
+    ParamsError, DataError, DtypeError, NonFiniteError
+        If the parameters or the latents do not fit the flow, or are not finite.
+
     Examples
     --------
     >>> import numpy as np
@@ -145,13 +160,14 @@ def decoding_seconds(
     >>> [type(layer).__name__ for layer, _, _ in layers]
     ['AffineCoupling', 'InvertibleConv', 'ActNorm', 'Squeeze']
     """
+    check_flow(flow)
     layers = []
     latents = [batch_last(z) for z in latents]
 
     def inverse(chain, chain_params, y, level):
         for _, layer, layer_params in reversed(list(leaf_layers(chain, chain_params, level))):
             started = time.perf_counter()
-            y, _ = layer.inverse(layer_params, y)
+            y, _ = layer._inverse(layer_params, y)
             layers.append((layer, layer_params, time.perf_counter() - started))
         return y
 

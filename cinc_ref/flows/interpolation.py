@@ -40,6 +40,8 @@ def interpolate(
     ------
     OptionError
         If `flow` is no flow, or `steps` no integer >= 2.
+    ParamsError
+        If the parameters do not fit the flow, or are not finite.
     ShapeError, DataError, DtypeError, NonFiniteError
         If a and b differ in shape, or do not fit the flow.
 
@@ -95,7 +97,9 @@ def temperature_sweep(
     ------
     OptionError
         If `flow` is no flow, `n` no integer >= 0, a temperature negative or not finite, or there is
-        no temperature.
+        no temperature, or `rng` is no seed.
+    ParamsError
+        If the parameters do not fit the flow, or are not finite.
 
     Examples
     --------

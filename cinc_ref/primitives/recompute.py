@@ -40,7 +40,7 @@ def compose(
     Parameters
     ----------
     layers : sequence
-        Objects with ``forward(params, x)`` and ``inverse(params, y)``, as a `Bijection` has them.
+        Objects with the hooks ``_forward(params, x)`` and ``_inverse(params, y)`` of a `Bijection`.
     params : sequence of trees
         The parameters of each layer.
     x : ndarray, shape (N, C, H, W)
@@ -62,7 +62,7 @@ def compose(
 
 
 def _forward(x, layer, structure, place, *leaves):
-    return traced_tuple(layer.forward(rebuild(structure, iter(leaves)), x))
+    return traced_tuple(layer._forward(rebuild(structure, iter(leaves)), x))
 
 
 _step = primitive(_forward)
@@ -80,7 +80,7 @@ def _vjp(argnums, result, args, _):
     def pull_back(g):
         y = output if is_last else rebuilt.pop(k)
         params = rebuild(structure, iter(leaves))
-        x = rebuilt[k - 1] = layer.inverse(params, y)[0]
+        x = rebuilt[k - 1] = layer._inverse(params, y)[0]
         g_x, *g_leaves = _pull_back_step(layer, params, x, (g[0], g[1]))
         by_argument = (g_x, None, None, None, *g_leaves)
         return tuple(by_argument[n] for n in argnums)
@@ -89,12 +89,12 @@ def _vjp(argnums, result, args, _):
 
 
 def _pull_back_step(layer, params, x, g):
-    """Return the gradients of <g, layer.forward(params, x)>: of x, then of the leaves of params."""
+    """Return the gradients of <g, f(x)>, f the layer: of x, then of the leaves of params."""
     leaves = named_leaves(params).values()
 
     def forward(arguments):
         x, *leaves = (arguments[k] for k in range(len(arguments)))
-        return traced_tuple(layer.forward(rebuild(params, iter(leaves)), x))
+        return traced_tuple(layer._forward(rebuild(params, iter(leaves)), x))
 
     pull_back, _ = make_vjp(forward)((x, *leaves))
     gradients = pull_back(traced_tuple(g))

@@ -1,7 +1,8 @@
 """A conformance suite for anybody's invertible convolutions, layers and densities.
 
-The checks compare an implementation with the matrix of the convolution, which is written down from
-its definition and solved in extended precision, never with the operations of this package.
+`check` takes any layer or transform of any library, in one line, and diagnoses it. The checks of
+convolutions compare an implementation with the matrix of the convolution, which is written down
+from its definition and solved in extended precision, never with the operations of this package.
 Everything loads when it is first used. Only `strategies` needs hypothesis and only
 `parametrize_with_checks` needs pytest.
 """

@@ -7,7 +7,10 @@ from .density import check_density as check_density
 from .failure import CheckFailure as CheckFailure
 from .failure import CheckSkipped as CheckSkipped
 from .failure import NotChecked as NotChecked
+from .findings import Finding as Finding
+from .findings import LayerReport as LayerReport
 from .implementation import Implementation as Implementation
+from .layer_check import check as check
 from .problem import Problem as Problem
 from .report import Report as Report
 from .report import run_checks as run_checks

@@ -7,10 +7,8 @@ import numpy as np
 from cinc_ref import _validate
 from cinc_ref._trees import named_leaves, rebuild
 from cinc_ref._typing import Array, Params, Path
-from cinc_ref.errors import DtypeError, ShapeError
 from cinc_ref.flows import Flow, build
 from cinc_ref.training import npz_file
-from cinc_ref.training.flat_params import FlatParams
 
 __all__ = ["DIGESTS", "load", "load_data", "model_arrays", "model_header", "read_model", "save"]
 
@@ -38,8 +36,8 @@ def save(path: Path, flow: Flow, params: Params) -> None:
     ------
     OptionError
         If the flow is no `Flow`.
-    ShapeError, DtypeError
-        If the parameters are not those of the flow.
+    ParamsError
+        If the parameters do not fit the flow, or are not finite.
     OutputError
         If the file cannot be written.
 
@@ -60,15 +58,7 @@ def save(path: Path, flow: Flow, params: Params) -> None:
     True
     """
     _validate.instance("flow", flow, Flow, "a Flow, as cinc_ref.flows.build makes it")
-    leaves = named_leaves(params)
-    for name, leaf in leaves.items():
-        _validate.check_float(leaf, f"params {name}")
-    if len({leaf.dtype.newbyteorder("=") for leaf in leaves.values()}) > 1:
-        raise DtypeError("params must all be float32 or all float64; got both: convert them")
-    shapes = {name: leaf.shape for name, leaf in leaves.items()}
-    difference = _difference(_flat_params(flow, np.float32).shapes, shapes)
-    if difference:
-        raise ShapeError(f"params must be those of the flow: {difference}")
+    flow.check_params(params)
     npz_file.write(path, model_header(flow), model_arrays(params))
 
 
@@ -164,25 +154,18 @@ def read_model(file: npz_file.NpzFile) -> tuple[Flow, Params]:
         if name.startswith(PARAMS)
     }
     dtype = next(iter(entries.values())).dtype if entries else np.dtype("<f4")
-    flat = _flat_params(flow, dtype.newbyteorder("="))
+    template = flow.template
     shapes = {name: entry.shape for name, entry in entries.items()}
-    difference = _difference(flat.shapes, shapes)
+    difference = _difference(template.shapes, shapes)
     if difference:
         raise ValueError(f"the arrays do not fit the configuration: {difference}")
     if any(entry.dtype != dtype for entry in entries.values()):
         raise ValueError("some parameters are float32 and some float64")
-    leaves = [file.read(PARAMS + name) for name in flat.shapes]
-    for name, leaf in zip(flat.shapes, leaves, strict=True):
+    leaves = [file.read(PARAMS + name) for name in template.shapes]
+    for name, leaf in zip(template.shapes, leaves, strict=True):
         if not np.isfinite(leaf).all():
             raise ValueError(f"the parameters {name} are not finite")
-    return flow, rebuild(flat.structure, iter(leaves))
-
-
-def _flat_params(flow, dtype):
-    """Return names and shapes of the parameters, by initializing the flow on one image of noise."""
-    rng = np.random.default_rng(0)
-    noise = rng.uniform(-0.5, 0.5, (1, *flow.image_shape)).astype(dtype)
-    return FlatParams.of(flow.init(rng, noise))
+    return flow, rebuild(template.tree, iter(leaves))
 
 
 def _check_plausible(config, total_size):

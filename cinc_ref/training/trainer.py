@@ -9,7 +9,7 @@ import numpy as np
 
 from cinc_ref._images import digest
 from cinc_ref._typing import Params, Path
-from cinc_ref.errors import NonFiniteError
+from cinc_ref.errors import NonFiniteError, ParamsError
 from cinc_ref.flows import Flow, dequantize
 from cinc_ref.flows.conditioning import worst_conditioned
 from cinc_ref.primitives.diagnostics import MIN_DIGITS
@@ -358,7 +358,7 @@ class Trainer:
             if np.isfinite(bits) and np.isfinite(norm(gradient)):
                 return bits, gradient
             name = "gradient" if np.isfinite(bits) else "loss"
-        except NonFiniteError:  # a layer noticed first
+        except (NonFiniteError, ParamsError):  # a layer noticed first
             name = "loss"
         where = first_nonfinite_parameter(self.flow, self.flat, parameters, x, gradient)
         step = self.state.step + 1
@@ -369,7 +369,7 @@ class Trainer:
         rng = generator(self.settings.seed, VALIDATION)
         try:
             return evaluate(self.flow, params, self.validation_images, rng)
-        except NonFiniteError:
+        except (NonFiniteError, ParamsError):
             return np.nan
 
     def _check_inverses(self):
