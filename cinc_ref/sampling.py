@@ -116,6 +116,8 @@ def draw(
     ------
     OptionError
         If `flow` is no flow, or a number is out of range.
+    ParamsError
+        If the parameters do not fit the flow, or are not finite.
     NonFiniteError
         If images are lost, since their numbers overflow; the message counts them.
 

@@ -28,6 +28,7 @@ from cinc_ref.errors import (
     NonFiniteError,
     OptionError,
     ParamsError,
+    ShapeError,
 )
 from cinc_ref.flows import conditioning, cost, multiscale
 from tests.support.registry import LAYERS, layer_case
@@ -68,6 +69,7 @@ CALLS = {
     "training.loss.evaluate": lambda p: cr.training.loss.evaluate(FLOW, p, IMAGES, 0),
     "evaluation.evaluate": lambda p: cr.evaluate(FLOW, p, IMAGES),
     "evaluation.inversion_error": lambda p: cr.evaluation.inversion_error(FLOW, p, IMAGES),
+    "sampling.draw": lambda p: sampling.draw(FLOW, p, 1),
     "sampling.sample_to_file": lambda p: sampling.sample_to_file("not-written.npy", FLOW, p, 1),
 }
 """A call of every public function that takes the parameters of a flow, by its name."""
@@ -477,9 +479,9 @@ WRONG_LATENTS = [
     ((B, A), DataError, r"latents\[0\] must have shape \(N, \*\(2, 2, 4\)\); got \(2, 8, 1, 2\)"),
     ((A, A), DataError, r"latents\[1\] must have shape \(N, \*\(8, 1, 2\)\); got \(2, 2, 2, 4\)"),
     ((A[0], B), DataError, r"latents\[0\] must have shape .*; got \(2, 2, 4\)"),
-    ((A, None), DataError, r"latents\[1\] must "),
+    ((A, None), DtypeError, r"latents\[1\] must be an array of numbers; got None"),
     ((A, 0.0), DataError, r"latents\[1\] must "),
-    ((A, [[1.0], [1.0, 2.0]]), DataError, r"latents\[1\] must be an array"),
+    ((A, [[1.0], [1.0, 2.0]]), ShapeError, r"latents\[1\] must be an array"),
     ((A[:1], B), DataError, r"latents\[1\] must hold as many images as latents\[0\], 1; got 2"),
     ((A, B[:1]), DataError, r"latents\[1\] must hold as many images as latents\[0\], 2; got 1"),
     ((A, B[:0]), DataError, r"latents\[1\] must hold as many images as latents\[0\], 2; got 0"),
@@ -548,6 +550,33 @@ def test_a_temperature_that_overflows_is_refused():
 def test_numbers_of_images_are_integers(n):
     with pytest.raises(OptionError, match="n must be an integer >= 0; got "):
         FLOW.sample(PARAMS, 0, n)
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ((0.0, (1, 4, 8), 5), r"dimensions must be an integer >= 1; got \(1, 4, 8\)"),
+        ((0.0, np.array([1, 4, 8]), 5), "dimensions must be an integer >= 1"),
+        ((0.0, 32.0, 5), "dimensions must be an integer >= 1; got 32.0"),
+        ((0.0, 32, 2.5), "bins must be an integer >= 1; got 2.5"),
+        ((0.0, 32, None), "bins must be an integer >= 1; got None"),
+        ((None, 32, 5), "log_prob must "),
+        (("1.0", 32, 5), "log_prob must "),
+        ((1j, 32, 5), "log_prob must "),
+        ((np.array([True]), 32, 5), "log_prob must "),
+        (([[1.0], []], 32, 5), "log_prob must "),
+    ],
+)
+def test_bits_per_dim_takes_nats_and_numbers(arguments, message):
+    with pytest.raises(CincError, match=f"^{message}"):
+        cr.flows.bits_per_dim(*arguments)
+
+
+def test_bits_per_dim_keeps_shape_and_dtype():
+    assert type(cr.flows.bits_per_dim(-3.0, 2, 4)) is float
+    bits = cr.flows.bits_per_dim([[0.0], [-2 * np.log(2)]], 2, 4)
+    np.testing.assert_allclose(bits, [[2.0], [3.0]])
+    assert cr.flows.bits_per_dim(np.zeros(3, np.float32), 2, 4).dtype == np.float32
 
 
 SEEDED = {

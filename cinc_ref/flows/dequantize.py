@@ -8,6 +8,7 @@ from numpy.typing import DTypeLike
 
 from cinc_ref import _validate
 from cinc_ref._arrays import plain_array
+from cinc_ref._autodiff import as_array, value_of
 from cinc_ref._typing import Array, FloatArray, IntegerArray, IntegerArrayLike, RealArrayLike, Seed
 from cinc_ref.errors import DataError, DtypeError, OptionError
 
@@ -162,6 +163,8 @@ def bits_per_dim(log_prob: Nats, dimensions: int, bins: int) -> Nats:
     ------
     OptionError
         If `dimensions` or `bins` is no integer >= 1.
+    DtypeError, ShapeError
+        If `log_prob` holds no real numbers, or lists of different lengths.
 
     Examples
     --------
@@ -173,6 +176,9 @@ def bits_per_dim(log_prob: Nats, dimensions: int, bins: int) -> Nats:
     """
     dimensions = _validate.integer("dimensions", dimensions, minimum=1)
     bins = _check_bins(bins)
+    if not isinstance(log_prob, int | float):
+        log_prob = as_array(log_prob, "log_prob")
+        _validate.check_exact_or_float(value_of(log_prob), "log_prob")
     return -(log_prob / dimensions - float(np.log(bins))) / float(np.log(2))
 
 
