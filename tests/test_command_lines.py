@@ -83,7 +83,7 @@ train --preset paper                                            # paper-cifar10
 train --preset paper-cifar10                                    # needs path (--path)
 train --preset paper-cifar10 --path folder --steps 1            # --out is missing
 train --preset paper-cifar10 --path folder --out new            # --out: only with --minutes
-train --preset paper-cifar10 --path folder --resume             # --resume: only with
+train --preset paper-cifar10 --path folder --resume             # --out is missing
 train --preset paper-cifar10 --data digits --size 32            # digits has no option size
 sample                                                          # MODEL
 sample ''                                                       # MODEL must be a path
@@ -101,7 +101,6 @@ sample model.npz --out model.npz                                # another file t
 evaluate                                                        # MODEL
 evaluate model.npz --data digit                                 # digits, patches
 evaluate model.npz --data folder                                # needs path (--path)
-evaluate model.npz --path folder                                # digits has no option path
 evaluate model.npz --seed ''                                    # --seed
 interpolate                                                     # MODEL
 interpolate model.npz --pairs 0                                 # --pairs
@@ -114,7 +113,6 @@ interpolate model.npz --temperatures 0.5                        # only with --sw
 interpolate model.npz --sweep ./interpolation.png               # two files
 interpolate model.npz --out picture.txt                         # must end in .png, .pdf
 interpolate model.npz --sweep picture                           # --sweep must end in
-interpolate model.npz --path folder                             # digits has no option path
 compare                                                         # --out
 compare --out new --systems resnet                              # glow, autoregressive
 compare --out new --systems cinc,                               # got ''
@@ -264,6 +262,8 @@ def test_a_wrong_file_is_one_sentence_before_any_work(capsys, place, line, part)
         ("compile --levels 9", "divisible by 512"),
         ("compile --image-shape 3x33x32", "divisible by 4"),
         ("compare --out new --levels 9", "divisible by 512"),
+        ("evaluate model.npz --path folder", "digits has no option path"),
+        ("interpolate model.npz --path folder", "digits has no option path"),
         ("interpolate model.npz --pairs 1000", "at most 90 for digits"),
     ],
 )

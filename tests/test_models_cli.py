@@ -240,8 +240,8 @@ def test_a_folder_that_holds_a_run_is_not_overwritten(capsys, model):
 
 
 def test_resuming_with_other_options_is_refused(capsys, model):
-    code, _, err = run(capsys, "train", "--out", model, *OPTIONS, "--seed", 1, "--resume")
-    assert code == 1
+    code, out, err = run(capsys, "train", "--out", model, *OPTIONS, "--seed", 1, "--resume")
+    assert (code, out) == (1, "")
     assert_one_line_error(err)
     assert "seed" in err
 

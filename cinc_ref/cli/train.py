@@ -37,6 +37,8 @@ from cinc_ref.training.estimate import estimate
 from cinc_ref.training.folder import Folder
 from cinc_ref.training.presets import PRESETS
 from cinc_ref.training.presets import preset as find_preset
+from cinc_ref.training.settings import Settings
+from cinc_ref.training.trainer import Trainer
 
 __all__ = ["train"]
 
@@ -116,16 +118,29 @@ def train(
     check_model(context, options["system"])
     images, flow = _images_and_flow(options)
     settings = _select(options, TRAINING_OPTIONS)
+    origin = images.origin()
     if chosen:
-        settings = _estimated(flow, images, chosen, settings, given)
+        of_preset = chosen.training(len(images.train), given.get("batch_size"))
+        settings = _with_preset(settings, of_preset, given)
+    if resume:
+        former = Folder(out).budget()
+        budget = _resumed_budget(former, settings)
+        settings |= budget
+        with found_in_files():  # before anything is printed
+            trainer_settings = Settings.from_options(settings)
+            Trainer(flow, images.train, images.validation, trainer_settings, out, origin).restore()
+    say(f"{describe(flow)}; {len(images.train):,} images of {images.name}")
+    if chosen:
+        whole = settings | {"steps": of_preset["steps"]}
+        say(str(estimate(flow, images.train, **whole)))
     if only_estimate:
         say("To train, give --minutes or --steps, and --out.")
         return
     if resume:
-        settings |= _resumed_budget(Folder(out).budget(), settings)
+        _print_budgets(former, budget, settings["schedule"])
     elif no_budget:
         settings["minutes"] = MINUTES
-    settings |= {"origin": images.origin(), "out": out, "resume": resume, "progress": True}
+    settings |= {"origin": origin, "out": out, "resume": resume, "progress": True}
     with found_in_files():
         result = train_flow(flow, images.train, images.validation, **settings)
     _draw(result)
@@ -137,26 +152,29 @@ def train(
 
 
 def _images_and_flow(options):
-    """Load the images and build the model, and print what they are."""
+    """Load the images and build the model."""
     images = image_set(options["data"], **_select(options, (*DATA_OPTIONS[1:], CHANNELS)))
     shape = {"image_shape": images.image_shape, "bins": images.bins}
     with options_must_fit():
         flow = flows.build(**shape, **_select(options, MODEL_OPTIONS))
-    say(f"{describe(flow)}; {len(images.train):,} images of {images.name}")
     return images, flow
 
 
 def _resumed_budget(former, settings):
-    """Return the budget of a resumed run, and print what it means if it is another than before."""
+    """Return the budget of a resumed run: the former, unless another is given."""
     budget = {name: settings[name] for name in former}
-    if budget == former or not any(budget.values()):
-        return former
+    return budget if any(budget.values()) else former
+
+
+def _print_budgets(former, budget, schedule):
+    """Print what it means if a resumed run has another budget than before."""
+    if budget == former:
+        return
     say(
         f"The budget was {_in_words(former)}, and is {_in_words(budget)} from the start of the run."
     )
-    if settings["schedule"] != "constant":
+    if schedule != "constant":
         say("The learning rate continues with that of the new budget at this step.")
-    return budget
 
 
 def _in_words(budget):
@@ -169,14 +187,11 @@ def _select(options, parameters):
     return {parameter.name: options[parameter.name] for parameter in parameters}
 
 
-def _estimated(flow, images, preset, settings, given):
-    """Return the settings of a preset with those given, and print how long it would take."""
-    of_preset = preset.training(len(images.train), given.get("batch_size"))
+def _with_preset(settings, of_preset, given):
+    """Return the settings of a preset, but for those given and for its number of steps."""
     budget = {"minutes": settings["minutes"], "steps": settings["steps"]}
     explicit = {name: value for name, value in given.items() if name in settings}
-    settings = settings | of_preset | explicit | budget
-    say(str(estimate(flow, images.train, **settings | {"steps": of_preset["steps"]})))
-    return settings
+    return settings | of_preset | explicit | budget
 
 
 def _report(result, images):
