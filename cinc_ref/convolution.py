@@ -79,6 +79,11 @@ def conv(
     ShapeError, DtypeError, NonFiniteError, OptionError
         If an argument is not as described. A singular corner block is no error here.
 
+    Warns
+    -----
+    RuntimeWarning
+        If a number of the result, or a term of its sum, exceeds the range of the dtype.
+
     See Also
     --------
     conv_inverse, log_abs_det, convolution_matrix
@@ -101,7 +106,7 @@ def conv(
     x, kernel, plan = prepare(CONV, x, "x", kernel, corner, dilation, anchor)
     y, status = execute(plan, x, kernel)
     if status:
-        diagnose(status, plan, kernel, {"x": x})
+        diagnose(status, plan, kernel, {"x": x}, (y,))
     return y
 
 
@@ -338,7 +343,7 @@ def conv_vjp(
     x, kernel, plan = prepare(CONV, x, "x", kernel, corner, dilation, anchor)
     x_bar, kernel_bar, status = execute_vjp(plan, x, kernel, prepare_cotangent(g, x))
     if status:
-        diagnose(status, plan, kernel, {"x": x, "g": g})
+        diagnose(status, plan, kernel, {"x": x, "g": g}, (x_bar, kernel_bar))
     return x_bar, kernel_bar
 
 

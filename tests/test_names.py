@@ -27,7 +27,7 @@ MAP = set(re.findall(r"^\| .*", (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def public(names):
-    return {name for name in names if not name.startswith("_")}
+    return {name for name in names if name.isidentifier() and name[0] != "_"}
 
 
 @pytest.mark.parametrize("stub", STUBS, ids=lambda stub: stub.parent.name)

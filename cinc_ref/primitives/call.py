@@ -32,6 +32,7 @@ from cinc_ref.primitives.diagnostics import (
     check_corner_invertible,
     warn_if_ill_conditioned,
     warn_if_nonfinite,
+    warn_of_overflow,
 )
 
 __all__ = [
@@ -201,7 +202,7 @@ def diagnose(
     images : dict of str to array or box
         The images that were convolved or inverted, by their names in errors.
     results : tuple of array or box
-        Results of an inverse; none for a convolution, which may overflow without a warning.
+        What was computed, or its gradients.
     check : bool
         Whether to hold the inverse to its residual and to the digits that it keeps, too.
     """
@@ -211,6 +212,8 @@ def diagnose(
         for name, array in images.items():
             _validate.check_finite(value_of(array), name)
     if not plan.operation[0]:
+        if status & CHECK_RESULT:
+            warn_of_overflow(tuple(map(value_of, results)), stacklevel=4)
         return
     check_corner_invertible(kernel, plan.geometry.anchor)
     y = value_of(next(iter(images.values())))

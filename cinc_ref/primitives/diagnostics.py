@@ -13,7 +13,13 @@ from cinc_ref.geometry import Geometry
 from cinc_ref.primitives.causal import causal_conv, causal_solve
 from cinc_ref.primitives.corner import is_triangular, pivots
 
-__all__ = ["MIN_DIGITS", "check_corner_invertible", "warn_if_ill_conditioned", "warn_if_nonfinite"]
+__all__ = [
+    "MIN_DIGITS",
+    "check_corner_invertible",
+    "warn_if_ill_conditioned",
+    "warn_if_nonfinite",
+    "warn_of_overflow",
+]
 
 MIN_DIGITS = 3
 """Decimal digits that a usable inverse keeps."""
@@ -48,6 +54,25 @@ def check_corner_invertible(kernel: FloatArray, anchor: tuple[int, int]) -> None
             f"the corner block kernel[:, :, {p}, {q}] must be invertible in {corner.dtype}; "
             "elimination meets a zero pivot although the exact determinant is not 0"
         )
+
+
+def warn_of_overflow(results: Sequence[FloatArray], stacklevel: int = 3) -> None:
+    """Warn if a convolution of finite numbers, or a gradient of it, is not finite.
+
+    Parameters
+    ----------
+    results : tuple of ndarray
+    stacklevel : int
+        As in `warnings.warn`; 3 is the caller of the caller.
+    """
+    for result in results:
+        if not _validate.all_finite(result):
+            index = tuple(int(i) for i in np.argwhere(~np.isfinite(result))[0])
+            message = (
+                f"the convolution overflows {result.dtype.name} at index {index}, although images "
+                "and kernel are finite; scale them down"
+            )
+            warnings.warn(message, RuntimeWarning, stacklevel=stacklevel)
 
 
 def warn_if_nonfinite(

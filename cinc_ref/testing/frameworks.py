@@ -26,8 +26,8 @@ def library_roots(obj: Any) -> set[str]:
 class NumPy:
     """Layers of NumPy arrays."""
 
-    name = "NumPy"
-    dtypes = ("float64", "float32")
+    name: str = "NumPy"
+    dtypes: tuple[str, ...] = ("float64", "float32")
 
     def array(self, values: Array) -> Any:
         """Copy an array into an array of the library, C-contiguous."""
