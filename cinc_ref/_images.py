@@ -6,7 +6,10 @@ from typing import Any
 from cinc_ref._arrays import check_library, plain_array
 from cinc_ref._typing import Array
 
-__all__ = ["as_images", "in_chunks"]
+__all__ = ["HANDWRITING", "as_images", "in_chunks"]
+
+HANDWRITING = frozenset({"digits", "mnist"})
+"""Image sets whose high levels are ink, which pictures show dark."""
 
 
 def as_images(images: Any, name: str = "images") -> Any:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from cinc_ref import _validate
+from cinc_ref._display import fields_html, short_repr
 from cinc_ref._images import as_images
 from cinc_ref._trees import named_leaves, rebuild
 from cinc_ref.errors import DataError
@@ -40,6 +41,9 @@ class Evaluation:
     images: int
     draws: int
     seconds: float
+
+    __repr__ = short_repr
+    _repr_html_ = fields_html
 
 
 def evaluate(

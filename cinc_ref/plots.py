@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 
 from cinc_ref import _validate
 from cinc_ref._extras import extra
+from cinc_ref._figure import Figure
 from cinc_ref.errors import OptionError, ShapeError
 from cinc_ref.geometry import check_geometry
 from cinc_ref.theory.matrix import convolution_matrix
@@ -20,7 +21,6 @@ from cinc_ref.theory.matrix import convolution_matrix
 with extra("plots"):
     from matplotlib import colormaps
     from matplotlib.colors import ListedColormap, to_rgb, to_rgba
-    from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
 DPI = 160

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from cinc_ref._display import short_repr
 from cinc_ref.bench.compilation import EMPTY, FILLED, SCRIPTS
 from cinc_ref.bench.convolution import case_name
 
@@ -36,6 +37,8 @@ class Bound:
     dtype: str | None = None
     cases: tuple[str, ...] = ()
     at_least: bool = False
+
+    __repr__ = short_repr
 
     @property
     def name(self):
@@ -112,6 +115,8 @@ class Verdict:
     bound: Bound
     worst: float | None
     case: str
+
+    __repr__ = short_repr
 
     @property
     def missed(self):

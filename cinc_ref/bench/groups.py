@@ -7,6 +7,7 @@ from functools import partial
 
 from tqdm import tqdm
 
+from cinc_ref._display import repr_of, short_repr, table_html
 from cinc_ref.bench import compilation, convolution, flows, machine, scaling
 
 DTYPES = ("float32", "float64")
@@ -28,6 +29,8 @@ class Group:
     title: str
     note: str
     jobs: tuple[Callable, ...]
+
+    __repr__ = short_repr
 
 
 CONVOLUTION_NOTE = (
@@ -103,6 +106,17 @@ class Report:
     groups: dict
     rows: dict
 
+    def __repr__(self) -> str:
+        counts = {name: f"{len(rows)} rows" for name, rows in self.rows.items()}
+        return repr_of("Report", {"date": self.date, "cpu": self.machine.cpu, **counts})
+
+    def _repr_html_(self) -> str:
+        names = ("what", "case", "dtype", "median, s", "minimum, s", "GFLOP/s", "ratios")
+        return "".join(
+            table_html(names, [_cells(row) for row in rows], caption=self.groups[name].title)
+            for name, rows in self.rows.items()
+        )
+
     def to_dict(self):
         """Convert the report to JSON values."""
         return {
@@ -110,6 +124,13 @@ class Report:
             "machine": asdict(self.machine),
             "rows": {name: [asdict(row) for row in rows] for name, rows in self.rows.items()},
         }
+
+
+def _cells(row):
+    """Return the entries of a row as a table shows them; none for what was not measured."""
+    ratios = ", ".join(f"{name} {ratio:.3g}" for name, ratio in row.ratios.items())
+    figures = ("" if v is None else v for v in (row.median, row.minimum, row.gflops))
+    return row.what, row.case, row.dtype, *figures, ratios
 
 
 def run(groups, progress=False):

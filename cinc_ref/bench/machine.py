@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cinc_ref._display import fields_html, short_repr
 from cinc_ref.timing import measure, measure_in_turn, one_core
 
 PACKAGES = ("cinc_ref", "numpy", "scipy", "numba", "autograd", "torch")
@@ -32,6 +33,9 @@ class Machine:
     versions: dict
     conditions: str
     peak: dict
+
+    __repr__ = short_repr
+    _repr_html_ = fields_html
 
 
 def describe():

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from cinc_ref._display import fields_html, short_repr
+
 
 @dataclass(frozen=True)
 class Row:
@@ -29,6 +31,9 @@ class Row:
     minimum: float | None = None
     gflops: float | None = None
     ratios: dict = field(default_factory=dict)
+
+    __repr__ = short_repr
+    _repr_html_ = fields_html
 
 
 def timed(what, case, dtype, timing, multiply_adds=None, ratios=()):

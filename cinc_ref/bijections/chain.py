@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cinc_ref import _validate
+from cinc_ref._display import short_repr, table_html
 from cinc_ref.bijections.base import Bijection, store
 from cinc_ref.errors import OptionError
 
@@ -44,6 +45,12 @@ class Chain(Bijection):
     """
 
     layers: tuple[Bijection, ...]
+
+    __repr__ = short_repr
+
+    def _repr_html_(self) -> str:
+        rows = [(k, repr(layer)) for k, layer in enumerate(self.layers)]
+        return table_html(("", "layer"), rows, caption=f"{type(self).__name__}, in order")
 
     def __post_init__(self):
         layers = tuple(self.layers) if np.iterable(self.layers) else None

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from cinc_ref import _validate
+from cinc_ref._display import short_repr
 from cinc_ref.bijections.base import Bijection
 
 
@@ -38,6 +39,8 @@ class Inverse(Bijection):
     """
 
     layer: Bijection
+
+    __repr__ = short_repr
 
     def __post_init__(self):
         _validate.instance("layer", self.layer, Bijection, "a bijection")

@@ -9,11 +9,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from cinc_ref._display import repr_of, table_html
 from cinc_ref._extras import extra
 from cinc_ref._files import make_folder
 from cinc_ref._validate import boolean, instance, integer, one_of, shown
 from cinc_ref.comparison.job import Job, remeasure, run_job, saved_result
-from cinc_ref.comparison.table import rows_of
+from cinc_ref.comparison.table import COLUMNS, rows_of
 from cinc_ref.errors import OptionError
 from cinc_ref.flows.systems import COUPLINGS, variant
 from cinc_ref.training.settings import Settings
@@ -65,6 +66,17 @@ class Comparison:
     results: list
     settings: dict
     complete: bool
+
+    def __repr__(self) -> str:
+        values = {
+            "data": self.settings.get("data"), "rows": len(self.rows),
+            "results": len(self.results), "complete": self.complete,
+        }  # fmt: skip
+        return repr_of("Comparison", values)
+
+    def _repr_html_(self) -> str:
+        rows = [[column.text(row) for column in COLUMNS] for row in self.rows]
+        return table_html([column.heading for column in COLUMNS], rows, caption=repr(self))
 
 
 def compare(

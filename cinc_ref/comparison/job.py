@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cinc_ref._display import fields_html, short_repr
 from cinc_ref._files import make_folder, write_atomically
 from cinc_ref.comparison.measuring import times
 from cinc_ref.data import ImageSet, image_set
@@ -61,6 +62,9 @@ class Job:
     data_options: dict = field(default_factory=dict)
     model: dict = field(default_factory=dict)
     training: dict = field(default_factory=dict)
+
+    __repr__ = short_repr
+    _repr_html_ = fields_html
 
     @property
     def title(self) -> str:

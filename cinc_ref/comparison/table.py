@@ -5,6 +5,7 @@ import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from cinc_ref._display import short_repr
 from cinc_ref.comparison import paper
 
 
@@ -14,6 +15,8 @@ class Column:
 
     heading: str
     text: Callable
+
+    __repr__ = short_repr
 
 
 def rows_of(results):

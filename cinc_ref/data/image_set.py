@@ -4,6 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from cinc_ref._display import images_html, table_html
+from cinc_ref._images import HANDWRITING
 from cinc_ref._validate import integer, is_integer, shown
 from cinc_ref.data.stack import Stack
 from cinc_ref.errors import DataError, OptionError
@@ -41,6 +43,18 @@ class ImageSet:
     validation: np.ndarray
     test: np.ndarray
     bins: int
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{len(getattr(self, part))} {part}" for part in PARTS)
+        return f"ImageSet({self.name!r}, {counts}, shape {self.image_shape}, {self.bins} levels)"
+
+    def _repr_html_(self) -> str:
+        first = np.asarray(self.train[:SHOWN_IMAGES])
+        row = images_html(first, self.bins, dark=self.name in HANDWRITING) if first.size else ""
+        rows = [
+            (part, len(getattr(self, part)), str(self.image_shape), self.bins) for part in PARTS
+        ]
+        return table_html(("part", "images", "shape", "levels"), rows, caption=self.name) + row
 
     def __post_init__(self):
         object.__setattr__(self, "bins", integer("bins", self.bins, minimum=2))
@@ -85,6 +99,9 @@ class ImageSet:
         parts = {name: _shifted(getattr(self, name), drop) for name in PARTS}
         return replace(self, **parts, bins=2**bits)
 
+
+SHOWN_IMAGES = 10
+"""Number of images that a notebook shows, in one row."""
 
 PARTS = ("train", "validation", "test")
 """Names of the parts of an image set."""

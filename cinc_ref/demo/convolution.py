@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cinc_ref import conv, conv_inverse, convolution_matrix, log_abs_det
+from cinc_ref._display import fields_html, short_repr
 
 KERNEL_SEED = 66
 """Seed whose kernel, among those tried, changes the digits most and yet is well conditioned."""
@@ -17,6 +18,8 @@ class RoundTrip:
     images: np.ndarray
     convolved: np.ndarray
     inverted: np.ndarray
+
+    __repr__ = short_repr
 
     @property
     def dtype(self):
@@ -49,6 +52,9 @@ class Inversion:
     log_abs_det: float
     log_abs_det_of_matrix: float
     round_trips: tuple[RoundTrip, ...]
+
+    __repr__ = short_repr
+    _repr_html_ = fields_html
 
 
 def demo_kernel():

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cinc_ref._display import fields_html, short_repr
 from cinc_ref.bijections import Squeeze
 from cinc_ref.data import ImageSet
 from cinc_ref.evaluation import Evaluation, cast, evaluate, inversion_error
@@ -59,6 +60,9 @@ class TrainedFlow:
     errors: dict[str, float]
     samples: np.ndarray
     sampling: Timing
+
+    __repr__ = short_repr
+    _repr_html_ = fields_html
 
 
 def train_and_sample(images, *, minutes=None, steps=None, seed=0, progress=False):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cinc_ref._display import fields_html, short_repr
 from cinc_ref._trees import named_leaves
 from cinc_ref.flows.conditioning import leaf_layers, named_convolutions
 from cinc_ref.flows.multiscale import Flow, check_flow
@@ -29,6 +30,9 @@ class Cost:
     convolution_parameters: int
     multiply_adds: int
     convolution_multiply_adds: int
+
+    __repr__ = short_repr
+    _repr_html_ = fields_html
 
 
 def cost(flow: Flow, params: dict) -> Cost:

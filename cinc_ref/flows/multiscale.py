@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from cinc_ref import _validate
 from cinc_ref._arrays import plain_array
 from cinc_ref._autodiff import as_array, value_of
+from cinc_ref._display import table_html
 from cinc_ref.bijections import ActNorm, Chain, Squeeze
 from cinc_ref.bijections.base import store
 from cinc_ref.bijections.conv import CORNER_BLOCKS
@@ -129,6 +130,18 @@ class Flow:
         True
         """
         return asdict(self) | {"image_shape": list(self.image_shape)}
+
+    def _repr_html_(self) -> str:
+        rows, shape = [], self.image_shape
+        for level, (chain, latent) in enumerate(zip(self.chains, self.latent_shapes, strict=True)):
+            output = chain.output_shape(shape)
+            names = ", ".join(type(layer).__name__ for layer in chain.layers[1].layers)
+            layers = f"Squeeze, then {self.depth} x ({names})"
+            rows.append((level, shape, layers, output, latent))
+            shape = (output[0] - latent[0], *output[1:])
+        options = ("system", "coupling", "width", "bins", "corner_block", "stable", "direction")
+        caption = ", ".join(f"{name} {getattr(self, name)}" for name in options)
+        return table_html(("level", "input", "layers", "output", "latent"), rows, caption)
 
     @cached_property
     def chains(self) -> tuple[Chain, ...]:

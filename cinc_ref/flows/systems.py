@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from cinc_ref import _validate
+from cinc_ref._display import short_repr
 from cinc_ref.bijections import (
     AdditiveCoupling,
     AffineCoupling,
@@ -39,6 +40,8 @@ class System:
     summary: str
     corner_block: str
     make: Callable[..., Bijection]
+
+    __repr__ = short_repr
 
 
 def _emerging(seed, **options):

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from cinc_ref._display import fields_html, short_repr
 from cinc_ref.geometry import CORNERS, Geometry
 from cinc_ref.theory.matrix import convolution_matrix
 from cinc_ref.theory.random_kernels import random_kernel
@@ -25,6 +26,9 @@ class Case:
     anchor: tuple[int, int]
     x: np.ndarray | None = None
     g: np.ndarray | None = None
+
+    __repr__ = short_repr
+    _repr_html_ = fields_html
 
     @property
     def geometry(self):

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from cinc_ref import _validate
+from cinc_ref._display import fields_html, short_repr
 from cinc_ref.errors import DtypeError
 from cinc_ref.theory.arguments import check_common_denominator, check_kernel
 from cinc_ref.theory.exact import to_float
@@ -80,6 +81,9 @@ class Stability:
     rate_of: str
     proof: dict | None
     at_width: Verdict
+
+    __repr__ = short_repr
+    _repr_html_ = fields_html
 
     def expected_error(self, dtype: DTypeLike) -> float:
         """Estimate the largest error of conv_inverse(conv(x)), relative to the largest pixel.

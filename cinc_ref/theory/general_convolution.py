@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cinc_ref import _validate
 from cinc_ref._arrays import plain_array
+from cinc_ref._display import fields_html, short_repr
 from cinc_ref.errors import OptionError, ShapeError
 from cinc_ref.geometry import CORNERS, flips
 from cinc_ref.theory.arguments import as_exact_array
@@ -120,6 +121,9 @@ class Convolution:
     dilation: int | tuple = 1
     corner: str | tuple | None = None
     anchor: tuple | None = None
+
+    __repr__ = short_repr
+    _repr_html_ = fields_html
 
     def __post_init__(self):
         dims = _validate.integer("dims", self.dims, minimum=1)

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from cinc_ref._display import short_repr
 from cinc_ref.errors import OptionError
 from cinc_ref.geometry import Geometry
 from cinc_ref.theory import response as responses
@@ -51,6 +52,8 @@ class Norms(NamedTuple):
     inverse: Fraction | float
     skeel: Fraction | float
     squared_skeel: Fraction | float
+
+    __repr__ = short_repr
 
 
 def norms(kernel, size, geometry):

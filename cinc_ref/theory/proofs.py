@@ -17,6 +17,7 @@ from itertools import count
 from pathlib import Path
 
 from cinc_ref import _validate
+from cinc_ref._display import short_repr, table_html
 from cinc_ref._extras import extra
 from cinc_ref._files import make_folder, write_atomically
 
@@ -163,6 +164,8 @@ class Formula:
     statement: str
     smtlib: str
 
+    __repr__ = short_repr
+
     def __str__(self):
         return (
             f"; Theorem {self.theorem}, {self.name}: {self.statement}\n"
@@ -191,6 +194,8 @@ class Proof:
     verdict: str
     seconds: float
     model: dict[str, int | bool]
+
+    __repr__ = short_repr
 
     def __str__(self):
         formula = self.formula
@@ -244,6 +249,21 @@ class Proofs:
 
     def __str__(self):
         return "\n".join(map(str, self.proofs))
+
+    def __repr__(self) -> str:
+        proved = sum(proof.verdict == "proved" for proof in self.proofs)
+        return f"Proofs(order={self.order!r}, {proved} of {len(self.proofs)} proved)"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (
+                proof.formula.theorem, proof.formula.name, proof.verdict, proof.seconds,
+                proof.formula.statement, ", ".join(f"{k} = {v}" for k, v in proof.model.items()),
+            )
+            for proof in self.proofs
+        ]  # fmt: skip
+        names = ("theorem", "name", "verdict", "seconds", "statement", "counterexample")
+        return table_html(names, rows, caption=repr(self))
 
 
 def formulas(order: str = "pixel-major") -> list[Formula]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from cinc_ref import _validate
+from cinc_ref._display import short_repr
 from cinc_ref.errors import OptionError
 from cinc_ref.geometry import flip, flips
 from cinc_ref.theory.cases import Case
@@ -29,6 +30,8 @@ class Factor:
     anchor: tuple[int, int]
     corner: str = "top-left"
     block: str = "triangular"
+
+    __repr__ = short_repr
 
     def free(self, channels):
         """Return the mask of the learned entries of the kernel, shape (C, C, kh, kw)."""
@@ -61,6 +64,8 @@ class System:
     paper: str = ""
     why: str = ""
     groups: bool = False
+
+    __repr__ = short_repr
 
     def channels_of_a_factor(self, channels):
         """Return the number of channels that each convolution sees."""

@@ -25,6 +25,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy.linalg
 
+from cinc_ref._display import fields_html, short_repr
 from cinc_ref.geometry import Geometry
 from cinc_ref.theory.conditioning import condition_number
 from cinc_ref.theory.enclosures import residual as exact_residual
@@ -77,6 +78,9 @@ class Assessment(NamedTuple):
     digits: float
     residual: float
     residual_limit: float
+
+    __repr__ = short_repr
+    _repr_html_ = fields_html
 
     @property
     def is_usable(self):

@@ -21,6 +21,7 @@ from math import atan, inf, isfinite, tan
 
 import numpy as np
 
+from cinc_ref._display import fields_html, short_repr
 from cinc_ref.theory import bidisk, transfer
 from cinc_ref.theory.accretive import accretive
 from cinc_ref.theory.approximate_inverse import approximate_inverse
@@ -92,6 +93,9 @@ class Verdict:
     reason: str
     proof: dict | None = None
     bound: float = inf
+
+    __repr__ = short_repr
+    _repr_html_ = fields_html
 
 
 def decide(symbol):
@@ -178,6 +182,8 @@ class Recursion:
     proof: dict
     rate_of: str
     reason: str
+
+    __repr__ = short_repr
 
 
 def _grows(symbol, recursions, rate):

@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass
 
 from cinc_ref._blas import one_blas_thread
+from cinc_ref._display import fields_html, short_repr
 from cinc_ref.training.batches import INIT, generator
 from cinc_ref.training.duration import duration
 from cinc_ref.training.settings import Settings
@@ -29,6 +30,9 @@ class Estimate:
     step_seconds: float
     steps: int
     bits: float
+
+    __repr__ = short_repr
+    _repr_html_ = fields_html
 
     @property
     def seconds(self):

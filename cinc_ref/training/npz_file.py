@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.lib import format as npy
 
+from cinc_ref._display import short_repr
 from cinc_ref._files import write_atomically
 from cinc_ref.errors import CheckpointError, CincError
 
@@ -51,6 +52,8 @@ class Entry(NamedTuple):
 
     shape: tuple[int, ...]
     dtype: np.dtype
+
+    __repr__ = short_repr
 
 
 def write(path, header, arrays):

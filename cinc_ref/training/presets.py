@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from cinc_ref._display import fields_html, short_repr
 from cinc_ref._validate import one_of
 
 EPOCHS = 4001
@@ -34,6 +35,9 @@ class Preset:
     batch_size: int = 64
     flip: bool = False
     data_options: dict = field(default_factory=dict)
+
+    __repr__ = short_repr
+    _repr_html_ = fields_html
 
     def training(self, images, batch_size=None):
         """Return the options of `cinc_ref.train`, with the steps, for a number of images."""
