@@ -1,5 +1,6 @@
 """Output files, which are written whole or not at all, and the error where they cannot be."""
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -9,7 +10,14 @@ from typing import IO, Any
 from cinc_ref import _typing
 from cinc_ref.errors import OutputError
 
-__all__ = ["make_folder", "output_errors", "remove_unfinished", "write_atomically"]
+__all__ = [
+    "check_file",
+    "check_folder",
+    "make_folder",
+    "output_errors",
+    "remove_unfinished",
+    "write_atomically",
+]
 
 
 @contextmanager
@@ -109,6 +117,47 @@ def make_folder(path: _typing.Path) -> Path:
     with output_errors(path):
         path.mkdir(parents=True, exist_ok=True)
     return path
+
+
+def check_file(path: _typing.Path) -> None:
+    """Refuse a name under which no file can be written, before there is anything to write.
+
+    Raises
+    ------
+    OutputError
+        If its folder is missing or not writable, or the name is that of a folder.
+    """
+    path = Path(path)
+    with output_errors(path):
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "it is a folder")
+        folder = path.resolve().parent
+        if not folder.is_dir():
+            raise FileNotFoundError(errno.ENOENT, f"there is no folder {folder}")
+        _check_writable(path if path.exists() else folder)
+
+
+def check_folder(path: _typing.Path) -> None:
+    """Refuse a folder that cannot be made or written, before there is anything to write.
+
+    Raises
+    ------
+    OutputError
+        If it, or the nearest of its parents that exists, is a file or not writable.
+    """
+    path = Path(path)
+    with output_errors(path):
+        nearest = path.resolve()
+        while not nearest.exists() and nearest != nearest.parent:
+            nearest = nearest.parent
+        if not nearest.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, f"{nearest} is a file")
+        _check_writable(nearest)
+
+
+def _check_writable(path):
+    if not os.access(path, os.W_OK):
+        raise PermissionError(errno.EACCES, f"{path} is not writable")
 
 
 def _temporary_prefix(path):

@@ -5,6 +5,7 @@ Python value. The checks of arrays look at plain NumPy values and touch nothing.
 """
 
 import operator
+import os
 import reprlib
 from collections.abc import Iterable
 from math import isfinite
@@ -135,6 +136,8 @@ def shown(value: object) -> str:
     """Show a wrong value in an error, in one short piece."""
     if isinstance(value, np.ndarray) and value.size > 8:
         return f"an array of shape {value.shape}"
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
     return " ".join(reprlib.repr(value).split())
 
 

@@ -4,14 +4,14 @@ Each function prepares a call (checks of shapes, dtypes and options), executes i
 what went wrong if the status is not 0.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from cinc_ref import _validate, theory
 from cinc_ref._autodiff import value_of
-from cinc_ref._typing import Corner, FloatArray, Size
+from cinc_ref._typing import Array, Corner, FloatArrayLike, Size
 from cinc_ref.kernels.causal.plan import CONV, SOLVE
 from cinc_ref.primitives.call import (
     UNCHECKED,
@@ -35,14 +35,18 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 def conv(
-    x: ArrayLike,
-    kernel: ArrayLike,
+    x: FloatArrayLike,
+    kernel: FloatArrayLike,
     *,
     corner: Corner = "top-left",
     dilation: int = 1,
-    anchor: tuple[int, int] | None = None,
-) -> FloatArray:
+    anchor: Sequence[int] | None = None,
+) -> Array:
     r"""Convolve images with a kernel that reads each pixel and pixels before it.
 
     .. math::
@@ -102,14 +106,14 @@ def conv(
 
 
 def conv_inverse(
-    y: ArrayLike,
-    kernel: ArrayLike,
+    y: FloatArrayLike,
+    kernel: FloatArrayLike,
     *,
     corner: Corner = "top-left",
     dilation: int = 1,
-    anchor: tuple[int, int] | None = None,
+    anchor: Sequence[int] | None = None,
     check: bool = False,
-) -> FloatArray:
+) -> Array:
     r"""Undo `conv`, exactly, by substitution in raster order.
 
     .. math::
@@ -176,7 +180,7 @@ def conv_inverse(
 
 
 def log_abs_det(
-    kernel: ArrayLike, size: Size, *, anchor: tuple[int, int] | None = None
+    kernel: FloatArrayLike, size: Size, *, anchor: Sequence[int] | None = None
 ) -> np.floating[Any]:
     r"""Compute the log-determinant of `conv` on one image, in nats.
 
@@ -221,13 +225,13 @@ def log_abs_det(
 
 
 def enclose(
-    y: ArrayLike,
-    kernel: ArrayLike,
+    y: FloatArrayLike,
+    kernel: FloatArrayLike,
     *,
     corner: Corner = "top-left",
     dilation: int = 1,
-    anchor: tuple[int, int] | None = None,
-) -> tuple[FloatArray, FloatArray]:
+    anchor: Sequence[int] | None = None,
+) -> tuple[Array, Array]:
     r"""Undo `conv`, refined once, with a proved bound of the error of every entry.
 
     .. math::
@@ -293,14 +297,14 @@ def enclose(
 
 
 def conv_vjp(
-    x: ArrayLike,
-    kernel: ArrayLike,
-    g: ArrayLike,
+    x: FloatArrayLike,
+    kernel: FloatArrayLike,
+    g: FloatArrayLike,
     *,
     corner: Corner = "top-left",
     dilation: int = 1,
-    anchor: tuple[int, int] | None = None,
-) -> tuple[FloatArray, FloatArray]:
+    anchor: Sequence[int] | None = None,
+) -> tuple[Array, Array]:
     """Vector-Jacobian product of `conv`: the gradients of <g, conv(x, kernel)>.
 
     Parameters
@@ -339,14 +343,14 @@ def conv_vjp(
 
 
 def conv_inverse_vjp(
-    y: ArrayLike,
-    kernel: ArrayLike,
-    g: ArrayLike,
+    y: FloatArrayLike,
+    kernel: FloatArrayLike,
+    g: FloatArrayLike,
     *,
     corner: Corner = "top-left",
     dilation: int = 1,
-    anchor: tuple[int, int] | None = None,
-) -> tuple[FloatArray, FloatArray]:
+    anchor: Sequence[int] | None = None,
+) -> tuple[Array, Array]:
     """Vector-Jacobian product of `conv_inverse`: the gradients of <g, conv_inverse(y, kernel)>.
 
     Parameters

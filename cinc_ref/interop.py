@@ -7,11 +7,10 @@ that reads the pixel itself at the bottom right.
 from collections.abc import Iterable
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from cinc_ref import _validate
 from cinc_ref._arrays import plain_array
-from cinc_ref._typing import Array, Corner
+from cinc_ref._typing import Array, Corner, RealArrayLike
 from cinc_ref.errors import OptionError, ShapeError
 from cinc_ref.geometry import CORNERS, flip
 
@@ -25,7 +24,11 @@ __all__ = [
 ]
 
 
-def nhwc_to_nchw(images: ArrayLike) -> Array:
+def __dir__() -> list[str]:
+    return __all__
+
+
+def nhwc_to_nchw(images: RealArrayLike) -> Array:
     """Convert images (N, H, W, C) to (N, C, H, W).
 
     Parameters
@@ -53,7 +56,7 @@ def nhwc_to_nchw(images: ArrayLike) -> Array:
     return np.ascontiguousarray(_four_axes(images, "images", "N, H, W, C").transpose(0, 3, 1, 2))
 
 
-def nchw_to_nhwc(images: ArrayLike) -> Array:
+def nchw_to_nhwc(images: RealArrayLike) -> Array:
     """Convert images (N, C, H, W) to (N, H, W, C).
 
     Parameters
@@ -81,7 +84,7 @@ def nchw_to_nhwc(images: ArrayLike) -> Array:
     return np.ascontiguousarray(_four_axes(images, "images", "N, C, H, W").transpose(0, 2, 3, 1))
 
 
-def kernel_from_tf(kernel: ArrayLike) -> Array:
+def kernel_from_tf(kernel: RealArrayLike) -> Array:
     r"""Convert the kernel of a layer of the TensorFlow code released with CInC Flow.
 
     That code stores (2 kh - 1, 2 kw - 1, in, out), centred for a convolution with "SAME" padding,
@@ -129,7 +132,7 @@ def kernel_from_tf(kernel: ArrayLike) -> Array:
     return converted
 
 
-def kernel_to_tf(kernel: ArrayLike) -> Array:
+def kernel_to_tf(kernel: RealArrayLike) -> Array:
     """Convert a kernel to that of the released TensorFlow code: the inverse of `kernel_from_tf`.
 
     Parameters
@@ -171,7 +174,7 @@ def kernel_to_tf(kernel: ArrayLike) -> Array:
     return embedded
 
 
-def kernels_from_finc(kernels: Iterable[ArrayLike]) -> list[tuple[Array, Corner]]:
+def kernels_from_finc(kernels: Iterable[RealArrayLike]) -> list[tuple[Array, Corner]]:
     """Convert the kernels of a FInC Flow layer, one for each of four equal groups of channels.
 
     Its groups are padded at the top left, top right, bottom left and bottom right, and its kernels
@@ -214,7 +217,7 @@ def kernels_from_finc(kernels: Iterable[ArrayLike]) -> list[tuple[Array, Corner]
     return converted
 
 
-def kernels_to_finc(kernels: Iterable[ArrayLike]) -> list[Array]:
+def kernels_to_finc(kernels: Iterable[RealArrayLike]) -> list[Array]:
     """Convert kernels to those of a FInC Flow layer: the inverse of `kernels_from_finc`.
 
     Parameters

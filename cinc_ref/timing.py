@@ -20,6 +20,10 @@ from cinc_ref._display import repr_of
 __all__ = ["OneCore", "Timing", "measure", "measure_in_turn", "one_blas_thread", "one_core"]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 @dataclass(frozen=True)
 class OneCore:
     """The conditions that `one_core` established.

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from cinc_ref._trees import named_leaves, rebuild
-from cinc_ref.errors import CheckpointError, DtypeError, OutputError, ShapeError
-from cinc_ref.flows import build
+from cinc_ref.errors import CheckpointError, OutputError, ParamsError
+from cinc_ref.flows import DIRECTIONS, SYSTEMS, build
 from cinc_ref.training import load, npz_file, save
 from cinc_ref.training.flat_params import FlatParams
 
@@ -301,12 +301,14 @@ def peak_memory(function):
 def test_parameters_of_another_flow_are_not_saved(path):
     params = make_params(np.float32)
     wider = build(**{**FLOW.config(), "width": 3})
-    with pytest.raises(ShapeError, match=r"params must be those of the flow: .*\(3, 2, 3, 3\)"):
+    with pytest.raises(ParamsError, match=r"params must fit this flow: .*\(3, 2, 3, 3\)"):
         save(path, wider, params)
     mixed = {**params, "top": make_params(np.float64)["top"]}
-    with pytest.raises(DtypeError, match="must all be float32 or all float64"):
+    with pytest.raises(
+        ParamsError, match=r"top/mean must have the dtype of .*, float32; got float64"
+    ):
         save(path, FLOW, mixed)
-    with pytest.raises(DtypeError, match="params top/mean must be float32 or float64"):
+    with pytest.raises(ParamsError, match="top/mean must be float32 or float64; got int64"):
         save(path, FLOW, {**params, "top": {"mean": np.zeros(4, int), "log_std": np.zeros(4)}})
     assert not path.exists()
 
@@ -362,3 +364,15 @@ def test_parameters_that_are_not_finite_are_refused(path, content):
     )
     rewrite(path, content, {name: np.full_like(array, np.nan)})
     assert f"{name.removeprefix('params/')} are not finite" in refused(path)
+
+
+@pytest.mark.parametrize("stable", [False, True])
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_shapes_are_known_without_images_of_full_size(system, direction, stable):
+    sizes = {"levels": 2, "depth": 2, "width": 3, "dilation": 1}
+    flow = build(system, "quad", (2, 16, 8), **sizes, stable=stable, direction=direction)
+    rng = np.random.default_rng(0)
+    params = flow.init(rng, rng.uniform(-0.5, 0.5, (2, 2, 16, 8)))
+    shapes = {name: leaf.shape for name, leaf in named_leaves(params).items()}
+    assert flow.template.shapes == shapes

@@ -107,6 +107,11 @@ BOOLEAN = Kind(lambda v: isinstance(v, bool | np.bool_), examples=(False,))
 NOTHING = Kind(lambda v: False)
 """An object of a class, which none of the values is."""
 
+ORIGIN = Kind(
+    lambda v: False, examples=({"name": "digits", "options": {}, "test_images": "uint8[9]"},)
+)
+"""What identifies an image set, which none of the values is."""
+
 POSITIVE, NOT_NEGATIVE = number(lambda v: v > 0), number(lambda v: v >= 0)
 FRACTION = number(lambda v: 0 <= v < 1)
 SIZE = integers(2, ShapeError, examples=((2, 3), np.array([2, 3])))
@@ -540,6 +545,7 @@ TABLE = {
     "train minutes": row(train, {"minutes": optional(POSITIVE)}, **PARTS, steps=1),
     "train steps": row(train, {"steps": optional(integer(1))}, **PARTS, minutes=1e-9),
     "train resume": row(train, {"resume": BOOLEAN}, **PARTS, steps=1, out="run"),
+    "train origin": row(train, {"origin": optional(ORIGIN)}, **PARTS, steps=1),
 }
 
 WITHOUT_OPTIONS = {

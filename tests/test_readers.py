@@ -285,6 +285,38 @@ def test_mnist_damaged_missing_or_uneven(tmp_path, rng):
         image_set("mnist", path=tmp_path)
 
 
+def _write_emnist(folder, rng, name="letters", ending=".gz"):
+    images = [rng.integers(0, 256, (count, 7, 7), dtype=np.uint8) for count in (20, 3)]
+    for part, upright in zip(("train", "test"), images, strict=True):
+        content = _idx(upright.swapaxes(1, 2))
+        file = folder / f"emnist-{name}-{part}-images-idx3-ubyte{ending}"
+        file.write_bytes(gzip.compress(content) if ending else content)
+    return images
+
+
+@pytest.mark.parametrize("ending", ["", ".gz"])
+def test_emnist_is_turned_upright(tmp_path, rng, ending):
+    train, test = _write_emnist(tmp_path, rng, ending=ending)
+    found = image_set("emnist", path=tmp_path)
+    assert np.array_equal(found.train, train[:18, None])
+    assert np.array_equal(found.validation, train[18:, None])
+    assert np.array_equal(found.test, test[:, None])
+
+
+def test_one_of_several_sets_of_emnist(tmp_path, rng):
+    with pytest.raises(DataError, match=r"must hold one set, emnist-SET.*; it holds none"):
+        image_set("emnist", path=tmp_path)
+    letters = _write_emnist(tmp_path, rng)
+    _write_emnist(tmp_path, rng, "digits", "")
+    with pytest.raises(DataError, match=r"holds the sets emnist-digits, emnist-letters: give"):
+        image_set("emnist", path=tmp_path)
+    found = image_set("emnist", path=tmp_path / "emnist-letters-train-images-idx3-ubyte.gz")
+    assert np.array_equal(found.test, letters[1][:, None])
+    (tmp_path / "emnist-digits-test-images-idx3-ubyte").unlink()
+    with pytest.raises(DataError, match=r"emnist-digits-test-images-idx3-ubyte.gz is missing"):
+        image_set("emnist", path=tmp_path / "emnist-digits-train-images-idx3-ubyte")
+
+
 def _write_pictures(folder, count, rng, mode="RGB", size=(9, 7)):
     folder.mkdir(parents=True, exist_ok=True)
     for k in range(count):

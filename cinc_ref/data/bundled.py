@@ -3,9 +3,12 @@
 import numpy as np
 
 from cinc_ref._extras import extra
+from cinc_ref._typing import IntegerArray
+
+__all__ = ["digits"]
 
 
-def digits() -> np.ndarray:
+def digits() -> IntegerArray:
     """Load handwritten digits: the 1,797 images that scikit-learn ships.
 
     Returns

@@ -1,14 +1,22 @@
 """Sets of images that are split for training."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 from cinc_ref._display import images_html, table_html
-from cinc_ref._images import HANDWRITING
+from cinc_ref._images import HANDWRITING, digest
+from cinc_ref._typing import IntegerArray
 from cinc_ref._validate import integer, is_integer, shown
+from cinc_ref.data.parts import PARTS
 from cinc_ref.data.stack import Stack
-from cinc_ref.errors import DataError, OptionError
+from cinc_ref.errors import OptionError
+
+__all__ = ["ImageSet"]
+
+SHOWN_IMAGES = 10
+"""Number of images that a notebook shows, in one row."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +31,8 @@ class ImageSet:
         rows from the disk when they are used.
     bins : int
         Number of levels, at least 2.
+    options : dict
+        The options with which `image_set` loaded the images, as JSON values.
 
     Raises
     ------
@@ -39,10 +49,11 @@ class ImageSet:
     """
 
     name: str
-    train: np.ndarray
-    validation: np.ndarray
-    test: np.ndarray
+    train: IntegerArray
+    validation: IntegerArray
+    test: IntegerArray
     bins: int
+    options: dict[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{len(getattr(self, part))} {part}" for part in PARTS)
@@ -51,18 +62,18 @@ class ImageSet:
     def _repr_html_(self) -> str:
         first = np.asarray(self.train[:SHOWN_IMAGES])
         row = images_html(first, self.bins, dark=self.name in HANDWRITING) if first.size else ""
-        rows = [
-            (part, len(getattr(self, part)), str(self.image_shape), self.bins) for part in PARTS
-        ]
+        shape = str(self.image_shape)
+        rows = [(part, len(getattr(self, part)), shape, self.bins) for part in PARTS]
         return table_html(("part", "images", "shape", "levels"), rows, caption=self.name) + row
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "bins", integer("bins", self.bins, minimum=2))
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """The shape (C, H, W) of one image."""
-        return self.train.shape[1:]
+        _, channels, height, width = self.train.shape
+        return channels, height, width
 
     def with_bits(self, bits: int) -> "ImageSet":
         """Return the images with 2**bits levels, without the lowest bits of every level.
@@ -99,34 +110,23 @@ class ImageSet:
         parts = {name: _shifted(getattr(self, name), drop) for name in PARTS}
         return replace(self, **parts, bins=2**bits)
 
+    def origin(self) -> dict[str, Any]:
+        """Return JSON values that say where the images come from, for the files of a run.
 
-SHOWN_IMAGES = 10
-"""Number of images that a notebook shows, in one row."""
+        Returns
+        -------
+        dict
+            The "name" and the "options" that `image_set` takes, and a digest of the
+            "test_images".
 
-PARTS = ("train", "validation", "test")
-"""Names of the parts of an image set."""
+        Examples
+        --------
+        >>> from cinc_ref.data import image_set
+        >>> image_set("digits").origin()["options"]
+        {}
+        """
+        return {"name": self.name, "options": self.options, "test_images": digest(self.test)}
 
 
 def _shifted(images, bits):
     return images.shifted(bits) if isinstance(images, Stack) else images >> bits
-
-
-def shuffled_parts(images):
-    """Shuffle images with a fixed seed, and divide them 8 : 1 : 1 into three parts.
-
-    Returns
-    -------
-    tuple of three ndarray
-        Images to train, validate and test.
-
-    Raises
-    ------
-    DataError
-        If there are fewer than three.
-    """
-    count = len(images)
-    if count < 3:
-        raise DataError(f"images must be at least 3, one for each part; got {count}")
-    tenth = max(1, count // 10)
-    order = np.random.default_rng(0).permutation(count)
-    return tuple(images[part] for part in np.split(order, [count - 2 * tenth, count - tenth]))

@@ -1,17 +1,24 @@
 """MNIST, and other images in idx files of the same names."""
 
-import gzip
-from os import PathLike
-from pathlib import Path
+import os
+import re
+from functools import partial
 
-import numpy as np
-
+from cinc_ref._reading import CHUNK, Budget
+from cinc_ref._typing import Path
 from cinc_ref.data.image_set import ImageSet
-from cinc_ref.data.reading import existing, reading
+from cinc_ref.data.reading import existing, file_stream, gzip_stream, reading
+from cinc_ref.data.rows import Rows, read_images
 from cinc_ref.data.stack import split_last
 from cinc_ref.errors import DataError
 
+__all__ = ["emnist", "mnist"]
+
 TRAIN, TEST = "train-images-idx3-ubyte", "t10k-images-idx3-ubyte"
+EMNIST_TRAIN, EMNIST_TEST = "train-images-idx3-ubyte", "test-images-idx3-ubyte"
+EMNIST = re.compile(rf"(emnist-\w+)-{EMNIST_TRAIN}(\.gz)?")
+"""Names of the files with the images to train of EMNIST's sets."""
+
 MAGIC = 0x00000803
 """First four bytes of the files: unsigned bytes in three axes (image, row, column)."""
 
@@ -21,7 +28,7 @@ HEADER = 16
 EXPECTED = "an idx file of images: unsigned bytes, three axes"
 
 
-def mnist(path: str | PathLike) -> ImageSet:
+def mnist(path: Path) -> ImageSet:
     """Load MNIST: 54,000 / 6,000 / 10,000 grey images, 28x28.
 
     The validation part is the last tenth of the training file.
@@ -46,40 +53,100 @@ def mnist(path: str | PathLike) -> ImageSet:
     LeCun, Cortes and Burges, The MNIST database of handwritten digits.
     """
     folder = existing(path, f"the folder with {TRAIN}.gz and {TEST}.gz")
-    images = _images(folder, TRAIN)
-    test = _images(folder, TEST)
+    return _image_set("mnist", _images(folder, TRAIN), _images(folder, TEST), folder)
+
+
+def emnist(path: Path) -> ImageSet:
+    """Load a set of EMNIST: grey images of letters and digits, 28x28, turned upright.
+
+    Its files hold every image transposed, which this function undoes; `mnist` reads files as they
+    are. The validation part is the last tenth of the training file.
+
+    Parameters
+    ----------
+    path : path
+        The folder that holds ``emnist-SET-train-images-idx3-ubyte`` and
+        ``emnist-SET-test-images-idx3-ubyte``, each with or without ``.gz``. Where there are
+        several sets (balanced, byclass, bymerge, digits, letters, mnist), the file of the one.
+
+    Returns
+    -------
+    ImageSet
+
+    Raises
+    ------
+    DataError
+        If a file is missing, truncated or something else, or there are several sets; the message
+        names them.
+
+    References
+    ----------
+    Cohen, Afshar, Tapson and van Schaik, EMNIST: an extension of MNIST to handwritten letters,
+    2017; https://www.nist.gov/itl/products-and-services/emnist-dataset
+    """
+    path = existing(path, f"a folder with emnist-SET-{EMNIST_TRAIN}.gz, or this file")
+    folder = path if path.is_dir() else path.parent
+    files = list(path.iterdir()) if path.is_dir() else [path]
+    matches = [EMNIST.fullmatch(file.name) for file in files]
+    sets = sorted({match[1] for match in matches if match})
+    if len(sets) != 1:
+        held = f"the sets {', '.join(sets)}: give the file of one" if sets else "none"
+        raise DataError(f"{path} must hold one set, emnist-SET-{EMNIST_TRAIN}.gz; it holds {held}")
+    train, test = (
+        _images(folder, f"{sets[0]}-{name}").swapaxes(2, 3) for name in (EMNIST_TRAIN, EMNIST_TEST)
+    )
+    return _image_set("emnist", train, test, folder)
+
+
+def _image_set(name, images, test, folder):
+    """Cut the validation part from the images to train."""
     if images.shape[1:] != test.shape[1:]:
         raise DataError(
-            f"{TRAIN} and {TEST} must hold images of one shape; "
+            f"the files of {name} must hold images of one shape; "
             f"got {images.shape[1:]} and {test.shape[1:]} in {folder}"
         )
-    return ImageSet("mnist", *split_last(images, max(1, len(images) // 10)), test, bins=256)
+    return ImageSet(name, *split_last(images, max(1, len(images) // 10)), test, bins=256)
 
 
 def _images(folder, name):
-    for file in (folder / name, folder / f"{name}.gz"):
+    for file, stream in ((folder / name, file_stream), (folder / f"{name}.gz", gzip_stream)):
         if file.exists():
             with reading(file, EXPECTED):
-                return _read(file)
+                return _read(file, stream)
     raise DataError(f"{folder / name}.gz is missing; expected {EXPECTED}")
 
 
-def _read(path):
-    content = _content(path)
-    if len(content) < HEADER or int.from_bytes(content[:4], "big") != MAGIC:
-        raise DataError(f"{path} must be {EXPECTED}; its first bytes are {bytes(content[:4])!r}")
-    count, height, width = (int.from_bytes(content[k : k + 4], "big") for k in (4, 8, 12))
-    size = count * height * width
-    if not size or len(content) - HEADER != size:
+def _read(path, open_stream):
+    with open_stream(path) as stream:
+        header = bytearray()
+        while len(header) < HEADER and (more := stream.read(HEADER - len(header))):
+            header += more
+    if len(header) < HEADER or int.from_bytes(header[:4], "big") != MAGIC:
+        raise DataError(f"{path} must be {EXPECTED}; its first bytes are {bytes(header[:4])!r}")
+    shape = [int.from_bytes(header[k : k + 4], "big") for k in (4, 8, 12)]
+    rows = Rows(path, (shape[0], 1, *shape[1:]), partial(open_stream, path, HEADER), offset=HEADER)
+    _check_size(rows, open_stream)
+    return rows.mapped() if open_stream is file_stream else read_images([rows])
+
+
+def _check_size(rows, open_stream):
+    """Compare the size that the header declares with that of the file, before any is allocated."""
+    size = os.stat(rows.path).st_size
+    if open_stream is gzip_stream:
+        size = _unpacked_size(rows, Budget(size))
+    if not rows.size or size - HEADER != rows.size:
+        count, _, height, width = rows.shape
         raise DataError(
-            f"{path} must hold {count:,} images of {height}x{width}, {size:,} bytes; it holds "
-            f"{len(content) - HEADER:,}: it is truncated, or damaged"
+            f"{rows.path} must hold {count:,} images of {height}x{width}, {rows.size:,} bytes; "
+            f"it holds {size - HEADER:,}: it is truncated, or damaged"
         )
-    return content[HEADER:].reshape(count, 1, height, width)
 
 
-def _content(path):
-    if Path(path).suffix != ".gz":
-        return np.memmap(path, np.uint8, "r")
-    with gzip.open(path) as file:
-        return np.frombuffer(file.read(), np.uint8)
+def _unpacked_size(rows, budget):
+    """Unpack a file to nowhere, to know its size, but no more than is declared and one chunk."""
+    size = 0
+    with gzip_stream(rows.path) as stream:
+        while size <= HEADER + rows.size and (data := stream.read(CHUNK)):
+            budget.spend(len(data))
+            size += len(data)
+    return size

@@ -7,6 +7,8 @@ from cinc_ref._validate import is_integer, shown
 from cinc_ref.data.image_set import ImageSet
 from cinc_ref.errors import OptionError
 
+__all__ = ["patches"]
+
 SMALLEST, LARGEST = 8, 32
 """Bounds of the side of a patch in pixels; the largest fits into a band of `HELD_OUT`."""
 

@@ -1,27 +1,34 @@
 """Images in several arrays as one array, read from the disk when they are used."""
 
+from collections.abc import Sequence
+from typing import Any, cast
+
 import numpy as np
+
+from cinc_ref._typing import Array, IntegerArray
+from cinc_ref.data.rows import Rows, read_images
+
+__all__ = ["Stack", "split_last", "stacked"]
 
 SMALL = 2**29
 """Size in bytes up to which images are held in memory: half a gigabyte fits everywhere."""
 
 
-def stacked(parts, shape):
-    """Join the rows of several arrays as images: an array, or a `Stack` where that would be large.
+def stacked(parts: Sequence[Rows]) -> IntegerArray:
+    """Join the images of several files: an array, or a `Stack` where that would be large.
 
     Parameters
     ----------
-    parts : sequence of ndarray, shape (N_k, ...)
-        The arrays, which may be memory-mapped.
-    shape : tuple of int
-        (C, H, W), into which each row is reshaped.
+    parts : sequence of Rows
+        Files with images of one shape. What is compressed becomes an array in any case.
 
     Returns
     -------
     ndarray or Stack, shape (N, C, H, W)
     """
-    stack = Stack(parts, shape)
-    return stack if np.prod(stack.shape) * stack.dtype.itemsize > SMALL else np.asarray(stack)
+    if sum(part.size for part in parts) <= SMALL or not all(part.can_be_mapped for part in parts):
+        return read_images(parts)
+    return cast(IntegerArray, Stack([part.mapped() for part in parts], parts[0].image_shape))
 
 
 class Stack:
@@ -39,7 +46,13 @@ class Stack:
     array([1., 0.])
     """
 
-    def __init__(self, parts, shape, shift=0):
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    ndim: int
+
+    def __init__(
+        self, parts: Sequence[IntegerArray], shape: tuple[int, ...], shift: int = 0
+    ) -> None:
         self._parts, self._shift = list(parts), shift
         self._ends = np.cumsum([len(part) for part in self._parts])
         self.shape = (int(self._ends[-1]), *shape)
@@ -49,10 +62,10 @@ class Stack:
     def __repr__(self) -> str:
         return f"Stack(shape {self.shape}, {self.dtype}, in {len(self._parts)} arrays)"
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.shape[0]
 
-    def __getitem__(self, rows):
+    def __getitem__(self, rows: Any) -> IntegerArray:
         rows = np.arange(len(self))[rows]
         flat = np.atleast_1d(rows)
         images = np.empty((len(flat), *self.shape[1:]), self.dtype)
@@ -65,14 +78,14 @@ class Stack:
             images >>= self._shift
         return images if np.ndim(rows) else images[0]
 
-    def __array__(self, dtype=None, copy=None):
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         return np.asarray(self[:], dtype)
 
-    def split(self, count):
+    def split(self, count: int) -> "tuple[Stack, Stack]":
         """Split off the last `count` rows."""
         return self._rows(0, len(self) - count), self._rows(len(self) - count, len(self))
 
-    def shifted(self, bits):
+    def shifted(self, bits: int) -> "Stack":
         """Return the images without their lowest bits."""
         return Stack(self._parts, self.shape[1:], self._shift + bits)
 
@@ -85,7 +98,7 @@ class Stack:
         return Stack([part for part in cut if len(part)], self.shape[1:], self._shift)
 
 
-def split_last(images, count):
+def split_last(images: Any, count: int) -> tuple[Any, Any]:
     """Split off the last `count` images; both parts are views, or stacks."""
     if isinstance(images, Stack):
         return images.split(count)

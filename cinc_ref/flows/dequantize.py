@@ -1,18 +1,27 @@
 """Dequantization of integer images, its inverse, and bits per dimension."""
 
 from functools import lru_cache
+from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
+from numpy.typing import DTypeLike
 
 from cinc_ref import _validate
 from cinc_ref._arrays import plain_array
-from cinc_ref.errors import DataError, DtypeError
+from cinc_ref._typing import Array, FloatArray, IntegerArray, IntegerArrayLike, RealArrayLike, Seed
+from cinc_ref.errors import DataError, DtypeError, OptionError
+
+__all__ = ["bits_per_dim", "check_dtype", "check_fits", "dequantize", "quantize"]
+
+Nats = TypeVar("Nats", float, np.floating[Any], FloatArray)
+
+MAX_BINS = 2**16
+"""Largest number of levels: images have at most 16 bits a channel."""
 
 
 def dequantize(
-    images: ArrayLike, bins: int, rng: np.random.Generator, dtype: DTypeLike = np.float64
-) -> np.ndarray:
+    images: IntegerArrayLike, bins: int, rng: Seed, dtype: DTypeLike = np.float64
+) -> Array:
     r"""Dequantize integer images: points of [-1/2, 1/2), each in its bin uniformly at random.
 
     .. math::
@@ -23,9 +32,9 @@ def dequantize(
     images : array_like of integers, any shape
         Levels 0 to bins - 1.
     bins : int
-        Number of levels, at least 1.
-    rng : numpy.random.Generator
-        Source of the noise u.
+        Number of levels, from 1 to 65,536.
+    rng : int, Generator or None
+        Source of the noise u: a generator, or a seed of `numpy.random.default_rng`.
     dtype : dtype
         float32 or float64.
 
@@ -36,7 +45,7 @@ def dequantize(
     Raises
     ------
     OptionError
-        If `bins` is no integer >= 1.
+        If `bins` is no integer from 1 to 65,536, or `rng` is no seed.
     DtypeError
         If `dtype` is neither float32 nor float64.
     DataError, ShapeError
@@ -50,7 +59,8 @@ def dequantize(
     >>> bool(-0.5 <= x[0] < -0.25), bool(0.25 <= x[1] < 0.5)
     (True, True)
     """
-    bins, dtype = _check_bins(bins), check_dtype(dtype)
+    bins, dtype = _check_levels(bins), check_dtype(dtype)
+    rng = _validate.generator("rng", rng)
     images = plain_array(images, "images")
     if images.dtype.kind not in "iu":
         raise DataError(f"images must be integers from 0 to {bins - 1}; got dtype {images.dtype}")
@@ -65,7 +75,7 @@ def dequantize(
     return np.clip(x.astype(dtype), smallest[images], largest[images])
 
 
-def quantize(x: ArrayLike, bins: int) -> np.ndarray:
+def quantize(x: RealArrayLike, bins: int) -> IntegerArray:
     r"""Find the integer images whose bins hold these points, clipped to [-1/2, 1/2).
 
     .. math::
@@ -86,7 +96,7 @@ def quantize(x: ArrayLike, bins: int) -> np.ndarray:
     Raises
     ------
     OptionError
-        If `bins` is no integer >= 1.
+        If `bins` is no integer from 1 to 65,536.
     DtypeError, ShapeError
         If x is no array.
 
@@ -96,7 +106,7 @@ def quantize(x: ArrayLike, bins: int) -> np.ndarray:
     >>> quantize([-0.7, -0.5, -0.1, 0.3, 0.9], 4)
     array([0, 0, 1, 3, 3], dtype=uint8)
     """
-    bins = _check_bins(bins)
+    bins = _check_levels(bins)
     levels = _level(plain_array(x, "x"), bins)
     return np.clip(levels, 0, bins - 1).astype(np.uint8 if bins <= 256 else np.uint16)
 
@@ -107,17 +117,26 @@ def _level(x, bins):
 
 @lru_cache(maxsize=16)
 def _bin_limits(bins, dtype):
-    """Return the smallest and the largest number of a dtype in each bin, as `quantize` decides."""
+    """Return the smallest and the largest number of a dtype in each bin, as `quantize` decides.
+
+    It decides alike for a float32 number and for its conversion to float64.
+    """
     levels, half = np.arange(bins), dtype.type(0.5)
     smallest, largest = ((edge / bins).astype(dtype) for edge in (levels, levels + 1))
-    while np.any(below := _level(smallest - half, bins) < levels):
+    while np.any(below := _levels_differ(smallest - half, bins, np.less, levels)):
         smallest[below] = np.nextafter(smallest[below], dtype.type(2))
-    while np.any(above := _level(largest - half, bins) > levels):
+    while np.any(above := _levels_differ(largest - half, bins, np.greater, levels)):
         largest[above] = np.nextafter(largest[above], dtype.type(0))
     return smallest - half, largest - half
 
 
-def bits_per_dim(log_prob: ArrayLike, dimensions: int, bins: int) -> np.ndarray | float:
+def _levels_differ(x, bins, relation, levels):
+    """Compare the levels of points with others, computed in the dtype of x and in float64."""
+    computed = _level(x, bins), _level(x.astype(np.float64), bins)
+    return relation(computed[0], levels) | relation(computed[1], levels)
+
+
+def bits_per_dim(log_prob: Nats, dimensions: int, bins: int) -> Nats:
     r"""Convert log-densities of dequantized images to bits per dimension of the integer images.
 
     .. math::
@@ -157,7 +176,7 @@ def bits_per_dim(log_prob: ArrayLike, dimensions: int, bins: int) -> np.ndarray 
     return -(log_prob / dimensions - float(np.log(bins))) / float(np.log(2))
 
 
-def check_fits(x, image_shape, name="images"):
+def check_fits(x: Array, image_shape: tuple[int, ...], name: str = "images") -> None:
     """Refuse images that are not a batch (N, C, H, W) of the shape that a model was built for."""
     shape = x.shape
     if len(shape) != 4 or shape[1:] != image_shape:
@@ -169,7 +188,7 @@ def check_fits(x, image_shape, name="images"):
         )
 
 
-def check_dtype(dtype):
+def check_dtype(dtype: DTypeLike) -> np.dtype[Any]:
     """Return float32 or float64 as a `numpy.dtype`, or raise the `DtypeError` of any other."""
     try:
         known = np.dtype(dtype) if isinstance(dtype, str | type | np.dtype) else None
@@ -182,3 +201,10 @@ def check_dtype(dtype):
 
 def _check_bins(bins):
     return _validate.integer("bins", bins, minimum=1)
+
+
+def _check_levels(bins):
+    bins = _check_bins(bins)
+    if bins > MAX_BINS:
+        raise OptionError(f"bins must be at most {MAX_BINS:,}, 16 bits; got {bins:,}")
+    return bins

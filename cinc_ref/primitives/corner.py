@@ -1,13 +1,17 @@
 """The log-determinant of the corner block B of a kernel, and its derivatives."""
 
 from math import fsum, log
+from typing import Any
 
 import autograd.numpy as anp
 import numpy as np
 import scipy.linalg
 from autograd.extend import defjvp, defvjp, primitive
 
+from cinc_ref._typing import Array, FloatArray
 from cinc_ref.theory import exact
+
+__all__ = ["is_triangular", "log_abs_det_corner", "pivots"]
 
 MAX_ERROR = 1e-8
 """Relative error of a determinant and of an inverse, by its bound, above which both are exact.
@@ -17,12 +21,12 @@ for the inverse; for 48 channels it is 0.5 ms against 0.1 and 1.7 s.
 """
 
 
-def is_triangular(matrix):
+def is_triangular(matrix: Array) -> tuple[bool, bool]:
     """Return whether a matrix is lower triangular, and whether it is upper triangular."""
     return not np.triu(matrix, 1).any(), not np.tril(matrix, -1).any()
 
 
-def pivots(matrix):
+def pivots(matrix: Array) -> Array:
     """Return the diagonal of U in P B = L U, with partial pivoting, in the dtype of B.
 
     A triangular B is its own factor. The products are rounded before they are subtracted, as in
@@ -41,7 +45,7 @@ def pivots(matrix):
 
 
 @primitive
-def log_abs_det_corner(corner, pixels):
+def log_abs_det_corner(corner: FloatArray, pixels: int) -> np.floating[Any]:
     """Return pixels * log|det B| in the dtype of B, with eight digits of det B at least."""
     block = corner.astype(np.float64)
     if _is_ill_conditioned(block):

@@ -2,13 +2,17 @@
 
 from math import lcm
 from numbers import Rational
+from typing import Any
 
 import numpy as np
 
 from cinc_ref import _validate
 from cinc_ref._arrays import plain_array
+from cinc_ref._typing import RealArray
 from cinc_ref.errors import DtypeError, NonFiniteError
-from cinc_ref.geometry import check_geometry
+from cinc_ref.geometry import Geometry, check_geometry
+
+__all__ = ["as_exact_array", "check_common_denominator", "check_kernel"]
 
 BITS = 2**15
 """The largest numerator or denominator of a number, in bits, that is taken."""
@@ -18,7 +22,9 @@ COMMON_BITS = 2**16
 """The longest common denominator of a kernel, in bits times channels: decided in two seconds."""
 
 
-def check_kernel(kernel, corner="top-left", dilation=1, anchor=None):
+def check_kernel(
+    kernel: Any, corner: Any = "top-left", dilation: Any = 1, anchor: Any = None
+) -> tuple[RealArray, Geometry]:
     """Return a kernel as an array and its options as a `Geometry`, or raise what is wrong.
 
     Raises
@@ -35,7 +41,7 @@ def check_kernel(kernel, corner="top-left", dilation=1, anchor=None):
     return kernel, geometry
 
 
-def as_exact_array(values, name):
+def as_exact_array(values: Any, name: str) -> RealArray:
     """Return values as an array of finite integers, Fractions or floats, or raise an error."""
     values = _as_array(values, name)
     _check_kind(values, name)
@@ -43,7 +49,7 @@ def as_exact_array(values, name):
     return values
 
 
-def check_common_denominator(kernel):
+def check_common_denominator(kernel: RealArray) -> None:
     """Refuse a kernel whose entries have no common denominator of a length fit for `stability`."""
     if kernel.dtype.kind in "iu":
         return

@@ -2,17 +2,20 @@
 
 import textwrap
 from collections import Counter
+from collections.abc import Callable
 
 import numpy as np
-from tqdm import tqdm
 
 from cinc_ref import _validate
 from cinc_ref._display import table_html
+from cinc_ref._progress import tracked
 from cinc_ref.theory import mahler, padding, schwartz_zippel, systems, theorems, universality
 from cinc_ref.theory.claims import CLAIMS, check_implementation
 from cinc_ref.theory.evidence import Evidence
 
-THEOREMS = (
+__all__ = ["THEOREMS", "Verification", "verify"]
+
+THEOREMS: tuple[Callable[..., Evidence], ...] = (
     theorems.order_of_indices,
     theorems.block_triangular,
     theorems.not_triangular_in_channel_major_order,
@@ -81,7 +84,7 @@ def verify(implementation: object | None = None, *, seed: int = 0, effort: int =
         One for each statement: ``.support`` says whether it is proved or tried on a number of
         cases, ``.theorems`` to which of the theorems 1 to 9 it belongs. What needs an
         implementation is "skipped" without one, the proofs for all sizes are without z3-solver
-        (``pip install "cinc_ref[prove]"``), and the symbolic identities without sympy.
+        (``pip install ".[prove]"``), and the symbolic identities without sympy.
 
     Raises
     ------
@@ -105,5 +108,9 @@ def verify(implementation: object | None = None, *, seed: int = 0, effort: int =
             yield theorem(rng, effort)
         yield from check_implementation(implementation, rng, effort)
 
-    count = len(THEOREMS) + len(CLAIMS)
-    return Verification(tqdm(attempts(), "verify", count, leave=False, disable=None))
+    evidence, tried = attempts(), [*THEOREMS, *CLAIMS]
+    return Verification(next(evidence) for _ in tracked(tried, "verify", len(tried), _title))
+
+
+def _title(function):
+    return function.__name__.replace("_", " ")

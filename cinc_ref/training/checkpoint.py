@@ -1,22 +1,25 @@
 """Models in one file each: the configuration and the parameters."""
 
-from os import PathLike
 from typing import Any
 
 import numpy as np
 
 from cinc_ref import _validate
 from cinc_ref._trees import named_leaves, rebuild
-from cinc_ref.errors import DtypeError, ShapeError
+from cinc_ref._typing import Array, Params, Path
 from cinc_ref.flows import Flow, build
 from cinc_ref.training import npz_file
-from cinc_ref.training.flat_params import FlatParams
+
+__all__ = ["DIGESTS", "load", "load_data", "model_arrays", "model_header", "read_model", "save"]
+
+DIGESTS = ("train_images", "validation_images", "test_images")
+"""Names of the digests of images in the file of a run."""
 
 PARAMS = "params/"
 """Prefix of the names of the arrays of parameters in a file."""
 
 
-def save(path: str | PathLike, flow: Flow, params: Any) -> None:
+def save(path: Path, flow: Flow, params: Params) -> None:
     """Save a model as one npz file: its parameters, and its configuration as JSON.
 
     The file is complete and on the disk before it replaces a file of the same name.
@@ -33,8 +36,8 @@ def save(path: str | PathLike, flow: Flow, params: Any) -> None:
     ------
     OptionError
         If the flow is no `Flow`.
-    ShapeError, DtypeError
-        If the parameters are not those of the flow.
+    ParamsError
+        If the parameters do not fit the flow, or are not finite.
     OutputError
         If the file cannot be written.
 
@@ -55,19 +58,11 @@ def save(path: str | PathLike, flow: Flow, params: Any) -> None:
     True
     """
     _validate.instance("flow", flow, Flow, "a Flow, as cinc_ref.flows.build makes it")
-    leaves = named_leaves(params)
-    for name, leaf in leaves.items():
-        _validate.check_float(leaf, f"params {name}")
-    if len({leaf.dtype.newbyteorder("=") for leaf in leaves.values()}) > 1:
-        raise DtypeError("params must all be float32 or all float64; got both: convert them")
-    shapes = {name: leaf.shape for name, leaf in leaves.items()}
-    difference = _difference(_flat_params(flow, np.float32).shapes, shapes)
-    if difference:
-        raise ShapeError(f"params must be those of the flow: {difference}")
+    flow.check_params(params)
     npz_file.write(path, model_header(flow), model_arrays(params))
 
 
-def load(path: str | PathLike) -> tuple[Flow, Any]:
+def load(path: Path) -> tuple[Flow, Params]:
     """Load a model that `save` or `train` wrote, after checking that it is whole.
 
     Names, shapes and dtypes of all arrays are compared with the configuration before they are
@@ -107,12 +102,40 @@ def load(path: str | PathLike) -> tuple[Flow, Any]:
         return read_model(file)
 
 
-def model_header(flow):
-    """Return the header of a model's file."""
-    return {"kind": "model", "config": flow.config()}
+def load_data(path: Path) -> dict[str, Any] | None:
+    """Load what identifies the images on which a run trained its model.
+
+    Returns
+    -------
+    dict or None
+        The "name" and the "options" of `cinc_ref.data.image_set`, and digests of the
+        "train_images", "validation_images" and "test_images". None for a model that was saved
+        without.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is missing, damaged, or something else.
+    """
+    with npz_file.opened(path) as file:
+        data = file.header.get("data")
+        if data is None:
+            return None
+        kinds = {"name": str, "options": dict, **dict.fromkeys(DIGESTS, str)}
+        if not isinstance(data, dict) or any(
+            not isinstance(data.get(name), kind) for name, kind in kinds.items()
+        ):
+            raise ValueError("what it says of its images is damaged")
+        return data
 
 
-def model_arrays(params):
+def model_header(flow: Flow, data: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return the header of a model's file, with what identifies the images of a run."""
+    more = {} if data is None else {"data": data}
+    return {"kind": "model", "config": flow.config(), **more}
+
+
+def model_arrays(params: Params) -> dict[str, Array]:
     """Return the arrays of a model's file, by name."""
     return {
         PARAMS + name: np.asarray(leaf, leaf.dtype.newbyteorder("<"), order="C")
@@ -120,10 +143,10 @@ def model_arrays(params):
     }
 
 
-def read_model(file):
+def read_model(file: npz_file.NpzFile) -> tuple[Flow, Params]:
     """Read flow and parameters from an `NpzFile`; `opened` turns errors into `CheckpointError`."""
     config = file.header["config"]
-    _check_plausible(config, file.total_size)
+    _check_plausible(config, len(file.entries), file.total_size)
     flow = build(**config)
     entries = {
         name.removeprefix(PARAMS): entry
@@ -131,39 +154,39 @@ def read_model(file):
         if name.startswith(PARAMS)
     }
     dtype = next(iter(entries.values())).dtype if entries else np.dtype("<f4")
-    flat = _flat_params(flow, dtype.newbyteorder("="))
+    template = flow.template
     shapes = {name: entry.shape for name, entry in entries.items()}
-    difference = _difference(flat.shapes, shapes)
+    difference = _difference(template.shapes, shapes)
     if difference:
         raise ValueError(f"the arrays do not fit the configuration: {difference}")
     if any(entry.dtype != dtype for entry in entries.values()):
         raise ValueError("some parameters are float32 and some float64")
-    leaves = [file.read(PARAMS + name) for name in flat.shapes]
-    for name, leaf in zip(flat.shapes, leaves, strict=True):
+    leaves = [file.read(PARAMS + name) for name in template.shapes]
+    for name, leaf in zip(template.shapes, leaves, strict=True):
         if not np.isfinite(leaf).all():
             raise ValueError(f"the parameters {name} are not finite")
-    return flow, rebuild(flat.structure, iter(leaves))
+    return flow, rebuild(template.tree, iter(leaves))
 
 
-def _flat_params(flow, dtype):
-    """Return names and shapes of the parameters, by initializing the flow on one image of noise."""
-    rng = np.random.default_rng(0)
-    noise = rng.uniform(-0.5, 0.5, (1, *flow.image_shape)).astype(dtype)
-    return FlatParams.of(flow.init(rng, noise))
-
-
-def _check_plausible(config, total_size):
+def _check_plausible(config, arrays, total_size):
     """Refuse a configuration whose model is far larger than the file, before it is built.
 
-    Each step holds a network with width*width weights, and the last level's latents are
-    1 / 2**(levels - 1) of the image.
+    Each step has several arrays and holds a network with width*width weights and a convolution
+    with at least half as many entries as the square of its channels, of which the last level has
+    2 * 2**levels times as many as the image. The last level's latents are 1 / 2**(levels - 1) of
+    the image.
     """
     levels, depth, width = (int(config[name]) for name in ("levels", "depth", "width"))
-    weights = levels * depth * width**2
-    pixels = 1
-    for side in config["image_shape"]:
-        pixels *= int(side)
-    if levels > 64 or max(weights, pixels >> (levels - 1)) > total_size:
+    channels, height, side = (int(length) for length in config["image_shape"])
+    if not 1 <= levels <= 64:
+        raise ValueError("the configuration has an impossible number of levels")
+    last_channels = channels * 2 ** (levels + 1)
+    needed = (
+        levels * depth * width**2,
+        channels * height * side >> (levels - 1),
+        depth * last_channels**2 // 4,
+    )
+    if levels * depth > arrays or max(needed) > total_size:
         raise ValueError("the configuration needs more numbers than the file holds")
 
 
