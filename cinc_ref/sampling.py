@@ -10,7 +10,6 @@ import numpy as np
 
 from cinc_ref import _typing, _validate
 from cinc_ref._claims import exclusive
-from cinc_ref._display import fields_html, short_repr
 from cinc_ref._files import check_file, output_errors
 from cinc_ref.errors import IllConditionedWarning, NonFiniteError, OptionError
 from cinc_ref.flows import Flow, quantize
@@ -62,9 +61,6 @@ class Samples:
     flow: Flow
     temperature: float
     seconds: float
-
-    __repr__ = short_repr
-    _repr_html_ = fields_html
 
     @property
     def images_per_second(self) -> float:

@@ -25,6 +25,7 @@ from cinc_ref.data.stack import Stack
 from cinc_ref.demo import Demonstration
 from cinc_ref.demo.flow import TrainedFlow
 from cinc_ref.evaluation import Evaluation
+from cinc_ref.sampling import Samples
 from cinc_ref.theory.cases import Case
 from cinc_ref.theory.evidence import Counterexample, Evidence
 from cinc_ref.theory.proofs import Formula, Proof, Proofs
@@ -102,6 +103,9 @@ INSTANCES = {  # as long as they come
     "a verdict at a width": lambda: theory.stability(KERNEL[:1, :1], (4, 4)).at_width,
     "a refutation": lambda: theory.refute(lambda c, size: c.kernel.size < 5),
     "a causal order": lambda: theory.causal_order([(-i, j) for i in range(1, 9) for j in range(9)]),
+    "samples": lambda: record_of(
+        Samples, images=IMAGES, samples=IMAGES, flow=FLOW, temperature=1.0, seconds=0.5
+    ),
     "a stack": lambda: Stack([IMAGES] * 100, (1, 8, 8)),
     "a benchmark": lambda: Report(
         MACHINE, "a date", GROUPS, {name: [Row(LONG, LONG)] * 50 for name in GROUPS}
