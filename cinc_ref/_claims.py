@@ -5,9 +5,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-__all__ = ["claimed"]
+__all__ = ["claimed", "exclusive"]
 
 Value = TypeVar("Value")
+
+exclusive = threading.RLock()
+"""Lock of blocks that record or draw with settings of their own: filters of warnings, seeds.
+
+They cannot share a value, so that those of other threads wait; in one thread they nest.
+"""
 
 _lock = threading.Lock()
 _claims: dict[str, list[Callable[[], object]]] = {}

@@ -9,7 +9,10 @@ import numpy as np
 from cinc_ref._arrays import check_library, plain_array
 from cinc_ref._typing import Array
 
-__all__ = ["as_images", "digest", "in_chunks"]
+__all__ = ["HANDWRITING", "as_images", "digest", "in_chunks"]
+
+HANDWRITING = frozenset({"digits", "mnist", "emnist"})
+"""Image sets whose high levels are ink: pictures draw them dark on light paper."""
 
 
 def as_images(images: Any, name: str = "images") -> Any:

@@ -12,6 +12,7 @@ from autograd import make_vjp
 from numpy.typing import DTypeLike
 
 from cinc_ref import _validate, convolution
+from cinc_ref._display import short_repr
 from cinc_ref._trees import named_leaves, rebuild
 from cinc_ref.bijections import Bijection
 from cinc_ref.errors import OptionError
@@ -61,6 +62,8 @@ class Task:
 
     title: str
     run: Callable[[], object]
+
+    __repr__ = short_repr
 
 
 def warm_up(

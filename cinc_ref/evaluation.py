@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from cinc_ref import _validate
+from cinc_ref._display import fields_html, short_repr
 from cinc_ref._images import as_images
 from cinc_ref._params import check_leaves
 from cinc_ref._trees import named_leaves, rebuild
@@ -47,6 +48,9 @@ class Evaluation:
     images: int
     draws: int
     seconds: float
+
+    __repr__ = short_repr
+    _repr_html_ = fields_html
 
 
 def evaluate(

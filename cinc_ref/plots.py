@@ -14,6 +14,8 @@ import numpy as np
 
 from cinc_ref import _validate
 from cinc_ref._extras import extra
+from cinc_ref._figure import Figure
+from cinc_ref._images import HANDWRITING
 from cinc_ref._typing import Corner, RealArrayLike, Size
 from cinc_ref.errors import OptionError, ShapeError
 from cinc_ref.flows import Flow
@@ -23,7 +25,6 @@ from cinc_ref.theory.matrix import convolution_matrix
 with extra("plots"):
     from matplotlib import colormaps
     from matplotlib.colors import ListedColormap, to_rgb, to_rgba
-    from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
     from matplotlib.patches import Rectangle
     from matplotlib.ticker import MaxNLocator
@@ -59,9 +60,6 @@ LARGE, SMALL = 12, 10
 
 CHARACTER = 0.6
 """Width of a character, as a part of the size of its letters; the mean of matplotlib's font."""
-
-HANDWRITING = frozenset({"digits", "mnist", "emnist"})
-"""Image sets whose high levels are ink: pictures draw them dark on light paper."""
 
 DIGITS_BINS = 17
 """Number of levels of the set digits, which no other image set has."""

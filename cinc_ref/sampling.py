@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from cinc_ref import _typing, _validate
+from cinc_ref._claims import exclusive
 from cinc_ref._files import check_file, output_errors
 from cinc_ref.errors import IllConditionedWarning, NonFiniteError, OptionError
 from cinc_ref.flows import Flow, quantize
@@ -137,7 +138,7 @@ def draw(
     count = _validate.integer("count", count, minimum=1)
     temperature = _validate.number("temperature", temperature, minimum=0)
     seed = _validate.integer("seed", seed, minimum=0)
-    with warnings.catch_warnings(record=True) as caught, np.errstate(all="ignore"):
+    with exclusive, warnings.catch_warnings(record=True) as caught, np.errstate(all="ignore"):
         warnings.simplefilter("always", IllConditionedWarning)
         flow.sample(params, np.random.default_rng(seed), _first_draw(count))
         caught.clear()

@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Self
 
 from cinc_ref import _validate
 from cinc_ref._blas import one_blas_thread
 from cinc_ref._claims import claimed
+from cinc_ref._display import repr_of
 
 __all__ = ["OneCore", "Timing", "measure", "measure_in_turn", "one_blas_thread", "one_core"]
 
@@ -41,6 +43,9 @@ class OneCore:
         core = "not pinned to a core" if self.core is None else f"pinned to core {self.core}"
         return f"{core}, one BLAS thread"
 
+    def __repr__(self) -> str:
+        return repr_of("OneCore", {"core": self.core, "blas": [Path(f).name for f in self.blas]})
+
 
 @dataclass(frozen=True)
 class Timing:
@@ -59,6 +64,15 @@ class Timing:
     seconds: tuple[float, ...]
     conditions: OneCore
     turns: tuple[float, ...] = ()
+
+    def __repr__(self) -> str:
+        if not self.seconds:
+            return f"Timing(no repetitions, {self.conditions})"
+        repetitions = f"{len(self.seconds)} repetition{'s' if len(self.seconds) > 1 else ''}"
+        return (
+            f"Timing(median {self.median:.4g} s, minimum {self.minimum:.4g} s, "
+            f"{repetitions}, {self.conditions})"
+        )
 
     @property
     def median(self) -> float:

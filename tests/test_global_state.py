@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import threading
+import warnings
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from threadpoolctl import ThreadpoolController
 
 import cinc_ref
 from cinc_ref._claims import claimed
+from cinc_ref.sampling import draw
 from cinc_ref.timing import measure, one_blas_thread, one_core
 from cinc_ref.training.console import interruptible
 
@@ -192,6 +194,24 @@ def test_the_handler_of_ctrl_c_is_restored_by_nested_runs_and_errors():
     assert signal.getsignal(signal.SIGINT) is before
 
 
+def test_filters_of_warnings_are_restored_by_overlapping_draws():
+    """The draw that begins first ends first."""
+    flow = cinc_ref.flows.build("cinc", "additive", (1, 2, 2), levels=1, depth=1, width=1, bins=4)
+    params = flow.init(0, np.random.default_rng(0).uniform(-0.5, 0.5, (8, 1, 2, 2)))
+    before = list(warnings.filters)
+
+    def work(count):
+        for _ in range(10):
+            draw(flow, params, count)
+
+    threads = [threading.Thread(target=work, args=(count,)) for count in (1, 2, 40)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert warnings.filters == before
+
+
 PLACES = {  # what changes the state of the whole process: the modules that may
     "set_num_threads": {"_blas.py", "timing.py"},
     "sched_setaffinity": {"timing.py"},
@@ -199,14 +219,14 @@ PLACES = {  # what changes the state of the whole process: the modules that may
     "gc.disable": {"kernels/_jit.py"},
     "gc.enable": {"kernels/_jit.py"},
     "threadpool_limits": set(),
-    "catch_warnings": set(),
-    "simplefilter": set(),
+    "catch_warnings": {"sampling.py", "testing/evidence.py"},  # exclusive, as is what follows
+    "simplefilter": {"sampling.py", "testing/evidence.py"},
     "filterwarnings": set(),
     "resetwarnings": set(),
     "seterr": set(),
     "set_printoptions": set(),
-    "random.seed": set(),
-    "manual_seed": set(),
+    "random.seed": {"testing/frameworks.py"},  # within the block of testing/evidence.py
+    "manual_seed": {"testing/frameworks.py"},
     "rcParams": set(),
     "rc_context": set(),
     "matplotlib.use": set(),

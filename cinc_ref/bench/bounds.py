@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cinc_ref._display import short_repr
 from cinc_ref.bench.compilation import EMPTY, FILLED, SCRIPTS
 from cinc_ref.bench.convolution import case_name
 from cinc_ref.bench.rows import Row
@@ -41,6 +42,8 @@ class Bound:
     dtype: str | None = None
     cases: tuple[str, ...] = ()
     at_least: bool = False
+
+    __repr__ = short_repr
 
     @property
     def name(self) -> str:
@@ -117,6 +120,8 @@ class Verdict:
     bound: Bound
     worst: float | None
     case: str
+
+    __repr__ = short_repr
 
     @property
     def missed(self) -> bool:

@@ -8,6 +8,7 @@ from operator import itemgetter
 from typing import Any
 
 from cinc_ref import _validate
+from cinc_ref._display import repr_of, short_repr, table_html
 from cinc_ref._progress import tracked
 from cinc_ref._typing import Size
 from cinc_ref.bench import compilation, convolution, flows, machine, scaling
@@ -43,6 +44,8 @@ class Group:
     note: str
     jobs: tuple[Callable[[], list[Row]], ...]
     answer: str = ""
+
+    __repr__ = short_repr
 
     def label(self, row: Row) -> str:
         """Return the name of a row for a table, with a mark if it is the answer."""
@@ -133,6 +136,17 @@ class Report:
     groups: Mapping[str, Group]
     rows: dict[str, list[Row]]
 
+    def __repr__(self) -> str:
+        counts = {name: f"{len(rows)} rows" for name, rows in self.rows.items()}
+        return repr_of("Report", {"date": self.date, "cpu": self.machine.cpu, **counts})
+
+    def _repr_html_(self) -> str:
+        names = ("what", "case", "dtype", "median, s", "minimum, s", "GFLOP/s", "ratios")
+        return "".join(
+            table_html(names, [_cells(row) for row in rows], caption=self.groups[name].title)
+            for name, rows in self.rows.items()
+        )
+
     @property
     def disturbance(self) -> str:
         """A sentence on other work that disturbed the figures; "" if nothing tells of any."""
@@ -166,6 +180,13 @@ class Report:
             "disturbance": self.disturbance,
             "rows": {name: [asdict(row) for row in rows] for name, rows in self.rows.items()},
         }
+
+
+def _cells(row):
+    """Return the entries of a row as a table shows them; none for what was not measured."""
+    ratios = ", ".join(f"{name} {ratio:.3g}" for name, ratio in row.ratios.items())
+    figures = ("" if v is None else v for v in (row.median, row.minimum, row.gflops))
+    return row.what, row.case, row.dtype, *figures, ratios
 
 
 def run(groups: Mapping[str, Group], progress: bool = False) -> Report:

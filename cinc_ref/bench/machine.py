@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cinc_ref._display import fields_html, short_repr
 from cinc_ref.bench.rows import Dtype
 from cinc_ref.timing import Timing, measure, measure_in_turn, one_core
 
@@ -55,6 +56,9 @@ class Machine:
     peak: dict[str, float]
     load: float | None = None
     cores: int | None = None
+
+    __repr__ = short_repr
+    _repr_html_ = fields_html
 
 
 def describe() -> Machine:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal, TypeAlias
 
+from cinc_ref._display import fields_html, short_repr
 from cinc_ref.timing import Timing
 
 __all__ = ["DISTURBED", "Dtype", "Row", "timed"]
@@ -50,6 +51,9 @@ class Row:
     def spread(self) -> float:
         """The median divided by the minimum; 1 where no time is measured."""
         return self.median / self.minimum if self.median and self.minimum else 1.0
+
+    __repr__ = short_repr
+    _repr_html_ = fields_html
 
 
 def timed(

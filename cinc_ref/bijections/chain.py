@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from cinc_ref import _validate
+from cinc_ref._display import short_repr, table_html
 from cinc_ref.bijections.base import Bijection, Shape, store, template
 from cinc_ref.errors import OptionError
 
@@ -48,6 +49,12 @@ class Chain(Bijection):
     """
 
     layers: Sequence[Bijection]
+
+    __repr__ = short_repr
+
+    def _repr_html_(self) -> str:
+        rows = [(k, repr(layer)) for k, layer in enumerate(self.layers)]
+        return table_html(("", "layer"), rows, caption=f"{type(self).__name__}, in order")
 
     def __post_init__(self) -> None:
         layers = tuple(self.layers) if np.iterable(self.layers) else None

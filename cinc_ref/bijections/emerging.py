@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cinc_ref import _validate
+from cinc_ref._display import short_repr
 from cinc_ref.bijections.base import Bijection, store
 from cinc_ref.bijections.chain import Chain
 from cinc_ref.bijections.conv import CornerBlock, InvertibleConv
@@ -64,6 +65,8 @@ class EmergingConv(Chain):
     corner_block: CornerBlock = "triangular"
     dilation: int = 1
     stable: bool = False
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         k = _validate.integer("kernel_size", self.kernel_size, minimum=1)

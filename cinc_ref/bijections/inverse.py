@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cinc_ref import _validate
+from cinc_ref._display import short_repr
 from cinc_ref.bijections.base import Bijection, Shape, template
 
 __all__ = ["Inverse"]
@@ -41,6 +42,8 @@ class Inverse(Bijection):
     """
 
     layer: Bijection
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         _validate.instance("layer", self.layer, Bijection, "a bijection")

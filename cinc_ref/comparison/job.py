@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from cinc_ref import _typing
+from cinc_ref._display import fields_html, short_repr
 from cinc_ref._files import make_folder, write_atomically
 from cinc_ref.comparison.measuring import times
 from cinc_ref.data import ImageSet, image_set
@@ -66,6 +67,9 @@ class Job:
     data_options: dict[str, Any] = field(default_factory=dict)
     model: dict[str, int] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
+
+    __repr__ = short_repr
+    _repr_html_ = fields_html
 
     @property
     def title(self) -> str:

@@ -3,7 +3,16 @@
 from dataclasses import dataclass
 from typing import Any
 
+from cinc_ref._display import repr_of, table_html
+
 __all__ = ["Comparison"]
+
+
+SHOWN = (
+    "system", "coupling", "runs", "test_bits_per_dim", "standard_deviation", "steps", "parameters",
+    "sampling_seconds", "worst_condition_number",
+)  # fmt: skip
+"""Entries of a row that a notebook shows; `cinc_ref.comparison.table` has all of them."""
 
 
 @dataclass(frozen=True)
@@ -37,3 +46,14 @@ class Comparison:
     results: list[dict[str, Any]]
     settings: dict[str, Any]
     complete: bool
+
+    def __repr__(self) -> str:
+        values = {
+            "data": self.settings.get("data"), "rows": len(self.rows),
+            "results": len(self.results), "complete": self.complete,
+        }  # fmt: skip
+        return repr_of("Comparison", values)
+
+    def _repr_html_(self) -> str:
+        rows = [["" if row.get(name) is None else row[name] for name in SHOWN] for row in self.rows]
+        return table_html([name.replace("_", " ") for name in SHOWN], rows, caption=repr(self))

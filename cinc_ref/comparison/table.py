@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from cinc_ref._display import short_repr
 from cinc_ref.comparison import paper
 from cinc_ref.comparison.result import Comparison
 
@@ -18,6 +19,8 @@ class Column:
 
     heading: str
     text: Callable[[dict[str, Any]], str]
+
+    __repr__ = short_repr
 
 
 def rows_of(results: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cinc_ref import _typing
+from cinc_ref._display import repr_of, table_html
 from cinc_ref._files import make_folder, output_errors
 from cinc_ref.data import digits, image_set
 from cinc_ref.demo.convolution import Inversion, convolve_and_invert
@@ -39,6 +40,18 @@ class Demonstration:
     inversion: Inversion
     trained: TrainedFlow
     files: tuple[Path, ...]
+
+    def __repr__(self) -> str:
+        values = {
+            "test bits_per_dim": self.trained.test.bits_per_dim,
+            "steps": self.trained.training.step,
+            "largest_error": self.trained.test.largest_error,
+            "folder": str(self.files[0].parent) if self.files else None,
+        }
+        return repr_of("Demonstration", values)
+
+    def _repr_html_(self) -> str:
+        return table_html(("file",), [(file,) for file in self.files], caption=repr(self))
 
 
 def run(

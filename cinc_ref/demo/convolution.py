@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cinc_ref._display import fields_html, short_repr
 from cinc_ref._typing import Array, FloatArray
 from cinc_ref.convolution import conv, conv_inverse, log_abs_det
 from cinc_ref.theory.matrix import convolution_matrix
@@ -21,6 +22,8 @@ class RoundTrip:
     images: FloatArray
     convolved: FloatArray
     inverted: FloatArray
+
+    __repr__ = short_repr
 
     @property
     def dtype(self) -> str:
@@ -53,6 +56,9 @@ class Inversion:
     log_abs_det: float
     log_abs_det_of_matrix: float
     round_trips: tuple[RoundTrip, ...]
+
+    __repr__ = short_repr
+    _repr_html_ = fields_html
 
 
 def demo_kernel() -> FloatArray:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from cinc_ref import _progress
+from cinc_ref._display import fields_html, short_repr
 from cinc_ref._typing import Array, FloatArray, IntegerArray
 from cinc_ref.bijections import Squeeze
 from cinc_ref.data import ImageSet
@@ -88,6 +89,9 @@ class TrainedFlow:
     errors: dict[str, float]
     samples: IntegerArray
     sampling: Timing
+
+    __repr__ = short_repr
+    _repr_html_ = fields_html
 
     @property
     def extent(self) -> str:

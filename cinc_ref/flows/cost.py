@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from cinc_ref._display import fields_html, short_repr
 from cinc_ref._trees import named_leaves
 from cinc_ref._typing import FloatArray, Params
 from cinc_ref.bijections import Bijection
@@ -35,6 +36,9 @@ class Cost:
     convolution_parameters: int
     multiply_adds: int
     convolution_multiply_adds: int
+
+    __repr__ = short_repr
+    _repr_html_ = fields_html
 
 
 def cost(flow: Flow, params: Params) -> Cost:

@@ -11,6 +11,7 @@ import numpy as np
 from cinc_ref import _validate
 from cinc_ref._arrays import plain_array
 from cinc_ref._autodiff import as_array, unboxed, value_of
+from cinc_ref._display import table_html
 from cinc_ref._params import Template, check_params, check_same_dtype
 from cinc_ref._typing import Array, FloatArray, FloatArrayLike, IntegerArrayLike, Params, Seed
 from cinc_ref.bijections import ActNorm, Chain, Squeeze
@@ -140,6 +141,18 @@ class Flow:
         True
         """
         return asdict(self) | {"image_shape": list(self.image_shape)}
+
+    def _repr_html_(self) -> str:
+        rows, shape = [], self.image_shape
+        for level, (chain, latent) in enumerate(zip(self.chains, self.latent_shapes, strict=True)):
+            output = chain.output_shape(shape)
+            names = ", ".join(type(layer).__name__ for layer in chain.layers[1].layers)
+            layers = f"Squeeze, then {self.depth} x ({names})"
+            rows.append((level, shape, layers, output, latent))
+            shape = (output[0] - latent[0], *output[1:])
+        options = ("system", "coupling", "width", "bins", "corner_block", "stable", "direction")
+        caption = ", ".join(f"{name} {getattr(self, name)}" for name in options)
+        return table_html(("level", "input", "layers", "output", "latent"), rows, caption)
 
     @cached_property
     def chains(self) -> tuple[Chain, ...]:

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from cinc_ref import _validate
+from cinc_ref._display import short_repr
 from cinc_ref.bijections import (
     AdditiveCoupling,
     AffineCoupling,
@@ -64,6 +65,8 @@ class System:
     summary: str
     corner_block: CornerBlock
     make: Callable[..., Bijection]
+
+    __repr__ = short_repr
 
 
 def _emerging(seed, **options):

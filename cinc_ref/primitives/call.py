@@ -12,6 +12,7 @@ import numpy as np
 
 from cinc_ref import _validate
 from cinc_ref._autodiff import as_array, value_of
+from cinc_ref._display import short_repr
 from cinc_ref._typing import Size
 from cinc_ref.geometry import Geometry, check_geometry
 from cinc_ref.kernels.causal.plan import (
@@ -69,6 +70,8 @@ class Plan(NamedTuple):
     operation: tuple[bool, bool]
     geometry: Geometry
     conv_plan: ConvPlan | None
+
+    __repr__ = short_repr
 
 
 def prepare(

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from cinc_ref._claims import exclusive
 from cinc_ref._typing import Array
 from cinc_ref.testing.adapters import InverseMissing, Layer
 from cinc_ref.testing.failure import difference
@@ -162,7 +163,7 @@ def collect(
         The seed of random vectors.
     """
     examination = _Examination(layer, x, volume_preserving, tolerance, seed)
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
+    with exclusive, warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         examination.run()
     return examination.evidence

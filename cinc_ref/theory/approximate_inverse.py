@@ -23,6 +23,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cinc_ref._display import short_repr
 from cinc_ref.theory.response import response, subtract_taps
 from cinc_ref.theory.symbol import EPS, Symbol
 from cinc_ref.theory.transfer import decays_at_width
@@ -47,6 +48,8 @@ class ApproximateInverse:
     columns: int
     residual: float
     bound: float
+
+    __repr__ = short_repr
 
 
 def approximate_inverse(symbol: Symbol) -> ApproximateInverse | None:

@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import DTypeLike
 
+from cinc_ref._display import fields_html, short_repr
 from cinc_ref._typing import Array, Corner
 from cinc_ref.geometry import CORNERS, Geometry
 from cinc_ref.theory.matrix import convolution_matrix
@@ -41,6 +42,9 @@ class Case:
     anchor: tuple[int, int]
     x: Array | None = None
     g: Array | None = None
+
+    __repr__ = short_repr
+    _repr_html_ = fields_html
 
     @property
     def geometry(self) -> Geometry:

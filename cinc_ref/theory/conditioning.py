@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from cinc_ref import _validate
+from cinc_ref._display import fields_html, short_repr
 from cinc_ref._typing import Array, RealArrayLike, Size
 from cinc_ref.errors import DtypeError
 from cinc_ref.geometry import Geometry
@@ -86,6 +87,9 @@ class Stability:
     rate_of: str
     proof: dict[str, Any] | None
     at_width: Verdict
+
+    __repr__ = short_repr
+    _repr_html_ = fields_html
 
     def expected_error(self, dtype: DTypeLike) -> float:
         """Estimate the largest error of conv_inverse(conv(x)), relative to the largest pixel.

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from cinc_ref._display import fields_html, short_repr
 from cinc_ref._files import write_atomically
 from cinc_ref.errors import CheckpointError
 from cinc_ref.theory.cases import Case
@@ -32,6 +33,9 @@ class Counterexample:
     claim: str
     problem: str
     case: Case
+
+    __repr__ = short_repr
+    _repr_html_ = fields_html
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write it as an npz file, whole or not at all, for `load_counterexample`.
@@ -111,6 +115,9 @@ class Evidence:
     counterexample: Counterexample | None = None
     theorems: tuple[int, ...] = ()
     proved: bool = False
+
+    __repr__ = short_repr
+    _repr_html_ = fields_html
 
     @property
     def support(self) -> str:

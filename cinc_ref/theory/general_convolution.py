@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from cinc_ref import _validate
 from cinc_ref._arrays import plain_array
+from cinc_ref._display import fields_html, short_repr
 from cinc_ref._typing import Array, Corner, RealArrayLike
 from cinc_ref.errors import OptionError, ShapeError
 from cinc_ref.geometry import CORNERS, flips
@@ -128,6 +129,9 @@ class Convolution:
     dilation: tuple[int, ...]
     corner: tuple[bool, ...]
     anchor: tuple[int, ...]
+
+    __repr__ = short_repr
+    _repr_html_ = fields_html
 
     def __init__(
         self,

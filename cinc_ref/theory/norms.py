@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from cinc_ref._display import short_repr
 from cinc_ref._typing import Array, Size
 from cinc_ref.errors import OptionError
 from cinc_ref.geometry import Geometry
@@ -54,6 +55,8 @@ class Norms(NamedTuple):
     inverse: Fraction | float
     skeel: Fraction | float
     squared_skeel: Fraction | float
+
+    __repr__ = short_repr
 
 
 def norms(kernel: Array, size: Size, geometry: Geometry) -> Norms:

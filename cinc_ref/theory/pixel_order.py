@@ -18,6 +18,7 @@ from itertools import combinations
 from math import gcd, inf
 
 from cinc_ref import _validate
+from cinc_ref._display import short_repr
 from cinc_ref._typing import Size
 from cinc_ref.errors import OptionError
 
@@ -43,6 +44,8 @@ class CausalOrder:
     taps: tuple[tuple[int, int], ...]
     direction: tuple[int, int] | None
     combination: dict[tuple[int, int], Fraction] | None
+
+    __repr__ = short_repr
 
     @property
     def exists(self) -> bool:

@@ -18,6 +18,7 @@ from os import PathLike
 from typing import Literal, TypeAlias
 
 from cinc_ref import _validate
+from cinc_ref._display import short_repr, table_html
 from cinc_ref._extras import extra
 from cinc_ref._files import make_folder, write_atomically
 
@@ -177,6 +178,8 @@ class Formula:
     statement: str
     smtlib: str
 
+    __repr__ = short_repr
+
     def __str__(self) -> str:
         return (
             f"; Theorem {self.theorem}, {self.name}: {self.statement}\n"
@@ -205,6 +208,8 @@ class Proof:
     verdict: Literal["proved", "refuted", "unknown"]
     seconds: float
     model: dict[str, int | bool]
+
+    __repr__ = short_repr
 
     def __str__(self) -> str:
         formula = self.formula
@@ -258,6 +263,21 @@ class Proofs:
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.proofs))
+
+    def __repr__(self) -> str:
+        proved = sum(proof.verdict == "proved" for proof in self.proofs)
+        return f"Proofs(order={self.order!r}, {proved} of {len(self.proofs)} proved)"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (
+                proof.formula.theorem, proof.formula.name, proof.verdict, proof.seconds,
+                proof.formula.statement, ", ".join(f"{k} = {v}" for k, v in proof.model.items()),
+            )
+            for proof in self.proofs
+        ]  # fmt: skip
+        names = ("theorem", "name", "verdict", "seconds", "statement", "counterexample")
+        return table_html(names, rows, caption=repr(self))
 
 
 def formulas(order: str = "pixel-major") -> list[Formula]:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from cinc_ref import _validate
+from cinc_ref._display import short_repr, table_html
 from cinc_ref._extras import extra
 from cinc_ref._files import write_atomically
 from cinc_ref.errors import OptionError, ShapeError
@@ -71,6 +72,13 @@ class Refutation:
     cases: int
     convolutions: tuple[Convolution, ...] = ()
     size: tuple[int, ...] | None = None
+
+    __repr__ = short_repr
+
+    def _repr_html_(self) -> str:
+        rows = [(str(convolution),) for convolution in self.convolutions]
+        caption = str(self).partition("\n")[0]
+        return table_html(("counterexample",) if rows else (), rows, caption)
 
     @property
     def is_false(self) -> bool:

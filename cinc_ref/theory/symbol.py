@@ -22,6 +22,7 @@ from functools import cached_property
 
 import numpy as np
 
+from cinc_ref._display import short_repr
 from cinc_ref._typing import Array, FloatArray
 from cinc_ref.theory.exact import matrix_inverse, to_integers
 from cinc_ref.theory.substitution import is_clearly_invertible
@@ -66,6 +67,8 @@ class Symbol:
     balance: tuple[int, ...]
     scale: Fraction
     exact_inverse: tuple[Array, int] | None
+
+    __repr__ = short_repr
 
     @property
     def channels(self) -> int:

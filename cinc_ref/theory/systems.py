@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from cinc_ref import _validate
+from cinc_ref._display import short_repr
 from cinc_ref._typing import Array, Corner
 from cinc_ref.errors import OptionError
 from cinc_ref.geometry import flip, flips
@@ -41,6 +42,8 @@ class Factor:
     corner: Corner = "top-left"
     block: Literal["dense", "triangular", "unit"] = "triangular"
 
+    __repr__ = short_repr
+
     def free(self, channels: int) -> Array:
         """Return the mask of the learned entries of the kernel, shape (C, C, kh, kw)."""
         kh, kw = self.taps
@@ -72,6 +75,8 @@ class System:
     paper: str = ""
     why: str = ""
     groups: bool = False
+
+    __repr__ = short_repr
 
     def channels_of_a_factor(self, channels: int) -> int:
         """Return the number of channels that each convolution sees."""

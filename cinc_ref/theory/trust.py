@@ -26,6 +26,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy.linalg
 
+from cinc_ref._display import fields_html, short_repr
 from cinc_ref._typing import FloatArray, Size
 from cinc_ref.geometry import Geometry
 from cinc_ref.theory.conditioning import condition_number
@@ -86,6 +87,9 @@ class Assessment(NamedTuple):
     digits: float
     residual: float
     residual_limit: float
+
+    __repr__ = short_repr
+    _repr_html_ = fields_html
 
     @property
     def is_usable(self) -> bool:

@@ -22,6 +22,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
+from cinc_ref._display import fields_html, short_repr
 from cinc_ref._typing import Array
 from cinc_ref.theory import bidisk, transfer
 from cinc_ref.theory.accretive import accretive
@@ -99,6 +100,9 @@ class Verdict:
     reason: str
     proof: dict[str, Any] | None = None
     bound: float = inf
+
+    __repr__ = short_repr
+    _repr_html_ = fields_html
 
 
 def decide(symbol: Symbol) -> Verdict:
@@ -185,6 +189,8 @@ class Recursion:
     proof: dict[str, Any]
     rate_of: str
     reason: str
+
+    __repr__ = short_repr
 
 
 def _grows(symbol, recursions, rate):

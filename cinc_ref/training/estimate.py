@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cinc_ref._blas import one_blas_thread
+from cinc_ref._display import fields_html, short_repr
 from cinc_ref.flows import Flow
 from cinc_ref.training.batches import INIT, generator
 from cinc_ref.training.duration import duration
@@ -33,6 +34,9 @@ class Estimate:
     step_seconds: float
     steps: int
     bits: float
+
+    __repr__ = short_repr
+    _repr_html_ = fields_html
 
     @property
     def seconds(self) -> float:

@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 from autograd.extend import SparseObject, defvjp, primitive, vspace
 
+from cinc_ref._display import short_repr
 from cinc_ref._trees import named_leaves, rebuild
 from cinc_ref._typing import Array
 
@@ -42,6 +43,8 @@ class FlatParams:
 
     structure: Any
     shapes: dict[str, tuple[int, ...]]
+
+    __repr__ = short_repr
 
     @classmethod
     def of(cls, params: Any) -> Self:

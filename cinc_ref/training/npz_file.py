@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from cinc_ref._display import short_repr
 from cinc_ref._files import write_atomically
 from cinc_ref._npz import NpyHeader, open_npz, read_npy_header
 from cinc_ref._reading import Budget, check_exists, open_regular, read_exactly, why_unreadable
@@ -48,6 +49,8 @@ class Entry(NamedTuple):
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
+
+    __repr__ = short_repr
 
 
 def write(path: Path, header: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from cinc_ref._display import fields_html, short_repr
 from cinc_ref._validate import one_of
 
 __all__ = ["PRESETS", "Preset", "preset"]
@@ -37,6 +38,9 @@ class Preset:
     batch_size: int = 64
     flip: bool = False
     data_options: dict[str, Any] = field(default_factory=dict)
+
+    __repr__ = short_repr
+    _repr_html_ = fields_html
 
     def training(self, images: int, batch_size: int | None = None) -> dict[str, Any]:
         """Return the options of `cinc_ref.train`, with the steps, for a number of images."""

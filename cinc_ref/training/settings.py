@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from cinc_ref._display import fields_html, short_repr
 from cinc_ref._validate import boolean, integer, number, one_of, shown
 from cinc_ref.errors import DtypeError, OptionError
 from cinc_ref.kernels._jit import without_compilation
@@ -106,6 +107,9 @@ class Settings:
         may_change=True,
     )
     clock: str = _choice("wall", CLOCKS, "Clock of the budget of time", may_change=True)
+
+    __repr__ = short_repr
+    _repr_html_ = fields_html
 
     def __post_init__(self) -> None:
         if self.minutes is None and self.steps is None:

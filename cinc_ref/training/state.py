@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from cinc_ref._display import repr_of, short_repr, table_html
 from cinc_ref._typing import FloatArray, Params
 from cinc_ref.flows import Flow
 
@@ -13,6 +14,9 @@ __all__ = ["State", "TrainingResult"]
 
 ARRAYS = ("parameters", "average", "best", "moments")
 """The attributes of a `State` that are arrays; the others are JSON values."""
+
+SHOWN_ROWS = 12
+"""Number of rows of a history that a notebook shows: half of a page."""
 
 FILE_NAMES = {"evaluations_since_best": "stale"}
 """Counters that the files of a run hold under another name than `State`."""
@@ -56,6 +60,8 @@ class State:
     loss_sum: float = 0.0
     loss_count: int = 0
     history: list[dict[str, Any]] = field(default_factory=list)
+
+    __repr__ = short_repr
 
     @classmethod
     def initial(cls, parameters: FloatArray) -> Self:
@@ -139,6 +145,22 @@ class TrainingResult:
     best_bits: float
     best_step: int
     out: Path | None
+
+    def __repr__(self) -> str:
+        values = {
+            "best_bits": self.best_bits, "best_step": self.best_step, "reason": self.reason,
+            "step": self.step, "seconds": self.seconds, "evaluations": len(self.history),
+            "out": self.out and str(self.out), "flow": self.flow,
+        }  # fmt: skip
+        return repr_of("TrainingResult", values)
+
+    def _repr_html_(self) -> str:
+        best = f"{self.message} {self.best_bits:.4g} bits/dim after {self.best_step} steps."
+        names = list(dict.fromkeys(name for row in self.history for name in row))
+        rows = [[row.get(name, "") for name in names] for row in self.history]
+        if len(rows) > SHOWN_ROWS:
+            rows = [*rows[: SHOWN_ROWS // 2], ["..."] * len(names), *rows[-SHOWN_ROWS // 2 :]]
+        return table_html([name.replace("_", " ") for name in names], rows, caption=best)
 
     @property
     def message(self) -> str:
