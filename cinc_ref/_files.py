@@ -16,7 +16,6 @@ __all__ = [
     "make_folder",
     "output_errors",
     "remove_unfinished",
-    "why_unreadable",
     "write_atomically",
 ]
 
@@ -118,24 +117,6 @@ def make_folder(path: _typing.Path) -> Path:
     with output_errors(path):
         path.mkdir(parents=True, exist_ok=True)
     return path
-
-
-def why_unreadable(error: Exception) -> str:
-    """Return the reason for which a file could not be read, in one line.
-
-    Examples
-    --------
-    >>> why_unreadable(IsADirectoryError(21, "Is a directory", "images"))
-    'Is a directory'
-    >>> why_unreadable(ValueError("Object arrays cannot be loaded when allow_pickle=False"))
-    'it holds pickled objects, which are never loaded'
-    """
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    reason = (str(error) or type(error).__name__).splitlines()[0]
-    if "pickle" in reason or "Python objects" in reason:  # NumPy would invite to load them
-        return "it holds pickled objects, which are never loaded"
-    return reason
 
 
 def check_file(path: _typing.Path) -> None:

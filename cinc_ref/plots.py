@@ -33,6 +33,8 @@ __all__ = [
     "DPI",
     "GRID",
     "INK",
+    "LARGE",
+    "SMALL",
     "colormap_of",
     "image_grid",
     "image_table",

@@ -12,7 +12,7 @@ import pytest
 
 from cinc_ref._trees import named_leaves, rebuild
 from cinc_ref.errors import CheckpointError, OutputError, ParamsError
-from cinc_ref.flows import build
+from cinc_ref.flows import DIRECTIONS, SYSTEMS, build
 from cinc_ref.training import load, npz_file, save
 from cinc_ref.training.flat_params import FlatParams
 
@@ -364,3 +364,15 @@ def test_parameters_that_are_not_finite_are_refused(path, content):
     )
     rewrite(path, content, {name: np.full_like(array, np.nan)})
     assert f"{name.removeprefix('params/')} are not finite" in refused(path)
+
+
+@pytest.mark.parametrize("stable", [False, True])
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_shapes_are_known_without_images_of_full_size(system, direction, stable):
+    sizes = {"levels": 2, "depth": 2, "width": 3, "dilation": 1}
+    flow = build(system, "quad", (2, 16, 8), **sizes, stable=stable, direction=direction)
+    rng = np.random.default_rng(0)
+    params = flow.init(rng, rng.uniform(-0.5, 0.5, (2, 2, 16, 8)))
+    shapes = {name: leaf.shape for name, leaf in named_leaves(params).items()}
+    assert flow.template.shapes == shapes

@@ -1,11 +1,11 @@
 """The contract of the demonstration on a busy machine; it takes minutes and all cores."""
 
-import itertools
 import os
 import re
 import subprocess
 import sys
 import time
+from itertools import pairwise
 
 import pytest
 
@@ -47,7 +47,7 @@ def test_the_demo_on_a_busy_machine_with_nothing_compiled(busy_cores, tmp_path):
     text = b"".join(piece for _, piece in pieces).decode()
     print(text)
     times = [0.0, *(moment for moment, _ in pieces), seconds]
-    silences = [(end - begin, begin) for begin, end in itertools.pairwise(times)]
+    silences = [(end - begin, begin) for begin, end in pairwise(times)]
     bits = float(re.search(r"([\d.]+) bits/dim\s*│?\n", text)[1])
     print(
         f"{seconds:.0f} s in all; longest silence and its begin: {max(silences)}; {bits} bits/dim"

@@ -1,5 +1,6 @@
 """The machine: processor, versions, and the peak rates of one core."""
 
+import os
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -41,18 +42,26 @@ class Machine:
         Core and threads, as `cinc_ref.timing.one_core` established them.
     peak : dict of str to float
         GFLOP/s by dtype: the best of several large matrix products before all other measurements.
+    load : float or None
+        Mean number of processes that ran or waited for a core in the minute before all
+        measurements; None where the system does not tell.
+    cores : int or None
+        Number of cores of the machine; None where the system does not tell.
     """
 
     cpu: str
     versions: dict[str, str | None]
     conditions: str
     peak: dict[str, float]
+    load: float | None = None
+    cores: int | None = None
 
 
 def describe() -> Machine:
     """Describe this machine and measure its peak rates."""
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None  # not on Windows
     with one_core() as conditions:
-        return Machine(cpu_name(), versions(), str(conditions), gemm_peak())
+        return Machine(cpu_name(), versions(), str(conditions), gemm_peak(), load, os.cpu_count())
 
 
 def cpu_name() -> str:

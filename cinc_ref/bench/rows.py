@@ -7,10 +7,16 @@ from typing import Literal, TypeAlias
 
 from cinc_ref.timing import Timing
 
-__all__ = ["Dtype", "Row", "timed"]
+__all__ = ["DISTURBED", "Dtype", "Row", "timed"]
 
 Dtype: TypeAlias = Literal["float32", "float64"]
 """Name of a dtype of images and parameters."""
+
+DISTURBED = 1.5
+"""Ratio of median to minimum above which other work on the core disturbed a measurement.
+
+19 of 20 rows of ``bench kernels`` on an idle machine are below 1.41 (``docs/benchmark.md``).
+"""
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,11 @@ class Row:
     minimum: float | None = None
     gflops: float | None = None
     ratios: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def spread(self) -> float:
+        """The median divided by the minimum; 1 where no time is measured."""
+        return self.median / self.minimum if self.median and self.minimum else 1.0
 
 
 def timed(

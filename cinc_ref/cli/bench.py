@@ -95,13 +95,15 @@ def _print(report, verdicts):
     for name, group in report.groups.items():
         say(f"\n{group.title}. {group.note}")
         without_torch = "PyTorch" in group.note and machine.versions["torch"] is None
-        print_table(*_figures(report.rows[name], without_torch), markdown=True)
+        print_table(*_figures(group, report.rows[name], without_torch), markdown=True)
+    if report.disturbance:
+        say(f"\n{report.disturbance}")
     if verdicts:
         say("\nBounds, each with the ratio that is nearest to missing it or misses it most.")
         print_table(*_bounds(verdicts), markdown=True)
 
 
-def _figures(rows, without_torch):
+def _figures(group, rows, without_torch):
     """Return columns and rows of a table, with a column for each ratio that any row has."""
     ratios = list(dict.fromkeys(name for row in rows for name in row.ratios))
     headings = ["median ms", "min ms", "GFLOP/s", *(f"/ {name}" for name in ratios)]
@@ -112,7 +114,7 @@ def _figures(rows, without_torch):
         figures.append("" if row.gflops is None else f"{row.gflops:.1f}")
         figures += [_ratio(row.ratios.get(name)) for name in ratios]
         figures += ["not installed"] * without_torch
-        table.append((row.what, row.case, row.dtype, *figures))
+        table.append((group.label(row), row.case, row.dtype, *figures))
     columns = [Column(heading) for heading in ("what", "size", "dtype")]
     return columns + [Column(heading, justify="right") for heading in headings], table
 

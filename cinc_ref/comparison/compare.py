@@ -129,6 +129,10 @@ def compare(
     }
     Settings(**common["training"])  # refuses impossible options before anything is trained
     n_jobs = integer("n_jobs", n_jobs)
+    if not n_jobs:
+        raise OptionError("n_jobs must be an integer other than 0; got 0: -1 means all cores")
+    with extra("compare"):
+        import joblib  # noqa: F401
     measure_again, progress = boolean("measure_again", measure_again), boolean("progress", progress)
     systems = _checked_names("systems", systems, variant)
     couplings = _checked_names(
@@ -139,7 +143,9 @@ def compare(
         for seed in range(integer("seeds", seeds, minimum=1))
         for name, coupling in product(systems, couplings)
     ]
-    jobs[0].flow(jobs[0].images())  # refuses an impossible model before anything is trained
+    images = jobs[0].images()
+    for job in jobs:
+        job.flow(images)  # refuses an impossible model before anything is trained
     out = make_folder(Path(instance("out", out, str | PathLike, "a path")))
     results_by_title = {job.title: saved_result(job, out) for job in jobs}
     missing = [job for job in jobs if not results_by_title[job.title]]
@@ -183,8 +189,8 @@ def _json_value(value):
 
 def _run(jobs, out, n_jobs, progress, results):
     """Do jobs, and enter their results by title; return whether all were finished."""
-    with extra("compare"):
-        from joblib import Parallel, delayed
+    from joblib import Parallel, delayed  # optional; `compare` says how to install it
+
     with tqdm(
         total=len(jobs), disable=not (progress and jobs), unit="run", dynamic_ncols=True
     ) as bar:

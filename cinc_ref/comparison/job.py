@@ -13,7 +13,7 @@ from cinc_ref import _typing
 from cinc_ref._files import make_folder, write_atomically
 from cinc_ref.comparison.measuring import times
 from cinc_ref.data import ImageSet, image_set
-from cinc_ref.errors import OptionError
+from cinc_ref.errors import CheckpointError, OptionError
 from cinc_ref.evaluation import evaluate
 from cinc_ref.flows import Flow, build
 from cinc_ref.flows.conditioning import worst_conditioned
@@ -119,12 +119,20 @@ def saved_result(job: Job, out: _typing.Path) -> dict[str, Any] | None:
     ------
     OptionError
         If the run that is saved under this name had other options.
+    CheckpointError
+        If the file is damaged.
     """
     path = Path(out, job.title, RESULT)
     if not path.exists():
         return None
-    result = json.loads(path.read_text(encoding="utf-8"))
-    saved = _flat(result["job"])
+    try:
+        result = json.loads(path.read_text(encoding="utf-8"))
+        saved = _flat(result["job"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(
+            f"{path} must be the result of a run; it is damaged or something else: "
+            "delete it, and its run is finished again"
+        ) from error
     for name, wanted in _flat(asdict(job)).items():
         if saved.get(name) != wanted:
             raise OptionError(

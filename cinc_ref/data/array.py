@@ -1,19 +1,25 @@
 """Images in one npy or npz file of your own."""
 
-import zipfile
-
 import numpy as np
 
+from cinc_ref._reading import Budget, read_exactly
 from cinc_ref._typing import Path
 from cinc_ref._validate import is_integer, shown
 from cinc_ref.data.image_set import ImageSet
 from cinc_ref.data.parts import PARTS, complete_orders, parts_by_name
-from cinc_ref.data.reading import existing, npz_names, read_npz, reading
+from cinc_ref.data.reading import arrays_in, existing, reading
+from cinc_ref.data.rows import Rows, read_images
 from cinc_ref.errors import DataError
 
 __all__ = ["array"]
 
 SHAPES = "(N, H, W), (N, C, H, W) or (N, H, W, C) with C = 1 or 3"
+MAX_BINS = 256
+"""Number of levels of an unsigned byte."""
+
+LARGEST_BINS = 4096
+"""Largest size of the array "bins" in bytes that is read at all."""
+
 RGBA = 4
 """Number of channels of images with transparency."""
 
@@ -60,27 +66,18 @@ def array(path: Path) -> ImageSet:
     """
     path = existing(path, EXPECTED)
     with reading(path, EXPECTED):
-        arrays = _arrays(path)
-        bins = _bins(arrays.pop("bins", np.array(256)), path)
+        arrays = arrays_in(path)
+        bins = _bins(arrays.pop("bins"), path) if "bins" in arrays else MAX_BINS
+        names = _names_of_parts(arrays, path)
         given = {
-            part: _images(arrays[name], path if len(arrays) == 1 else f"{name} in {path}")
-            for part, name in _names_of_parts(arrays, path).items()
+            part: _rows(arrays[name], path, path if len(arrays) == 1 else f"{name} in {path}")
+            for part, name in names.items()
         }
-        counts = {part: len(images) for part, images in given.items()}
-        parts = [
-            given[source] if order is None else given[source][order]
-            for source, order in complete_orders(counts, str(path)).values()
-        ]
-    if len({part.shape[1:] for part in parts}) > 1:
-        shapes = ", ".join(str(part.shape[1:]) for part in parts)
-        raise DataError(f"the parts in {path} must hold images of one shape; got {shapes}")
-    return ImageSet("array", *parts, bins=bins)
-
-
-def _arrays(path):
-    if zipfile.is_zipfile(path):
-        return {name: read_npz(path, name) for name in npz_names(path)}
-    return {"array": np.load(path, mmap_mode="r", allow_pickle=False)}
+        if len({rows.image_shape for rows in given.values()}) > 1:
+            shapes = ", ".join(str(rows.image_shape) for rows in given.values())
+            raise DataError(f"the parts in {path} must hold images of one shape; got {shapes}")
+        orders = complete_orders({part: len(rows) for part, rows in given.items()}, str(path))
+        return ImageSet("array", **_read(given, orders), bins=bins)
 
 
 def _names_of_parts(arrays, path):
@@ -96,23 +93,48 @@ def _names_of_parts(arrays, path):
 
 
 def _bins(array, path):
-    value = array.item() if array.size == 1 else array
+    header = array.header
+    if header.size > LARGEST_BINS:
+        raise DataError(f"bins in {path} must be an integer >= 2; got an array {header.shape}")
+    content = bytearray(header.size)
+    with array.open() as stream:
+        read_exactly(stream, content, Budget(len(content)))
+    values = np.frombuffer(content, header.dtype).reshape(header.shape)
+    value = values.item() if values.size == 1 else values
     if not is_integer(value) or value < 2:
         raise DataError(f"bins in {path} must be an integer >= 2; got {shown(value)}")
+    if value > MAX_BINS:
+        raise DataError(
+            f"bins in {path} must be at most {MAX_BINS}, the levels of a byte; got {value}"
+        )
     return value
 
 
-def _images(images, name):
-    """Arrange images as (N, C, H, W); the channels are the last axis only if no other can be."""
-    if images.dtype != np.uint8 or images.ndim not in (3, 4) or 0 in images.shape:
-        raise DataError(f"{name} must be {EXPECTED}; got {images.dtype}, shape {images.shape}")
-    if images.ndim == 3:
-        return images[:, np.newaxis]
-    if images.shape[1] not in (1, 3) and images.shape[3] in (1, 3):
-        return images.transpose(0, 3, 1, 2)
-    if images.shape[1] > RGBA == images.shape[3]:
+def _rows(array, path, name):
+    """Describe an array of images; the channels are the last axis only if no other can be."""
+    shape, dtype = array.header.shape, array.header.dtype
+    if dtype != np.uint8 or len(shape) not in (3, 4) or 0 in shape:
+        raise DataError(f"{name} must be {EXPECTED}; got {dtype}, shape {shape}")
+    stored, axes = (shape[0], 1, *shape[1:]) if len(shape) == 3 else shape, (0, 1, 2, 3)
+    if stored[1] not in (1, 3) and stored[3] in (1, 3):
+        axes = (0, 3, 1, 2)
+    elif stored[1] > RGBA == stored[3]:
         raise DataError(
-            f"{name} has shape {images.shape}, as images with transparency (N, H, W, 4) have: lay "
+            f"{name} has shape {shape}, as images with transparency (N, H, W, 4) have: lay "
             "them on a background and save the three colours, (N, H, W, 3)"
         )
-    return images
+    return Rows(path, stored, array.open, axes, array.offset, fortran=array.header.fortran)
+
+
+def _read(given, orders):
+    """Read the parts; those that are cut from one array are views of one array."""
+    parts = {}
+    for source, rows in given.items():
+        cut = {part: order for part, (name, order) in orders.items() if name == source}
+        if cut[source] is None:
+            parts[source] = rows.mapped() if rows.can_be_mapped else read_images([rows])
+            continue
+        images = read_images([rows], np.concatenate(list(cut.values())))
+        ends = np.cumsum([len(order) for order in cut.values()])
+        parts |= zip(cut, np.split(images, ends[:-1]), strict=True)
+    return parts

@@ -4,7 +4,8 @@ import re
 
 from cinc_ref._typing import Path
 from cinc_ref.data.image_set import ImageSet
-from cinc_ref.data.reading import existing, read_npz, reading
+from cinc_ref.data.reading import arrays_in, existing, reading
+from cinc_ref.data.rows import Rows
 from cinc_ref.data.stack import split_last, stacked
 from cinc_ref.errors import DataError
 
@@ -68,9 +69,9 @@ def imagenet64(path: Path) -> ImageSet:
 def _downsampled(name, path, side):
     folder = existing(path, "the folder with train_data_batch_1.npz and val_data.npz")
     shape = (3, side, side)
-    images = stacked([_rows(file, shape) for file in _batches(folder)], shape)
+    images = stacked([_rows(file, shape) for file in _batches(folder)])
     train, validation = split_last(images, max(1, len(images) // 100))
-    return ImageSet(name, train, validation, stacked([_rows(folder / TEST, shape)], shape), 256)
+    return ImageSet(name, train, validation, stacked([_rows(folder / TEST, shape)]), 256)
 
 
 def _batches(folder):
@@ -89,11 +90,13 @@ def _batches(folder):
 
 
 def _rows(path, shape):
-    """Read a batch as (N, 3 H W): the red, the green and the blue plane of each image."""
+    """Describe a batch, (N, 3 H W): the red, the green and the blue plane of each image."""
     columns = shape[0] * shape[1] * shape[2]
     expected = f"an npz with an array data of uint8, shape (N, {columns})"
     with reading(path, expected):
-        data = read_npz(path, "data")
-    if data.dtype != "u1" or data.ndim != 2 or data.shape[1] != columns or not len(data):
-        raise DataError(f"{path} must be {expected}; got {data.dtype}, shape {data.shape}")
-    return data
+        array = arrays_in(path, "data")["data"]
+    got, dtype = array.header.shape, array.header.dtype
+    if dtype != "u1" or len(got) != 2 or got[1] != columns or not got[0] or array.header.fortran:
+        order = ", in Fortran order" if array.header.fortran else ""
+        raise DataError(f"{path} must be {expected}; got {dtype}, shape {got}{order}")
+    return Rows(path, (got[0], *shape), array.open, offset=array.offset)

@@ -1,14 +1,14 @@
 """MNIST, and other images in idx files of the same names."""
 
-import gzip
-import pathlib
+import os
 import re
+from functools import partial
 
-import numpy as np
-
+from cinc_ref._reading import CHUNK, Budget
 from cinc_ref._typing import Path
 from cinc_ref.data.image_set import ImageSet
-from cinc_ref.data.reading import existing, reading
+from cinc_ref.data.reading import existing, file_stream, gzip_stream, reading
+from cinc_ref.data.rows import Rows, read_images
 from cinc_ref.data.stack import split_last
 from cinc_ref.errors import DataError
 
@@ -109,29 +109,44 @@ def _image_set(name, images, test, folder):
 
 
 def _images(folder, name):
-    for file in (folder / name, folder / f"{name}.gz"):
+    for file, stream in ((folder / name, file_stream), (folder / f"{name}.gz", gzip_stream)):
         if file.exists():
             with reading(file, EXPECTED):
-                return _read(file)
+                return _read(file, stream)
     raise DataError(f"{folder / name}.gz is missing; expected {EXPECTED}")
 
 
-def _read(path):
-    content = _content(path)
-    if len(content) < HEADER or int.from_bytes(content[:4], "big") != MAGIC:
-        raise DataError(f"{path} must be {EXPECTED}; its first bytes are {bytes(content[:4])!r}")
-    count, height, width = (int.from_bytes(content[k : k + 4], "big") for k in (4, 8, 12))
-    size = count * height * width
-    if not size or len(content) - HEADER != size:
+def _read(path, open_stream):
+    with open_stream(path) as stream:
+        header = bytearray()
+        while len(header) < HEADER and (more := stream.read(HEADER - len(header))):
+            header += more
+    if len(header) < HEADER or int.from_bytes(header[:4], "big") != MAGIC:
+        raise DataError(f"{path} must be {EXPECTED}; its first bytes are {bytes(header[:4])!r}")
+    shape = [int.from_bytes(header[k : k + 4], "big") for k in (4, 8, 12)]
+    rows = Rows(path, (shape[0], 1, *shape[1:]), partial(open_stream, path, HEADER), offset=HEADER)
+    _check_size(rows, open_stream)
+    return rows.mapped() if open_stream is file_stream else read_images([rows])
+
+
+def _check_size(rows, open_stream):
+    """Compare the size that the header declares with that of the file, before any is allocated."""
+    size = os.stat(rows.path).st_size
+    if open_stream is gzip_stream:
+        size = _unpacked_size(rows, Budget(size))
+    if not rows.size or size - HEADER != rows.size:
+        count, _, height, width = rows.shape
         raise DataError(
-            f"{path} must hold {count:,} images of {height}x{width}, {size:,} bytes; it holds "
-            f"{len(content) - HEADER:,}: it is truncated, or damaged"
+            f"{rows.path} must hold {count:,} images of {height}x{width}, {rows.size:,} bytes; "
+            f"it holds {size - HEADER:,}: it is truncated, or damaged"
         )
-    return content[HEADER:].reshape(count, 1, height, width)
 
 
-def _content(path):
-    if pathlib.Path(path).suffix != ".gz":
-        return np.memmap(path, np.uint8, "r")
-    with gzip.open(path) as file:
-        return np.frombuffer(file.read(), np.uint8)
+def _unpacked_size(rows, budget):
+    """Unpack a file to nowhere, to know its size, but no more than is declared and one chunk."""
+    size = 0
+    with gzip_stream(rows.path) as stream:
+        while size <= HEADER + rows.size and (data := stream.read(CHUNK)):
+            budget.spend(len(data))
+            size += len(data)
+    return size

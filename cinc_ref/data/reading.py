@@ -1,41 +1,28 @@
-"""Reading files of images: the errors, which name the file, and arrays in npz files."""
+"""Opening files of images: the errors, which name the file, and the streams of their bytes."""
 
+import os
 import pathlib
-import tarfile
-import zipfile
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
-from os import PathLike
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from typing import NamedTuple
 
-import numpy as np
-from numpy.lib import format as npy
-
-from cinc_ref._files import why_unreadable
-from cinc_ref._typing import Array, Path
+from cinc_ref._npz import NpyHeader, open_npz, read_npy_header
+from cinc_ref._reading import GzipStream, Stream, check_exists, open_regular, refusing
+from cinc_ref._typing import Path
 from cinc_ref._validate import instance
 from cinc_ref.errors import DataError
 
-__all__ = ["existing", "npz_names", "read_npz", "reading"]
+__all__ = ["StoredArray", "arrays_in", "existing", "file_stream", "gzip_stream", "reading"]
 
-DAMAGE = (
-    EOFError,
-    KeyError,
-    OSError,
-    TypeError,
-    ValueError,
-    tarfile.TarError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
-"""The errors that reading a damaged or foreign file can raise."""
+MAX_ARRAYS = 1000
+"""Largest number of arrays in an npz of images."""
 
 LOCAL_HEADER = 30
 """Size of a zip member's header in bytes, without its name and its extra field."""
 
 
-@contextmanager
-def reading(path: Path, expected: str) -> Iterator[None]:
+def reading(path: Path, expected: str) -> AbstractContextManager[None]:
     """Turn errors in this block into a `DataError`: the file at `path` is not what was expected.
 
     Parameters
@@ -56,19 +43,7 @@ def reading(path: Path, expected: str) -> Iterator[None]:
     cinc_ref.errors.DataError: images.npy must be an npy file; it is something else, or damaged \
 (bad magic)
     """
-    try:
-        yield
-    except DataError:
-        raise
-    except FileNotFoundError as error:
-        raise DataError(f"{path} is missing; expected {expected}") from error
-    except PermissionError as error:
-        raise DataError(f"cannot read {path}: {error.strerror}") from error
-    except DAMAGE as error:
-        reason = why_unreadable(error)
-        raise DataError(
-            f"{path} must be {expected}; it is something else, or damaged ({reason})"
-        ) from error
+    return refusing(path, DataError, expected)
 
 
 def existing(path: Path, expected: str) -> pathlib.Path:
@@ -81,53 +56,101 @@ def existing(path: Path, expected: str) -> pathlib.Path:
     DataError
         If nothing is there.
     """
-    path = pathlib.Path(instance("path", path, str | PathLike, "a path"))
-    if not path.exists():
-        raise DataError(f"{path} is missing; expected {expected}")
+    path = pathlib.Path(instance("path", path, str | os.PathLike, "a path"))
+    check_exists(path, DataError, expected)
     return path
 
 
-def read_npz(path: Path, name: str) -> Array:
-    """Read one array of an npz, memory-mapped unless it is compressed; refuse pickled objects.
+@contextmanager
+def file_stream(path: Path, offset: int = 0) -> Iterator[Stream]:
+    """Open a regular file at an offset in bytes."""
+    with open_regular(path) as file:
+        file.seek(offset)
+        yield file
+
+
+@contextmanager
+def gzip_stream(path: Path, offset: int = 0) -> Iterator[Stream]:
+    """Open a gzip file at an offset in the bytes that it unpacks to."""
+    with open_regular(path) as file:
+        stream = GzipStream(file)
+        while offset:
+            offset -= len(stream.read(offset)) or offset
+        yield stream
+
+
+class StoredArray(NamedTuple):
+    """An array in a file: its header, and how to read its bytes.
+
+    Attributes
+    ----------
+    header : NpyHeader
+    open : callable
+        Returns a context manager of a stream that stands at the first byte.
+    offset : int or None
+        The first byte in the file, or None if it is compressed.
+    """
+
+    header: NpyHeader
+    open: Callable[[], AbstractContextManager[Stream]]
+    offset: int | None
+
+
+def arrays_in(path: Path, only: str | None = None) -> dict[str, StoredArray]:
+    """Read the headers of all arrays in an npy or npz, or of the one with a name.
+
+    The size of each is compared with its shape, so that no array claims to be larger than it is.
 
     Raises
     ------
-    KeyError, ValueError
-        If it is missing, or does not hold numbers.
+    KeyError, ValueError, EOFError, OSError, zipfile.BadZipFile
+        If the file is damaged or something else, or the name is missing.
     """
-    with zipfile.ZipFile(path) as archive:
-        info = archive.getinfo(name + ".npy")
-        with archive.open(info) as member:
-            shape, fortran, dtype = _header(member)
-            start = member.tell()
-            if dtype.hasobject:
-                raise ValueError(f"{name} holds pickled objects, which are never loaded")
-            if info.compress_type != zipfile.ZIP_STORED or fortran:
-                return npy.read_array(archive.open(info), allow_pickle=False)
-    length = int(np.prod(shape, dtype=object)) * dtype.itemsize
-    if start + length != info.file_size:
-        raise ValueError(f"{name} does not have the size of shape {shape}")
-    return np.memmap(path, dtype, "r", _data_start(path, info) + start, shape)
+    with open_regular(path) as file:
+        file_size = os.fstat(file.fileno()).st_size
+        is_npz = file.read(2) == b"PK"
+        file.seek(0)
+        if not is_npz:
+            header = read_npy_header(file)
+            _check_size("its array", header, file_size)
+            return {
+                "array": StoredArray(header, partial(file_stream, path, header.start), header.start)
+            }
+        with open_npz(file, file_size, MAX_ARRAYS) as archive:
+            infos = [archive.getinfo(f"{only}.npy")] if only else archive.infolist()
+            return {
+                info.filename.removesuffix(".npy"): _member(path, file, archive, info)
+                for info in infos
+            }
 
 
-def npz_names(path: Path) -> list[str]:
-    """Return the names of the arrays in an npz, in order."""
-    with zipfile.ZipFile(path) as archive:
-        return [name.removesuffix(".npy") for name in archive.namelist()]
+def _member(path, file, archive, info):
+    name = info.filename.removesuffix(".npy")
+    with archive.open(info) as member:
+        header = read_npy_header(member)
+    _check_size(name, header, info.file_size)
+    stored = info.compress_size == info.file_size and not info.compress_type
+    offset = _data_start(file, info) + header.start if stored else None
+    return StoredArray(header, partial(_member_stream, path, info.filename, header.start), offset)
 
 
-def _header(file):
-    version = npy.read_magic(file)
-    read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}.get(version)
-    if read is None:
-        raise ValueError(f"version {version} of the npy format is unknown")
-    return read(file)
+@contextmanager
+def _member_stream(path, name, offset):
+    with open_regular(path) as file:
+        file_size = os.fstat(file.fileno()).st_size
+        with open_npz(file, file_size, MAX_ARRAYS) as archive, archive.open(name) as member:
+            member.read(offset)
+            yield member
 
 
-def _data_start(path, info):
+def _check_size(name, header, file_size):
+    if header.start + header.size != file_size:
+        raise ValueError(f"{name} does not have the size of shape {header.shape}")
+
+
+def _data_start(file, info):
     """Return the offset of a member's bytes, behind a header of variable length."""
-    with open(path, "rb") as file:
-        file.seek(info.header_offset)
-        header = file.read(LOCAL_HEADER)
+    file.seek(info.header_offset)
+    header = file.read(LOCAL_HEADER)
     name, extra = (int.from_bytes(header[k : k + 2], "little") for k in (26, 28))
     return info.header_offset + LOCAL_HEADER + name + extra

@@ -6,6 +6,7 @@ from typing import Any, cast
 import numpy as np
 
 from cinc_ref._typing import Array, IntegerArray
+from cinc_ref.data.rows import Rows, read_images
 
 __all__ = ["Stack", "split_last", "stacked"]
 
@@ -13,26 +14,21 @@ SMALL = 2**29
 """Size in bytes up to which images are held in memory: half a gigabyte fits everywhere."""
 
 
-def stacked(parts: Sequence[IntegerArray], shape: tuple[int, ...]) -> IntegerArray:
-    """Join the rows of several arrays as images: an array, or a `Stack` where that would be large.
+def stacked(parts: Sequence[Rows]) -> IntegerArray:
+    """Join the images of several files: an array, or a `Stack` where that would be large.
 
     Parameters
     ----------
-    parts : sequence of ndarray, shape (N_k, ...)
-        The arrays, which may be memory-mapped.
-    shape : tuple of int
-        (C, H, W), into which each row is reshaped.
+    parts : sequence of Rows
+        Files with images of one shape. What is compressed becomes an array in any case.
 
     Returns
     -------
     ndarray or Stack, shape (N, C, H, W)
     """
-    stack = Stack(parts, shape)
-    return (
-        cast(IntegerArray, stack)
-        if np.prod(stack.shape) * stack.dtype.itemsize > SMALL
-        else np.asarray(stack)
-    )
+    if sum(part.size for part in parts) <= SMALL or not all(part.can_be_mapped for part in parts):
+        return read_images(parts)
+    return cast(IntegerArray, Stack([part.mapped() for part in parts], parts[0].image_shape))
 
 
 class Stack:

@@ -172,10 +172,10 @@ class Flow:
     @cached_property
     def template(self) -> Template:
         """The structure of the parameters and the shape of each leaf."""
-        levels, shape = [], self.image_shape
-        for chain, (channels, *size) in zip(self.chains, self._level_shapes, strict=True):
-            levels.append(template(chain, shape).tree)
-            shape = (channels // 2, *size)
+        levels, channels = [], self.image_shape[0]
+        for chain, (squeezed, _, _) in zip(self.chains, self._level_shapes, strict=True):
+            levels.append(template(chain, (channels, 2, 2)).tree)  # the same for images of any size
+            channels = squeezed // 2
         return Template.of({"levels": levels, **self._initial_priors(np.float64)})
 
     def check_params(self, params: Params) -> np.dtype[Any]:

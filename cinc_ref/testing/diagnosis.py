@@ -583,9 +583,12 @@ def _antisymmetry(evidence, explained):
         return
     observation = observations[0]
     if observation.data["direction"] == "forward":
-        words = (
-            "the log det of the inverse is wrong at images that forward has not seen: it is kept"
-        )
+        words = "the log det of the inverse is wrong at images that forward has not seen: "
+        observations += [
+            o for o in _left(evidence, explained, "images_are_independent", "strided_input")
+            if o.data["direction"] == "inverse"
+        ]  # fmt: skip
+        words = f"{words}it is kept from forward"
         yield _finding("wrong", "stale log det", words, observations), observations
         return
     got, right = -observation.data["got"], observation.data["other"]  # got should be right
@@ -963,20 +966,23 @@ def _batches(evidence, explained, direction):
     yield _finding("wrong", "batch", words, observations + related), observations + related
 
 
-def _conclusive(evidence, explained):
-    observations = _left(evidence, explained, "conclusive")
-    if not observations:
-        return
-    if observations[0].data["singular"]:
-        related = _left(
-            evidence, explained, "inverse_undoes_forward", "forward_undoes_inverse",
-            "log_dets_are_antisymmetric", "log_det_is_that_of_the_jacobian", "other_sizes",
+def _singular(evidence, explained):
+    """Report a map that is no bijection, before everything that fails because of it."""
+    observations = [o for o in _left(evidence, explained, "conclusive") if o.data["singular"]]
+    if observations:
+        observations += _left(
+            evidence, explained, "inverse_undoes_forward", "forward_undoes_inverse", "other_sizes",
+            "log_dets_are_antisymmetric", "log_det_is_that_of_the_jacobian", "finite",
         )  # fmt: skip
         words = "the Jacobian is singular: forward is no bijection at these images"
-        yield _finding("wrong", "singular", words, observations + related), observations + related
-        return
-    words = "the layer is too ill conditioned or rough here: its log det is not decided"
-    yield _finding("convention", "inconclusive", words, observations), observations
+        yield _finding("wrong", "singular", words, observations), observations
+
+
+def _inconclusive(evidence, explained):
+    observations = _left(evidence, explained, "conclusive")
+    if observations:
+        words = "the layer is too ill conditioned or rough here: its log det is not decided"
+        yield _finding("convention", "inconclusive", words, observations), observations
 
 
 def _vacuous(evidence, explained):
@@ -1057,8 +1063,8 @@ def _rest(evidence, explained):
 Rule = Callable[[Evidence, set[int]], Any]
 
 RULES: tuple[Rule, ...] = (
-    _raised, _input_kept, _repeats, _dtypes, _shapes, _dependent_images, _finite,
-    _figures_of_pixels, _log_det, _log_det_shapes, _batches_of_forward, _conclusive, _kept,
+    _raised, _input_kept, _repeats, _dtypes, _shapes, _dependent_images, _singular, _finite,
+    _figures_of_pixels, _log_det, _log_det_shapes, _batches_of_forward, _inconclusive, _kept,
     _inverse, _antisymmetry, _batches_of_inverse, _vacuous, _memory, _edges, _gradients, _parameters, _rest,
 )  # fmt: skip
 """The rules, causes before their consequences: what a rule explains, later ones do not see."""

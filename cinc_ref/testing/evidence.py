@@ -37,7 +37,7 @@ LARGE_BATCH = 70
 LARGE_PIXELS = 210
 """A number of pixels, 14 by 15, above limits such as 200 or 14 x 14."""
 
-LARGE_ENTRIES = 640
+LARGE_ENTRIES = 900
 """The largest number of entries of images of other sizes: a Jacobian of a third of a second."""
 
 RANDOM_CALLS = 100
@@ -335,6 +335,9 @@ class _Examination:
         except (CallFailed, InverseMissing, _Skip) as reason:
             outcome.error = reason
             self.evidence.skipped.setdefault(name, str(reason))
+        except Exception as error:  # results of a kind that cannot even be compared
+            outcome.error = error
+            self.evidence.skipped.setdefault(name, f"it ended in {_first_line(error)}")
         else:
             if name not in self.evidence.tried and name not in self.evidence.skipped:
                 self.evidence.tried.append(name)
@@ -750,9 +753,12 @@ class _Examination:
     def _sizes(self):
         """Return other heights and widths: oblong, square, and more than 200 pixels."""
         c, h, w = self.evidence.x.shape[1:]
-        larger = next((k * h, m * w) for k in range(1, 99) for m in (k, k + 1)
-                      if k * h * m * w >= LARGE_PIXELS)  # fmt: skip
-        sizes = [(2 * h, w), (h, 2 * w), (max(h, w), max(h, w)), larger]
+        multiples = [(k * h, m * w) for k in range(2, 15) for m in range(2, 15)]
+        enough = [size for size in multiples if size[0] * size[1] >= LARGE_PIXELS]
+        larger = min(enough or [(h, w)], key=lambda size: (size[0] * size[1], sum(size)))
+        sizes = [(2 * h, w), (h, 2 * w), (max(h, w), max(h, w))]
+        if not self.evidence.observations:  # where nothing is wrong yet
+            sizes.append(larger)
         sizes = [size for size in dict.fromkeys(sizes) if size != (h, w)]
         return [(c, *size) for size in sizes if c * size[0] * size[1] <= LARGE_ENTRIES]
 

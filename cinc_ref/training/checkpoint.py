@@ -146,7 +146,7 @@ def model_arrays(params: Params) -> dict[str, Array]:
 def read_model(file: npz_file.NpzFile) -> tuple[Flow, Params]:
     """Read flow and parameters from an `NpzFile`; `opened` turns errors into `CheckpointError`."""
     config = file.header["config"]
-    _check_plausible(config, file.total_size)
+    _check_plausible(config, len(file.entries), file.total_size)
     flow = build(**config)
     entries = {
         name.removeprefix(PARAMS): entry
@@ -168,18 +168,25 @@ def read_model(file: npz_file.NpzFile) -> tuple[Flow, Params]:
     return flow, rebuild(template.tree, iter(leaves))
 
 
-def _check_plausible(config, total_size):
+def _check_plausible(config, arrays, total_size):
     """Refuse a configuration whose model is far larger than the file, before it is built.
 
-    Each step holds a network with width*width weights, and the last level's latents are
-    1 / 2**(levels - 1) of the image.
+    Each step has several arrays and holds a network with width*width weights and a convolution
+    with at least half as many entries as the square of its channels, of which the last level has
+    2 * 2**levels times as many as the image. The last level's latents are 1 / 2**(levels - 1) of
+    the image.
     """
     levels, depth, width = (int(config[name]) for name in ("levels", "depth", "width"))
-    weights = levels * depth * width**2
-    pixels = 1
-    for side in config["image_shape"]:
-        pixels *= int(side)
-    if levels > 64 or max(weights, pixels >> (levels - 1)) > total_size:
+    channels, height, side = (int(length) for length in config["image_shape"])
+    if not 1 <= levels <= 64:
+        raise ValueError("the configuration has an impossible number of levels")
+    last_channels = channels * 2 ** (levels + 1)
+    needed = (
+        levels * depth * width**2,
+        channels * height * side >> (levels - 1),
+        depth * last_channels**2 // 4,
+    )
+    if levels * depth > arrays or max(needed) > total_size:
         raise ValueError("the configuration needs more numbers than the file holds")
 
 

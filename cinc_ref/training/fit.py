@@ -1,5 +1,6 @@
 """The public function `train`, which fits a flow to images."""
 
+import warnings
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -65,7 +66,8 @@ def train(
     ----------
     flow : Flow
     train_images, validation_images : array_like of integers, shape (N, C, H, W)
-        Levels 0 to ``flow.bins - 1``.
+        Levels 0 to ``flow.bins - 1``. A `UserWarning` is given if those to train on use at most
+        half of them, as for digits and a flow that was built without ``bins=17``.
     minutes : float, optional
         Budget of time in minutes, which stands still while functions are compiled.
     steps : int, optional
@@ -174,6 +176,7 @@ def train(
         progress = boolean("progress", progress)
     instance("flow", flow, Flow, "a Flow, as cinc_ref.flows.build makes it")
     train_images = _checked_images(flow, train_images, "train_images")
+    _warn_of_unused_levels(flow, train_images)
     validation_images = _checked_images(flow, validation_images, "validation_images")
     trainer = Trainer(flow, train_images, validation_images, settings, out, _checked_origin(origin))
     with interruptible() as interrupt, one_blas_thread(), reporting(progress) as report:
@@ -192,6 +195,18 @@ def _checked_origin(origin):
                 f"origin must be a dict as ImageSet.origin returns it; got {shown(origin)}"
             )
     return origin
+
+
+def _warn_of_unused_levels(flow, images):
+    """Warn of images that use at most half of the flow's levels: digits, if bins was left out."""
+    levels = 1 + max(int(part.max()) for part in in_chunks(images))
+    if 2 * levels <= flow.bins:
+        warnings.warn(
+            f"train_images hold levels 0 to {levels - 1} only, where the flow has {flow.bins}: "
+            f"build it with bins={levels}, or with the bins of the image set, unless brighter "
+            "pixels are possible",
+            stacklevel=3,
+        )
 
 
 def _checked_images(flow, images, name):

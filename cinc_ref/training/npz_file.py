@@ -7,19 +7,20 @@ whenever one is read.
 """
 
 import json
+import os
 import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.lib import format as npy
 
-from cinc_ref import _typing
-from cinc_ref._files import why_unreadable, write_atomically
-from cinc_ref.errors import CheckpointError, CincError
+from cinc_ref._files import write_atomically
+from cinc_ref._npz import NpyHeader, open_npz, read_npy_header
+from cinc_ref._reading import Budget, check_exists, open_regular, read_exactly, why_unreadable
+from cinc_ref._typing import Array, FloatArray, Path
+from cinc_ref.errors import CheckpointError
 
 __all__ = ["Entry", "NpzFile", "opened", "write"]
 
@@ -30,24 +31,16 @@ VERSION = 1
 HEADER = "header"
 """Name of the array whose bytes are the JSON header."""
 
+MAX_HEADER = 2**26
+"""Largest size of the JSON header in bytes: 200,000 rows of history."""
+
 DTYPES = ("<f4", "<f8")
 """Dtypes of the other arrays, little-endian on every machine."""
 
-DAMAGE = (
-    EOFError,
-    KeyError,
-    MemoryError,
-    NotImplementedError,
-    OSError,
-    OverflowError,
-    RecursionError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
-"""The errors that reading a damaged file can raise."""
+BYTES_PER_ENTRY = 30 + 46 + 64
+"""Least size of an array in a zip archive in bytes: two headers of zip, and one of npy."""
+
+EXPECTED = "a file that cinc_ref saved"
 
 
 class Entry(NamedTuple):
@@ -57,7 +50,7 @@ class Entry(NamedTuple):
     dtype: np.dtype[Any]
 
 
-def write(path: _typing.Path, header: dict[str, Any], arrays: Mapping[str, _typing.Array]) -> None:
+def write(path: Path, header: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
     """Write a header (JSON values) and arrays (by name) to a file, all or nothing.
 
     Raises
@@ -72,7 +65,7 @@ def write(path: _typing.Path, header: dict[str, Any], arrays: Mapping[str, _typi
 
 
 @contextmanager
-def opened(path: _typing.Path) -> Iterator["NpzFile"]:
+def opened(path: Path) -> "Iterator[NpzFile]":
     """Open a file to read from it.
 
     Yields
@@ -84,20 +77,19 @@ def opened(path: _typing.Path) -> Iterator["NpzFile"]:
     CheckpointError
         If the file is missing, foreign or damaged, or the block finds it wrong.
     """
-    path = Path(path)
+    check_exists(path, CheckpointError, EXPECTED)
     try:
-        if not path.is_file():
-            raise CheckpointError(
-                f"{path} is {'a folder' if path.is_dir() else 'missing'}; "
-                "expected a file that cinc_ref saved"
-            )
-        with zipfile.ZipFile(path) as archive:
-            yield NpzFile(archive, path.stat().st_size)
+        if os.path.isdir(path):
+            raise CheckpointError(f"{path} is a folder; expected {EXPECTED}")
+        with open_regular(path) as file:
+            file_size = os.fstat(file.fileno()).st_size
+            with open_npz(file, file_size, file_size // BYTES_PER_ENTRY) as archive:
+                yield NpzFile(archive, file_size)
     except CheckpointError:
         raise
     except PermissionError as error:
         raise CheckpointError(f"cannot read {path}: {error.strerror}") from error
-    except (*DAMAGE, CincError) as error:
+    except Exception as error:  # damaged files raise errors of many classes
         raise CheckpointError(
             f"{path} is no checkpoint of cinc_ref, or is damaged ({why_unreadable(error)})"
         ) from error
@@ -118,38 +110,45 @@ class NpzFile:
     entries: dict[str, Entry]
 
     def __init__(self, archive: zipfile.ZipFile, file_size: int) -> None:
-        self._archive = archive
+        self._archive, self._budget = archive, Budget(file_size)
         infos = archive.infolist()
-        names = [info.filename.removesuffix(".npy") for info in infos]
-        if len(set(names)) < len(names):
-            raise ValueError("two arrays have the same name")
         if sum(info.file_size for info in infos) > file_size:
             raise ValueError("its arrays claim to be larger than the file")
-        self._infos = dict(zip(names, infos, strict=True))
+        if any(info.compress_type != zipfile.ZIP_STORED for info in infos):
+            raise ValueError("an array is compressed")
+        self._infos = {info.filename.removesuffix(".npy"): info for info in infos}
+        if len(self._infos) < len(infos):
+            raise ValueError("two arrays have the same name")
         self.header = self._read_header()
-        self.entries = {
-            name: self._entry(info) for name, info in self._infos.items() if name != HEADER
-        }
+        self.entries = {name: self._entry(name) for name in self._infos if name != HEADER}
 
-    def read(self, name: str) -> _typing.Array:
+    def read(self, name: str) -> FloatArray:
         """Read the array of this name into new memory."""
         entry = self.entries[name]
+        data = np.empty(entry.shape, entry.dtype)
         with self._archive.open(self._infos[name]) as file:
-            _read_npy_header(file)
-            data = file.read()  # to the end, where the checksum is compared
-        return np.frombuffer(data, entry.dtype).reshape(entry.shape).astype(entry.dtype.type)
+            read_npy_header(file)
+            read_exactly(file, data.reshape(-1), self._budget)
+            file.read(1)  # at the end the checksum is compared
+        return data.astype(entry.dtype.type, copy=False)
 
     @property
     def total_size(self) -> int:
         """The number of entries of all arrays together."""
-        return sum(int(np.prod(entry.shape)) for entry in self.entries.values())
+        return sum(prod(entry.shape) for entry in self.entries.values())
 
     def _read_header(self):
         if HEADER not in self._infos:
             raise ValueError("it holds no header")
+        array = self._npy_header(HEADER)
+        if array.dtype != np.uint8 or len(array.shape) != 1 or array.size > MAX_HEADER:
+            raise ValueError("its header is not ours")
+        text = bytearray(array.size)
         with self._archive.open(self._infos[HEADER]) as file:
-            _read_npy_header(file)
-            header = json.loads(file.read())
+            read_npy_header(file)
+            read_exactly(file, text, self._budget)
+            file.read(1)  # at the end the checksum is compared
+        header = json.loads(text)
         if not isinstance(header, dict) or header.get("format") != FORMAT:
             raise ValueError("its header is not ours")
         if header.get("version") != VERSION:
@@ -159,27 +158,17 @@ class NpzFile:
             )
         return header
 
-    def _entry(self, info):
-        if info.compress_type != zipfile.ZIP_STORED:
-            raise ValueError(f"{info.filename} is compressed")
+    def _entry(self, name):
+        array = self._npy_header(name)
+        if array.fortran or array.dtype.str not in DTYPES:
+            raise ValueError(f"{name} is not a plain float32 or float64 array")
+        return Entry(array.shape, array.dtype)
+
+    def _npy_header(self, name) -> NpyHeader:
+        """Read the header of an array, whose size is that of its entry in the archive."""
+        info = self._infos[name]
         with self._archive.open(info) as file:
-            shape, fortran, dtype = _read_npy_header(file)
-            start = file.tell()
-        if fortran or dtype.str not in DTYPES:
-            raise ValueError(f"{info.filename} is not a plain float32 or float64 array")
-        if any(side < 0 for side in shape) or start + _bytes(shape, dtype) != info.file_size:
-            raise ValueError(f"{info.filename} does not have the size of shape {shape}")
-        return Entry(shape, dtype)
-
-
-def _read_npy_header(file):
-    if npy.read_magic(file) != (1, 0):
-        raise ValueError("an array has an unknown format")
-    return npy.read_array_header_1_0(file)
-
-
-def _bytes(shape, dtype):
-    size = dtype.itemsize
-    for side in shape:  # Python integers do not overflow
-        size *= side
-    return size
+            array = read_npy_header(file)
+        if array.start + array.size != info.file_size:
+            raise ValueError(f"{name} does not have the size of shape {array.shape}")
+        return array
