@@ -132,6 +132,20 @@ compile --image-shape 3x32                                      # --image-shape 
 compile --image-shape 3x0x32                                    # got '3x0x32'
 compile --image-shape 3x32x32 --data digits                     # --data: not with --image-shape
 compile --system glow --dilation 2                              # --dilation: not with glow
+check                                                           # MODULE:LAYER
+check numpy                                                     # LAYER must be package.module:Layer
+check ''                                                        # LAYER must be package.module:Layer
+check no_such_module:Layer                                      # cannot be imported
+check ..:Layer                                                  # cannot be imported
+check numpy:no_such_name                                        # cannot be imported
+check numpy:ndarray --shape 4,x                                 # --shape must be integers
+check numpy:ndarray --shape 0,8,8                               # --shape must be integers
+check numpy:ndarray --kwargs [1]                                # --kwargs must be a JSON object
+check numpy:ndarray --kwargs no                                 # --kwargs must be a JSON object
+check numpy:ndarray --tolerance 0                               # --tolerance
+check numpy:ndarray --seed -1                                   # --seed
+check numpy:ndarray --json ''                                   # --json must be a path
+check numpy:ndarray                                             # give its arguments by --kwargs
 bench nothing                                                   # GROUP must be one of all
 bench conv --check                                              # --check: not for conv
 bench kernels --size 3                                          # --size: only for conv
@@ -180,6 +194,8 @@ interpolate model.npz --out missing/i.png                       # cannot write m
 interpolate model.npz --sweep missing/s.png                     # cannot write missing/s.png
 compare --out file                                              # cannot write file
 compare --out new --data folder --path missing                  # missing is missing
+check numpy:ndarray --badge missing/b.svg                       # cannot write missing/b.svg
+check numpy:ndarray --junit folder                              # it is a folder
 bench conv --json missing/b.json                                # cannot write missing/b.json
 bench --json folder                                             # it is a folder
 """
@@ -280,5 +296,5 @@ def test_options_that_do_not_fit_the_images_are_one_sentence(
 def test_there_are_enough_wrong_command_lines():
     lines = [case.values[0] for case in cases(MISUSE) + cases(FILES)]
     assert len(lines) == len(set(lines)) >= 80
-    commands = "demo verify train sample evaluate interpolate compare compile bench".split()
+    commands = "demo verify train sample evaluate interpolate compare compile check bench".split()
     assert set(commands) <= {line.split()[0] for line in lines}

@@ -10,6 +10,7 @@ import unicodedata
 
 import numpy as np
 import pytest
+import typer
 
 import cinc_ref as cr
 import cinc_ref.demo
@@ -18,6 +19,7 @@ from cinc_ref.__main__ import main
 from cinc_ref._streams import SYMBOLS, in_ascii, printable
 from cinc_ref.bench import groups, machine
 from cinc_ref.bench.rows import Row
+from cinc_ref.cli import app
 from cinc_ref.comparison import compare
 from cinc_ref.compilation import Task
 from cinc_ref.data import IMAGE_SETS
@@ -45,6 +47,7 @@ COMMANDS = {
     "compare": (["compare", "--out", "comparison"], 0, "system, coupling"),
     "compile": (["compile"], 0, "compiled in"),
     "bench": (["bench", "sampling"], 0, "within bounds ± 1"),
+    "check": (["check", "colorsys:no_such_" + "模型"], 2, "cannot be imported"),
     "no model": (["sample", STRANGE], 1, "is missing"),
     "no such option": (["train", "--" + STRANGE], 2, "No such option"),
     "no such name": (["train", "--out", "x", "--system", STRANGE], 2, "must be one of"),
@@ -55,7 +58,7 @@ COMMANDS = {
 
 COMMANDS |= {
     f"{name} --help": ([name, "--help"], 0, f"Usage: cinc-ref {name}")
-    for name in "demo verify train sample evaluate interpolate compare compile bench".split()
+    for name in typer.main.get_command(app).commands
 }
 
 

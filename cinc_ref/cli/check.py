@@ -123,8 +123,9 @@ def _made(name, kwargs, context):
         value = import_module(module_name)
         for part in path.split("."):
             value = getattr(value, part)
-    except (ImportError, AttributeError) as error:
-        raise usage_error(f"{name} cannot be imported: {error}", context) from error
+    except Exception as error:  # a module runs any code
+        reason = str(error) or type(error).__name__
+        raise usage_error(f"{name} cannot be imported: {reason}", context) from error
     if not (isinstance(value, type) or kwargs is not None):
         return value
     try:
