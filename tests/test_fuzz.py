@@ -86,8 +86,10 @@ def test_inputs_depend_on_seed_and_number_alone():
 
 
 def test_a_short_run_reports_nothing(tmp_path):
-    findings, totals = fuzz.run(INPUTS, seed=2026, out=tmp_path / "out")
-    assert not findings, findings[:5]
+    campaign = fuzz.Campaign(seed=2026, out=tmp_path / "out")
+    campaign.run(range(INPUTS))
+    assert not campaign.findings, campaign.findings[:5]
+    totals = campaign.totals
     assert sum(totals.values()) == INPUTS
     for target in fuzz.TARGETS:  # the changes are neither too small nor too coarse
         assert totals[target, "refused"] > 50 and totals[target, "accepted"] > 0

@@ -358,70 +358,78 @@ def _prepare(target, folder, files):
 # ---- many inputs ---------------------------------------------------------------------------------
 
 
-def run(count, seed=0, targets=None, out=None, report=None):
-    """Try many inputs in a process of their own; a process that dies or hangs is replaced.
+class Campaign:
+    """Many inputs, tried in a process of their own; one that dies or hangs is replaced.
 
-    Returns
-    -------
+    Parameters
+    ----------
+    seed : int
+    targets : sequence of str
+        The readers, which take turns.
+    out : path, optional
+        Folder in which the inputs are kept that are reported.
+
+    Attributes
+    ----------
     findings : list of dict
         "target", "number", "file" and "wrong" of each input that is reported.
     totals : Counter
-        Inputs of each target that were accepted and refused.
+        Number of inputs of each target that were "accepted" and "refused".
     """
-    targets = list(targets or TARGETS)
-    findings, totals, following = [], Counter(), 0
-    while following < count:
-        numbers = range(following, count)
-        following = _run_process(numbers, seed, targets, findings, totals, report)
-    for finding in findings if out else ():
-        files, name = make_input(finding["target"], finding["number"], seed)
-        folder = Path(out, finding["target"], f"{seed}-{finding['number']}")
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(files[name])
-        (folder / "finding.json").write_text(json.dumps(finding, indent=1) + "\n")
-    return findings, totals
 
+    def __init__(self, seed=0, targets=tuple(TARGETS), out=None):
+        self.seed, self.targets, self.out = seed, list(targets), out
+        self.findings, self.totals = [], Counter()
 
-def _run_process(numbers, seed, targets, findings, totals, report):
-    """Try inputs until they are done or the process is; return the number that follows."""
-    context = multiprocessing.get_context("spawn")
-    ours, theirs_end = context.Pipe()
-    with tempfile.TemporaryDirectory() as folder:
-        process = context.Process(
-            target=_work, args=(theirs_end, targets, numbers, seed, folder), daemon=True
-        )
-        process.start()
-        theirs_end.close()
-        current, wrong = (numbers[0], targets[0], ""), None
-        try:
-            while True:
-                if not ours.poll(HANG):
-                    wrong = f"hangs for {HANG:.0f} s"
-                    break
-                kind, *values = ours.recv()
-                if kind == "done":
-                    return numbers.stop
-                if kind == "begins":
-                    current = tuple(values)
-                    continue
-                totals[current[1], "accepted" if values[1] else "refused"] += 1
-                if values[0]:
-                    findings.append(_finding(current, values[0]))
-                if report:
-                    report(current[0] + 1, findings)
-        except EOFError:
-            process.join()
-            wrong = f"the process died with {process.exitcode}"
-        finally:
-            process.kill()
-            process.join()
-    findings.append(_finding(current, wrong))
-    return current[0] + 1
+    def run(self, numbers, report=lambda number: None):
+        """Try the inputs of a range of numbers; `report` is called after each with its number."""
+        while numbers:
+            numbers = range(self._run_process(numbers, report), numbers.stop)
 
+    def _run_process(self, numbers, report):
+        """Try inputs until they are done or the process is; return the number that follows."""
+        context = multiprocessing.get_context("spawn")
+        ours, worker_end = context.Pipe()
+        with tempfile.TemporaryDirectory() as folder:
+            arguments = (worker_end, self.targets, numbers, self.seed, folder)
+            process = context.Process(target=_work, args=arguments, daemon=True)
+            process.start()
+            worker_end.close()
+            current = numbers[0], "", ""
+            try:
+                while ours.poll(HANG):
+                    kind, *values = ours.recv()
+                    if kind == "done":
+                        return numbers.stop
+                    if kind == "begins":
+                        current = tuple(values)
+                        continue
+                    wrong, accepted, _ = values
+                    self.totals[current[1], "accepted" if accepted else "refused"] += 1
+                    if wrong:
+                        self._add(*current, wrong)
+                    report(current[0])
+                wrong = f"hangs for {HANG:.0f} s"
+            except EOFError:
+                process.join()
+                wrong = f"the process died with {process.exitcode}"
+            finally:
+                process.kill()
+                process.join()
+        if not current[1]:
+            raise RuntimeError(f"the true files cannot be read: {wrong}")
+        self._add(*current, wrong)
+        return current[0] + 1
 
-def _finding(current, wrong):
-    number, target, name = current
-    return {"target": target, "number": number, "file": name, "wrong": wrong}
+    def _add(self, number, target, name, wrong):
+        finding = {"target": target, "number": number, "file": name, "wrong": wrong}
+        self.findings.append(finding)
+        if self.out:
+            folder = Path(self.out, target, f"{self.seed}-{number}")
+            folder.mkdir(parents=True, exist_ok=True)
+            files, _ = make_input(target, number, self.seed)
+            (folder / name).write_bytes(files[name])
+            (folder / "finding.json").write_text(json.dumps(finding, indent=1) + "\n")
 
 
 def flips(path, content, stride=1, offset=0):
@@ -450,21 +458,11 @@ def flips(path, content, stride=1, offset=0):
     return wrong
 
 
-def _print_progress(count):
-    started = time.monotonic()
-
-    def report(done, findings):
-        if done % 5000 == 0 or done == count:
-            seconds = time.monotonic() - started
-            print(f"{done:,} of {count:,}, {len(findings)} findings, {seconds:.0f} s", flush=True)
-
-    return report
-
-
 def main():
     """Read the options, try the inputs, and print a table; the exit code is 1 for findings."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--count", type=int, default=20_000, help="number of inputs")
+    parser.add_argument("--first", type=int, default=0, help="number of the first input")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--target", choices=TARGETS, action="append", help="only this reader")
     parser.add_argument("--out", default="fuzz", help="folder for the inputs that are reported")
@@ -477,9 +475,18 @@ def main():
         print(f"{8 * len(content):,} bits of a model: {len(wrong)} are not refused or harmless")
         print("\n".join(wrong[:20]))
         sys.exit(bool(wrong))
-    report = _print_progress(options.count)
-    findings, totals = run(options.count, options.seed, options.target, options.out, report)
-    for target in options.target or TARGETS:
+    campaign = Campaign(options.seed, options.target or TARGETS, options.out)
+    started = time.monotonic()
+
+    def report(number):
+        if (number + 1) % 5000 == 0:
+            seconds = time.monotonic() - started
+            found = len(campaign.findings)
+            print(f"up to input {number:,}: {found} findings, {seconds:.0f} s", flush=True)
+
+    campaign.run(range(options.first, options.first + options.count), report)
+    totals, findings = campaign.totals, campaign.findings
+    for target in campaign.targets:
         numbers = [totals[target, kind] for kind in ("accepted", "refused")]
         print(f"{target:16} {numbers[0]:8,} accepted {numbers[1]:8,} refused")
     for wrong, times in Counter(finding["wrong"] for finding in findings).most_common(50):
