@@ -12,6 +12,7 @@ from cinc_ref._typing import Path
 from cinc_ref.errors import CincError
 
 __all__ = [
+    "CHUNK",
     "Budget",
     "GzipStream",
     "Stream",

@@ -409,6 +409,15 @@ def test_pictures_that_cannot_be_decoded_are_named(tmp_path, name, content):
     assert name in _picture(name, tmp_path, content)
 
 
+def test_a_jpeg_of_very_many_scans_is_refused(tmp_path):
+    content = io.BytesIO()
+    Image.new("L", (2000, 2000)).save(content, "JPEG", progressive=True)
+    head, *scans, last = content.getvalue().split(b"\xff\xda")
+    least = min(scans, key=len)
+    path = b"\xff\xda".join([head, *scans, *(20_000 * [least]), last])
+    assert "scans, more than 200" in _picture("a.jpg", tmp_path, path)
+
+
 # ---- processes, and the memory of readers --------------------------------------------------------
 
 READERS = """

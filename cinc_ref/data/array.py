@@ -123,7 +123,9 @@ def _rows(array, path, name):
             f"{name} has shape {shape}, as images with transparency (N, H, W, 4) have: lay "
             "them on a background and save the three colours, (N, H, W, 3)"
         )
-    return Rows(path, stored, array.open, axes, array.offset, fortran=array.header.fortran)
+    return Rows(
+        path, EXPECTED, stored, array.open, axes, array.offset, fortran=array.header.fortran
+    )
 
 
 def _read(given, orders):

@@ -85,8 +85,7 @@ def _from_files(folder):
         with reading(path, EXPECTED), open_regular(path) as file:
             size = os.fstat(file.fileno()).st_size
             rows[name] = _rows(path, size, path, file_stream)
-    with reading(folder, f"a folder of {TRAIN[0]} and so on"):
-        return stacked([rows[name] for name in TRAIN]), stacked([rows[TEST]])
+    return stacked([rows[name] for name in TRAIN]), stacked([rows[TEST]])
 
 
 def _from_archive(path):
@@ -136,6 +135,7 @@ def _rows(path, size, name, open_stream):
         )
     return Rows(
         path,
+        EXPECTED,
         (size // RECORD, *SHAPE),
         partial(open_stream, path),
         offset=0 if open_stream is file_stream else None,

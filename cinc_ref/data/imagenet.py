@@ -99,4 +99,4 @@ def _rows(path, shape):
     if dtype != "u1" or len(got) != 2 or got[1] != columns or not got[0] or array.header.fortran:
         order = ", in Fortran order" if array.header.fortran else ""
         raise DataError(f"{path} must be {expected}; got {dtype}, shape {got}{order}")
-    return Rows(path, (got[0], *shape), array.open, offset=array.offset)
+    return Rows(path, expected, (got[0], *shape), array.open, offset=array.offset)

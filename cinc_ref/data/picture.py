@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from cinc_ref._reading import CHUNK
 from cinc_ref._typing import Array
 from cinc_ref.errors import CincError
 
@@ -43,11 +44,21 @@ ENDINGS: frozenset[str] = frozenset(ending for endings in FORMATS.values() for e
 MAX_PIXELS = 2**26
 """Largest number of pixels of a picture, 64 megapixels: it is decoded whole, 4 bytes a pixel."""
 
-FREE_PIXELS, PIXELS_PER_BYTE = 2**22, 256
-"""A picture above 4 megapixels has at most so many pixels per byte of its file.
+FREE_BYTES = 2**14
+"""A file that is smaller counts as one of 16 kB: flat pictures of 4 megapixels are as small."""
 
-Photographs have 1 to 20; a file of 20 kB that unpacks to 169 megapixels has 8,450.
+PIXELS_PER_BYTE = {"JPEG2000": 16}
+"""Largest number of pixels per byte of the file; in the formats that are not listed it is 256.
+
+Photographs have 1 to 20; a file of 20 kB that unpacks to 169 megapixels has 8,450. The decoder of
+JPEG 2000 takes 250 bytes a pixel.
 """
+
+JPEG, SCAN = b"\xff\xd8", b"\xff\xda"
+"""First bytes of a JPEG, and of each of its scans."""
+
+MAX_SCANS = 200
+"""Largest number of scans of a JPEG; progressive ones have about 10."""
 
 BACKGROUND = 255
 """Grey level, white, on which pictures with transparency are laid."""
@@ -114,12 +125,13 @@ def read_picture(file: Any, file_size: int, size: int, channels: int) -> Array:
     """
     from PIL import Image, ImageOps
 
+    _check_scans(file)
     Image.init()
     known = [name for name in FORMATS if name in Image.OPEN]  # older Pillows know fewer
     mode = "L" if channels == 1 else "RGB"
     try:
         with Image.open(file, formats=known) as picture:
-            _check_pixels(*picture.size, file_size)
+            _check_pixels(*picture.size, file_size, PIXELS_PER_BYTE.get(picture.format, 256))
             picture.load()
             _turn_upright(picture)
             levels = _eight_bits(picture)
@@ -130,11 +142,22 @@ def read_picture(file: Any, file_size: int, size: int, channels: int) -> Array:
     return np.asarray(fitted).reshape(size, size, channels).transpose(2, 0, 1)
 
 
-def _check_pixels(width, height, file_size):
+def _check_scans(file):
+    """Refuse a JPEG of very many scans: each goes over all pixels, and needs only a few bytes."""
+    scans = 0
+    if file.read(len(JPEG)) == JPEG:
+        while piece := file.read(CHUNK):
+            scans += piece.count(SCAN)
+    file.seek(0)
+    if scans > MAX_SCANS:
+        raise PictureError(f"{scans:,} scans, more than {MAX_SCANS}")
+
+
+def _check_pixels(width, height, file_size, pixels_per_byte):
     pixels = width * height
     if pixels > MAX_PIXELS:
         raise PictureError(f"{width}x{height} pixels, more than {MAX_PIXELS:,}: scale it down")
-    if pixels > max(FREE_PIXELS, PIXELS_PER_BYTE * file_size):
+    if pixels > pixels_per_byte * max(FREE_BYTES, file_size):
         raise PictureError(f"{width}x{height} pixels in a file of {file_size:,} bytes")
 
 

@@ -9,8 +9,9 @@ from math import prod
 import numpy as np
 
 from cinc_ref._display import short_repr
-from cinc_ref._reading import CHUNK, Budget, Stream, open_regular, read_exactly
+from cinc_ref._reading import CHUNK, Budget, Stream, open_regular, read_exactly, refusing
 from cinc_ref._typing import Array, IntegerArray, Path
+from cinc_ref.errors import DataError
 
 __all__ = ["Rows", "read_images"]
 
@@ -23,6 +24,8 @@ class Rows:
     ----------
     path : path
         The file.
+    expected : str
+        Description of the file, for errors.
     shape : tuple of int
         Number of images, and three axes of each as they are stored.
     open : callable
@@ -40,6 +43,7 @@ class Rows:
     """
 
     path: Path
+    expected: str
     shape: tuple[int, int, int, int]
     open: Callable[[], AbstractContextManager[Stream]]
     axes: tuple[int, int, int, int] = (0, 1, 2, 3)
@@ -72,7 +76,7 @@ class Rows:
     def mapped(self) -> IntegerArray:
         """Return the images as a memory map, (N, C, H, W)."""
         row = self.skipped + prod(self.shape[1:])
-        with open_regular(self.path) as file:
+        with self._refusing(), open_regular(self.path) as file:
             records = np.memmap(file, np.uint8, "r", self.offset or 0, (len(self), row))
         if self.check:
             for start in range(0, len(self), CHUNK):
@@ -81,8 +85,11 @@ class Rows:
 
     def read(self, images: IntegerArray, places: Array | slice) -> None:
         """Read all images into an array (M, C, H, W), to the places of its first axis."""
-        with self.open() as stream:
+        with self._refusing(), self.open() as stream:
             self.read_from(stream, images, places)
+
+    def _refusing(self):
+        return refusing(self.path, DataError, self.expected)
 
     def read_from(self, stream: Stream, images: IntegerArray, places: Array | slice) -> None:
         """Read all images from a stream, in the way of `read`."""
