@@ -105,7 +105,7 @@ def compare(
     OutputError
         If the folder cannot be written.
     CheckpointError
-        If the model of a finished run is damaged.
+        If the model or the result of a finished run is damaged.
     CincError
         If a BLAS library continues to use several threads.
 
