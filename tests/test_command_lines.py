@@ -173,7 +173,7 @@ train --out run                                                 # run holds anot
 train --out new --resume                                        # no run to resume
 train --out new --data folder --path missing                    # missing is missing
 train --out new --data folder --path file                       # must be a folder
-train --out new --data array --path folder                      # (Is a directory)
+train --out new --data array --path folder                      # it is a folder
 train --out new --data array --path pickled.npy                 # never loaded
 train --out new --data array --path text.npy                    # text.npy must be
 train --out new --data array --path damaged.npz                 # damaged.npz must be
