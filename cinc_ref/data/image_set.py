@@ -47,7 +47,7 @@ class ImageSet:
     validation: IntegerArray
     test: IntegerArray
     bins: int
-    options: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict, kw_only=True)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "bins", integer("bins", self.bins, minimum=2))
