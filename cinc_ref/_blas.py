@@ -1,16 +1,21 @@
 """Limit of the BLAS libraries of this process, for instance those of NumPy and SciPy."""
 
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
 
 from threadpoolctl import ThreadpoolController
 
+from cinc_ref._claims import claimed
 from cinc_ref.errors import CincError
+
+__all__ = ["one_blas_thread"]
 
 
 @contextmanager
 def one_blas_thread() -> Iterator[tuple[str, ...]]:
-    """Limit every loaded BLAS library to one thread in this block.
+    """Limit every loaded BLAS library to one thread in this block, and in all that overlap with it.
 
     The matrices of a small flow gain little from several threads, which on a busy machine wait for
     one another: training can become ten times slower.
@@ -32,7 +37,10 @@ def one_blas_thread() -> Iterator[tuple[str, ...]]:
     ...     all(isinstance(library, str) for library in libraries)
     True
     """
-    with ThreadpoolController().limit(limits=1, user_api="blas"):
+    with ExitStack() as claims:
+        for library in ThreadpoolController().lib_controllers:
+            if library.user_api == "blas":
+                claims.enter_context(_one_thread_of(library))
         pools = [pool for pool in ThreadpoolController().info() if pool["user_api"] == "blas"]
         for pool in pools:
             if pool["num_threads"] != 1:
@@ -41,3 +49,20 @@ def one_blas_thread() -> Iterator[tuple[str, ...]]:
                     "OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 before the start"
                 )
         yield tuple(pool["filepath"] for pool in pools)
+
+
+def _one_thread_of(library):
+    """Claim the number of threads of a library; with OpenMP each thread has a number of its own."""
+    name = library.filepath
+    if getattr(library, "threading_layer", None) == "openmp":
+        name = f"{name} in thread {threading.get_ident()}"
+    return claimed(name, library.get_num_threads, partial(_set_threads, library), 1)
+
+
+def _set_threads(library, number):
+    """Set the number of threads; threadpoolctl leaves it to the thread that first did so."""
+    if hasattr(library, "clear_controlling_thread"):  # since threadpoolctl 3.8
+        library.clear_controlling_thread(force=True)
+    library.set_num_threads(number)
+    if hasattr(library, "clear_controlling_thread"):
+        library.clear_controlling_thread()

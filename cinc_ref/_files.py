@@ -1,14 +1,27 @@
 """Output files, which are written whole or not at all, and the error where they cannot be."""
 
+import errno
 import os
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO, Any
 
+from cinc_ref import _typing
 from cinc_ref.errors import OutputError
+
+__all__ = [
+    "check_file",
+    "check_folder",
+    "make_folder",
+    "output_errors",
+    "remove_unfinished",
+    "write_atomically",
+]
 
 
 @contextmanager
-def output_errors(path):
+def output_errors(path: _typing.Path) -> Iterator[None]:
     """Turn an `OSError` in this block into an `OutputError` that names the file.
 
     Parameters
@@ -36,7 +49,7 @@ another place
 
 
 @contextmanager
-def write_atomically(path, encoding=None):
+def write_atomically(path: _typing.Path, encoding: str | None = None) -> Iterator[IO[Any]]:
     """Open a file that takes its name only when it is complete and on the disk.
 
     A file of that name which was there before stays until then, and stays if anything fails. A
@@ -85,14 +98,14 @@ def write_atomically(path, encoding=None):
         raise _output_error(path, error) from error
 
 
-def remove_unfinished(path):
+def remove_unfinished(path: _typing.Path) -> None:
     """Remove the temporary files that killed processes left of a file of this name."""
     path = Path(path)
     for file in path.parent.glob(_temporary_prefix(path) + "*.tmp"):
         file.unlink()
 
 
-def make_folder(path):
+def make_folder(path: _typing.Path) -> Path:
     """Return a folder as a `Path`, made with its parents if it is not there.
 
     Raises
@@ -104,6 +117,47 @@ def make_folder(path):
     with output_errors(path):
         path.mkdir(parents=True, exist_ok=True)
     return path
+
+
+def check_file(path: _typing.Path) -> None:
+    """Refuse a name under which no file can be written, before there is anything to write.
+
+    Raises
+    ------
+    OutputError
+        If its folder is missing or not writable, or the name is that of a folder.
+    """
+    path = Path(path)
+    with output_errors(path):
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "it is a folder")
+        folder = path.resolve().parent
+        if not folder.is_dir():
+            raise FileNotFoundError(errno.ENOENT, f"there is no folder {folder}")
+        _check_writable(path if path.exists() else folder)
+
+
+def check_folder(path: _typing.Path) -> None:
+    """Refuse a folder that cannot be made or written, before there is anything to write.
+
+    Raises
+    ------
+    OutputError
+        If it, or the nearest of its parents that exists, is a file or not writable.
+    """
+    path = Path(path)
+    with output_errors(path):
+        nearest = path.resolve()
+        while not nearest.exists() and nearest != nearest.parent:
+            nearest = nearest.parent
+        if not nearest.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, f"{nearest} is a file")
+        _check_writable(nearest)
+
+
+def _check_writable(path):
+    if not os.access(path, os.W_OK):
+        raise PermissionError(errno.EACCES, f"{path} is not writable")
 
 
 def _temporary_prefix(path):

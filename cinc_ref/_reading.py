@@ -17,10 +17,10 @@ __all__ = [
     "GzipStream",
     "Stream",
     "check_exists",
-    "first_line",
     "open_regular",
     "read_exactly",
     "refusing",
+    "why_unreadable",
 ]
 
 KINDS = {
@@ -119,13 +119,27 @@ def refusing(path: Path, error: type[CincError], expected: str) -> Iterator[None
         raise error(f"cannot read {path}: {reason.strerror}") from reason
     except Exception as reason:
         raise error(
-            f"{path} must be {expected}; it is something else, or damaged ({first_line(reason)})"
+            f"{path} must be {expected}; it is something else, or damaged "
+            f"({why_unreadable(reason)})"
         ) from reason
 
 
-def first_line(error: BaseException) -> str:
-    """Return the first line of an error's message, or the name of its class."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+def why_unreadable(error: BaseException) -> str:
+    """Return the reason for which a file could not be read, in one line.
+
+    Examples
+    --------
+    >>> why_unreadable(IsADirectoryError(21, "Is a directory", "images"))
+    'Is a directory'
+    >>> why_unreadable(ValueError("Object arrays cannot be loaded when allow_pickle=False"))
+    'it holds pickled objects, which are never loaded'
+    """
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+    if "pickle" in reason or "Python objects" in reason:  # NumPy would invite to load them
+        return "it holds pickled objects, which are never loaded"
+    return reason
 
 
 # ---- how much ------------------------------------------------------------------------------------

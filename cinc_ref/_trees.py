@@ -4,10 +4,15 @@ The leaf at ``params["levels"][0]["conv"]["taps"]`` has the name ``levels/0/conv
 in the order of the tree, which is that of the forward pass.
 """
 
+from collections.abc import Iterator
+from typing import Any
+
 from autograd.builtins import isinstance  # also knows the boxes of traced dicts and lists
 
+__all__ = ["named_leaves", "rebuild"]
 
-def named_leaves(tree):
+
+def named_leaves(tree: Any) -> dict[str, Any]:
     """Return the leaves of a tree in order, as a dict from name to leaf.
 
     Examples
@@ -30,7 +35,7 @@ def _leaves(tree, path):
         yield from _leaves(branch, (*path, key))
 
 
-def rebuild(tree, leaves):
+def rebuild(tree: Any, leaves: Iterator[Any]) -> Any:
     """Return a tree of the same structure, with leaves taken from an iterator in order.
 
     Examples

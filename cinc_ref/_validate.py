@@ -5,17 +5,45 @@ Python value. The checks of arrays look at plain NumPy values and touch nothing.
 """
 
 import operator
+import os
 import reprlib
+from collections.abc import Iterable
 from math import isfinite
 from numbers import Real
+from typing import Any, TypeVar
 
 import numpy as np
 
-from cinc_ref._typing import Seed
+from cinc_ref._typing import Array, Seed, Size
 from cinc_ref.errors import DtypeError, NonFiniteError, OptionError, ShapeError
 
+__all__ = [
+    "all_finite",
+    "boolean",
+    "channels_last_advice",
+    "check_batch_shape",
+    "check_exact_or_float",
+    "check_finite",
+    "check_float",
+    "check_images_shape",
+    "check_kernel_shape",
+    "check_same_dtype",
+    "check_same_shape",
+    "check_size",
+    "generator",
+    "instance",
+    "integer",
+    "integers",
+    "is_integer",
+    "number",
+    "one_of",
+    "shown",
+]
 
-def is_integer(value):
+Kind = TypeVar("Kind")
+
+
+def is_integer(value: Any) -> bool:
     """Return whether a value has ``__index__`` and is no truth value."""
     if isinstance(value, bool | np.bool_):
         return False
@@ -26,7 +54,7 @@ def is_integer(value):
     return True
 
 
-def integer(name, value, minimum=None):
+def integer(name: str, value: Any, minimum: int | None = None) -> int:
     """Return an option as an int, or raise `OptionError` if it is none or below the minimum."""
     if not is_integer(value) or (minimum is not None and operator.index(value) < minimum):
         least = "" if minimum is None else f" >= {minimum}"
@@ -34,7 +62,7 @@ def integer(name, value, minimum=None):
     return operator.index(value)
 
 
-def integers(values, count, minimum):
+def integers(values: object, count: int, minimum: int) -> tuple[int, ...] | None:
     """Return `count` integers >= minimum as a tuple, or None if the values are anything else."""
     values = tuple(values) if isinstance(values, tuple | list | np.ndarray) else ()
     if len(values) != count or not all(is_integer(v) and v >= minimum for v in values):
@@ -42,7 +70,14 @@ def integers(values, count, minimum):
     return tuple(map(operator.index, values))
 
 
-def number(name, value, *, minimum=None, above=None, below=None):
+def number(
+    name: str,
+    value: Any,
+    *,
+    minimum: float | None = None,
+    above: float | None = None,
+    below: float | None = None,
+) -> float:
     """Return an option as a float, or raise `OptionError` if it is not a finite real in range."""
     bounds = ((minimum, ">=", operator.ge), (above, ">", operator.gt), (below, "<", operator.lt))
     bounds = [bound for bound in bounds if bound[0] is not None]
@@ -60,14 +95,14 @@ def _is_finite(value):
         return False
 
 
-def boolean(name, value):
+def boolean(name: str, value: object) -> bool:
     """Return an option as a bool, or raise `OptionError` if it is no truth value."""
     if not isinstance(value, bool | np.bool_):
         raise OptionError(f"{name} must be True or False; got {shown(value)}")
     return bool(value)
 
 
-def one_of(name, value, choices):
+def one_of(name: str, value: object, choices: Iterable[str]) -> str:
     """Return the choice that a string names, or raise `OptionError` with the list of choices."""
     choices = list(choices)
     if not (isinstance(value, str) and value in choices):
@@ -75,7 +110,7 @@ def one_of(name, value, choices):
     return choices[choices.index(value)]  # a plain string, also of an Enum's member
 
 
-def instance(name, value, kind, description):
+def instance(name: str, value: object, kind: type[Kind], description: str) -> Kind:
     """Return a value of a class, or raise `OptionError` that describes what was expected."""
     if not isinstance(value, kind):
         raise OptionError(f"{name} must be {description}; got {shown(value)}")
@@ -97,28 +132,42 @@ def generator(name: str, value: Seed) -> np.random.Generator:
         ) from error
 
 
-def shown(value):
+def shown(value: object) -> str:
     """Show a wrong value in an error, in one short piece."""
     if isinstance(value, np.ndarray) and value.size > 8:
         return f"an array of shape {value.shape}"
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
     return " ".join(reprlib.repr(value).split())
 
 
-def check_float(array, name):
+def check_float(array: Array, name: str) -> None:
     """Refuse anything but float32 and float64, in either byte order."""
     if array.dtype.char not in "fd":
-        raise DtypeError(
-            f"{name} must be float32 or float64; got {array.dtype}: convert it with .astype(...)"
+        advice = _conversion(array.dtype, name)
+        raise DtypeError(f"{name} must be float32 or float64; got {array.dtype}: {advice}")
+
+
+def _conversion(dtype, name):
+    """Return the advice for an array of another dtype than float32 and float64."""
+    if dtype in (np.uint8, np.uint16) and name != "kernel":
+        return (
+            "make floats of grey levels with cinc_ref.flows.dequantize, "
+            f"or with .astype(numpy.float32) / {np.iinfo(dtype).max}"
         )
+    if dtype.kind == "c":
+        return "use its .real or .imag"
+    wider = "float32" if dtype.itemsize <= 2 else "float64"
+    return f"convert it with numpy.asarray(..., numpy.{wider})"
 
 
-def check_exact_or_float(array, name):
+def check_exact_or_float(array: Array, name: str) -> None:
     """Refuse all but real numbers; Python integers and Fractions come as objects."""
     if array.dtype.kind not in "iufO":
         raise DtypeError(f"{name} must hold real numbers; got {array.dtype}")
 
 
-def check_same_dtype(first, first_name, second, second_name):
+def check_same_dtype(first: Array, first_name: str, second: Array, second_name: str) -> None:
     """Refuse two arrays unless they are floats of one dtype."""
     if first.dtype.char != second.dtype.char:  # the same in either byte order
         check_float(first, first_name)
@@ -128,7 +177,7 @@ def check_same_dtype(first, first_name, second, second_name):
         )
 
 
-def check_same_shape(array, name, other, other_name):
+def check_same_shape(array: Array, name: str, other: Array, other_name: str) -> None:
     """Refuse an array whose shape is not that of another."""
     if array.shape != other.shape:
         raise ShapeError(
@@ -136,37 +185,64 @@ def check_same_shape(array, name, other, other_name):
         )
 
 
-def all_finite(array):
+def all_finite(array: Array) -> bool:
     """Return whether no float is NaN or infinity; a finite sum of squares shows it quickly."""
     numbers = array.ravel(order="K")
     squares = np.vdot(numbers, numbers)  # np.dot would warn of overflow
     return isfinite(squares) or bool(np.isfinite(array).all())
 
 
-def check_finite(array, name):
+def check_finite(array: Array, name: str) -> None:
     """Refuse NaN and infinity, naming the first index that holds one."""
     if array.dtype.kind == "f" and not all_finite(array):
         index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise NonFiniteError(f"{name} must be finite; got {array[index]} at index {index}")
 
 
-def check_kernel_shape(kernel):
+def check_kernel_shape(kernel: Array) -> None:
     """Refuse a kernel that is not of shape (C, C, kh, kw)."""
     shape = kernel.shape
     if len(shape) != 4 or shape[0] != shape[1] or 0 in shape:
-        raise ShapeError(f"kernel must have shape (C, C, kh, kw); got {shape}")
+        is_hwio = len(shape) == 4 and shape[2] == shape[3] > max(shape[:2])
+        advice = f": if it {HWIO}" if is_hwio else ""
+        raise ShapeError(f"kernel must have shape (C, C, kh, kw); got {shape}{advice}")
 
 
-def check_images_shape(x, channels, name):
-    """Refuse images that are not of shape (N, channels, H, W) with at least one pixel."""
+HWIO = "has the axes (kh, kw, in, out), use kernel.transpose(3, 2, 0, 1)"
+"""Advice for a kernel in the order of TensorFlow and JAX."""
+
+
+def check_batch_shape(x: Array, name: str) -> None:
+    """Refuse images that are not of shape (N, C, H, W) with at least one pixel."""
     shape = x.shape
     if len(shape) != 4 or 0 in shape[1:]:
-        raise ShapeError(f"{name} must have shape (N, C, H, W) with C, H, W >= 1; got {shape}")
+        advice = f": use {name}[None] if it is one image (C, H, W)" if len(shape) == 3 else ""
+        raise ShapeError(
+            f"{name} must have shape (N, C, H, W) with C, H, W >= 1; got {shape}{advice}"
+        )
+
+
+def check_images_shape(x: Array, kernel: Array, name: str) -> None:
+    """Refuse images that are not of shape (N, C, H, W), with the channels of a valid kernel."""
+    check_batch_shape(x, name)
+    channels, shape = len(kernel), x.shape
     if shape[1] != channels:
-        raise ShapeError(f"{name} must have the kernel's {channels} channels; got shape {shape}")
+        advice = channels_last_advice(shape, channels, name)
+        if not advice and kernel.shape[2] == kernel.shape[3] in (shape[1], shape[3]):
+            advice = f": if the kernel of shape {kernel.shape} {HWIO}"
+        raise ShapeError(
+            f"{name} must have the kernel's {channels} channels; got shape {shape}{advice}"
+        )
 
 
-def check_size(size):
+def channels_last_advice(shape: tuple[int, ...], channels: int, name: str) -> str:
+    """Return what to do with images (N, H, W, C) of these channels; nothing for other images."""
+    if len(shape) != 4 or shape[3] != channels:
+        return ""
+    return f", which looks like (N, H, W, C): use cinc_ref.interop.nhwc_to_nchw({name})"
+
+
+def check_size(size: Size) -> tuple[int, int]:
     """Return the image size (H, W) as two positive integers."""
     values = integers(size, 2, minimum=1)
     if values is None:

@@ -12,15 +12,24 @@ from autograd import make_vjp
 from numpy.typing import DTypeLike
 
 from cinc_ref import _validate, convolution
+from cinc_ref._display import short_repr
 from cinc_ref._trees import named_leaves, rebuild
 from cinc_ref.bijections import Bijection
 from cinc_ref.errors import OptionError
 from cinc_ref.flows import Flow
 from cinc_ref.flows.dequantize import check_dtype
+from cinc_ref.kernels._jit import expected_compilation
 from cinc_ref.primitives.memory_order import batch_first, batch_last
 from cinc_ref.training import train
 from cinc_ref.training.loss import EVALUATION_BATCH
 from cinc_ref.training.settings import Settings
+
+__all__ = ["Task", "tasks", "warm_up"]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
 
 CHANNELS, LAYER_CHANNELS = (3, 12), (12,)
 """Channels for which operations and layers are compiled by default: a colour image, squeezed or
@@ -36,7 +45,7 @@ number of images depend on them."""
 DTYPES = ("float32", "float64")
 """Dtypes for which operations and layers are compiled by default; a flow trains in the first."""
 
-SMALL = {"depth": 2, "width": 16}
+SMALL: dict[str, int] = {"depth": 2, "width": 16}
 """Sizes of a flow at most: the compiled code does not depend on them, but the time to run does."""
 
 
@@ -53,6 +62,8 @@ class Task:
 
     title: str
     run: Callable[[], object]
+
+    __repr__ = short_repr
 
 
 def warm_up(
@@ -104,7 +115,10 @@ def warm_up(
     Notes
     -----
     The logger "cinc_ref" receives a record of level INFO for each function that is compiled, and
-    none for a function that is found in the cache on disk.
+    none for a function that is found in the cache on disk. Elsewhere than here it first receives
+    one of level WARNING, which Python prints; ``logging.getLogger("cinc_ref").setLevel("ERROR")``
+    silences it. A damaged file of the cache, or no room for one, is a warning of this logger too:
+    the function is compiled and used all the same.
 
     Examples
     --------
@@ -115,12 +129,20 @@ def warm_up(
     True
     """
     started = time.perf_counter()
-    for task in tasks(obj, channels=channels, batch=batch, dtype=dtype, gradients=gradients):
-        task.run()
+    with expected_compilation():
+        for task in tasks(obj, channels=channels, batch=batch, dtype=dtype, gradients=gradients):
+            task.run()
     return time.perf_counter() - started
 
 
-def tasks(obj=None, *, channels=None, batch=None, dtype=None, gradients=False):
+def tasks(
+    obj: Flow | Bijection | None = None,
+    *,
+    channels: int | None = None,
+    batch: int | None = None,
+    dtype: DTypeLike | None = None,
+    gradients: bool = False,
+) -> list[Task]:
     """List the calls that `warm_up` makes, as `Task` objects; the arguments are the same."""
     batches = BATCHES if batch is None else (_validate.integer("batch", batch, minimum=1),)
     counts = None if channels is None else (_validate.integer("channels", channels, minimum=1),)

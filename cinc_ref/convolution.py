@@ -4,11 +4,14 @@ Each function prepares a call (checks of shapes, dtypes and options), executes i
 what went wrong if the status is not 0.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
-from numpy.typing import ArrayLike
 
 from cinc_ref import _validate, theory
 from cinc_ref._autodiff import value_of
+from cinc_ref._typing import Array, Corner, FloatArrayLike, Size
 from cinc_ref.kernels.causal.plan import CONV, SOLVE
 from cinc_ref.primitives.call import (
     UNCHECKED,
@@ -22,15 +25,28 @@ from cinc_ref.primitives.call import (
 from cinc_ref.primitives.causal import causal_solve
 from cinc_ref.primitives.corner import log_abs_det_corner
 
+__all__ = [
+    "conv",
+    "conv_inverse",
+    "conv_inverse_vjp",
+    "conv_vjp",
+    "enclose",
+    "log_abs_det",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
 
 def conv(
-    x: ArrayLike,
-    kernel: ArrayLike,
+    x: FloatArrayLike,
+    kernel: FloatArrayLike,
     *,
-    corner: str = "top-left",
+    corner: Corner = "top-left",
     dilation: int = 1,
-    anchor: tuple[int, int] | None = None,
-) -> np.ndarray:
+    anchor: Sequence[int] | None = None,
+) -> Array:
     r"""Convolve images with a kernel that reads each pixel and pixels before it.
 
     .. math::
@@ -63,6 +79,11 @@ def conv(
     ShapeError, DtypeError, NonFiniteError, OptionError
         If an argument is not as described. A singular corner block is no error here.
 
+    Warns
+    -----
+    RuntimeWarning
+        If a number of the result, or a term of its sum, exceeds the range of the dtype.
+
     See Also
     --------
     conv_inverse, log_abs_det, convolution_matrix
@@ -85,19 +106,19 @@ def conv(
     x, kernel, plan = prepare(CONV, x, "x", kernel, corner, dilation, anchor)
     y, status = execute(plan, x, kernel)
     if status:
-        diagnose(status, plan, kernel, {"x": x})
+        diagnose(status, plan, kernel, {"x": x}, (y,))
     return y
 
 
 def conv_inverse(
-    y: ArrayLike,
-    kernel: ArrayLike,
+    y: FloatArrayLike,
+    kernel: FloatArrayLike,
     *,
-    corner: str = "top-left",
+    corner: Corner = "top-left",
     dilation: int = 1,
-    anchor: tuple[int, int] | None = None,
+    anchor: Sequence[int] | None = None,
     check: bool = False,
-) -> np.ndarray:
+) -> Array:
     r"""Undo `conv`, exactly, by substitution in raster order.
 
     .. math::
@@ -164,8 +185,8 @@ def conv_inverse(
 
 
 def log_abs_det(
-    kernel: ArrayLike, size: tuple[int, int], *, anchor: tuple[int, int] | None = None
-) -> np.floating:
+    kernel: FloatArrayLike, size: Size, *, anchor: Sequence[int] | None = None
+) -> np.floating[Any]:
     r"""Compute the log-determinant of `conv` on one image, in nats.
 
     .. math::
@@ -209,13 +230,13 @@ def log_abs_det(
 
 
 def enclose(
-    y: ArrayLike,
-    kernel: ArrayLike,
+    y: FloatArrayLike,
+    kernel: FloatArrayLike,
     *,
-    corner: str = "top-left",
+    corner: Corner = "top-left",
     dilation: int = 1,
-    anchor: tuple[int, int] | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
+    anchor: Sequence[int] | None = None,
+) -> tuple[Array, Array]:
     r"""Undo `conv`, refined once, with a proved bound of the error of every entry.
 
     .. math::
@@ -281,14 +302,14 @@ def enclose(
 
 
 def conv_vjp(
-    x: ArrayLike,
-    kernel: ArrayLike,
-    g: ArrayLike,
+    x: FloatArrayLike,
+    kernel: FloatArrayLike,
+    g: FloatArrayLike,
     *,
-    corner: str = "top-left",
+    corner: Corner = "top-left",
     dilation: int = 1,
-    anchor: tuple[int, int] | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
+    anchor: Sequence[int] | None = None,
+) -> tuple[Array, Array]:
     """Vector-Jacobian product of `conv`: the gradients of <g, conv(x, kernel)>.
 
     Parameters
@@ -322,19 +343,19 @@ def conv_vjp(
     x, kernel, plan = prepare(CONV, x, "x", kernel, corner, dilation, anchor)
     x_bar, kernel_bar, status = execute_vjp(plan, x, kernel, prepare_cotangent(g, x))
     if status:
-        diagnose(status, plan, kernel, {"x": x, "g": g})
+        diagnose(status, plan, kernel, {"x": x, "g": g}, (x_bar, kernel_bar))
     return x_bar, kernel_bar
 
 
 def conv_inverse_vjp(
-    y: ArrayLike,
-    kernel: ArrayLike,
-    g: ArrayLike,
+    y: FloatArrayLike,
+    kernel: FloatArrayLike,
+    g: FloatArrayLike,
     *,
-    corner: str = "top-left",
+    corner: Corner = "top-left",
     dilation: int = 1,
-    anchor: tuple[int, int] | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
+    anchor: Sequence[int] | None = None,
+) -> tuple[Array, Array]:
     """Vector-Jacobian product of `conv_inverse`: the gradients of <g, conv_inverse(y, kernel)>.
 
     Parameters

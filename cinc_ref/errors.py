@@ -2,6 +2,25 @@
 
 import numpy as np
 
+__all__ = [
+    "CheckpointError",
+    "CincError",
+    "DataError",
+    "DtypeError",
+    "IllConditionedWarning",
+    "MissingExtraError",
+    "NonFiniteError",
+    "OptionError",
+    "OutputError",
+    "ParamsError",
+    "ShapeError",
+    "SingularKernelError",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
 
 class CincError(Exception):
     """Base of everything that cinc_ref raises on purpose."""
@@ -63,6 +82,16 @@ class IllConditionedWarning(UserWarning):
         Approximate number of correct decimal digits of the largest pixel.
     """
 
-    def __init__(self, message, layer="kernel", condition_number=None, digits=None):
+    layer: str
+    condition_number: float | None
+    digits: float | None
+
+    def __init__(
+        self,
+        message: str,
+        layer: str = "kernel",
+        condition_number: float | None = None,
+        digits: float | None = None,
+    ) -> None:
         super().__init__(message)
         self.layer, self.condition_number, self.digits = layer, condition_number, digits

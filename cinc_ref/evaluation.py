@@ -2,20 +2,28 @@
 
 import time
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
+from numpy.typing import DTypeLike
 
 from cinc_ref import _validate
+from cinc_ref._display import fields_html, short_repr
 from cinc_ref._images import as_images
+from cinc_ref._params import check_leaves
 from cinc_ref._trees import named_leaves, rebuild
+from cinc_ref._typing import IntegerArray, IntegerArrayLike, Params
 from cinc_ref.errors import DataError
 from cinc_ref.flows import Flow, dequantize
 from cinc_ref.flows.dequantize import check_dtype
 from cinc_ref.flows.multiscale import check_flow
 from cinc_ref.training.loss import EVALUATION_BATCH
 from cinc_ref.training.loss import evaluate as mean_bits_per_dim
+
+__all__ = ["Evaluation", "cast", "evaluate", "inversion_error"]
+
+
+def __dir__() -> list[str]:
+    return __all__
 
 
 @dataclass(frozen=True)
@@ -41,9 +49,12 @@ class Evaluation:
     draws: int
     seconds: float
 
+    __repr__ = short_repr
+    _repr_html_ = fields_html
+
 
 def evaluate(
-    flow: Flow, params: dict, images: ArrayLike, *, draws: int = 10, seed: int = 0
+    flow: Flow, params: Params, images: IntegerArrayLike, *, draws: int = 10, seed: int = 0
 ) -> Evaluation:
     """Measure bits per dimension of integer images, and the largest error of inverting them.
 
@@ -67,7 +78,9 @@ def evaluate(
 
     Raises
     ------
-    DataError
+    ParamsError
+        If the parameters do not fit the flow, or are not finite.
+    DataError, ShapeError
         If the images do not fit the model or its bins, or there are none.
     OptionError
         If `flow` is no flow, or `draws` or `seed` is out of range.
@@ -103,7 +116,7 @@ def evaluate(
     )
 
 
-def inversion_error(flow: Flow, params: dict, images: np.ndarray, *, seed: int = 0) -> float:
+def inversion_error(flow: Flow, params: Params, images: IntegerArray, *, seed: int = 0) -> float:
     """Measure the largest absolute error of decode(encode(x)) over all pixels of all images.
 
     Parameters
@@ -123,7 +136,9 @@ def inversion_error(flow: Flow, params: dict, images: np.ndarray, *, seed: int =
 
     Raises
     ------
-    DataError
+    ParamsError
+        If the parameters do not fit the flow, or are not finite.
+    DataError, ShapeError
         If the images do not fit the model or its bins.
     OptionError
         If `flow` is no flow, or `seed` no integer >= 0.
@@ -131,7 +146,7 @@ def inversion_error(flow: Flow, params: dict, images: np.ndarray, *, seed: int =
     check_flow(flow)
     seed = _validate.integer("seed", seed, minimum=0)
     rng = np.random.default_rng(seed)
-    dtype = next(iter(named_leaves(params).values())).dtype
+    dtype = flow.check_params(params)
     errors = []
     for start in range(0, len(images), EVALUATION_BATCH):
         x = dequantize(images[start : start + EVALUATION_BATCH], flow.bins, rng, dtype)
@@ -139,7 +154,7 @@ def inversion_error(flow: Flow, params: dict, images: np.ndarray, *, seed: int =
     return float(max(errors)) * flow.bins
 
 
-def cast(params: Any, dtype: DTypeLike) -> Any:
+def cast(params: Params, dtype: DTypeLike) -> Params:
     """Convert parameters to another floating-point type.
 
     Parameters
@@ -156,6 +171,8 @@ def cast(params: Any, dtype: DTypeLike) -> Any:
     ------
     DtypeError
         If `dtype` is neither float32 nor float64.
+    ParamsError
+        If the parameters are no tree of finite floats of one dtype.
 
     Examples
     --------
@@ -164,4 +181,5 @@ def cast(params: Any, dtype: DTypeLike) -> Any:
     dtype('float64')
     """
     dtype = check_dtype(dtype)
+    check_leaves(params)
     return rebuild(params, (leaf.astype(dtype) for leaf in named_leaves(params).values()))

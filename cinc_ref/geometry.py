@@ -8,14 +8,22 @@ another corner than the top left one is the top-left one between two flips of th
 so a corner is a pair of flips everywhere else.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 
 from cinc_ref import _validate
+from cinc_ref._typing import Array, Corner
 from cinc_ref.errors import OptionError
 
-CORNERS = ("top-left", "top-right", "bottom-left", "bottom-right")
+__all__ = ["CORNERS", "Geometry", "check_geometry", "flip", "flips"]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+CORNERS: tuple[Corner, ...] = get_args(Corner)
 """The corners in raster order, which is also that of the four groups of FInC."""
 
 
@@ -26,29 +34,33 @@ class Geometry(NamedTuple):
     in pixels, `anchor` the (row, column) of the tap that reads the pixel itself.
     """
 
-    corner: str = "top-left"
+    corner: Corner = "top-left"
     dilation: int = 1
     anchor: tuple[int, int] = (0, 0)
 
     @property
-    def flips(self):
+    def flips(self) -> tuple[bool, bool]:
         """Two booleans: rows, columns run backwards, seen from the padded corner."""
         return flips(self.corner)
 
 
-def flips(corner):
+def flips(corner: Corner) -> tuple[bool, bool]:
     """Return whether (rows, columns) run backwards, seen from a corner of this name."""
     rows, columns = corner.split("-")
     return rows == "bottom", columns == "right"
 
 
-def flip(array, corner, axes=(-2, -1)):
+def flip(array: Array, corner: Corner, axes: tuple[int, int] = (-2, -1)) -> Array:
     """View an array from a corner, with its two image axes reversed where `flips` is true."""
-    reversed_axes = [axis for axis, backwards in zip(axes, flips(corner), strict=True) if backwards]
+    reversed_axes = tuple(
+        axis for axis, backwards in zip(axes, flips(corner), strict=True) if backwards
+    )
     return np.flip(array, reversed_axes)
 
 
-def check_geometry(kernel, corner="top-left", dilation=1, anchor=None):
+def check_geometry(
+    kernel: Array, corner: Any = "top-left", dilation: Any = 1, anchor: Any = None
+) -> Geometry:
     """Validate the options of a convolution and return them as a `Geometry`."""
     corner = _validate.one_of("corner", corner, CORNERS)
     dilation = _validate.integer("dilation", dilation, minimum=1)

@@ -7,9 +7,10 @@ that reads the pixel itself at the bottom right.
 from collections.abc import Iterable
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from cinc_ref import _validate
+from cinc_ref._arrays import plain_array
+from cinc_ref._typing import Array, Corner, RealArrayLike
 from cinc_ref.errors import OptionError, ShapeError
 from cinc_ref.geometry import CORNERS, flip
 
@@ -23,7 +24,11 @@ __all__ = [
 ]
 
 
-def nhwc_to_nchw(images: ArrayLike) -> np.ndarray:
+def __dir__() -> list[str]:
+    return __all__
+
+
+def nhwc_to_nchw(images: RealArrayLike) -> Array:
     """Convert images (N, H, W, C) to (N, C, H, W).
 
     Parameters
@@ -38,8 +43,8 @@ def nhwc_to_nchw(images: ArrayLike) -> np.ndarray:
 
     Raises
     ------
-    ShapeError
-        If there are not four axes.
+    ShapeError, DtypeError
+        If the images are no array of four axes.
 
     Examples
     --------
@@ -51,7 +56,7 @@ def nhwc_to_nchw(images: ArrayLike) -> np.ndarray:
     return np.ascontiguousarray(_four_axes(images, "images", "N, H, W, C").transpose(0, 3, 1, 2))
 
 
-def nchw_to_nhwc(images: ArrayLike) -> np.ndarray:
+def nchw_to_nhwc(images: RealArrayLike) -> Array:
     """Convert images (N, C, H, W) to (N, H, W, C).
 
     Parameters
@@ -66,8 +71,8 @@ def nchw_to_nhwc(images: ArrayLike) -> np.ndarray:
 
     Raises
     ------
-    ShapeError
-        If there are not four axes.
+    ShapeError, DtypeError
+        If the images are no array of four axes.
 
     Examples
     --------
@@ -79,7 +84,7 @@ def nchw_to_nhwc(images: ArrayLike) -> np.ndarray:
     return np.ascontiguousarray(_four_axes(images, "images", "N, C, H, W").transpose(0, 2, 3, 1))
 
 
-def kernel_from_tf(kernel: ArrayLike) -> np.ndarray:
+def kernel_from_tf(kernel: RealArrayLike) -> Array:
     r"""Convert the kernel of a layer of the TensorFlow code released with CInC Flow.
 
     That code stores (2 kh - 1, 2 kw - 1, in, out), centred for a convolution with "SAME" padding,
@@ -101,8 +106,8 @@ def kernel_from_tf(kernel: ArrayLike) -> np.ndarray:
 
     Raises
     ------
-    ShapeError
-        If the kernel has another shape.
+    ShapeError, DtypeError
+        If the kernel is no array of this shape.
 
     Examples
     --------
@@ -127,7 +132,7 @@ def kernel_from_tf(kernel: ArrayLike) -> np.ndarray:
     return converted
 
 
-def kernel_to_tf(kernel: ArrayLike) -> np.ndarray:
+def kernel_to_tf(kernel: RealArrayLike) -> Array:
     """Convert a kernel to that of the released TensorFlow code: the inverse of `kernel_from_tf`.
 
     Parameters
@@ -142,8 +147,8 @@ def kernel_to_tf(kernel: ArrayLike) -> np.ndarray:
 
     Raises
     ------
-    ShapeError
-        If the kernel has another shape.
+    ShapeError, DtypeError
+        If the kernel is no array of this shape.
     OptionError
         If the corner block is not upper triangular: that code would mask it. Reversing the order of
         the channels, of images and kernel alike, turns a lower triangle into an upper one.
@@ -156,7 +161,7 @@ def kernel_to_tf(kernel: ArrayLike) -> np.ndarray:
     >>> bool(np.array_equal(interop.kernel_from_tf(interop.kernel_to_tf(kernel)), kernel))
     True
     """
-    kernel = np.asarray(kernel)
+    kernel = plain_array(kernel, "kernel")
     _validate.check_kernel_shape(kernel)
     channels, _, kh, kw = kernel.shape
     if np.tril(kernel[:, :, -1, -1], -1).any():
@@ -169,7 +174,7 @@ def kernel_to_tf(kernel: ArrayLike) -> np.ndarray:
     return embedded
 
 
-def kernels_from_finc(kernels: Iterable[ArrayLike]) -> list[tuple[np.ndarray, str]]:
+def kernels_from_finc(kernels: Iterable[RealArrayLike]) -> list[tuple[Array, Corner]]:
     """Convert the kernels of a FInC Flow layer, one for each of four equal groups of channels.
 
     Its groups are padded at the top left, top right, bottom left and bottom right, and its kernels
@@ -190,8 +195,8 @@ def kernels_from_finc(kernels: Iterable[ArrayLike]) -> list[tuple[np.ndarray, st
 
     Raises
     ------
-    ShapeError
-        If there are not four kernels, or one has another shape.
+    ShapeError, DtypeError
+        If there are not four kernels, or one is no array of this shape.
 
     Examples
     --------
@@ -203,7 +208,7 @@ def kernels_from_finc(kernels: Iterable[ArrayLike]) -> list[tuple[np.ndarray, st
     """
     converted = []
     for kernel, corner in zip(_four(kernels), CORNERS, strict=True):
-        kernel = np.asarray(kernel)
+        kernel = plain_array(kernel, "kernel")
         _validate.check_kernel_shape(kernel)
         kernel = flip(kernel, corner).copy()
         block = np.tril(kernel[:, :, -1, -1], -1) + np.eye(len(kernel), dtype=kernel.dtype)
@@ -212,7 +217,7 @@ def kernels_from_finc(kernels: Iterable[ArrayLike]) -> list[tuple[np.ndarray, st
     return converted
 
 
-def kernels_to_finc(kernels: Iterable[ArrayLike]) -> list[np.ndarray]:
+def kernels_to_finc(kernels: Iterable[RealArrayLike]) -> list[Array]:
     """Convert kernels to those of a FInC Flow layer: the inverse of `kernels_from_finc`.
 
     Parameters
@@ -228,8 +233,8 @@ def kernels_to_finc(kernels: Iterable[ArrayLike]) -> list[np.ndarray]:
 
     Raises
     ------
-    ShapeError
-        If there are not four kernels, or one has another shape.
+    ShapeError, DtypeError
+        If there are not four kernels, or one is no array of this shape.
     OptionError
         If a corner block is not unit lower triangular.
 
@@ -243,7 +248,7 @@ def kernels_to_finc(kernels: Iterable[ArrayLike]) -> list[np.ndarray]:
     """
     converted = []
     for kernel, corner in zip(_four(kernels), CORNERS, strict=True):
-        kernel = np.asarray(kernel)
+        kernel = plain_array(kernel, "kernel")
         _validate.check_kernel_shape(kernel)
         block = kernel[:, :, -1, -1]
         if np.triu(block, 1).any() or (np.diagonal(block) != 1).any():
@@ -263,7 +268,7 @@ def _four(kernels):
 
 
 def _four_axes(array, name, axes):
-    array = np.asarray(array)
+    array = plain_array(array, name)
     if array.ndim != 4:
         raise ShapeError(f"{name} must have shape ({axes}); got {array.shape}")
     return array

@@ -1,46 +1,240 @@
-"""Samples of a model in a file: a picture, or arrays."""
+"""Samples of a model, how long they took, and the file that receives them: a picture or arrays."""
 
-import os
+import time
+import warnings
+from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
 
-from cinc_ref import _validate
-from cinc_ref._files import output_errors
-from cinc_ref.errors import OptionError
+from cinc_ref import _typing, _validate
+from cinc_ref._claims import exclusive
+from cinc_ref._files import check_file, output_errors
+from cinc_ref.errors import IllConditionedWarning, NonFiniteError, OptionError
 from cinc_ref.flows import Flow, quantize
 from cinc_ref.flows.multiscale import check_flow
+
+__all__ = [
+    "SUFFIXES",
+    "Samples",
+    "check_not_lost",
+    "check_suffix",
+    "draw",
+    "sample_to_file",
+    "write",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
 
 SUFFIXES = (".png", ".npy", ".npz")
 """Endings of a file's name, each of which stands for a format."""
 
+LANES = 64
+"""Images of which every number of SIMD lanes is a divisor: counts that differ by a multiple of it
+need the same compiled code, but for rare choices of the tiles."""
 
-def check_suffix(path):
+
+@dataclass(frozen=True, repr=False)
+class Samples:
+    """The result of `draw`.
+
+    Attributes
+    ----------
+    images : ndarray of integers, shape (count, C, H, W)
+        Levels 0 to ``flow.bins - 1``, clipped and rounded down.
+    samples : ndarray of floats, shape (count, C, H, W)
+        What the flow gave, unclipped.
+    flow : Flow
+        The flow that drew them.
+    temperature : float
+        Standard deviation of the latents.
+    seconds : float
+        Time of drawing and decoding all of them, in seconds, without compilation.
+    """
+
+    images: _typing.IntegerArray
+    samples: _typing.FloatArray
+    flow: Flow
+    temperature: float
+    seconds: float
+
+    @property
+    def images_per_second(self) -> float:
+        """The number of images divided by the seconds."""
+        return len(self.images) / max(self.seconds, 1e-9)
+
+    def __repr__(self) -> str:
+        count, *shape = self.images.shape
+        return (
+            f"Samples({count} images of shape {tuple(shape)} with {self.flow.bins} levels, "
+            f"{self.seconds:.3g} s)"
+        )
+
+
+def check_suffix(path: _typing.Path) -> None:
     """Refuse a name whose ending stands for no format."""
-    _validate.instance("path", path, str | os.PathLike, "the name of a file")
+    _validate.instance("path", path, str | PathLike, "the name of a file")
     if Path(path).suffix.lower() not in SUFFIXES:
         raise OptionError(
             f"{path} must end in {', '.join(SUFFIXES)}: the ending says what to write"
         )
 
 
-def sample_to_file(
-    path: str | os.PathLike,
+def draw(
     flow: Flow,
-    params: dict,
+    params: _typing.Params,
     count: int,
     *,
     temperature: float = 0.8,
     seed: int = 0,
-) -> np.ndarray:
+) -> Samples:
+    """Draw images, and measure how long that takes.
+
+    A first draw of a few images, which is thrown away, compiles or loads what is needed, so that
+    the time is that of every later draw.
+
+    Parameters
+    ----------
+    flow : Flow
+    params : tree of ndarray
+        Parameters as `Flow.init` returns them.
+    count : int
+        Number of images, at least 1.
+    temperature : float
+        Standard deviation of the latents, at least 0.
+    seed : int
+        Seed of the latents, at least 0.
+
+    Returns
+    -------
+    Samples
+
+    Raises
+    ------
+    OptionError
+        If `flow` is no flow, or a number is out of range.
+    ParamsError
+        If the parameters do not fit the flow, or are not finite.
+    NonFiniteError
+        If images are lost, since their numbers overflow; the message counts them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cinc_ref.flows import build
+    >>> from cinc_ref.sampling import draw
+    >>> flow = build("cinc", "affine", (1, 4, 4), levels=1, depth=1, width=4, bins=4)
+    >>> rng = np.random.default_rng(0)
+    >>> params = flow.init(rng, rng.uniform(-0.5, 0.5, (8, 1, 4, 4)))
+    >>> samples = draw(flow, params, 3)
+    >>> samples.images.shape, samples.images.dtype, samples.seconds > 0
+    ((3, 1, 4, 4), dtype('uint8'), True)
+    """
+    check_flow(flow)
+    count = _validate.integer("count", count, minimum=1)
+    temperature = _validate.number("temperature", temperature, minimum=0)
+    seed = _validate.integer("seed", seed, minimum=0)
+    with exclusive, warnings.catch_warnings(record=True) as caught, np.errstate(all="ignore"):
+        warnings.simplefilter("always", IllConditionedWarning)
+        flow.sample(params, np.random.default_rng(seed), _first_draw(count))
+        caught.clear()
+        started = time.perf_counter()
+        samples = flow.sample(params, np.random.default_rng(seed), count, temperature)
+        seconds = time.perf_counter() - started
+    reason = f" ({caught[0].message})" if caught else ""
+    check_not_lost(samples, f"samples at temperature {temperature:g}", reason)
+    for warning in caught:
+        warnings.warn(warning.message, stacklevel=2)
+    return Samples(quantize(samples, flow.bins), samples, flow, temperature, seconds)
+
+
+def check_not_lost(images: _typing.FloatArray, name: str, reason: str = "") -> None:
+    """Refuse decoded images if numbers of some are lost: a file would show them black.
+
+    Parameters
+    ----------
+    images : ndarray of floats
+        The last three axes are those of an image.
+    name, reason : str
+        Subject of the message, and what may stand behind its figures.
+
+    Raises
+    ------
+    NonFiniteError
+        With the number of images that are lost.
+    """
+    whole = np.isfinite(images).all(axis=(-3, -2, -1))
+    if not whole.all():
+        raise NonFiniteError(
+            f"{name} must be finite; {np.sum(~whole):,} of {whole.size:,} are not{reason}: "
+            "lower the temperature, or train with stable=True (--stable)"
+        )
+
+
+def _first_draw(count):
+    """Return how many images to draw first: few, but cut into SIMD lanes as `count` is."""
+    return min(count, LANES + count % LANES)
+
+
+def write(path: _typing.Path, samples: Samples, data: str | None = None) -> None:
+    """Write samples to a file.
+
+    Parameters
+    ----------
+    path : path
+        ``.png``: a picture of all images. ``.npy``: the images. ``.npz``: these as "images", and
+        the samples of the flow as "samples".
+    samples : Samples
+    data : str, optional
+        Name of the image set on which the model was trained, which tells whether a picture shows
+        high levels dark, as ink.
+
+    Raises
+    ------
+    OptionError
+        If the name has another ending.
+    OutputError
+        If the file cannot be written.
+    """
+    check_suffix(path)
+    path, images = Path(path), samples.images
+    with output_errors(path):
+        match path.suffix.lower():
+            case ".npy":
+                with open(path, "wb") as file:  # given a name, save would append to .NPY
+                    np.save(file, images)
+            case ".npz":
+                with open(path, "wb") as file:
+                    np.savez(file, images=images, samples=samples.samples)
+            case _:
+                from cinc_ref.plots import samples_figure  # matplotlib is optional
+
+                options = {"temperature": samples.temperature, "data": data}
+                samples_figure(images, samples.flow, **options).savefig(path)
+
+
+def sample_to_file(
+    path: _typing.Path,
+    flow: Flow,
+    params: _typing.Params,
+    count: int,
+    *,
+    temperature: float = 0.8,
+    seed: int = 0,
+) -> _typing.IntegerArray:
     """Draw images and write them to a file.
 
     Parameters
     ----------
     path : path
-        ``.png``: a picture of all images. ``.npy``: integer images, clipped and rounded down to
-        the model's bins. ``.npz``: these as "images", and the samples of the flow, unclipped, as
-        "samples".
+        ``.png``: a picture of all images with a title, for the eye: digits are dark on light
+        paper, as in all pictures of `cinc_ref.plots`, and its pixels are no data. ``.npy``:
+        integer images, clipped and rounded down to the model's bins. ``.npz``: these as "images",
+        and the samples of the flow, unclipped, as "samples".
     flow : Flow
     params : tree of ndarray
         Parameters as `Flow.init` returns them.
@@ -60,8 +254,16 @@ def sample_to_file(
     ------
     OptionError
         If the name has another ending, `flow` is no flow, or a number is out of range.
+    ParamsError
+        If the parameters do not fit the flow, or are not finite.
+    NonFiniteError
+        If images are lost, since their numbers overflow; no file is written then.
     OutputError
-        If the file cannot be written.
+        If the file cannot be written, which is checked before the images are drawn.
+
+    See Also
+    --------
+    draw, write : the two halves, with the time that the images took.
 
     Examples
     --------
@@ -79,26 +281,7 @@ def sample_to_file(
     ((3, 1, 4, 4), dtype('uint8'))
     """
     check_suffix(path)
-    check_flow(flow)
-    count = _validate.integer("count", count, minimum=1)
-    temperature = _validate.number("temperature", temperature, minimum=0)
-    seed = _validate.integer("seed", seed, minimum=0)
-    samples = flow.sample(params, np.random.default_rng(seed), count, temperature=temperature)
-    images = quantize(samples, flow.bins)
-    with output_errors(path):
-        _write(Path(path), images, samples, flow.bins)
-    return images
-
-
-def _write(path, images, samples, bins):
-    match path.suffix.lower():
-        case ".npy":
-            with open(path, "wb") as file:  # given a name, save would append to .NPY
-                np.save(file, images)
-        case ".npz":
-            with open(path, "wb") as file:
-                np.savez(file, images=images, samples=samples)
-        case _:
-            from cinc_ref.plots import image_grid  # matplotlib is optional
-
-            image_grid(images, value_range=(0, bins - 1)).savefig(path)
+    check_file(path)
+    samples = draw(flow, params, count, temperature=temperature, seed=seed)
+    write(path, samples)
+    return samples.images

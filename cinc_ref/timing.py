@@ -2,15 +2,26 @@
 
 import os
 import statistics
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Self
 
 from cinc_ref import _validate
 from cinc_ref._blas import one_blas_thread
+from cinc_ref._claims import claimed
+from cinc_ref._display import repr_of
 
 __all__ = ["OneCore", "Timing", "measure", "measure_in_turn", "one_blas_thread", "one_core"]
+
+
+def __dir__() -> list[str]:
+    return __all__
 
 
 @dataclass(frozen=True)
@@ -28,9 +39,12 @@ class OneCore:
     core: int | None
     blas: tuple[str, ...]
 
-    def __str__(self):
+    def __str__(self) -> str:
         core = "not pinned to a core" if self.core is None else f"pinned to core {self.core}"
         return f"{core}, one BLAS thread"
+
+    def __repr__(self) -> str:
+        return repr_of("OneCore", {"core": self.core, "blas": [Path(f).name for f in self.blas]})
 
 
 @dataclass(frozen=True)
@@ -51,6 +65,15 @@ class Timing:
     conditions: OneCore
     turns: tuple[float, ...] = ()
 
+    def __repr__(self) -> str:
+        if not self.seconds:
+            return f"Timing(no repetitions, {self.conditions})"
+        repetitions = f"{len(self.seconds)} repetition{'s' if len(self.seconds) > 1 else ''}"
+        return (
+            f"Timing(median {self.median:.4g} s, minimum {self.minimum:.4g} s, "
+            f"{repetitions}, {self.conditions})"
+        )
+
     @property
     def median(self) -> float:
         """The median in seconds."""
@@ -61,7 +84,7 @@ class Timing:
         """The minimum in seconds, which other processes disturbed least."""
         return min(self.seconds)
 
-    def over(self, other: "Timing") -> float:
+    def over(self, other: Self) -> float:
         """Divide by the time of `other`, with which it was measured in turn.
 
         The result is the median over the turns of their ratios: a shared machine is fast for
@@ -91,10 +114,11 @@ class Timing:
 
 @contextmanager
 def one_core() -> Iterator[OneCore]:
-    """Pin this process to one core and every BLAS library to one thread, in this block.
+    """Pin this thread to one core and every BLAS library to one thread, in this block.
 
-    Both settings are restored after the block. Libraries that are first loaded inside the block
-    are not limited to one thread.
+    PyTorch is limited to one thread, too, if it is loaded. All is restored after the block, and
+    after the last of several blocks that overlap. Libraries that are first loaded inside the block
+    are not limited. Threads that start inside the block stay pinned.
 
     Yields
     ------
@@ -113,23 +137,27 @@ def one_core() -> Iterator[OneCore]:
     ...     conditions.core is None or conditions.core >= 0
     True
     """
-    with one_blas_thread() as blas, _pinned() as core:
+    with one_blas_thread() as blas, _one_torch_thread(), _pinned() as core:
         yield OneCore(core, blas)
+
+
+def _one_torch_thread():
+    torch = sys.modules.get("torch")
+    if not hasattr(torch, "set_num_threads"):  # not loaded, or in the middle of its import
+        return nullcontext()
+    return claimed("torch", torch.get_num_threads, torch.set_num_threads, 1)
 
 
 @contextmanager
 def _pinned():
-    """Pin to the last of the cores that the process may use; the first serves most interrupts."""
+    """Pin to the last of the cores that the thread may use; the first serves most interrupts."""
     if not hasattr(os, "sched_setaffinity"):  # macOS and Windows
         yield None
         return
-    allowed = os.sched_getaffinity(0)
-    core = max(allowed)
-    os.sched_setaffinity(0, {core})
-    try:
+    core = max(os.sched_getaffinity(0))
+    affinity = partial(os.sched_getaffinity, 0), partial(os.sched_setaffinity, 0)
+    with claimed(f"affinity of thread {threading.get_ident()}", *affinity, {core}):
         yield core
-    finally:
-        os.sched_setaffinity(0, allowed)
 
 
 def measure(function: Callable[[], object], *, repeat: int = 7, warm_up: int = 1) -> Timing:

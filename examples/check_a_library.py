@@ -1,7 +1,7 @@
 """Are the layers of a flow library what they say?
 
 Run me with ``python examples/check_a_library.py``; I leave ``check_a_library.png``.
-Besides ``pip install "cinc_ref[plots]"`` I need normflows and PyTorch:
+Besides ``pip install ".[plots]"`` I need normflows and PyTorch:
 ``pip install torch`` and ``pip install --no-deps normflows``.
 """
 
@@ -61,16 +61,21 @@ for name, layer in layers.items():
     print(f"normflows {name}: as it is, {as_it_is}; one figure an image, {outcomes[name]}")
 
 # %% The picture: what each layer does to volumes, and that its inverse undoes it.
-figure, axis = plt.subplots(figsize=(7, 3))
+figure, axis = plt.subplots(figsize=(8, 3.6))
 with torch.no_grad():
     for row, layer in enumerate(layers.values()):
         y, log_det = one_an_image(layer.forward)(x)
         _, back = one_an_image(layer.inverse)(y)
         axis.scatter(log_det, [row] * len(x), marker="o", color="C0")
         axis.scatter(-back, [row] * len(x), marker="+", s=150, color="C1")
+axis.set_title("Layers of normflows: three images each, forward and back")
 axis.set_yticks(range(len(layers)), [f"{name}: {outcomes[name]}" for name in layers])
-axis.set_xlabel("log-determinant in nats (+: minus that of the inverse)")
-figure.savefig("check_a_library.png", bbox_inches="tight")
+axis.set_ylabel("layer: outcome of the checks")
+axis.set_xlabel("log-determinant, nats")
+axis.legend(["of the forward pass", "minus that of the inverse"], loc="upper left")
+axis.margins(y=0.2)
+figure.savefig("check_a_library.png", bbox_inches="tight", dpi=160)
 
 # %% The check.
 assert set(outcomes.values()) == {"passes"}, outcomes
+print("wrote check_a_library.png: does a + stand on every dot?")

@@ -14,6 +14,7 @@ from matplotlib.patches import Rectangle
 
 import cinc_ref as cr
 from cinc_ref.bijections import EmergingConv, InvertibleConv
+from cinc_ref.flows.cost import cost
 from cinc_ref.theory import parameter_counts
 
 layers = {
@@ -21,10 +22,21 @@ layers = {
     "Emerging": EmergingConv(3),
     "CInC": InvertibleConv(3),
 }
-formulas = {row["system"].lower(): row["formula"] for row in parameter_counts(12)}
+
+# %% What they learn: the free numbers in these kernels, for n channels. A step of a flow may hold
+# more: Emerging has a 1x1 convolution before its two, with n^2 numbers that are counted there.
+size, channels = (5, 5), 12
+formulas = {row["system"].lower(): row["formula"] for row in parameter_counts(channels)}
+
+
+def count_in_a_step(system):
+    """Count what all convolutions of one step of a flow learn, for 12 channels."""
+    flow = cr.flows.build(system, "affine", (3, 2, 2), levels=1, depth=1, width=4)
+    params = flow.init(np.random.default_rng(0), np.zeros((1, 3, 2, 2)))
+    return cost(flow, params).convolution_parameters
+
 
 # %% One channel, all taps 1 (and the triangular corner exp(0) = 1): a picture of what is read.
-size, channels = (5, 5), 12
 
 
 def convolutions(layer):
@@ -86,7 +98,10 @@ def draw_kernels(axes, layer):
         for tap, value in np.ndenumerate(kernel_of_ones(convolution)[0, 0]):
             rows, columns = displacement(convolution, *tap)
             if value:
-                cell(axes, middle + rows, left + middle + columns, colour(rows, columns))
+                framed = {"edgecolor": INK, "linewidth": 1.6, "zorder": 3}
+                style = {} if rows or columns else framed
+                face = colour(rows, columns)
+                cell(axes, middle + rows, left + middle + columns, face, **style)
         if len(places) > 1:
             write(axes, 3.5, left + 1.5, ("first", "then")[k], fontsize=10)
     axes.set_xlim(-0.2, 7.4)
@@ -145,19 +160,20 @@ def draw_matrix(axes, layer):
 
 
 # %% The picture.
-figure = Figure(figsize=(13.5, 9.2), dpi=160, facecolor="white")
+figure = Figure(figsize=(13.5, 9.8), dpi=160, facecolor="white")
+figure.suptitle("What three invertible convolutions read and learn", fontsize=17, y=0.985)
 columns = {  # heading: (left, width)
-    "kernel": (0.185, 0.235),
+    "kernels, one channel": (0.185, 0.235),
     "padding": (0.435, 0.175),
     "what one pixel reads": (0.625, 0.15),
     "matrix, pixel after pixel": (0.8, 0.185),
 }
 drawings = (draw_kernels, draw_padding, draw_field, draw_matrix)
 for heading, (left, width) in columns.items():
-    figure.text(left + width / 2, 0.955, heading, ha="center", fontsize=13, color=INK)
+    figure.text(left + width / 2, 0.925, heading, ha="center", fontsize=13, color=INK)
 fields = {}
 for k, (name, layer) in enumerate(layers.items()):
-    bottom, height = 0.665 - 0.295 * k, 0.265
+    bottom, height = 0.64 - 0.285 * k, 0.265
     for draw, (left, width) in zip(drawings, columns.values(), strict=True):
         axes = figure.add_axes([left, bottom, width, height])
         axes.set_aspect("equal")
@@ -165,15 +181,22 @@ for k, (name, layer) in enumerate(layers.items()):
         found = draw(axes, layer)
         fields[name] = fields.get(name) or found
     count, middle = layer.count_parameters(channels), bottom + height / 2
-    rule = f"{formulas[name.lower()]} parameters\n{count:,} for n = {channels} channels"
+    in_a_step = count_in_a_step(name.lower())
+    rule = f"{formulas[name.lower()]} parameters,\n{count:,} for n = {channels} channels"
+    if in_a_step > count:
+        rule += f"\n(a flow's step adds a 1x1\nconvolution: n² more, {in_a_step:,})"
     figure.text(0.015, middle + 0.03, name, fontsize=17, weight="bold", color=INK)
-    figure.text(0.015, middle + 0.015, rule, fontsize=10.5, va="top", linespacing=1.5, color=INK)
-    print(f"{name}: reads {fields[name]} pixels, {count:,} parameters for {channels} channels")
+    figure.text(0.015, middle + 0.015, rule, fontsize=11, va="top", linespacing=1.5, color=INK)
+    print(
+        f"{name}: reads {fields[name]} pixels; for {channels} channels {count:,} parameters in the "
+        f"kernels drawn, {in_a_step:,} in all convolutions of a flow's step"
+    )
 caption = (
-    "One colour, one place relative to the pixel that is computed, which is red: the anchor, whose "
-    "block decides whether the convolution is invertible."
+    "One colour, one place relative to the pixel that is computed, which is framed: the anchor, "
+    "whose block decides whether the convolution is invertible.\nParameters are counted in the "
+    "kernels that are drawn, without zeros above the diagonal of the anchor's block."
 )
-figure.text(0.5, 0.022, caption, ha="center", fontsize=11, color="#666666")
+figure.text(0.5, 0.012, caption, ha="center", fontsize=12, color="#555555")
 figure.savefig("compare_systems.png")
 
 # %% The checks. CInC and Emerging both read nine pixels, CInC with one convolution; all matrices
@@ -184,3 +207,5 @@ for name, layer in layers.items():
     assert round(np.linalg.det(matrix)) == 1
     assert np.triu(matrix, 1).any() == (name == "Emerging")
 assert [layer.count_parameters(channels) for layer in layers.values()] == [654, 1020, 1230]
+assert [count_in_a_step(name.lower()) for name in layers] == [654, 1020 + channels**2, 1230]
+print("wrote compare_systems.png: whose matrix is not triangular, and why can it be undone?")

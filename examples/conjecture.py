@@ -56,20 +56,21 @@ assert not corrected.is_false
 # %% The picture: |P| on a 24x24 image for the counterexample, for a kernel whose centre outweighs
 # the others, and for the kernel of ones, of which the conjecture says nothing.
 kernels = {
-    "the counterexample: P = 0 on two lines": convolution.kernel,
-    "centre 5, others 4 together: |P| >= 1": [[[[0, 1, 0], [1, 5, 1], [0, 1, 0]]]],
-    "all ones: P = 0 on four lines": np.ones((1, 1, 3, 3), int),
+    "the counterexample:\nP = 0 on two lines": convolution.kernel,
+    "centre 5, others 4 together:\n|P| is at least 1": [[[[0, 1, 0], [1, 5, 1], [0, 1, 0]]]],
+    "all ones:\nP = 0 on four lines": np.ones((1, 1, 3, 3), int),
 }
-figure = Figure(figsize=(10, 3.6), dpi=160, layout="constrained")
+figure = Figure(figsize=(12, 4.8), dpi=160, layout="constrained")
+figure.suptitle("Factors P by which circular convolutions multiply plane waves, 24x24 pixels")
 for axes, (title, kernel) in zip(figure.subplots(1, 3), kernels.items(), strict=True):
     waves = theory.Convolution(kernel, padding="circular").fourier_blocks((24, 24))[..., 0, 0]
     magnitude = np.fft.fftshift(np.abs(waves))
     image = axes.imshow(magnitude, cmap="magma", vmin=0, extent=(-12.5, 11.5, 11.5, -12.5))
-    axes.set_title(f"{title}\nsmallest |P| = {magnitude.min():.2g}", fontsize=8)
-    axes.set_xlabel("waves across", fontsize=8)
-    axes.set_ylabel("waves down", fontsize=8)
-    axes.tick_params(labelsize=7)
-    figure.colorbar(image, ax=axes, shrink=0.8).ax.tick_params(labelsize=7)
+    smallest = 0 if magnitude.min() < 1e-12 else magnitude.min()  # up to rounding
+    axes.set_title(f"{title} (smallest: {smallest:.2g})", fontsize=11)
+    axes.set_xlabel("waves across the image")
+    axes.set_ylabel("waves down the image")
+    figure.colorbar(image, ax=axes, location="bottom", shrink=0.8, label="|P|, a factor")
 figure.savefig("conjecture.png")
 
 # %% The check: the theorem behind it, det M = product of P, on kernels of any size.
@@ -80,3 +81,4 @@ for _ in range(20):
     product = np.prod(np.linalg.det(convolution.fourier_blocks((3, 4))))
     exact = convolution.determinant((3, 4))
     assert np.isclose(product, exact, rtol=1e-9, atol=1e-6 * np.abs(kernel).sum() ** 2)
+print("wrote conjecture.png: a convolution is invertible where nothing in it is black")

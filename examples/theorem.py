@@ -58,31 +58,37 @@ assert np.linalg.matrix_rank(centred) == 16
 assert theory.exact_determinant(ones, (5, 5)) == 1
 
 # %% The picture: the three matrices, and the one that padding on all sides makes singular.
-figure = Figure(figsize=(11, 3.3), dpi=160, layout="constrained")
-panels = {
-    "one channel: triangular,\nK_nn on the diagonal": (matrix, 1),
-    "two channels, pixels first:\nblock triangular, B on the diagonal": (pixels_first, 2),
-    "the same, channels first:\nnot triangular": (channels_first, 6),
-    "ones, zeros on all sides:\nnot triangular, rank 16 of 25": (centred, 5),
+# The red staircase goes along the diagonal: a matrix is triangular if nothing is above it.
+figure = Figure(figsize=(13, 4.6), dpi=160, layout="constrained")
+figure.suptitle("Matrices of convolutions; blank entries are 0", fontsize=13)
+panels = {  # title: the matrix, the pitch of its grid, the height of a stair
+    "one channel: triangular,\nK_nn on the diagonal": (matrix, 1, 1),
+    "two channels, pixels first:\nblock triangular, B on the diagonal": (pixels_first, 2, 2),
+    "the same, channels first:\nnot triangular": (channels_first, 6, 1),
+    "3x3 ones, zeros on all sides:\nnot triangular, rank 16 of 25": (centred, 5, 1),
 }
-for axes, (title, (entries, step)) in zip(figure.subplots(1, 4), panels.items(), strict=True):
+for axes, (title, (entries, step, stair)) in zip(
+    figure.subplots(1, 4), panels.items(), strict=True
+):
     axes.imshow(np.where(entries, entries, np.nan), cmap="YlGnBu", vmin=-1, vmax=4)
     for (row, column), entry in np.ndenumerate(entries if len(entries) <= 12 else entries[:0]):
         if entry:
             colour = "white" if entry > 2 else "black"
-            axes.text(column, row, entry, ha="center", va="center", fontsize=7, color=colour)
+            axes.text(column, row, entry, ha="center", va="center", fontsize=9, color=colour)
     for line in np.arange(step, len(entries), step) - 0.5:
         axes.axhline(line, color="#d9d9d9", linewidth=0.6)
         axes.axvline(line, color="#d9d9d9", linewidth=0.6)
-    axes.plot(
-        [-0.5, len(entries) - 0.5], [-0.5, len(entries) - 0.5], color="#c8102e", linewidth=0.7
-    )
-    axes.set_title(title, fontsize=9)
-    axes.set_xticks([])
-    axes.set_yticks([])
+    corners = np.arange(0, len(entries) + 1, stair) - 0.5
+    axes.plot(np.repeat(corners, 2)[1:], np.repeat(corners, 2)[:-1], color="#c8102e", linewidth=2)
+    axes.set_title(title, fontsize=11)
+    axes.set_xlabel("number of the input entry", fontsize=10)
+    axes.set_xticks([0, len(entries) - 1])
+    axes.set_yticks([0, len(entries) - 1])
+figure.axes[0].set_ylabel("number of the output entry", fontsize=10)
 figure.savefig("theorem.png")
 
 # %% The check: none of this depended on our choice of numbers.
 for evidence in theory.verify()[:7]:
     print(f"{evidence.name}: {evidence.verdict} in {evidence.cases} cases")
     assert evidence.verdict in ("holds", "skipped")
+print("wrote theorem.png: in which of the four is something above the red staircase?")

@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from cinc_ref.bench import bounds, compilation, convolution, flows, groups, mach
 from cinc_ref.bench.bounds import BOUNDS, Bound, judge
 from cinc_ref.bench.rows import Row
 from cinc_ref.bench.twin import Twin
+from cinc_ref.errors import CincError, OptionError
 from cinc_ref.timing import Timing
 from cinc_ref.training.loss import mean_bits
 from tests.support.commands import assert_one_line_error, run
@@ -64,8 +66,7 @@ def tiny(monkeypatch):
     """All groups with small sizes, and a quick look at the machine."""
     monkeypatch.setattr(machine, "gemm_peak", lambda: {"float32": 10.0, "float64": 5.0})
     for name, jobs in TINY_GROUPS.items():
-        group = groups.GROUPS[name]
-        monkeypatch.setitem(groups.GROUPS, name, groups.Group(group.title, group.note, jobs))
+        monkeypatch.setitem(groups.GROUPS, name, replace(groups.GROUPS[name], jobs=jobs))
 
 
 @pytest.fixture
@@ -292,6 +293,88 @@ def test_without_torch_there_are_no_such_ratios(no_torch):
         rows = job()
         assert rows
         assert not any("PyTorch" in row.what or "PyTorch" in row.ratios for row in rows)
+
+
+# ---- a busy machine ----------------------------------------------------------------------------
+
+
+def report_of(medians, load=0.1, cores=2):
+    here = machine.Machine("a processor", {}, "pinned to core 1", {}, load, cores)
+    rows = [Row("conv", f"case {k}", median=m, minimum=1.0) for k, m in enumerate(medians)]
+    rows.append(Row("memory", "no time", ratios={"input": 9.0}))
+    return groups.Report(here, "today", {}, {"kernels": rows})
+
+
+@pytest.mark.parametrize(
+    ("medians", "load", "cores", "signs"),
+    [
+        ([1.0, 1.2, 1.49], 0.1, 2, ()),
+        ([1.0, 1.2, 6.0], 0.1, 2, ("in 1 of 4 rows", "6.0 times (conv, case 2 float32)")),
+        ([1.6, 1.7], 0.1, 2, ("in 2 of 3 rows", "more than 1.5 times the minimum")),
+        ([1.0], 3.0, 2, ("load average was 3.0 on 2 cores",)),
+        ([1.0], 0.9, 1, ("load average was 0.9 on 1 core before",)),
+        ([1.0], 1.2, 2, ()),  # one core of two is free
+        ([1.0], None, None, ()),  # Windows does not tell
+        ([9.0], 30.0, 8, ("in 1 of 2 rows", "load average was 30.0 on 8 cores")),
+    ],
+)
+def test_a_report_says_that_the_core_was_not_alone(medians, load, cores, signs):
+    sentence = report_of(medians, load, cores).disturbance
+    assert bool(sentence) == bool(signs)
+    assert all(sign in sentence for sign in signs), sentence
+    assert report_of(medians, load, cores).to_dict()["disturbance"] == sentence
+
+
+def test_the_command_prints_the_disturbance_once_and_stores_it(capsys, monkeypatch, tmp_path, tiny):
+    for spread, expected in ((6.0, 1), (1.1, 0)):
+        rows = [Row("sample", "a flow", median=spread, minimum=1.0, ratios={"encode": 1.0})]
+        monkeypatch.setitem(
+            groups.GROUPS, "sampling", groups.Group("t", "n", (lambda rows=rows: rows,))
+        )
+        monkeypatch.setattr(os, "getloadavg", lambda: (0.0, 0.0, 0.0))
+        _, out, _ = run(capsys, "bench", "sampling", "--json", tmp_path / "figures.json")
+        assert out.count("The core was not alone") == expected
+        content = json.loads((tmp_path / "figures.json").read_text())
+        assert bool(content["disturbance"]) == bool(expected)
+        assert content["machine"]["load"] == 0.0 and content["machine"]["cores"] >= 1
+
+
+@pytest.mark.parametrize("group", TINY_GROUPS)
+def test_the_row_that_answers_the_usual_question_is_marked(capsys, tiny, group):
+    _, out, _ = run(capsys, "bench", group)
+    marked = [line for line in out.splitlines() if line.startswith("|") and groups.MARK in line]
+    answer = groups.GROUPS[group].answer
+    assert bool(marked) == bool(answer)
+    assert all(line.startswith(f"| {answer} {groups.MARK} ") for line in marked)
+    assert (groups.MARK in groups.GROUPS[group].note) == bool(answer)
+
+
+def test_a_convolution_of_ones_own_marks_its_answer():
+    group = groups.convolution_group(3, (4, 4), 2, "float32")
+    assert groups.MARK in group.note and group.answer == "conv_inverse, NCHW"
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ((0, (8, 8), 1, "float32"), "channels must be an integer >= 1; got 0"),
+        ((2.5, (8, 8), 1, "float32"), "channels must be an integer >= 1; got 2.5"),
+        ((3, (8,), 1, "float32"), r"size must be \(H, W\), two integers >= 1"),
+        ((3, (8, 0), 1, "float32"), r"size must be \(H, W\), two integers >= 1"),
+        ((3, (8, 8), True, "float32"), "batch must be an integer >= 1; got True"),
+        ((3, (8, 8), 1, "float16"), "dtype must be one of float32, float64; got 'float16'"),
+    ],
+)
+def test_impossible_convolutions_are_refused_before_anything_is_measured(options, error):
+    with pytest.raises(CincError, match=error):
+        groups.convolution_group(*options)
+
+
+@pytest.mark.parametrize("given", [["kernels"], {"kernels": 3}, None])
+def test_what_is_no_group_is_refused_before_anything_is_measured(monkeypatch, given):
+    monkeypatch.setattr(machine, "describe", lambda: pytest.fail("it was measured"))
+    with pytest.raises(OptionError, match="groups"):
+        groups.run(given)
 
 
 # ---- bounds ------------------------------------------------------------------------------------

@@ -87,6 +87,7 @@ def test_version(capsys):
         (["sample"], "MODEL"),
         (["sample", "x.npz", "-n", "0"], "-n"),
         (["sample", "x.npz", "--temperature", "-1"], "--temperature"),
+        (["sample", "x.npz", "--temperature", "nan"], "--temperature"),
     ],
 )
 def test_misuse_is_one_line_and_exits_with_2(capsys, arguments, named):
@@ -134,8 +135,8 @@ def test_verify_ends_with_what_is_proved_and_what_is_tried(capsys, verify_return
     out = run(capsys, "verify")[1]
     first, last = out.split("tried on cases")
     assert "proved" in first and "1,200" not in first
-    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in last.splitlines()]
-    rows = [row for row in rows if len(row) == 3]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in last.splitlines()]
+    rows = [row for row in rows if len(row) == 3][1:]  # the first is the line below the headings
     assert rows[0] == ["implementation", "-", "conv (70)"]
     assert rows[1][:2] == ["2. determinant", "symbolic"]
     assert "random (900); order (skipped)" in " ".join(row[2] for row in rows)

@@ -359,7 +359,7 @@ def test_impossible_options_are_refused_before_anything_is_trained(tmp_path, opt
 
 def test_what_cannot_be_compared_is_one_line(capsys, tmp_path):
     code, _, err = run(capsys, "compare", "--systems", "resnet", *COMMAND, "--out", tmp_path)
-    assert code == 1
+    assert code == 2
     assert_one_line_error(err)
     assert "glow, autoregressive" in err
 

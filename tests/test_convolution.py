@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from autograd import make_vjp
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -152,6 +153,28 @@ def test_elimination_that_overflows_warns_and_gives_no_finite_result(dtype):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert cr.log_abs_det(kernel, (1, 1)) == np.inf
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_convolution_that_overflows_warns_once_and_names_the_first_index(dtype):
+    """The exact value there is 0: only the terms of the sum are too large."""
+    large = np.finfo(dtype).max / 2
+    kernel = np.array([[10, -10], [0, 1]], dtype)[:, :, None, None]
+    x = np.array([1, large, 1, large], dtype).reshape(1, 2, 1, 2)
+    calls = (
+        lambda: cr.conv(x, kernel),
+        lambda: cr.conv_vjp(x / large, kernel, x)[0],
+        lambda: make_vjp(lambda k: cr.conv(x, k))(kernel)[1],
+    )
+    for call in calls:
+        with pytest.warns(RuntimeWarning, match="overflow") as caught:
+            assert not np.isfinite(call()).all()
+        (warning,) = (w for w in caught if "the convolution" in str(w.message))
+        assert f"{np.dtype(dtype)} at index (0, 0, 0, 1)" in str(warning.message)
+        assert warning.filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.isfinite(cr.conv(x / 100, kernel)).all()
 
 
 @pytest.mark.parametrize("operation", [cr.conv, cr.conv_inverse])

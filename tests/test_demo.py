@@ -57,14 +57,30 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path):
         cinc_ref.demo.run(tmp_path, steps=1)
 
 
-def test_it_trains_for_100_seconds_if_nothing_is_said(monkeypatch, tmp_path):
+def test_it_makes_a_number_of_steps_with_a_limit_of_time(monkeypatch, tmp_path):
     def refuse(images, **options):
-        assert options["minutes"] == pytest.approx(100 / 60)
+        assert options["steps"] == cinc_ref.demo.STEPS
+        assert options["minutes"] == cinc_ref.demo.MINUTES
         raise OutputError("enough")
 
     monkeypatch.setattr(cinc_ref.demo, "train_and_sample", refuse)
     with pytest.raises(OutputError, match="enough"):
         cinc_ref.demo.run(tmp_path)
+
+
+def test_it_says_what_stopped_the_training(capsys, tmp_path, result):
+    assert result.trained.extent.startswith("trained for all 2 steps, ")
+    code, out, _ = run(capsys, "demo", "--minutes", 1e-9, "--out", tmp_path)
+    assert code == 0
+    cut = f"stopped by the limit of time after 0 of {cinc_ref.demo.STEPS:,} steps"
+    assert cut in out
+    assert cut in (tmp_path / "report.md").read_text(encoding="utf-8")
+
+
+def test_every_part_is_shown(capsys, tmp_path):
+    err = run(capsys, "demo", "--steps", 1, "--out", tmp_path)[2]
+    for part in ("convolve", "train: 100%, step 1,", "evaluate", "float64", "sample", "pictures"):
+        assert part in err
 
 
 @pytest.mark.parametrize("options", [{"minutes": 0}, {"minutes": "long"}, {"steps": True}])

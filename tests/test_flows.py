@@ -9,7 +9,14 @@ from autograd import grad, jacobian
 from scipy.special import logsumexp
 
 import cinc_ref as cr
-from cinc_ref.errors import CincError, DataError, NonFiniteError, OptionError, ShapeError
+from cinc_ref.errors import (
+    CincError,
+    DataError,
+    NonFiniteError,
+    OptionError,
+    ParamsError,
+    ShapeError,
+)
 from tests.support.registry import perturbed
 
 CASES = [
@@ -211,11 +218,11 @@ def test_images_that_do_not_fit_the_model():
     with pytest.raises(CincError, match="x and the parameters must have the same dtype"):
         flow.log_prob(params, x.astype(np.float32))
     for wrong in (None, {}, {**params, "levels": params["levels"][:1]}, {**params, "top": {}}):
-        with pytest.raises(DataError, match="params must be those that this flow's init returned"):
+        with pytest.raises(ParamsError, match="params must fit this flow: "):
             flow.log_prob(wrong, x)
-        with pytest.raises(DataError, match="params must be"):
+        with pytest.raises(ParamsError, match="params must fit this flow: "):
             flow.sample(wrong, rng, 1)
-        with pytest.raises(DataError, match="params must be"):
+        with pytest.raises(ParamsError, match="params must fit this flow: "):
             flow.bits_per_dim(wrong, np.zeros((1, 1, 4, 8), int), rng)
     for n in (-1, 1.5):
         with pytest.raises(OptionError, match="n must be an integer >= 0"):

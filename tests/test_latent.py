@@ -106,16 +106,18 @@ def test_the_command_draws_both_pictures(capsys, model, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "options, message",
+    "options, expected, message",
     [
-        (("--pairs", 4), "pairs must be at most 3 for digits; got 4"),
-        (("--pairs", 2, "--sweep", "s.png", "--temperatures", "hot"), "got 'hot'"),
-        (("--pairs", 2, "--out", "no/such/folder/way.png"), "cannot write"),
+        (("--pairs", 4), 2, "pairs must be at most 3 for digits; got 4"),
+        (("--pairs", 2, "--sweep", "s.png", "--temperatures", "hot"), 2, "got 'hot'"),
+        (("--pairs", 2, "--out", "no/such/folder/way.png"), 1, "cannot write"),
     ],
 )
-def test_wrong_interpolations_give_one_line(capsys, model, tmp_path, monkeypatch, options, message):
+def test_wrong_interpolations_give_one_line(
+    capsys, model, tmp_path, monkeypatch, options, expected, message
+):
     monkeypatch.chdir(tmp_path)
     code, _, err = run(capsys, "interpolate", model, *options)
-    assert code == 1
+    assert code == expected
     assert_one_line_error(err)
     assert message in err

@@ -91,7 +91,7 @@ def test_missing_extra_names_the_pip_install_that_brings_it(name):
     with pytest.raises(MissingExtraError) as raised, extra(name):
         import_module("no_such_package.inner")
     assert str(raised.value) == (
-        f'no_such_package is not installed; pip install "cinc_ref[{name}]"'
+        f'no_such_package is not installed; pip install ".[{name}]" in the checkout'
     )
 
 
@@ -111,7 +111,7 @@ except MissingExtraError as error:
     print(error)
 """
     )
-    assert printed == f'{missing} is not installed; pip install "cinc_ref[{name}]"'
+    assert printed == f'{missing} is not installed; pip install ".[{name}]" in the checkout'
 
 
 def test_prove_without_z3_says_so():
@@ -127,7 +127,7 @@ except MissingExtraError as error:
     print(error)
 """
     )
-    assert printed == 'z3 is not installed; pip install "cinc_ref[prove]"'
+    assert printed == 'z3 is not installed; pip install ".[prove]" in the checkout'
 
 
 def test_digits_without_scikit_learn_says_so():
@@ -143,4 +143,4 @@ except MissingExtraError as error:
     print(error)
 """
     )
-    assert printed == 'sklearn is not installed; pip install "cinc_ref[data]"'
+    assert printed == 'sklearn is not installed; pip install ".[data]" in the checkout'

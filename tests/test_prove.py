@@ -11,7 +11,7 @@ from cinc_ref.errors import OptionError, OutputError
 from cinc_ref.geometry import CORNERS, flips
 from cinc_ref.theory import proofs
 
-z3 = pytest.importorskip("z3", reason='z3 is not installed: pip install "cinc_ref[prove]"')
+z3 = pytest.importorskip("z3", reason='z3 is not installed: pip install ".[prove]" in the checkout')
 
 ASSUMPTIONS = proofs.formulas()[0].smtlib.partition("\n; The negation.")[0]
 NAMES = [formula.name for formula in proofs.formulas()]

@@ -1,5 +1,8 @@
 """The strategies: what they promise holds for every draw, and their minimal cases are readable."""
 
+import doctest
+import time
+from datetime import timedelta
 from random import Random
 
 import numpy as np
@@ -32,6 +35,31 @@ def test_kernels_are_what_was_asked_for(data, corner_block):
     if corner_block != "dense":
         strict = np.triu if corner_block == "lower" else np.tril
         assert not strict(kernel[:, :, -1, -1], 1 if corner_block == "lower" else -1).any()
+
+
+@pytest.mark.parametrize("name", ["kernels", "images", "layers"])
+def test_documented_example_has_no_deadline(name, monkeypatch):
+    """The first call of a new process compiles or reads the disk: slower than any deadline."""
+    calls = []
+
+    def slow(function):
+        def slow_at_first(*arguments, **options):
+            time.sleep(0 if calls else 0.05)
+            calls.append(function)
+            return function(*arguments, **options)
+
+        return slow_at_first
+
+    monkeypatch.setattr(cr, "log_abs_det", slow(cr.log_abs_det))
+    monkeypatch.setattr(strategies, "_moved", slow(strategies._moved))
+    settings.register_profile("first run", deadline=timedelta(milliseconds=20), max_examples=20)
+    settings.load_profile("first run")
+    try:
+        test = doctest.DocTestFinder().find(getattr(strategies, name), name, globs={})[0]
+        outcome = doctest.DocTestRunner(verbose=False).run(test)
+    finally:
+        settings.load_profile("cinc")
+    assert outcome.attempted > 2 and not outcome.failed
 
 
 @given(strategies.images(channels=2, dtype=np.float32))

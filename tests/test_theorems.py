@@ -89,7 +89,7 @@ WRONG = {  # theorem: what is put in its place
     mahler.gap_decides_growth: {"gap": lambda kernel: (0.0, 1e-9)},
     mahler.small_singular_values_carry_the_gap: {"gap": lambda kernel: (0.0, 1e-9)},
 }  # fmt: skip
-WITHOUT_Z3 = 'z3 is not installed: pip install "cinc_ref[prove]"'
+WITHOUT_Z3 = 'z3 is not installed: pip install ".[prove]" in the checkout'
 EXISTENCE = (
     theorems.not_triangular_in_channel_major_order,
     padding.same_padding_can_be_singular,
@@ -434,7 +434,9 @@ def test_proofs_for_all_sizes_are_not_tried_without_z3(monkeypatch):
     monkeypatch.setitem(sys.modules, "z3", None)
     evidence = theorems.order_of_indices()
     assert (evidence.verdict, evidence.support) == ("skipped", "not tried")
-    assert evidence.reason == 'not tried: z3 is not installed; pip install "cinc_ref[prove]"'
+    assert (
+        evidence.reason == 'not tried: z3 is not installed; pip install ".[prove]" in the checkout'
+    )
 
 
 def test_what_the_solver_does_not_settle_is_not_called_proved(monkeypatch):

@@ -881,7 +881,6 @@ def test_there_must_be_a_run_to_resume(tmp_path):
     ("options", "message"),
     [
         ({"seed": 1}, "seed 0; got 1"),
-        ({"steps": 9}, "steps 8; got 9"),
         ({"learning_rate": 0.02}, "learning_rate 0.01; got 0.02"),
         ({"dtype": "float64"}, "dtype float32; got float64"),
     ],

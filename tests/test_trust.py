@@ -7,7 +7,7 @@ import pytest
 
 import cinc_ref as cr
 from cinc_ref.bijections import InvertibleConv
-from cinc_ref.errors import IllConditionedWarning, OptionError
+from cinc_ref.errors import IllConditionedWarning, OptionError, ParamsError
 from cinc_ref.evaluation import cast
 from cinc_ref.flows.conditioning import named_convolutions, worst_conditioned
 from tests.support.registry import perturbed
@@ -49,7 +49,7 @@ def test_stability_names_every_convolution_and_its_image_size():
 def test_parameters_of_a_layer_too_many_are_refused():
     flow, params, _ = _flow()
     params["levels"][0].append(params["levels"][0][-1])
-    with pytest.raises(ValueError, match="longer"):
+    with pytest.raises(ParamsError, match="levels/0/3/0/bias is unknown"):
         flow.stability(params)
 
 

@@ -18,8 +18,10 @@ def check_installed():
     package = Path(cr.__file__).parent
     if "site-packages" not in package.parts:
         raise SystemExit(f"cinc_ref must come from the wheel; it comes from {package}")
-    if not (package / "py.typed").exists():
-        raise SystemExit("py.typed must be in the wheel; it is not")
+    stubs = ("__init__.pyi", "testing/__init__.pyi", "theory/__init__.pyi")
+    for name in ("py.typed", *stubs):
+        if not (package / name).exists():
+            raise SystemExit(f"{name} must be in the wheel; it is not")
     for optional in ("typer", "rich", "sklearn", "matplotlib", "pytest"):
         if importlib.util.find_spec(optional):
             raise SystemExit(f"the environment must hold no extra; it holds {optional}")
@@ -38,7 +40,7 @@ def check_operation():
 
 def check_command():
     result = subprocess.run([sys.executable, "-m", "cinc_ref"], capture_output=True, text=True)
-    expected = 'error: typer is not installed; pip install "cinc_ref[cli]"\n'
+    expected = 'error: typer is not installed; pip install ".[cli]" in the checkout\n'
     if (result.returncode, result.stderr) != (1, expected):
         raise SystemExit(f"expected exit code 1 and {expected!r}; got {result}")
 

@@ -1,9 +1,15 @@
 """The bounds on the ratios of a benchmark in one table, and the verdicts on a run."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from cinc_ref._display import short_repr
 from cinc_ref.bench.compilation import EMPTY, FILLED, SCRIPTS
 from cinc_ref.bench.convolution import case_name
+from cinc_ref.bench.rows import Row
+
+__all__ = ["BOUNDS", "Bound", "Verdict", "judge"]
 
 LEVELS = tuple(case_name(c, (side, side), 100) for c, side in ((12, 16), (24, 8), (48, 4)))
 LARGE = tuple(case_name(c, (side, side), 100) for c, side in ((12, 32), (3, 32)))
@@ -37,13 +43,15 @@ class Bound:
     cases: tuple[str, ...] = ()
     at_least: bool = False
 
+    __repr__ = short_repr
+
     @property
-    def name(self):
+    def name(self) -> str:
         """The description of the ratio."""
         cases = f" at {'; '.join(self.cases)}" if self.cases else ""
         return f"{self.what} / {self.over}{f', {self.dtype}' if self.dtype else ''}{cases}"
 
-    def applies(self, row):
+    def applies(self, row: Row) -> bool:
         """Return whether a row has this ratio."""
         return (
             row.what == self.what
@@ -113,8 +121,10 @@ class Verdict:
     worst: float | None
     case: str
 
+    __repr__ = short_repr
+
     @property
-    def missed(self):
+    def missed(self) -> bool:
         """True if a ratio lies beyond the limit."""
         if self.worst is None:
             return False
@@ -122,7 +132,7 @@ class Verdict:
             return self.worst < self.bound.limit
         return self.worst > self.bound.limit
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """Convert the verdict to JSON values."""
         return {
             "bound": self.bound.name,
@@ -134,7 +144,9 @@ class Verdict:
         }
 
 
-def judge(rows_by_group, bounds=BOUNDS):
+def judge(
+    rows_by_group: Mapping[str, Sequence[Row]], bounds: Sequence[Bound] = BOUNDS
+) -> list[Verdict]:
     """Judge the rows by every bound on one of their groups.
 
     Parameters

@@ -5,9 +5,12 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 
 from cinc_ref.bench.rows import Row
 from cinc_ref.timing import one_core
+
+__all__ = ["EMPTY", "FILLED", "IMPORTS", "SCRIPTS", "measure_compilation", "processor_seconds"]
 
 IMPORTS = "import numpy, scipy.linalg, numba, autograd"
 """The process whose processor time is the unit: what is imported anyway."""
@@ -43,7 +46,7 @@ EMPTY, FILLED = "process from an empty cache", "process with a filled cache"
 """Names of the rows."""
 
 
-def measure_compilation(case, rounds=5):
+def measure_compilation(case: str, rounds: int = 5) -> list[Row]:
     """Measure one of `SCRIPTS`: a process from an empty cache, and some that find all compiled.
 
     Parameters
@@ -87,7 +90,7 @@ def _environment(cache):
     return environment
 
 
-def processor_seconds(code, environment):
+def processor_seconds(code: str, environment: Mapping[str, str]) -> float:
     """Measure the processor time, user and system, of a process that runs some code.
 
     Parameters

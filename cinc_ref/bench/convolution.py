@@ -6,22 +6,27 @@ PyTorch's forward convolution is F.pad and conv2d in the faster of its two memor
 its weight gradient.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 
 import cinc_ref as cr
+from cinc_ref._typing import FloatArray, Size
 from cinc_ref.bench.machine import SIDE, gemm_share, has_torch, matrix_products
-from cinc_ref.bench.rows import timed
+from cinc_ref.bench.rows import Dtype, Row, timed
 from cinc_ref.geometry import Geometry
 from cinc_ref.kernels.causal.plan import SOLVE, run
 from cinc_ref.primitives.causal import causal_conv_weight_grad, plan_for
 from cinc_ref.primitives.memory_order import batch_last
 from cinc_ref.reference import loops as reference
 from cinc_ref.theory.random_kernels import random_kernel
-from cinc_ref.timing import measure_in_turn
+from cinc_ref.timing import Timing, measure_in_turn
+
+__all__ = ["SHAPES", "TURN", "case_name", "fastest", "measure_case", "multiply_adds", "problem"]
 
 K = 3
 ANCHOR = (K - 1, K - 1)
-GEOMETRY = Geometry(anchor=ANCHOR)
+GEOMETRY: Geometry = Geometry(anchor=ANCHOR)
 
 SHAPES = ((12, 16), (24, 8), (48, 4), (12, 32), (3, 32))
 """Channels and side of the images: three levels of a flow on 32x32 images, and two larger ones."""
@@ -40,7 +45,7 @@ ROUNDS = 21
 TURN = 0.02
 
 
-def problem(channels, size, batch, dtype):
+def problem(channels: int, size: Size, batch: int, dtype: Dtype) -> tuple[FloatArray, FloatArray]:
     """Draw images, and a kernel with a unit triangular corner block and a bounded inverse."""
     rng = np.random.default_rng(0)
     kernel = random_kernel(rng, (channels, channels, K, K), kind="unit")
@@ -48,7 +53,7 @@ def problem(channels, size, batch, dtype):
     return images.astype(dtype), kernel.astype(dtype)
 
 
-def multiply_adds(channels, size, batch):
+def multiply_adds(channels: int, size: Size, batch: int) -> int:
     """Count multiply-adds of a convolution with a triangular corner block, or of its inverse.
 
     A tap u rows and l columns away from the anchor meets (H - u)(W - l) pixels of the image.
@@ -59,12 +64,19 @@ def multiply_adds(channels, size, batch):
     return batch * (channels**2 * (rows * columns - pixels) + triangle * pixels)
 
 
-def case_name(channels, size, batch):
+def case_name(channels: int, size: Size, batch: int) -> str:
     """Return the name of a size."""
     return f"C={channels} {size[0]}x{size[1]} N={batch}"
 
 
-def measure_case(channels, size, batch=100, dtype="float32", rounds=ROUNDS, turn=TURN):
+def measure_case(
+    channels: int,
+    size: Size,
+    batch: int = 100,
+    dtype: Dtype = "float32",
+    rounds: int = ROUNDS,
+    turn: float = TURN,
+) -> list[Row]:
     """Measure all operations at one size, in turn.
 
     Parameters
@@ -122,7 +134,6 @@ def _pytorch(images, kernel):
     import torch
     from torch.nn import functional as F
 
-    torch.set_num_threads(1)
     functions = {}
     weight_gradient = torch.ops.aten.convolution_backward
     settings = ([0], [1, 1], [0, 0], [1, 1], False, [0, 0], 1, (False, True, False))
@@ -151,7 +162,7 @@ def _pytorch(images, kernel):
     return functions
 
 
-def fastest(timings, *beginnings):
+def fastest(timings: Mapping[str, Timing], *beginnings: str) -> str | None:
     """Return the name with the least median among those with a beginning; None without any."""
     names = [name for name in timings if name.startswith(beginnings)]
     return min(names, key=lambda name: timings[name].median, default=None)

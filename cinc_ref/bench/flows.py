@@ -2,12 +2,14 @@
 
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
 from cinc_ref._trees import named_leaves, rebuild
+from cinc_ref._typing import Params
 from cinc_ref.bench import convolution
 from cinc_ref.bench.convolution import fastest
 from cinc_ref.bench.machine import gemm_share, has_torch, matrix_products
@@ -15,11 +17,23 @@ from cinc_ref.bench.rows import Row, timed
 from cinc_ref.bench.scaling import peak_memory
 from cinc_ref.bench.twin import Twin
 from cinc_ref.bijections.channels import channel_groups
-from cinc_ref.flows import COUPLINGS, build
+from cinc_ref.flows import COUPLINGS, Flow, build
 from cinc_ref.flows.cost import decoding_seconds
 from cinc_ref.timing import measure_in_turn
 from cinc_ref.training.settings import Settings
 from cinc_ref.training.trainer import Trainer
+
+__all__ = [
+    "layer_seconds",
+    "measure_layers",
+    "measure_sampling",
+    "measure_step_memory",
+    "measure_training",
+    "measure_wide",
+    "model",
+    "multiply_adds",
+    "training_run",
+]
 
 IMAGE = (3, 32, 32)
 LEVELS = 3
@@ -30,12 +44,17 @@ DEEP = TRAINING | {"depth": 32}
 PRODUCTS = 100
 """Number of matrix products that take some seconds, as sampling from a wide flow does."""
 
-SETTINGS = Settings(
+SETTINGS: Settings = Settings(
     steps=10**6, batch_size=64, learning_rate=1e-4, warmup=0, clip=None, dropout=0.0, patience=None
 )
 
 
-def model(coupling="affine", image_shape=IMAGE, noise=0.002, **shape):
+def model(
+    coupling: str = "affine",
+    image_shape: tuple[int, int, int] = IMAGE,
+    noise: float = 0.002,
+    **shape: int,
+) -> tuple[Flow, Params]:
     """Build a flow, and float32 parameters a little away from their initial values."""
     flow = build("cinc", coupling, image_shape, **shape)
     rng = np.random.default_rng(0)
@@ -48,13 +67,13 @@ def model(coupling="affine", image_shape=IMAGE, noise=0.002, **shape):
     return flow, rebuild(params, (leaf.astype(np.float32) for leaf in moved))
 
 
-def case_name(flow, batch):
+def case_name(flow: Flow, batch: int) -> str:
     """Return the name of a flow and a number of images."""
     side = "x".join(map(str, flow.image_shape))
     return f"{side} levels={flow.levels} depth={flow.depth} width={flow.width} N={batch}"
 
 
-def multiply_adds(flow):
+def multiply_adds(flow: Flow) -> int:
     """Count multiply-adds of all convolutions for one image, without taps outside it."""
     total, (channels, height, width) = 0, flow.image_shape
     for level in range(flow.levels):
@@ -75,7 +94,12 @@ def multiply_adds(flow):
     return total
 
 
-def measure_sampling(batch=100, rounds=7, image_shape=IMAGE, shape=SAMPLING):
+def measure_sampling(
+    batch: int = 100,
+    rounds: int = 7,
+    image_shape: tuple[int, int, int] = IMAGE,
+    shape: Mapping[str, int] = SAMPLING,
+) -> list[Row]:
     """Measure sampling, encoding, and the twin's forward pass."""
     flow, params = model(image_shape=image_shape, **shape)
     x = flow.sample(params, np.random.default_rng(0), batch, temperature=0.7)
@@ -115,7 +139,13 @@ def _twin_forward(flow, params, x, channels_last):
     return forward
 
 
-def measure_wide(batch=100, rounds=3, image_shape=IMAGE, shape=WIDE, products=PRODUCTS):
+def measure_wide(
+    batch: int = 100,
+    rounds: int = 3,
+    image_shape: tuple[int, int, int] = IMAGE,
+    shape: Mapping[str, int] = WIDE,
+    products: int = PRODUCTS,
+) -> list[Row]:
     """Measure sampling from a wide flow, whose time is that of its matrix products."""
     flow, params = model(image_shape=image_shape, **shape)
     flow.sample(params, np.random.default_rng(0), 1)
@@ -133,7 +163,7 @@ def measure_wide(batch=100, rounds=3, image_shape=IMAGE, shape=WIDE, products=PR
     return [timed(what, case_name(flow, batch), "float32", timing, work, ratios)]
 
 
-def layer_seconds(flow, params, batch, rounds=3):
+def layer_seconds(flow: Flow, params: Params, batch: int, rounds: int = 3) -> dict[str, float]:
     """Measure the seconds of sampling by kind of layer, the least over several rounds.
 
     Returns
@@ -158,7 +188,12 @@ def _layer_seconds(flow, params, batch):
     return dict(seconds)
 
 
-def measure_layers(batch=100, rounds=3, image_shape=IMAGE, shape=SAMPLING):
+def measure_layers(
+    batch: int = 100,
+    rounds: int = 3,
+    image_shape: tuple[int, int, int] = IMAGE,
+    shape: Mapping[str, int] = SAMPLING,
+) -> list[Row]:
     """Measure the part of the time of sampling that each kind of layer takes."""
     flow, params = model(image_shape=image_shape, **shape)
     seconds = layer_seconds(flow, params, batch, rounds)
@@ -169,7 +204,13 @@ def measure_layers(batch=100, rounds=3, image_shape=IMAGE, shape=SAMPLING):
     ]
 
 
-def training_run(coupling="affine", batch=64, image_shape=IMAGE, constant_memory=False, **shape):
+def training_run(
+    coupling: str = "affine",
+    batch: int = 64,
+    image_shape: tuple[int, int, int] = IMAGE,
+    constant_memory: bool = False,
+    **shape: int,
+) -> Trainer:
     """Return a `Trainer` on noise, ready for its steps."""
     images = np.random.default_rng(0).integers(0, 256, (batch, *image_shape))
     flow = build("cinc", coupling, image_shape, **shape)
@@ -179,7 +220,13 @@ def training_run(coupling="affine", batch=64, image_shape=IMAGE, constant_memory
     return trainer
 
 
-def measure_training(coupling, batch=64, rounds=7, image_shape=IMAGE, shape=TRAINING):
+def measure_training(
+    coupling: str,
+    batch: int = 64,
+    rounds: int = 7,
+    image_shape: tuple[int, int, int] = IMAGE,
+    shape: Mapping[str, int] = TRAINING,
+) -> list[Row]:
     """Measure one training step: as usual, with constant memory, and the twin's.
 
     The twin neither dequantizes the batch nor averages the parameters.
@@ -206,7 +253,12 @@ def measure_training(coupling, batch=64, rounds=7, image_shape=IMAGE, shape=TRAI
     ]
 
 
-def measure_step_memory(batch=64, image_shape=IMAGE, shallow=TRAINING, deep=DEEP):
+def measure_step_memory(
+    batch: int = 64,
+    image_shape: tuple[int, int, int] = IMAGE,
+    shallow: Mapping[str, int] = TRAINING,
+    deep: Mapping[str, int] = DEEP,
+) -> list[Row]:
     """Measure the memory of a step at two depths, beyond parameters, gradient and optimizer."""
     rows = []
     for what, constant_memory in (("stored", False), ("constant memory", True)):
@@ -219,7 +271,12 @@ def measure_step_memory(batch=64, image_shape=IMAGE, shallow=TRAINING, deep=DEEP
     return rows
 
 
-def step_memory(batch, image_shape, constant_memory, shape):
+def step_memory(
+    batch: int,
+    image_shape: tuple[int, int, int],
+    constant_memory: bool,
+    shape: Mapping[str, int],
+) -> int:
     """Return the most bytes that a training step holds beyond its state and the gradient."""
     trainer = training_run("affine", batch, image_shape, constant_memory, **shape)
     trainer.settings = replace(trainer.settings, dropout=0.2)

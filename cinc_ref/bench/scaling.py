@@ -1,13 +1,16 @@
 """Growth of the time of the exact inverse with batch and image size, and its memory."""
 
 import tracemalloc
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import cinc_ref as cr
 from cinc_ref.bench.convolution import TURN, case_name, multiply_adds, problem
-from cinc_ref.bench.rows import Row, timed
+from cinc_ref.bench.rows import Dtype, Row, timed
 from cinc_ref.primitives.memory_order import batch_last
 from cinc_ref.timing import measure_in_turn
+
+__all__ = ["measure_batches", "measure_memory", "measure_sizes", "peak_memory"]
 
 CHANNELS = 12
 
@@ -29,7 +32,13 @@ def _inverse_of(side, batch, dtype):
     return partial(cr.conv_inverse, batch_last(images), kernel)
 
 
-def measure_batches(dtype="float32", batches=BATCHES, side=16, rounds=31, turn=TURN):
+def measure_batches(
+    dtype: Dtype = "float32",
+    batches: Sequence[int] = BATCHES,
+    side: int = 16,
+    rounds: int = 31,
+    turn: float = TURN,
+) -> list[Row]:
     """Measure the time per image for each batch size, over the least at any smaller one."""
     functions = {}
     for batch in batches:
@@ -53,7 +62,12 @@ def measure_batches(dtype="float32", batches=BATCHES, side=16, rounds=31, turn=T
     ]
 
 
-def measure_sizes(dtype="float32", sizes=SIZES, rounds=31, turn=TURN):
+def measure_sizes(
+    dtype: Dtype = "float32",
+    sizes: Sequence[tuple[int, int]] = SIZES,
+    rounds: int = 31,
+    turn: float = TURN,
+) -> list[Row]:
     """Measure the time per multiply-add for each image size and batch, over the least."""
     functions, work = {}, {}
     for side, batch in sizes:
@@ -78,7 +92,7 @@ def measure_sizes(dtype="float32", sizes=SIZES, rounds=31, turn=TURN):
     ]
 
 
-def measure_memory(dtype="float32", side=64, batch=100):
+def measure_memory(dtype: Dtype = "float32", side: int = 64, batch: int = 100) -> list[Row]:
     """Measure the memory that the exact inverse allocates, with its result, over its input."""
     images, kernel = problem(CHANNELS, (side, side), batch, dtype)
     rows = []
@@ -89,7 +103,7 @@ def measure_memory(dtype="float32", side=64, batch=100):
     return rows
 
 
-def peak_memory(function):
+def peak_memory(function: Callable[[], object]) -> int:
     """Return the most bytes that NumPy and Python held during a call beyond those before it."""
     function()  # compiles, and fills caches
     tracemalloc.start()

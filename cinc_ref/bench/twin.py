@@ -6,13 +6,18 @@ direction from image to density. PyTorch is optional and imported where it is us
 """
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from cinc_ref._trees import named_leaves, rebuild
+from cinc_ref._typing import FloatArray, Params
 from cinc_ref.bijections import AdditiveCoupling
 from cinc_ref.bijections.channels import channel_groups
-from cinc_ref.flows import COUPLINGS
+from cinc_ref.flows import COUPLINGS, Flow
+
+__all__ = ["Twin"]
 
 
 class Twin:
@@ -28,10 +33,15 @@ class Twin:
         The memory order of images and weights; otherwise PyTorch's usual one.
     """
 
-    def __init__(self, flow, params, channels_last=False):
+    torch: Any
+    flow: Flow
+    order: Any
+    leaves: list[Any]
+    params: Params
+
+    def __init__(self, flow: Flow, params: Params, channels_last: bool = False) -> None:
         import torch
 
-        torch.set_num_threads(1)
         self.torch, self.flow = torch, flow
         self.order = torch.channels_last if channels_last else torch.contiguous_format
         self.leaves = [self._parameter(leaf) for leaf in named_leaves(params).values()]
@@ -43,11 +53,11 @@ class Twin:
             tensor = tensor.contiguous(memory_format=self.order)
         return tensor.requires_grad_()
 
-    def images(self, x):
+    def images(self, x: FloatArray) -> Any:
         """Convert images to the tensor that the methods take."""
         return self.torch.from_numpy(x).contiguous(memory_format=self.order)
 
-    def log_prob(self, x):
+    def log_prob(self, x: Any) -> Any:
         """Return log p(x) in nats, shape (N,)."""
         total = self.torch.zeros(len(x), dtype=x.dtype)
         for level in range(self.flow.levels):
@@ -116,13 +126,13 @@ class Twin:
         constant = math.log(2 * math.pi) / 2 * z[0].numel()
         return -(z * z).sum((1, 2, 3)) / 2 - log_std.sum((1, 2, 3)) - constant
 
-    def bits(self, x):
+    def bits(self, x: Any) -> Any:
         """Return the mean bits per dimension, which training minimizes."""
         dimensions = x[0].numel()
         nats = self.log_prob(x).mean() - dimensions * math.log(self.flow.bins)
         return -nats / (dimensions * math.log(2))
 
-    def training_step(self, learning_rate=1e-3):
+    def training_step(self, learning_rate: float = 1e-3) -> Callable[[Any], float]:
         """Return a function that does one step of Adam on images and returns bits per dimension."""
         adam = self.torch.optim.Adam(self.leaves, learning_rate)
 

@@ -1,6 +1,7 @@
 """Activation normalization: one scale and one shift for each channel, started from the data."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import autograd.numpy as anp
 import numpy as np
@@ -8,6 +9,8 @@ import numpy as np
 from cinc_ref._autodiff import value_of
 from cinc_ref.bijections.base import Bijection, per_image
 from cinc_ref.primitives.layers import scale_channels
+
+__all__ = ["ActNorm"]
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ class ActNorm(Bijection):
         x = scale_channels(y, _zeros_per_channel(y), anp.exp(-log_scale), -params["bias"])
         return x, per_image(-(y.shape[2] * y.shape[3]) * anp.sum(log_scale), y)
 
-    def channels_of(self, params):
+    def channels_of(self, params: Any) -> int:
         """Return the number of channels that are normalized; see `Bijection.channels_of`."""
         return len(params["bias"])
 

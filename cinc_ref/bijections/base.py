@@ -1,14 +1,20 @@
-"""The contract of a layer, and the one place that validates the images it receives."""
+"""The contract of a layer, and the one place that validates what it receives."""
 
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from cinc_ref import _validate
 from cinc_ref._autodiff import as_array, value_of
-from cinc_ref.errors import ShapeError
+from cinc_ref._params import Template, check_params, check_same_dtype
+from cinc_ref._typing import Array, FloatArray, FloatArrayLike, Seed
+
+__all__ = ["Bijection", "Shape", "per_image", "store", "template"]
+
+Shape: TypeAlias = tuple[int, ...]
+"""Channels, height and width of an image."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +28,9 @@ class Bijection:
     **Subclass contract.** A subclass is a frozen dataclass that defines these hooks. Images and
     parameters are validated before the first three are called, so they hold mathematics only.
 
-    - ``_init(rng, x)`` returns the parameters for a batch x; by default none, ``{}``.
+    - ``_init(rng, x)`` returns the parameters for a batch x; by default none, ``{}``. Their
+      structure and shapes may depend on the layer and on the shape (C, H, W) of x only: the
+      parameters that are passed to `forward` and `inverse` are compared with them.
     - ``_forward(params, x)`` returns y and the log-determinants, shape (N,); required.
     - ``_inverse(params, y)`` returns x and minus the log-determinants; required.
     - ``output_shape(shape)`` returns the shape (C', H', W') of `forward` on images (C, H, W), or
@@ -58,13 +66,13 @@ class Bijection:
     (array([2., 2.]), True)
     """
 
-    def init(self, rng: np.random.Generator, x: ArrayLike) -> Any:
+    def init(self, rng: Seed, x: FloatArrayLike) -> Any:
         """Make the initial parameters for images of this shape and dtype.
 
         Parameters
         ----------
-        rng : numpy.random.Generator
-            Source of the random entries.
+        rng : numpy.random.Generator, int or None
+            Source of the random entries; whatever `numpy.random.default_rng` takes.
         x : array_like, shape (N, C, H, W)
             A batch of data, float32 or float64; layers that normalize start from its statistics.
 
@@ -76,12 +84,14 @@ class Bijection:
         ------
         ShapeError, DtypeError
             If the images do not fit the layer.
+        OptionError
+            If `rng` is no seed.
         """
         x = _check_images(x, "x")
         self.output_shape(x.shape[1:])
-        return self._init(rng, x)
+        return self._init(_validate.generator("rng", rng), x)
 
-    def forward(self, params: Any, x: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    def forward(self, params: Any, x: FloatArrayLike) -> tuple[Array, Array]:
         r"""Map images towards the latent: y = f(x).
 
         Parameters
@@ -99,14 +109,16 @@ class Bijection:
         Raises
         ------
         ShapeError, DtypeError
-            If the images do not fit the layer.
+            If the images do not fit the layer, or have another dtype than the parameters.
+        ParamsError
+            If the parameters do not fit the layer on these images, or are not finite.
         """
         x = _check_images(x, "x")
         self.output_shape(x.shape[1:])
-        self._check_params(params, x.shape[1], x.shape)
+        self._check_params(params, x, "x", x.shape[1:])
         return self._forward(params, x)
 
-    def inverse(self, params: Any, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    def inverse(self, params: Any, y: FloatArrayLike) -> tuple[Array, Array]:
         r"""Map back from the latent: the x with forward(params, x) = y.
 
         Parameters
@@ -124,16 +136,17 @@ class Bijection:
         Raises
         ------
         ShapeError, DtypeError
-            If the images do not fit the layer.
+            If the images do not fit the layer, or have another dtype than the parameters.
+        ParamsError
+            If the parameters do not fit the layer on these images, or are not finite.
         SingularKernelError
             If a convolution with a "dense" corner block has become singular.
         """
         y = _check_images(y, "y")
-        shape = self.input_shape(y.shape[1:])
-        self._check_params(params, shape[0], y.shape)
+        self._check_params(params, y, "y", self.input_shape(y.shape[1:]))
         return self._inverse(params, y)
 
-    def output_shape(self, shape: tuple[int, int, int]) -> tuple[int, int, int]:
+    def output_shape(self, shape: Shape) -> Shape:
         """Return the shape of `forward` on images of a shape.
 
         Parameters
@@ -153,7 +166,7 @@ class Bijection:
         """
         return shape
 
-    def input_shape(self, shape: tuple[int, int, int]) -> tuple[int, int, int]:
+    def input_shape(self, shape: Shape) -> Shape:
         """Return the shape of `inverse` on images of a shape.
 
         Parameters
@@ -220,32 +233,62 @@ class Bijection:
     def _init(self, rng, x):
         return {}
 
-    def _check_params(self, params, channels, shape):
-        expected = self.channels_of(params)
-        if expected is not None and expected != channels:
-            raise ShapeError(
-                f"{type(self).__name__} has parameters for {expected} channels; "
-                f"got images of shape {shape}"
+    def _template(self, shape):
+        """Return parameters, of any values, for images of a shape (C, H, W)."""
+        rng = np.random.default_rng(0)
+        return self._init(rng, rng.uniform(-0.5, 0.5, (2, *shape)))
+
+    def _check_params(self, params, images, name, shape):
+        """Refuse parameters unless they fit images (N, C, H, W) that `forward` takes as `shape`."""
+        dtype = check_params(
+            params, template(self, shape), lambda: self._expectation(params, images.shape)
+        )
+        check_same_dtype(value_of(images), name, dtype)
+
+    def _expectation(self, params, shape):
+        """Begin the message about wrong parameters, which may as well be wrong images."""
+        layer = type(self).__name__
+        try:
+            channels = self.channels_of(params)
+        except (TypeError, KeyError, IndexError, AttributeError):
+            channels = None
+        if channels not in (None, shape[1]):
+            advice = _validate.channels_last_advice(shape, channels, "images")
+            return (
+                f"{layer} has parameters for {channels} channels; "
+                f"got images of shape {shape}{advice}"
             )
+        return f"params must fit {layer} and images of shape {shape}"
 
 
-def per_image(log_det, images):
+def template(layer: Bijection, shape: Shape) -> Template:
+    """Return the template of a layer's parameters for images of a shape (C, H, W)."""
+    try:
+        hash(layer)
+    except TypeError:  # a field of somebody's layer is a list or an array
+        return Template.of(layer._template(shape))
+    return _known_template(layer, shape)
+
+
+@lru_cache(maxsize=1024)
+def _known_template(layer, shape):
+    return Template.of(layer._template(shape))
+
+
+def per_image(log_det: Any, images: Array) -> FloatArray:
     """Repeat a log-determinant that holds for every image: an array of shape (N,)."""
     return log_det * np.ones(images.shape[0], value_of(images).dtype)
 
 
-def store(layer, **options):
+def store(layer: object, **options: Any) -> None:
     """Store validated options in a frozen dataclass."""
     for name, value in options.items():
         object.__setattr__(layer, name, value)
 
 
 def _check_images(images, name):
-    images = as_array(images)
+    images = as_array(images, name)
     value = value_of(images)
-    if value.ndim != 4 or 0 in value.shape[1:]:
-        raise ShapeError(
-            f"{name} must have shape (N, C, H, W) with C, H, W >= 1; got {value.shape}"
-        )
+    _validate.check_batch_shape(value, name)
     _validate.check_float(value, name)
     return images

@@ -4,9 +4,11 @@ from functools import cache
 
 import numpy as np
 
+__all__ = ["channel_groups"]
+
 
 @cache
-def channel_groups(channels, count):
+def channel_groups(channels: int, count: int) -> tuple[tuple[int, int], ...]:
     """Cut channels into groups that differ by at most one, as `numpy.array_split` does.
 
     Parameters

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Any, Literal, TypeAlias, get_args
 
 import autograd.numpy as anp
 import numpy as np
@@ -9,7 +10,9 @@ import scipy.linalg
 
 from cinc_ref import _validate
 from cinc_ref._autodiff import value_of
-from cinc_ref.bijections.base import Bijection, per_image, store
+from cinc_ref._params import check_params
+from cinc_ref._typing import Corner, FloatArray, Params
+from cinc_ref.bijections.base import Bijection, per_image, store, template
 from cinc_ref.convolution import log_abs_det
 from cinc_ref.errors import OptionError
 from cinc_ref.geometry import Geometry, check_geometry
@@ -18,10 +21,18 @@ from cinc_ref.primitives.causal import causal_conv
 from cinc_ref.primitives.channels import scatter
 from cinc_ref.primitives.stable import stable_taps
 
-CORNER_BLOCKS = ("unit", "triangular", "plu", "dense")
+__all__ = ["CORNER_BLOCKS", "TRIANGLES", "CornerBlock", "InvertibleConv"]
+
+CornerBlock: TypeAlias = Literal["unit", "triangular", "plu", "dense"]
+"""The form of the corner block, which `InvertibleConv` describes."""
+
+CORNER_BLOCKS: tuple[CornerBlock, ...] = get_args(CornerBlock)
 """Forms of the corner block, which `InvertibleConv` describes."""
 
-TRIANGLES = ("lower", "upper")
+Triangle: TypeAlias = Literal["lower", "upper"]
+"""The triangle of a corner block that is free."""
+
+TRIANGLES: tuple[Triangle, ...] = get_args(Triangle)
 """Triangles of a corner block that can be free."""
 
 
@@ -89,15 +100,15 @@ class InvertibleConv(Bijection):
     """
 
     kernel_size: int | tuple[int, int] = 3
-    corner_block: str = "triangular"
-    corner: str = "top-left"
+    corner_block: CornerBlock = "triangular"
+    corner: Corner = "top-left"
     dilation: int = 1
     anchor: tuple[int, int] | None = None
     seed: int = 0
     stable: bool = False
-    triangle: str = "lower"
+    triangle: Triangle = "lower"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         height, width = size = _check_kernel_size(self.kernel_size)
         geometry = check_geometry(
             np.zeros((1, 1, height, width)), self.corner, self.dilation, self.anchor
@@ -151,7 +162,7 @@ class InvertibleConv(Bijection):
         """Number of taps before the anchor in raster order."""
         return self.anchor[0] * self.kernel_size[1] + self.anchor[1]
 
-    def kernel(self, params: dict) -> np.ndarray:
+    def kernel(self, params: Params) -> FloatArray:
         """Compute the kernel from the parameters.
 
         Parameters
@@ -162,7 +173,17 @@ class InvertibleConv(Bijection):
         Returns
         -------
         ndarray, shape (C, C, kh, kw), dtype of the parameters
+
+        Raises
+        ------
+        ParamsError
+            If the parameters do not fit the layer, or are not finite.
         """
+        expected = template(self, (_channels_of_taps(params), 1, 1))
+        check_params(params, expected, lambda: "params must fit InvertibleConv")
+        return self._kernel(params)
+
+    def _kernel(self, params):
         channels = len(params["taps"])
         shape = (channels, channels, *self.kernel_size)
         taps, corner = _flat_indices(shape, self._other_taps)
@@ -216,20 +237,29 @@ class InvertibleConv(Bijection):
         return {name: value.astype(dtype) for name, value in params.items()}
 
     def _forward(self, params, x):
-        kernel = self.kernel(params)
+        kernel = self._kernel(params)
         return causal_conv(x, kernel, self.geometry), self._log_det(kernel, params, x)
 
     def _inverse(self, params, y):
-        kernel = self.kernel(params)
+        kernel = self._kernel(params)
         return solve(y, kernel, self.geometry), -self._log_det(kernel, params, y)
 
-    def channels_of(self, params):
+    def channels_of(self, params: Any) -> int:
         """Return the channels of the kernel; see `Bijection.channels_of`."""
         return len(params["taps"])
 
-    def convolutions(self, params):
+    def convolutions(self, params: Any) -> tuple[tuple[Bijection, Any, tuple[int, int]], ...]:
         """List the layer itself; see `Bijection.convolutions`."""
         return ((self, params, (0, len(params["taps"]))),)
+
+
+def _channels_of_taps(params):
+    """Return the number of channels that unchecked parameters seem to be made for; 1 if none."""
+    try:
+        shape = value_of(params["taps"]).shape
+    except (TypeError, KeyError, IndexError, ValueError):
+        return 1
+    return max(1, shape[0]) if len(shape) == 3 and shape[0] == shape[1] else 1
 
 
 def _check_kernel_size(value):

@@ -8,29 +8,34 @@ network reads all blocks after its own.
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
 from cinc_ref import _validate
-from cinc_ref.bijections.base import Bijection, per_image, store
+from cinc_ref.bijections.base import Bijection, Shape, per_image, store
 from cinc_ref.bijections.channels import channel_groups
 from cinc_ref.bijections.network import apply_network, init_network
 from cinc_ref.errors import ShapeError
 from cinc_ref.primitives.affine_coupling import affine_coupling, log_scale_sum
 from cinc_ref.primitives.channels import pad_channels, take_channels
 
-UNCHANGED = ("first", "last")
+__all__ = ["UNCHANGED", "AdditiveCoupling", "AffineCoupling", "QuadCoupling"]
+
+Unchanged: TypeAlias = Literal["first", "last"]
+"""The block of channels that is left unchanged."""
+
+UNCHANGED: tuple[Unchanged, ...] = get_args(Unchanged)
 """Blocks of channels that can be left unchanged."""
 
 
 @dataclass(frozen=True)
 class _Coupling(Bijection):
     width: int = 64
-    unchanged: str = "last"
+    unchanged: Unchanged = "last"
 
     blocks: ClassVar[int] = 2
     scaled: ClassVar[bool] = True
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         store(
             self,
             width=_validate.integer("width", self.width, minimum=1),
@@ -86,7 +91,7 @@ class _Coupling(Bijection):
         shift = pad_channels(h, start, images.shape[1])
         return images - shift if inverse else images + shift, 0
 
-    def output_shape(self, shape):
+    def output_shape(self, shape: Shape) -> Shape:
         """Return the shape itself, or raise `ShapeError` below one channel for each block."""
         if shape[0] < self.blocks:
             raise ShapeError(
@@ -95,7 +100,7 @@ class _Coupling(Bijection):
             )
         return shape
 
-    def channels_of(self, params):
+    def channels_of(self, params: Any) -> int:
         """Return the channels that the last network reads and shifts, which are all."""
         last = params[-1]
         shifted = last["last"]["weight"].shape[0] // (2 if self.scaled else 1)

@@ -1,12 +1,16 @@
 """The emerging convolution: two causal convolutions from opposite corners."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from cinc_ref import _validate
+from cinc_ref._display import short_repr
 from cinc_ref.bijections.base import Bijection, store
 from cinc_ref.bijections.chain import Chain
-from cinc_ref.bijections.conv import InvertibleConv
+from cinc_ref.bijections.conv import CornerBlock, InvertibleConv
 from cinc_ref.errors import OptionError
+
+__all__ = ["EmergingConv"]
 
 
 @dataclass(frozen=True)
@@ -58,11 +62,13 @@ class EmergingConv(Chain):
 
     layers: tuple[Bijection, ...] = field(init=False)
     kernel_size: int = 3
-    corner_block: str = "triangular"
+    corner_block: CornerBlock = "triangular"
     dilation: int = 1
     stable: bool = False
 
-    def __post_init__(self):
+    __repr__ = short_repr
+
+    def __post_init__(self) -> None:
         k = _validate.integer("kernel_size", self.kernel_size, minimum=1)
         if k % 2 == 0:
             raise OptionError(f"kernel_size must be an odd integer >= 1; got {k}")
@@ -89,6 +95,10 @@ class EmergingConv(Chain):
             dilation=first.dilation,
             stable=first.stable,
         )
+
+    def channels_of(self, params: Any) -> int:
+        """Return the channels of the first kernel; see `Bijection.channels_of`."""
+        return self.layers[0].channels_of(params[0])
 
     def count_parameters(self, channels: int) -> int:
         """Count the numbers that are learned for images of some channels.

@@ -2,16 +2,19 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import autograd.numpy as anp
 
 from cinc_ref import _validate
-from cinc_ref.bijections.base import Bijection, store
+from cinc_ref.bijections.base import Bijection, Shape, store
 from cinc_ref.bijections.channels import channel_groups
-from cinc_ref.bijections.conv import InvertibleConv
+from cinc_ref.bijections.conv import CornerBlock, InvertibleConv
 from cinc_ref.errors import ShapeError
 from cinc_ref.geometry import CORNERS
 from cinc_ref.primitives.channels import take_channels
+
+__all__ = ["FincConv"]
 
 
 @dataclass(frozen=True)
@@ -61,12 +64,12 @@ class FincConv(Bijection):
     """
 
     kernel_size: int | tuple[int, int] = 3
-    corner_block: str = "unit"
+    corner_block: CornerBlock = "unit"
     dilation: int = 1
     seed: int = 0
     stable: bool = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         first = self._layers[0]  # has validated the options
         size = self.kernel_size
         store(
@@ -114,33 +117,32 @@ class FincConv(Bijection):
 
     def _init(self, rng, x):
         groups = zip(self._layers, _groups(x.shape[1]), strict=True)
-        return [layer.init(rng, x[:, start:stop]) for layer, (start, stop) in groups]
+        return [layer._init(rng, x[:, start:stop]) for layer, (start, stop) in groups]
 
     def _forward(self, params, x):
-        return self._apply_to_groups("forward", params, x)
+        return self._apply_to_groups(InvertibleConv._forward, params, x)
 
     def _inverse(self, params, y):
-        return self._apply_to_groups("inverse", params, y)
+        return self._apply_to_groups(InvertibleConv._inverse, params, y)
 
-    def _apply_to_groups(self, direction, params, images):
+    def _apply_to_groups(self, apply, params, images):
         parts, total = [], 0
         for layer, layer_params, (start, stop) in self.convolutions(params):
-            apply = getattr(layer, direction)
-            part, log_det = apply(layer_params, take_channels(images, start, stop))
+            part, log_det = apply(layer, layer_params, take_channels(images, start, stop))
             parts.append(part)
             total = total + log_det
         return anp.concatenate(parts, axis=1), total
 
-    def convolutions(self, params):
+    def convolutions(self, params: Any) -> tuple[tuple[Bijection, Any, tuple[int, int]], ...]:
         """List the four convolutions; see `Bijection.convolutions`."""
         groups = _groups(self.channels_of(params))
         return tuple(zip(self._layers, params, groups, strict=True))
 
-    def channels_of(self, params):
+    def channels_of(self, params: Any) -> int:
         """Return the sum over the four groups; see `Bijection.channels_of`."""
         return sum(len(layer_params["taps"]) for layer_params in params)
 
-    def output_shape(self, shape):
+    def output_shape(self, shape: Shape) -> Shape:
         """Return the shape itself, or raise `ShapeError` below four channels."""
         if shape[0] < len(CORNERS):
             raise ShapeError(f"FincConv needs at least 4 channels; got images of shape {shape}")

@@ -1,9 +1,13 @@
 """Inverses of layers, as layers."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from cinc_ref import _validate
-from cinc_ref.bijections.base import Bijection
+from cinc_ref._display import short_repr
+from cinc_ref.bijections.base import Bijection, Shape, template
+
+__all__ = ["Inverse"]
 
 
 @dataclass(frozen=True)
@@ -39,31 +43,36 @@ class Inverse(Bijection):
 
     layer: Bijection
 
-    def __post_init__(self):
+    __repr__ = short_repr
+
+    def __post_init__(self) -> None:
         _validate.instance("layer", self.layer, Bijection, "a bijection")
 
     def _init(self, rng, x):
-        return self.layer.init(rng, x.reshape(len(x), *self.layer.input_shape(x.shape[1:])))
+        return self.layer._init(rng, x.reshape(len(x), *self.layer.input_shape(x.shape[1:])))
 
-    def steps(self, params):
+    def _template(self, shape):
+        return template(self.layer, self.layer.input_shape(shape)).tree
+
+    def steps(self, params: Any) -> tuple[tuple[Bijection, Any], ...]:
         """List the inverses of the inner steps, the last first; see `Bijection.steps`."""
         steps = reversed(self.layer.steps(params))
         return tuple((Inverse(layer), layer_params) for layer, layer_params in steps)
 
-    def convolutions(self, params):
+    def convolutions(self, params: Any) -> tuple[tuple[Bijection, Any, tuple[int, int]], ...]:
         """List the convolutions of the inner layer; see `Bijection.convolutions`."""
         return self.layer.convolutions(params)
 
     def _forward(self, params, x):
-        return self.layer.inverse(params, x)
+        return self.layer._inverse(params, x)
 
     def _inverse(self, params, y):
-        return self.layer.forward(params, y)
+        return self.layer._forward(params, y)
 
-    def output_shape(self, shape):
+    def output_shape(self, shape: Shape) -> Shape:
         """Return the inner layer's `input_shape`."""
         return self.layer.input_shape(shape)
 
-    def input_shape(self, shape):
+    def input_shape(self, shape: Shape) -> Shape:
         """Return the inner layer's `output_shape`."""
         return self.layer.output_shape(shape)

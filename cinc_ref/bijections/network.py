@@ -4,14 +4,21 @@ The first convolution also reads an image of ones. Zero-padded like the others, 
 and with it, in the small images of the deeper levels, the position of a pixel.
 """
 
+from typing import Any
+
 import numpy as np
 
 from cinc_ref._autodiff import value_of
+from cinc_ref._typing import FloatArray, Params
 from cinc_ref.primitives.coupling_network import coupling_network
 from cinc_ref.primitives.layers import add_bias, same_conv
 
+__all__ = ["apply_network", "init_network"]
 
-def init_network(rng, inputs, width, outputs, dtype):
+
+def init_network(
+    rng: np.random.Generator, inputs: int, width: int, outputs: int, dtype: np.dtype[Any]
+) -> Params:
     """Make parameters of a network between channels; its output is zero at the start.
 
     Parameters
@@ -40,7 +47,7 @@ def init_network(rng, inputs, width, outputs, dtype):
     }
 
 
-def apply_network(params, x):
+def apply_network(params: Params, x: FloatArray) -> FloatArray:
     """Apply a network to images (N, inputs, H, W), zero-padded: (N, outputs, H, W)."""
     first, second, last = params["first"], params["second"], params["last"]
     ones = np.ones((1, 1, *x.shape[2:]), value_of(x).dtype)

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
-from cinc_ref.bijections.base import Bijection, per_image
+from cinc_ref.bijections.base import Bijection, Shape, per_image
 from cinc_ref.errors import ShapeError
 from cinc_ref.primitives.channels import squeeze, unsqueeze
+
+__all__ = ["Squeeze"]
 
 
 @dataclass(frozen=True)
@@ -30,14 +32,14 @@ class Squeeze(Bijection):
     def _inverse(self, params, y):
         return unsqueeze(y), per_image(0, y)
 
-    def output_shape(self, shape):
+    def output_shape(self, shape: Shape) -> Shape:
         """Return (4C, H/2, W/2), or raise `ShapeError` where a side is odd."""
         channels, height, width = shape
         if height % 2 or width % 2:
             raise ShapeError(f"Squeeze needs even height and width; got images of shape {shape}")
         return 4 * channels, height // 2, width // 2
 
-    def input_shape(self, shape):
+    def input_shape(self, shape: Shape) -> Shape:
         """Return (C/4, 2H, 2W), or raise `ShapeError` where 4 does not divide the channels."""
         channels, height, width = shape
         if channels % 4:

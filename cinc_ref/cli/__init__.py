@@ -6,12 +6,14 @@ Errors are not caught here: `cinc_ref.__main__` turns them into one line.
 from cinc_ref._extras import extra
 
 with extra("cli"):
-    import typer
-    from rich import console  # noqa: F401
+    import rich.console  # noqa: F401
+    import typer  # noqa: F401
 
+from cinc_ref.cli._options import usage_error
 from cinc_ref.cli.app import app
 
-usage_error = typer.BadParameter.__base__
-"""The error of every misuse: click's UsageError, which typer contains or depends on."""
-
 __all__ = ["app", "usage_error"]
+
+
+def __dir__() -> list[str]:
+    return __all__

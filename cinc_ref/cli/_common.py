@@ -1,24 +1,41 @@
 """Functions of several commands: printing, models with their images, and the command line."""
 
-import logging
 import shlex
-import sys
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Any
 
 import typer
+from rich.box import MARKDOWN
 from rich.console import Console
-from rich.table import Table
-from tqdm import tqdm
+from rich.table import Column, Table
+from rich.text import Text
 
 from cinc_ref._images import digest
+from cinc_ref._streams import printable
+from cinc_ref._typing import Params
 from cinc_ref._validate import shown
 from cinc_ref.data import IMAGE_SETS, image_set
 from cinc_ref.data.sets import options_of
 from cinc_ref.errors import CheckpointError, DataError
+from cinc_ref.flows import Flow
 from cinc_ref.training import load
 from cinc_ref.training.checkpoint import DIGESTS, load_data
+
+__all__ = [
+    "COMPILING",
+    "INTERRUPTED",
+    "command_line",
+    "describe",
+    "explicit_options",
+    "grey_levels",
+    "images_for",
+    "load_model",
+    "model_file",
+    "print_figures",
+    "print_table",
+    "say",
+]
 
 MODEL_FILES = ("best.npz", "model.npz")
 """Names of the model in the folder of a run and in that of the demonstration."""
@@ -29,89 +46,83 @@ INTERRUPTED = 130
 COMPILING = "compiling for this machine, which happens once; this may take a minute ..."
 """Sentence that is printed when a command compiles."""
 
-Model = Annotated[
-    Path, typer.Argument(metavar="MODEL", help="A model's .npz file, or the folder of a run.")
-]
-Data = Annotated[
-    str, typer.Option(metavar="NAME", help=f"Images, one of: {', '.join(IMAGE_SETS)}.")
-]
-DataOfRun = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAME",
-        help="Images, by default those of the model's training, or digits where it does not say; "
-        f"one of: {', '.join(IMAGE_SETS)}.",
-        show_default=False,
-    ),
-]  # fmt: skip
-DataPath = Annotated[
-    Path | None,
-    typer.Option(
-        "--path", help="File or folder of the images, for data that is not bundled.",
-        show_default=False,
-    ),
-]  # fmt: skip
-
+UNBOUNDED = 100_000
+"""Columns of a page on which no line of a Markdown table is wrapped."""
 
 # ---- printing ------------------------------------------------------------------------------------
 
 
-def say(text, **style):
+def say(text: str) -> None:
     """Print a sentence as it is, without markup and without wrapping inside a path."""
-    Console().print(text, markup=False, highlight=False, soft_wrap=True, **style)
+    Console().print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def print_figures(rows):
+def print_table(
+    columns: Iterable[Column],
+    rows: Iterable[Sequence[str | Text]],
+    *,
+    lines: bool = False,
+    markdown: bool = False,
+) -> None:
+    """Print a table: in a frame on a terminal, as Markdown into a file or pipe.
+
+    Parameters
+    ----------
+    columns : iterable of rich.table.Column
+    rows : iterable of sequences of str or rich.text.Text
+        Cells, which may hold line breaks.
+    lines : bool
+        Whether a terminal shows lines between the rows.
+    markdown : bool
+        Whether it is Markdown on a terminal too.
+    """
+    console = Console()
+    cells = [[_printable(cell, console.encoding) for cell in row] for row in rows]
+    if console.is_terminal and not markdown:
+        table = Table(*columns, show_lines=lines)
+    else:
+        plain = [Column(c.header, justify=c.justify, no_wrap=True) for c in columns]
+        table = Table(*plain, box=MARKDOWN)
+        cells = [[_on_one_line(cell) for cell in row] for row in cells]
+        console = Console(width=UNBOUNDED)
+    for row in cells:
+        table.add_row(*row)
+    console.print(table)
+
+
+def print_figures(rows: Iterable[tuple[str, str]]) -> None:
     """Print names and their values, given as strings, as a table of two columns."""
-    table = Table(show_header=False)
-    table.add_column()
-    table.add_column(justify="right")
-    for name, value in rows:
-        table.add_row(name, value)
-    Console().print(table)
+    print_table((Column("quantity"), Column("value", justify="right")), rows)
 
 
-def grey_levels(error):
+def _printable(cell, encoding):
+    """Return a cell as the output can write it, so that its width in the table is right."""
+    text = cell if isinstance(cell, Text) else Text(cell)
+    lines = text.split("\n", allow_blank=True)
+    for line in lines:
+        line.plain = printable(line.plain, encoding)
+    return Text("\n").join(lines)
+
+
+def _on_one_line(cell):
+    return Text(cell.plain.replace("|", r"\|").replace("\n", "; "))
+
+
+def grey_levels(error: float) -> str:
     """Format an error with its unit."""
     return f"{error:.1e} grey levels"
-
-
-class _Announcement(logging.Handler):
-    """A sentence on stderr at the first log record of a compiled function."""
-
-    def __init__(self):
-        super().__init__(logging.INFO)
-        self.printed = False
-
-    def emit(self, record):
-        if hasattr(record, "compiled_function") and not self.printed:
-            self.printed = True
-            tqdm.write(COMPILING, file=sys.stderr)  # above a bar, if there is one
-
-
-@contextmanager
-def announced_compilation():
-    """Print `COMPILING` in this block as soon as a function is compiled, not found in the cache."""
-    logger, handler = logging.getLogger("cinc_ref"), _Announcement()
-    level = logger.level
-    logger.setLevel(min(logging.INFO, logger.getEffectiveLevel()))
-    logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-        logger.setLevel(level)
 
 
 # ---- models and images ---------------------------------------------------------------------------
 
 
-def load_model(path):
+def load_model(path: Path) -> tuple[Flow, Params]:
     """Load flow and parameters from a file, or from the best model in a folder."""
-    return load(_model_file(path))
+    return load(model_file(path))
 
 
-def _model_file(path):
+def model_file(path: Path) -> Path:
+    """Return a model's file: the path itself, or that of the best model in a folder."""
     if not path.is_dir():
         return path
     for name in MODEL_FILES:
@@ -144,7 +155,7 @@ def images_of_model(model, flow, data, path):
     DataError
         If the images of the run have changed since.
     """
-    trained_on = load_data(_model_file(model))
+    trained_on = load_data(model_file(model))
     if data is not None or trained_on is None:
         images = images_for(flow, data or "digits", path)
         if trained_on is not None and _changed_parts(images, trained_on):
@@ -196,7 +207,7 @@ def _check_same_images(flow, images):
         )
 
 
-def describe(flow):
+def describe(flow: Flow) -> str:
     """Describe a model in one line."""
     traits = [f"{flow.corner_block} corner"]
     traits += ["stable"] if flow.stable else []
@@ -211,7 +222,7 @@ def describe(flow):
 # ---- the command line ----------------------------------------------------------------------------
 
 
-def explicit_options(context):
+def explicit_options(context: typer.Context) -> dict[str, Any]:
     """Return the options that stand on the command line, as a dict from name to value."""
     return {
         parameter.name: context.params[parameter.name]
@@ -220,7 +231,7 @@ def explicit_options(context):
     }
 
 
-def command_line(context, without):
+def command_line(context: typer.Context, without: str) -> str:
     """Return the command as it was given, but for the option of the name `without`."""
     words = ["python", "-m", "cinc_ref", context.info_name]
     explicit = explicit_options(context)
@@ -228,5 +239,6 @@ def command_line(context, without):
         if parameter.name in explicit and parameter.name != without:
             value = explicit[parameter.name]
             words.append((parameter.secondary_opts if value is False else parameter.opts)[0])
-            words += [] if parameter.is_flag else [str(value)]
+            text = ",".join(value) if isinstance(value, list) else str(value)
+            words += [] if parameter.is_flag else [text]
     return shlex.join(words)

@@ -6,8 +6,10 @@ import typer
 
 import cinc_ref
 from cinc_ref._blas import one_blas_thread
-from cinc_ref.cli._common import announced_compilation, say
+from cinc_ref.cli._common import say
+from cinc_ref.cli._compilation import announced_compilation
 from cinc_ref.cli.bench import bench
+from cinc_ref.cli.check import check
 from cinc_ref.cli.compare import compare
 from cinc_ref.cli.compile import compile
 from cinc_ref.cli.demo import demo
@@ -17,7 +19,9 @@ from cinc_ref.cli.sample import sample
 from cinc_ref.cli.train import train
 from cinc_ref.cli.verify import verify
 
-app = typer.Typer(
+__all__ = ["app"]
+
+app: typer.Typer = typer.Typer(
     help="Invertible 3x3 convolutions: check the theorems, train a flow of them on real images, "
     "invert, sample and judge it.",
     add_completion=False,
@@ -44,5 +48,7 @@ def _options(
         context.with_resource(resource)  # until the command has ended
 
 
-for command in (demo, verify, train, sample, evaluate, interpolate, compare, compile, bench):
-    app.command()(command)
+for _command in (
+    demo, verify, train, sample, evaluate, interpolate, compare, compile, check, bench,
+):  # fmt: skip
+    app.command()(_command)

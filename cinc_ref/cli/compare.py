@@ -2,19 +2,38 @@
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column
 
 from cinc_ref import flows
-from cinc_ref._files import output_errors
-from cinc_ref.cli._common import INTERRUPTED, command_line, say
-from cinc_ref.cli._options import DATA_OPTIONS, SIZE_OPTIONS, takes, training_option
+from cinc_ref._files import check_folder, output_errors
+from cinc_ref._validate import one_of
+from cinc_ref.cli._common import INTERRUPTED, command_line, print_table, say
+from cinc_ref.cli._options import (
+    DATA_OPTIONS,
+    SIZE_OPTIONS,
+    check_data,
+    folder_option,
+    found_in_files,
+    integer_option,
+    names_option,
+    options_must_fit,
+    takes,
+    training_option,
+)
 from cinc_ref.comparison.compare import SYSTEMS, TRAINING
 from cinc_ref.comparison.compare import compare as compare_systems
 from cinc_ref.comparison.table import COLUMNS, as_json, explanation, markdown
+from cinc_ref.data import image_set
+from cinc_ref.flows.systems import variant
+
+__all__ = ["compare"]
+
+ALL_SYSTEMS = ",".join(SYSTEMS)
+"""The systems that are compared by default, as on the command line."""
 
 MINUTES = 5.0
 """Minutes that each run trains where neither a time nor a number of steps is given."""
@@ -38,35 +57,42 @@ def compare(
     context: typer.Context,
     out: Annotated[
         Path,
-        typer.Option(
-            help="Folder of the comparison. Finished runs in it are not repeated, and interrupted "
-            "ones are continued."
+        folder_option(
+            "--out",
+            "Folder of the comparison. Finished runs in it are not repeated, and interrupted "
+            "ones are continued.",
         ),
     ],
     systems: Annotated[
-        str,
-        typer.Option(
-            metavar="NAMES",
-            help=f"With commas between, of: {', '.join(flows.SYSTEMS)}. After a hyphen may stand "
+        Any,
+        names_option(
+            "--systems",
+            f"With commas between, of: {', '.join(flows.SYSTEMS)}. After a hyphen may stand "
             "another corner block, and inverse: cinc-plu, cinc-plu-inverse.",
+            variant,
         ),
-    ] = ",".join(SYSTEMS),
+    ] = ALL_SYSTEMS,
     couplings: Annotated[
-        str,
-        typer.Option(
-            metavar="NAMES", help=f"With commas between, of: {', '.join(flows.COUPLINGS)}."
+        Any,
+        names_option(
+            "--couplings",
+            f"With commas between, of: {', '.join(flows.COUPLINGS)}.",
+            lambda name: one_of("--couplings", name, flows.COUPLINGS),
         ),
     ] = "affine,quad",
-    seeds: Annotated[int, typer.Option(min=1, help="Runs of each of them.")] = 3,
+    seeds: Annotated[int, integer_option("--seeds", "Runs of each of them.", minimum=1)] = 3,
     jobs: Annotated[
-        int, typer.Option(min=1, help="Runs at the same time; the times are then worth little.")
+        int,
+        integer_option(
+            "--jobs", "Runs at the same time; the times are then worth little.", minimum=1
+        ),
     ] = 1,
     measure_again: Annotated[
         bool,
         typer.Option("--measure-again", help="Measure the times of finished runs again."),
     ] = False,
-    **options,
-):
+    **options: Any,
+) -> None:
     """Train several systems in the same way, and compare their quality and their cost.
 
     Every run has the same time, images and seeds. Ctrl-C stops it; the same command continues.
@@ -75,21 +101,26 @@ def compare(
     """
     if options["minutes"] is None and options["steps"] is None:
         options["minutes"] = MINUTES
-    comparison = compare_systems(
-        out,
-        systems=systems.split(","),
-        couplings=couplings.split(","),
-        data=options["data"],
-        data_options={name: options[name] for name in ("path", "size", "n_bits")},
-        seeds=seeds,
-        minutes=options["minutes"],
-        steps=options["steps"],
-        model={option.name: options[option.name] for option in SIZE_OPTIONS},
-        training={name: options[name] for name in TRAINING},
-        n_jobs=jobs,
-        measure_again=measure_again,
-        progress=True,
-    )
+    data_options = {name: options[name] for name in ("path", "size", "n_bits")}
+    check_data(options["data"], options["path"], size=options["size"])
+    check_folder(out)
+    image_set(options["data"], **data_options)  # refuses what does not fit, before runs are read
+    with options_must_fit(), found_in_files():
+        comparison = compare_systems(
+            out,
+            systems=systems,
+            couplings=couplings,
+            data=options["data"],
+            data_options=data_options,
+            seeds=seeds,
+            minutes=options["minutes"],
+            steps=options["steps"],
+            model={option.name: options[option.name] for option in SIZE_OPTIONS},
+            training={name: options[name] for name in TRAINING},
+            n_jobs=jobs,
+            measure_again=measure_again,
+            progress=True,
+        )
     if comparison.rows:
         _write(comparison, out, command_line(context, without="measure_again"))
         _print(comparison)
@@ -117,17 +148,16 @@ def _write(comparison, out, command):
 
 def _print(comparison):
     """Print the table in one piece, or on a narrow terminal in several."""
-    console = Console()
     figures = COLUMNS[2:]
-    step = len(figures) if console.width >= WIDE else PIECE
+    terminal = Console()
+    step = PIECE if terminal.is_terminal and terminal.width < WIDE else len(figures)
     for start in range(0, len(figures), step):
-        table = Table()
-        table.add_column("system, coupling", no_wrap=True)
-        for column in figures[start : start + step]:
-            table.add_column(column.heading, justify="right")
-        for row in comparison.rows:
-            cells = [column.text(row) for column in figures[start : start + step]]
-            table.add_row(f"{row['system']}, {row['coupling']}", *cells)
-        console.print(table)
+        piece = figures[start : start + step]
+        columns = [Column(column.heading, justify="right") for column in piece]
+        rows = [
+            (f"{row['system']}, {row['coupling']}", *(column.text(row) for column in piece))
+            for row in comparison.rows
+        ]
+        print_table([Column("system, coupling", no_wrap=True), *columns], rows)
     for line in explanation(comparison):
         say(line)

@@ -3,30 +3,53 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from cinc_ref import sampling
+from cinc_ref._files import check_file
+from cinc_ref.cli._common import load_model, model_file, say
+from cinc_ref.cli._options import Model, integer_option, number_option, path_option
+from cinc_ref.errors import OptionError
+from cinc_ref.training.checkpoint import load_data
 
-from cinc_ref.cli._common import Model, load_model, say
-from cinc_ref.sampling import check_suffix, sample_to_file
+__all__ = ["sample"]
 
 
 def sample(
     model: Model,
-    count: Annotated[int, typer.Option("-n", min=1, help="How many images.")] = 100,
+    count: Annotated[int, integer_option("-n", "How many images.", minimum=1)] = 100,
     temperature: Annotated[
         float,
-        typer.Option(min=0, help="Below 1: fewer oddities, less variety; 0: the mode."),
+        number_option(
+            "--temperature", "Below 1: fewer oddities, less variety; 0: the mode.", minimum=0
+        ),
     ] = 0.8,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the random latents.")] = 0,
+    seed: Annotated[
+        int, integer_option("--seed", "Seed of the random latents.", minimum=0, maximum=None)
+    ] = 0,
     out: Annotated[
         Path,
-        typer.Option(
-            help="A picture of all images (.png), their grey levels (.npy), or both the grey "
-            "levels and the flow's own numbers (.npz)."
+        path_option(
+            "--out",
+            "A picture of all images (.png) with a title, digits dark on light paper: for the "
+            "eye, no data; their grey levels (.npy); or both the grey levels and the flow's own "
+            "numbers (.npz).",
+            endings=sampling.SUFFIXES,
         ),
     ] = Path("samples.png"),
-):
-    """Draw new images from a trained model."""
-    check_suffix(out)
+) -> None:
+    """Draw new images from a trained model, and print how long that took.
+
+    The time is that of drawing and decoding all images. Compilation, reading the model and writing
+    the file are not in it. If an image is lost, since its numbers overflow, nothing is written.
+    """
+    check_file(out)
+    if out.resolve() == model_file(model).resolve():
+        raise OptionError(f"--out must be another file than the model; got {out} for both")
     flow, params = load_model(model)
-    sample_to_file(out, flow, params, count, temperature=temperature, seed=seed)
+    samples = sampling.draw(flow, params, count, temperature=temperature, seed=seed)
+    trained_on = load_data(model_file(model))
+    sampling.write(out, samples, data=None if trained_on is None else trained_on["name"])
     say(f"wrote {out}: {count:,} images at temperature {temperature:g}")
+    say(
+        f"drawn in {samples.seconds:.3g} s, {samples.images_per_second:,.3g} images a second "
+        "(without compilation)"
+    )

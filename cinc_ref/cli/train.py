@@ -2,7 +2,7 @@
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,13 +16,31 @@ from cinc_ref.cli._common import (
     print_figures,
     say,
 )
-from cinc_ref.cli._options import CHANNELS, DATA_OPTIONS, MODEL_OPTIONS, takes, training_option
+from cinc_ref.cli._options import (
+    CHANNELS,
+    DATA_OPTIONS,
+    MODEL_OPTIONS,
+    check_model,
+    folder_option,
+    found_in_files,
+    name_option,
+    options_must_fit,
+    refuse_unused,
+    takes,
+    training_option,
+    usage_error,
+)
 from cinc_ref.data import image_set
 from cinc_ref.evaluation import evaluate
 from cinc_ref.training import train as train_flow
 from cinc_ref.training.estimate import estimate
+from cinc_ref.training.folder import Folder
 from cinc_ref.training.presets import PRESETS
 from cinc_ref.training.presets import preset as find_preset
+from cinc_ref.training.settings import Settings
+from cinc_ref.training.trainer import Trainer
+
+__all__ = ["train"]
 
 MINUTES = 2.0
 """Minutes to train where neither a time nor a number of steps is given."""
@@ -32,13 +50,13 @@ TRAINING_OPTIONS = (
         "minutes", help=f"Time to train; {MINUTES:g} if neither this nor --steps is given."
     ),
     training_option("steps"),
-    training_option("seed", min=0),
+    training_option("seed"),
     training_option("batch_size"),
     training_option("learning_rate"),
     training_option("optimizer"),
     training_option("beta1"),
     training_option("beta2"),
-    training_option("warmup", min=0),
+    training_option("warmup"),
     training_option("schedule"),
     training_option("polyak"),
     training_option("flip"),
@@ -52,50 +70,79 @@ def train(
     context: typer.Context,
     out: Annotated[
         Path | None,
-        typer.Option(
-            help="Folder that receives the model; it must hold no other run. Needed to train.",
+        folder_option(
+            "--out",
+            "Folder that receives the model; it must hold no other run. Needed to train.",
             show_default=False,
         ),
     ] = None,
     preset: Annotated[
         str | None,
-        typer.Option(
-            metavar="NAME",
-            help="Data, model and training as the paper has them, but for the options given; one "
-            f"of: {', '.join(PRESETS)}. Without --minutes and --steps it makes two steps and "
-            "prints how long the whole would take.",
+        name_option(
+            "--preset",
+            "Data, model and training as the paper has them, but for the options given; one "
+            "of: {}. Without --minutes and --steps it makes two steps and prints how long the "
+            "whole would take.",
+            PRESETS,
             show_default=False,
         ),
     ] = None,
     resume: Annotated[
         bool,
-        typer.Option("--resume", help="Continue the run in --out, with the same options."),
+        typer.Option(
+            "--resume",
+            help="Continue the run in --out, with the same options; --minutes and --steps may "
+            "differ, which prolongs or shortens the run.",
+        ),
     ] = False,
-    **options,
-):
+    **options: Any,
+) -> None:
     """Train a flow on images, and keep the model that does best on the validation part.
 
     Ctrl-C stops after the current step, saves, and prints how to continue. The folder --out
     receives best.npz (the model), last.npz (to resume from), history.json and loss.png.
     """
     no_budget = options["minutes"] is None and options["steps"] is None
-    only_estimate = preset is not None and no_budget
-    if out is None and not only_estimate:
-        raise typer.BadParameter("--out is missing: the folder that receives the model")
+    only_estimate = preset is not None and no_budget and not resume
+    if only_estimate:
+        reason = "only with --minutes or --steps, without which the time is only estimated"
+        refuse_unused(context, ["out"], reason)
+    elif out is None:
+        raise usage_error("--out is missing: the folder that receives the model", context)
+    else:
+        Folder(out).check(resume)
     chosen, given = None if preset is None else find_preset(preset), explicit_options(context)
     if chosen:
-        options |= {"data": chosen.data, **chosen.data_options, **chosen.model} | given
+        of_data = {} if "data" in given else {"data": chosen.data, **chosen.data_options}
+        options |= {**of_data, **chosen.model, **given}
+    check_model(context, options["system"])
     images, flow = _images_and_flow(options)
     settings = _select(options, TRAINING_OPTIONS)
+    origin = images.origin()
     if chosen:
-        settings = _estimated(flow, images, chosen, settings, given)
+        of_preset = chosen.training(len(images.train), given.get("batch_size"))
+        settings = _with_preset(settings, of_preset, given)
+    if resume:
+        former = Folder(out).budget()
+        budget = _resumed_budget(former, settings)
+        settings |= budget
+        with found_in_files():  # before anything is printed
+            trainer_settings = Settings.from_options(settings)
+            Trainer(flow, images.train, images.validation, trainer_settings, out, origin).restore()
+    say(f"{describe(flow)}; {len(images.train):,} images of {images.name}")
+    if chosen:
+        whole = settings | {"steps": of_preset["steps"]}
+        say(str(estimate(flow, images.train, **whole)))
     if only_estimate:
         say("To train, give --minutes or --steps, and --out.")
         return
-    if no_budget:
+    if resume:
+        _print_budgets(former, budget, settings["schedule"])
+    elif no_budget:
         settings["minutes"] = MINUTES
-    settings |= {"origin": images.origin(), "out": out, "resume": resume, "progress": True}
-    result = train_flow(flow, images.train, images.validation, **settings)
+    settings |= {"origin": origin, "out": out, "resume": resume, "progress": True}
+    with found_in_files():
+        result = train_flow(flow, images.train, images.validation, **settings)
     _draw(result)
     if result.reason == "interrupted":
         say(f"Interrupted after {result.step} steps; everything is saved. To continue:")
@@ -105,12 +152,34 @@ def train(
 
 
 def _images_and_flow(options):
-    """Load the images and build the model, and print what they are."""
+    """Load the images and build the model."""
     images = image_set(options["data"], **_select(options, (*DATA_OPTIONS[1:], CHANNELS)))
     shape = {"image_shape": images.image_shape, "bins": images.bins}
-    flow = flows.build(**shape, **_select(options, MODEL_OPTIONS))
-    say(f"{describe(flow)}; {len(images.train):,} images of {images.name}")
+    with options_must_fit():
+        flow = flows.build(**shape, **_select(options, MODEL_OPTIONS))
     return images, flow
+
+
+def _resumed_budget(former, settings):
+    """Return the budget of a resumed run: the former, unless another is given."""
+    budget = {name: settings[name] for name in former}
+    return budget if any(budget.values()) else former
+
+
+def _print_budgets(former, budget, schedule):
+    """Print what it means if a resumed run has another budget than before."""
+    if budget == former:
+        return
+    say(
+        f"The budget was {_in_words(former)}, and is {_in_words(budget)} from the start of the run."
+    )
+    if schedule != "constant":
+        say("The learning rate continues with that of the new budget at this step.")
+
+
+def _in_words(budget):
+    parts = [f"{value:,g} {name}" for name, value in budget.items() if value is not None]
+    return " or ".join(parts)
 
 
 def _select(options, parameters):
@@ -118,14 +187,11 @@ def _select(options, parameters):
     return {parameter.name: options[parameter.name] for parameter in parameters}
 
 
-def _estimated(flow, images, preset, settings, given):
-    """Return the settings of a preset with those given, and print how long it would take."""
-    of_preset = preset.training(len(images.train), given.get("batch_size"))
+def _with_preset(settings, of_preset, given):
+    """Return the settings of a preset, but for those given and for its number of steps."""
     budget = {"minutes": settings["minutes"], "steps": settings["steps"]}
     explicit = {name: value for name, value in given.items() if name in settings}
-    settings = settings | of_preset | explicit | budget
-    say(str(estimate(flow, images.train, **settings | {"steps": of_preset["steps"]})))
-    return settings
+    return settings | of_preset | explicit | budget
 
 
 def _report(result, images):

@@ -1,21 +1,31 @@
 """``python -m cinc_ref verify``."""
 
 import json
+import zipfile
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import typer
-from rich.console import Console, Group
-from rich.table import Table
+from rich.table import Column
 from rich.text import Text
 
 import cinc_ref
-from cinc_ref._files import output_errors
-from cinc_ref.cli._common import say
+from cinc_ref._files import check_file, output_errors
+from cinc_ref.cli._common import print_table, say
+from cinc_ref.cli._options import (
+    found_in_files,
+    integer_option,
+    integers_option,
+    path_option,
+    refuse_unused,
+    usage_error,
+)
 from cinc_ref.errors import DataError
 
-TITLES = {
+__all__ = ["verify"]
+
+TITLES: dict[int | None, str] = {
     None: "implementation", 1: "triangular", 2: "determinant", 3: "characterization",
     4: "substitution", 5: "corners and anchors", 6: "other paddings", 7: "adjoint",
     9: "stability",
@@ -33,64 +43,66 @@ VERDICT_STYLES = {"holds": "green", "fails": "bold red", "skipped": "yellow"}
 """Styles of the terminal by verdict."""
 
 
-def _integers(separator, meaning):
-    """Return a parser for two integers with a separator between them."""
-
-    def parse(text: str):
-        parts = text.split(separator)
-        if len(parts) != 2 or not all(part.strip().isdecimal() for part in parts):
-            raise typer.BadParameter(f"must be {meaning}; got {text!r}")
-        return tuple(map(int, parts))
-
-    return parse
-
-
 def verify(
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the random kernels and images.")] = 0,
+    context: typer.Context,
+    seed: Annotated[
+        int,
+        integer_option("--seed", "Seed of the random kernels and images.", minimum=0, maximum=None),
+    ] = 0,
     effort: Annotated[
-        int, typer.Option(min=1, help="How hard to try: cases grow in proportion.")
+        int, integer_option("--effort", "How hard to try: cases grow in proportion.", minimum=1)
     ] = 1,
     json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write the evidence there as well.")
+        Path | None, path_option("--json", "Write the evidence there as well.", show_default=False)
     ] = None,
     kernel: Annotated[
         Path | None,
-        typer.Option(help="Explain this kernel, an npy file of shape (C, C, kh, kw), instead."),
+        path_option(
+            "--kernel",
+            "Explain this kernel, an npy file of shape (C, C, kh, kw), instead.",
+            show_default=False,
+        ),
     ] = None,
     size: Annotated[
         Any,
-        typer.Option(
-            parser=_integers("x", "HEIGHTxWIDTH, for instance 32x32"),
-            metavar="HxW",
-            help="Image size for --kernel.",
-        ),
+        integers_option("--size", "Image size for --kernel.", "HEIGHTxWIDTH", "32x32"),
     ] = None,
-    dilation: Annotated[int, typer.Option(min=1, help="For --kernel.")] = 1,
+    dilation: Annotated[int, integer_option("--dilation", "For --kernel.", minimum=1)] = 1,
     anchor: Annotated[
         Any,
-        typer.Option(
-            parser=_integers(",", "ROW,COLUMN, for instance 1,1"),
-            metavar="ROW,COLUMN",
-            help="For --kernel: the tap that reads the pixel itself; by default the last one.",
+        integers_option(
+            "--anchor",
+            "For --kernel: the tap that reads the pixel itself; by default the last one.",
+            "ROW,COLUMN",
+            "1,1",
+            minimum=0,
         ),
     ] = None,
-):
+) -> None:
     """Try to refute the theorems and this implementation on random kernels.
 
     Prints the worst error with its bound, and for every theorem what is proved and what is only
     tried on cases; exits with 1 if a claim fails. With --kernel and --size,
     explains in plain words whether that kernel is invertible and how usable its inverse is.
     """
-    if (kernel is None) != (size is None):
-        raise typer.BadParameter("--kernel and --size go together")
-    if kernel is not None and json_file is not None:
-        raise typer.BadParameter("--json writes the evidence of the theorems, not of a --kernel")
-    if kernel is not None:
-        say(cinc_ref.theory.explain(_load(kernel), size, dilation=dilation, anchor=anchor))
+    if kernel is None:
+        refuse_unused(
+            context, ["size", "dilation", "anchor"], "only with --kernel, a file to explain"
+        )
+    else:
+        refuse_unused(context, ["seed", "effort", "json_file"], "not with --kernel")
+        if size is None:
+            raise usage_error("--kernel needs --size, for instance --size 32x32", context)
+        array = _load(kernel)
+        with found_in_files():
+            text = cinc_ref.theory.explain(array, size, dilation=dilation, anchor=anchor)
+        say(text)
         raise typer.Exit
+    if json_file is not None:
+        check_file(json_file)
     evidence = cinc_ref.theory.verify(cinc_ref, seed=seed, effort=effort)
-    Console().print(_evidence_table(evidence))
-    Console().print(_support_table(evidence))
+    _print_evidence(evidence)
+    _print_support(evidence)
     failed = sum(item.verdict == "fails" for item in evidence)
     held = sum(item.verdict == "holds" for item in evidence)
     say(f"{held} of {len(evidence)} claims hold, {failed} fail.")
@@ -109,22 +121,23 @@ def _write_json(path, evidence, **settings):
 def _load(path):
     try:
         array = np.load(path, allow_pickle=False)
-    except (EOFError, ValueError) as error:
+    except OSError as error:
+        raise DataError(
+            f"cannot read {path}: {error.strerror or 'it is damaged'}; expected an npy file"
+        ) from error
+    except (EOFError, ValueError, zipfile.BadZipFile) as error:
         raise DataError(f"{path} must be an npy file that holds an array of numbers") from error
     if not isinstance(array, np.ndarray):
         raise DataError(f"{path} must be an npy file of one array; it is an archive of several")
     return array
 
 
-def _evidence_table(evidence):
-    table = Table(show_lines=True)
-    table.add_column("claim", ratio=1)
-    table.add_column("support", max_width=9)
-    for heading in ("largest", "worst error", "bound"):
-        table.add_column(heading, justify="right")
-    table.add_column("verdict")
-    for item in evidence:
-        table.add_row(
+def _print_evidence(evidence):
+    """Print a row for every claim, with its worst error and its bound."""
+    columns = [Column("claim", ratio=1), Column("support", max_width=9)]
+    columns += [Column(name, justify="right") for name in ("largest", "worst error", "bound")]
+    rows = [
+        (
             _claim(item),
             item.support,
             item.largest,
@@ -132,23 +145,24 @@ def _evidence_table(evidence):
             _number(item.bound),
             Text(item.verdict, style=VERDICT_STYLES[item.verdict]),
         )
-    return table
+        for item in evidence
+    ]
+    print_table([*columns, Column("verdict")], rows, lines=True)
 
 
-def _support_table(evidence):
-    """List by theorem the statements that are proved, and those that are tried on cases."""
-    table = Table(show_lines=True, caption=ELSEWHERE, caption_justify="left")
-    table.add_column("theorem")
-    table.add_column("proved", ratio=1)
-    table.add_column("tried on cases", ratio=2)
+def _print_support(evidence):
+    """Print by theorem the statements that are proved, and those that are tried on cases."""
+    columns = [Column("theorem"), Column("proved", ratio=1), Column("tried on cases", ratio=2)]
+    rows = []
     for number, title in TITLES.items():
         items = [item for item in evidence if number in (item.theorems or (None,))]
         proved = [item.name for item in items if item.proved]
         tried = [_tried(item) for item in items if not item.proved]
         if items:
             theorem = title if number is None else f"{number}. {title}"
-            table.add_row(theorem, "; ".join(proved) or "-", "; ".join(tried) or "-")
-    return table
+            rows.append((theorem, "; ".join(proved) or "-", "; ".join(tried) or "-"))
+    print_table(columns, rows, lines=True)
+    say(ELSEWHERE)
 
 
 def _tried(item):
@@ -163,7 +177,7 @@ def _claim(item):
     lines = [Text(item.name, style="bold"), Text(item.statement), Text(source, style="dim")]
     if item.reason:
         lines.append(Text(item.reason, style=VERDICT_STYLES[item.verdict]))
-    return Group(*lines)
+    return Text("\n").join(lines)
 
 
 def _number(value):

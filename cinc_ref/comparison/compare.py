@@ -2,21 +2,26 @@
 
 import platform
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from itertools import product
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
+from cinc_ref import _typing
 from cinc_ref._extras import extra
 from cinc_ref._files import make_folder
 from cinc_ref._validate import boolean, instance, integer, one_of, shown
 from cinc_ref.comparison.job import Job, remeasure, run_job, saved_result
+from cinc_ref.comparison.result import Comparison
 from cinc_ref.comparison.table import rows_of
 from cinc_ref.errors import OptionError
-from cinc_ref.flows.systems import COUPLINGS, variant
+from cinc_ref.flows.systems import COUPLINGS, CouplingName, variant
 from cinc_ref.training.settings import Settings
+
+__all__ = ["MODEL", "SYSTEMS", "TRAINING", "compare"]
 
 SYSTEMS = ("glow", "emerging", "cinc", "cinc-plu")
 """The systems that are compared by default."""
@@ -24,7 +29,7 @@ SYSTEMS = ("glow", "emerging", "cinc", "cinc-plu")
 MODEL = {"levels": 2, "depth": 8, "width": 64}
 """Size of the models, the best on digits within minutes among those tried."""
 
-TRAINING = {"learning_rate": 8e-3, "batch_size": 128, "dropout": 0.2}
+TRAINING: dict[str, Any] = {"learning_rate": 8e-3, "batch_size": 128, "dropout": 0.2}
 """Options of training, the best on digits within minutes among those tried."""
 
 DATA_OPTIONS = ("path", "size", "n_bits")
@@ -34,51 +39,18 @@ TRAINING_OPTIONS = tuple(field.name for field in fields(Settings))
 """Names of the options of training."""
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """The results of `compare`.
-
-    Attributes
-    ----------
-    rows : list of dict
-        One row for each system and coupling, with the entries of
-        `cinc_ref.comparison.table.rows_of`.
-    results : list of dict
-        One result for each finished run.
-    settings : dict
-        The options that all runs have in common, and the machine.
-    complete : bool
-        False if Ctrl-C stopped it; another call continues it.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> from cinc_ref.comparison import compare
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     comparison = compare(folder, systems=["cinc"], couplings=["affine"], seeds=1,
-    ...                          steps=1, model={"depth": 1, "width": 4})
-    >>> comparison.complete, len(comparison.rows), len(comparison.results)
-    (True, 1, 1)
-    """
-
-    rows: list
-    results: list
-    settings: dict
-    complete: bool
-
-
 def compare(
-    out: str | PathLike,
+    out: _typing.Path,
     *,
     systems: Iterable[str] = SYSTEMS,
-    couplings: Iterable[str] = ("affine", "quad"),
+    couplings: Iterable[CouplingName] = ("affine", "quad"),
     data: str = "digits",
-    data_options: dict | None = None,
+    data_options: dict[str, Any] | None = None,
     seeds: int = 3,
     minutes: float | None = None,
     steps: int | None = None,
-    model: dict | None = None,
-    training: dict | None = None,
+    model: dict[str, int] | None = None,
+    training: dict[str, Any] | None = None,
     n_jobs: int = 1,
     measure_again: bool = False,
     progress: bool = False,
@@ -126,7 +98,7 @@ def compare(
     ------
     OptionError, DtypeError
         For an unknown name or an impossible option, or if `out` holds runs with other options.
-    DataError
+    DataError, ShapeError
         If the image set cannot be loaded.
     MissingExtraError
         If joblib is not installed.
@@ -157,6 +129,10 @@ def compare(
     }
     Settings(**common["training"])  # refuses impossible options before anything is trained
     n_jobs = integer("n_jobs", n_jobs)
+    if not n_jobs:
+        raise OptionError("n_jobs must be an integer other than 0; got 0: -1 means all cores")
+    with extra("compare"):
+        import joblib  # noqa: F401
     measure_again, progress = boolean("measure_again", measure_again), boolean("progress", progress)
     systems = _checked_names("systems", systems, variant)
     couplings = _checked_names(
@@ -167,7 +143,9 @@ def compare(
         for seed in range(integer("seeds", seeds, minimum=1))
         for name, coupling in product(systems, couplings)
     ]
-    jobs[0].flow(jobs[0].images())  # refuses an impossible model before anything is trained
+    images = jobs[0].images()
+    for job in jobs:
+        job.flow(images)  # refuses an impossible model before anything is trained
     out = make_folder(Path(instance("out", out, str | PathLike, "a path")))
     results_by_title = {job.title: saved_result(job, out) for job in jobs}
     missing = [job for job in jobs if not results_by_title[job.title]]
@@ -211,8 +189,8 @@ def _json_value(value):
 
 def _run(jobs, out, n_jobs, progress, results):
     """Do jobs, and enter their results by title; return whether all were finished."""
-    with extra("compare"):
-        from joblib import Parallel, delayed
+    from joblib import Parallel, delayed  # optional; `compare` says how to install it
+
     with tqdm(
         total=len(jobs), disable=not (progress and jobs), unit="run", dynamic_ncols=True
     ) as bar:

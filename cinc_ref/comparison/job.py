@@ -2,15 +2,19 @@
 
 import datetime
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from cinc_ref import _typing
+from cinc_ref._display import fields_html, short_repr
 from cinc_ref._files import make_folder, write_atomically
 from cinc_ref.comparison.measuring import times
 from cinc_ref.data import ImageSet, image_set
-from cinc_ref.errors import OptionError
+from cinc_ref.errors import CheckpointError, OptionError
 from cinc_ref.evaluation import evaluate
 from cinc_ref.flows import Flow, build
 from cinc_ref.flows.conditioning import worst_conditioned
@@ -19,6 +23,8 @@ from cinc_ref.flows.systems import variant
 from cinc_ref.training import load, train
 from cinc_ref.training.errors import NonFiniteStep
 from cinc_ref.training.folder import BEST, LAST
+
+__all__ = ["Job", "remeasure", "run_job", "saved_result"]
 
 RESULT = "result.json"
 """Name of the file of a run's result."""
@@ -58,9 +64,12 @@ class Job:
     coupling: str
     seed: int
     data: str
-    data_options: dict = field(default_factory=dict)
-    model: dict = field(default_factory=dict)
-    training: dict = field(default_factory=dict)
+    data_options: dict[str, Any] = field(default_factory=dict)
+    model: dict[str, int] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict)
+
+    __repr__ = short_repr
+    _repr_html_ = fields_html
 
     @property
     def title(self) -> str:
@@ -107,19 +116,27 @@ class Job:
         )
 
 
-def saved_result(job, out):
+def saved_result(job: Job, out: _typing.Path) -> dict[str, Any] | None:
     """Load the result of a run that was finished before, or return None.
 
     Raises
     ------
     OptionError
         If the run that is saved under this name had other options.
+    CheckpointError
+        If the file is damaged.
     """
     path = Path(out, job.title, RESULT)
     if not path.exists():
         return None
-    result = json.loads(path.read_text(encoding="utf-8"))
-    saved = _flat(result["job"])
+    try:
+        result = json.loads(path.read_text(encoding="utf-8"))
+        saved = _flat(result["job"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(
+            f"{path} must be the result of a run; it is damaged or something else: "
+            "delete it, and its run is finished again"
+        ) from error
     for name, wanted in _flat(asdict(job)).items():
         if saved.get(name) != wanted:
             raise OptionError(
@@ -129,7 +146,9 @@ def saved_result(job, out):
     return result
 
 
-def run_job(job, out, progress=False):
+def run_job(
+    job: Job, out: _typing.Path, progress: bool | Callable[[dict[str, Any]], object] = False
+) -> dict[str, Any] | None:
     """Train a flow, evaluate and measure it; an interrupted run is continued.
 
     Parameters
@@ -180,7 +199,7 @@ def run_job(job, out, progress=False):
     return _save(result, folder)
 
 
-def remeasure(job, out):
+def remeasure(job: Job, out: _typing.Path) -> dict[str, Any]:
     """Measure the times of a finished run again, from its model, and return its new result."""
     folder = Path(out, job.title)
     flow, params = load(folder / BEST)

@@ -1,12 +1,17 @@
 """The times of a model in sampling, of its convolutions in that, and in training."""
 
 import statistics
+from typing import Any
 
 import numpy as np
 
+from cinc_ref._typing import IntegerArray, Params
+from cinc_ref.flows import Flow
 from cinc_ref.flows.cost import timed_decode
 from cinc_ref.timing import measure, one_core
 from cinc_ref.training.estimate import step_seconds
+
+__all__ = ["convolution_share", "times"]
 
 SAMPLES = 100
 """Number of images that are sampled, as in the paper's table."""
@@ -18,7 +23,9 @@ STEPS = 5
 """Number of training steps that are timed, of which the median counts."""
 
 
-def times(flow, params, images, training):
+def times(
+    flow: Flow, params: Params, images: IntegerArray, training: dict[str, Any]
+) -> dict[str, Any]:
     """Measure medians of times on one core.
 
     Parameters
@@ -55,7 +62,7 @@ def times(flow, params, images, training):
     }
 
 
-def convolution_share(flow, params):
+def convolution_share(flow: Flow, params: Params) -> float:
     """Measure the part of the time of decoding 100 latents that the convolutions take."""
     rng, dtype = np.random.default_rng(0), params["top"]["mean"].dtype
     latents = [rng.standard_normal((SAMPLES, *shape), dtype) for shape in flow.latent_shapes]

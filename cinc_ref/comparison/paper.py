@@ -4,6 +4,8 @@ Nagar, Dufraisse and Varma, "CInC Flow", 2021: its tables of bits per dimension,
 the couplings on CIFAR-10, and of sampling times.
 """
 
+__all__ = ["figures", "image_set_of"]
+
 BITS = {
     "cifar10": {
         ("glow", "affine"): "3.36",
@@ -37,12 +39,12 @@ DEFAULT = "cifar10"
 """The image set whose figures are shown for image sets that the paper does not have."""
 
 
-def figures(data, name, coupling):
+def figures(data: str, name: str, coupling: str) -> tuple[str, str]:
     """Return bits per dimension and sampling seconds of the paper, as text, "" for none."""
     bits = BITS.get(data, BITS[DEFAULT]).get((name, coupling), "")
     return bits, SAMPLING.get(data, SAMPLING[DEFAULT]).get(name, "")
 
 
-def image_set_of(data):
+def image_set_of(data: str) -> str:
     """Return the image set on which the paper's figures for this image set were obtained."""
     return data if data in BITS else DEFAULT

@@ -2,10 +2,15 @@
 
 import json
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
+from cinc_ref._display import short_repr
 from cinc_ref.comparison import paper
+from cinc_ref.comparison.result import Comparison
+
+__all__ = ["COLUMNS", "Column", "as_json", "budget", "explanation", "markdown", "rows_of"]
 
 
 @dataclass(frozen=True)
@@ -13,10 +18,12 @@ class Column:
     """A column: its heading, and the function that formats its entry in a row."""
 
     heading: str
-    text: Callable
+    text: Callable[[dict[str, Any]], str]
+
+    __repr__ = short_repr
 
 
-def rows_of(results):
+def rows_of(results: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Combine results of runs into rows, in the order in which systems and couplings first come.
 
     A row has the mean and the standard deviation of the bits over the seeds, the worst condition
@@ -82,8 +89,11 @@ COLUMNS = (
     Column("coupling", lambda row: row["coupling"]),
     Column("test bits/dim", _bits),
     Column("steps", lambda row: f"{row['steps']:,}"),
-    Column("parameters: convolutions", lambda row: f"{row['convolution_parameters']:,}"),
-    Column("in all", lambda row: f"{row['parameters']:,}"),
+    Column(
+        "parameters in the invertible convolutions",
+        lambda row: f"{row['convolution_parameters']:,}",
+    ),
+    Column("parameters in all", lambda row: f"{row['parameters']:,}"),
     Column("multiply-adds an image, millions", lambda row: f"{row['multiply_adds'] / 1e6:.2f}"),
     Column("training, images/s", lambda row: f"{row['training_images_per_second']:,.0f}"),
     Column("sampling 100, ms", lambda row: f"{1000 * row['sampling_seconds']:.1f}"),
@@ -100,7 +110,7 @@ COLUMNS = (
 """The columns of the printed table; the JSON holds all entries of a row."""
 
 
-def markdown(comparison, command=None):
+def markdown(comparison: Comparison, command: str | None = None) -> str:
     """Format the table as Markdown, with the common options and the command."""
     lines = [f"# Comparison on {comparison.settings['data']}", ""]
     lines.append("| " + " | ".join(column.heading for column in COLUMNS) + " |")
@@ -113,15 +123,18 @@ def markdown(comparison, command=None):
     return "\n".join(lines) + "\n"
 
 
-def explanation(comparison):
+def budget(settings: dict[str, Any]) -> str:
+    """Return how long each run of a comparison with these settings trained, in words."""
+    training = settings["training"]
+    if training["minutes"] is not None:
+        return f"{training['minutes']:g} minutes of one core"
+    return f"{training['steps']:,} steps"
+
+
+def explanation(comparison: Comparison) -> list[str]:
     """Return the meaning of the figures and the conditions of the runs, as a list of lines."""
     settings = comparison.settings
     training, model = settings["training"], settings["model"]
-    budget = (
-        f"{training['minutes']:g} minutes of one core"
-        if training["minutes"] is not None
-        else f"{training['steps']:,} steps"
-    )
     runs = sorted({row["runs"] for row in comparison.rows})
     conditions = {result["conditions"] for result in comparison.results}
     data = ", ".join(
@@ -134,12 +147,13 @@ def explanation(comparison):
     period = " to ".join(sorted({dates[0], dates[-1]}))
     source = paper.image_set_of(settings["data"])
     return [
-        f"Every run: {budget} on {data}; {model['levels']} levels of {model['depth']} steps, width "
-        f"{model['width']}; learning rate {training['learning_rate']:g}, batches of "
+        f"Every run: {budget(settings)} on {data}; {model['levels']} levels of {model['depth']} "
+        f"steps, width {model['width']}; learning rate {training['learning_rate']:g}, batches of "
         f"{training['batch_size']}, dropout {training['dropout']:g}. "
         f"{' or '.join(map(str, runs))} seeds each; bits/dim: mean and standard deviation over the "
         "seeds, each run the mean of 10 draws of noise on the test images.",
-        "Parameters and multiply-adds are counted. Times are medians, float32, "
+        "Parameters are the numbers that are learned, those of the 1x1 convolutions of Emerging "
+        "included. Parameters and multiply-adds are counted. Times are medians, float32, "
         f"{' or '.join(sorted(conditions))}; condition number and error (in grey levels, of test "
         "images through the flow and back in float32) are the worst of all seeds.",
         f"The paper's figures are of its own, larger models on {source}; they can be compared with "
@@ -148,7 +162,7 @@ def explanation(comparison):
     ]
 
 
-def as_json(comparison, command=None):
+def as_json(comparison: Comparison, command: str | None = None) -> str:
     """Format all of a comparison as JSON."""
     content = {
         "command": command,

@@ -3,7 +3,10 @@
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from cinc_ref._images import digest
+import numpy as np
+
+from cinc_ref._display import images_html, table_html
+from cinc_ref._images import HANDWRITING, digest
 from cinc_ref._typing import IntegerArray
 from cinc_ref._validate import integer, is_integer, shown
 from cinc_ref.data.parts import PARTS
@@ -11,6 +14,9 @@ from cinc_ref.data.stack import Stack
 from cinc_ref.errors import OptionError
 
 __all__ = ["ImageSet"]
+
+SHOWN_IMAGES = 10
+"""Number of images that a notebook shows, in one row."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,17 @@ class ImageSet:
     test: IntegerArray
     bins: int
     options: dict[str, Any] = field(default_factory=dict, kw_only=True)
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{len(getattr(self, part))} {part}" for part in PARTS)
+        return f"ImageSet({self.name!r}, {counts}, shape {self.image_shape}, {self.bins} levels)"
+
+    def _repr_html_(self) -> str:
+        first = np.asarray(self.train[:SHOWN_IMAGES])
+        row = images_html(first, self.bins, dark=self.name in HANDWRITING) if first.size else ""
+        shape = str(self.image_shape)
+        rows = [(part, len(getattr(self, part)), shape, self.bins) for part in PARTS]
+        return table_html(("part", "images", "shape", "levels"), rows, caption=self.name) + row
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "bins", integer("bins", self.bins, minimum=2))

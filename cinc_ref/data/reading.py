@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import NamedTuple
 
+from cinc_ref._display import short_repr
 from cinc_ref._npz import NpyHeader, open_npz, read_npy_header
 from cinc_ref._reading import GzipStream, Stream, check_exists, open_regular, refusing
 from cinc_ref._typing import Path
@@ -94,6 +95,8 @@ class StoredArray(NamedTuple):
     header: NpyHeader
     open: Callable[[], AbstractContextManager[Stream]]
     offset: int | None
+
+    __repr__ = short_repr
 
 
 def arrays_in(path: Path, only: str | None = None) -> dict[str, StoredArray]:

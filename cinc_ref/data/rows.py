@@ -8,6 +8,7 @@ from math import prod
 
 import numpy as np
 
+from cinc_ref._display import short_repr
 from cinc_ref._reading import CHUNK, Budget, Stream, open_regular, read_exactly, refusing
 from cinc_ref._typing import Array, IntegerArray, Path
 from cinc_ref.errors import DataError
@@ -50,6 +51,8 @@ class Rows:
     skipped: int = 0
     check: Callable[[Array], None] | None = None
     fortran: bool = False
+
+    __repr__ = short_repr
 
     def __len__(self) -> int:
         return self.shape[0]

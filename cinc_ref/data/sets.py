@@ -4,7 +4,7 @@ import inspect
 import os
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from cinc_ref.data.mnist import emnist, mnist
 from cinc_ref.data.patches import patches
 from cinc_ref.errors import OptionError
 
-__all__ = ["IMAGE_SETS", "image_set", "options_of"]
+__all__ = ["IMAGE_SETS", "SetName", "check_options", "image_set", "options_of"]
 
 
 def digits_set() -> ImageSet:
@@ -41,7 +41,19 @@ def digits_set() -> ImageSet:
     return ImageSet("digits", *np.split(shuffled, [1437, 1617]), bins=17)
 
 
-IMAGE_SETS: dict[str, Callable[..., ImageSet]] = {
+SetName: TypeAlias = Literal[
+    "digits",
+    "patches",
+    "cifar10",
+    "imagenet32",
+    "imagenet64",
+    "mnist",
+    "emnist",
+    "folder",
+    "array",
+]
+
+IMAGE_SETS: dict[SetName, Callable[..., ImageSet]] = {
     "digits": digits_set,
     "patches": patches,
     "cifar10": cifar10,
@@ -55,7 +67,7 @@ IMAGE_SETS: dict[str, Callable[..., ImageSet]] = {
 """The functions that load the image sets, by name; those that read your files take a path."""
 
 
-def image_set(name: str, *, n_bits: int | None = None, **options: Any) -> ImageSet:
+def image_set(name: SetName, *, n_bits: int | None = None, **options: Any) -> ImageSet:
     """Load an image set by its name in `IMAGE_SETS`.
 
     Parameters
@@ -92,13 +104,7 @@ def image_set(name: str, *, n_bits: int | None = None, **options: Any) -> ImageS
     ((1, 8, 8), 17)
     """
     load = IMAGE_SETS[one_of("data", name, IMAGE_SETS)]
-    options = {option: value for option, value in options.items() if value is not None}
-    known = inspect.signature(load).parameters
-    for option in options:
-        if option not in known:
-            raise OptionError(f"{name} has no option {option}; got {shown(options[option])}")
-    if "path" in known and "path" not in options:
-        raise OptionError(f"{name} needs path (--path): where its files are; got none")
+    options = check_options(name, **options)
     images = load(**options)
     if n_bits is not None:
         images, options = images.with_bits(n_bits), {**options, "n_bits": n_bits}
@@ -108,6 +114,35 @@ def image_set(name: str, *, n_bits: int | None = None, **options: Any) -> ImageS
 def _as_json(value):
     """Return an integer or a path as JSON has it; the path is absolute."""
     return int(value) if is_integer(value) else os.path.abspath(value)
+
+
+def check_options(name: str, **options: Any) -> dict[str, Any]:
+    """Return the options of an image set that are given, or refuse those that it does not take.
+
+    Parameters
+    ----------
+    name : str
+        A name in `IMAGE_SETS`.
+    **options
+        Options as `image_set` takes them, of which None counts as not given.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    OptionError
+        If the set does not take an option, or needs one that is missing.
+    """
+    options = {option: value for option, value in options.items() if value is not None}
+    known = options_of(name)
+    for option in options:
+        if option not in known:
+            raise OptionError(f"{name} has no option {option}; got {shown(options[option])}")
+    if "path" in known and "path" not in options:
+        raise OptionError(f"{name} needs path (--path): where its files are; got none")
+    return options
 
 
 def options_of(name: str) -> tuple[str, ...]:

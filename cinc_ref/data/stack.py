@@ -59,6 +59,9 @@ class Stack:
         self.dtype = self._parts[0].dtype
         self.ndim = len(self.shape)
 
+    def __repr__(self) -> str:
+        return f"Stack(shape {self.shape}, {self.dtype}, in {len(self._parts)} arrays)"
+
     def __len__(self) -> int:
         return self.shape[0]
 

@@ -4,7 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cinc_ref import conv, conv_inverse, convolution_matrix, log_abs_det
+from cinc_ref._display import fields_html, short_repr
+from cinc_ref._typing import Array, FloatArray
+from cinc_ref.convolution import conv, conv_inverse, log_abs_det
+from cinc_ref.theory.matrix import convolution_matrix
+
+__all__ = ["Inversion", "RoundTrip", "convolve_and_invert", "demo_kernel"]
 
 KERNEL_SEED = 66
 """Seed whose kernel, among those tried, changes the digits most and yet is well conditioned."""
@@ -14,17 +19,19 @@ KERNEL_SEED = 66
 class RoundTrip:
     """The digits in one floating-point type, convolved and inverted."""
 
-    images: np.ndarray
-    convolved: np.ndarray
-    inverted: np.ndarray
+    images: FloatArray
+    convolved: FloatArray
+    inverted: FloatArray
+
+    __repr__ = short_repr
 
     @property
-    def dtype(self):
+    def dtype(self) -> str:
         """The name of the floating-point type."""
         return str(self.images.dtype)
 
     @property
-    def largest_error(self):
+    def largest_error(self) -> float:
         """The largest absolute difference between an image and its inverse, in grey levels."""
         return float(np.abs(self.inverted - self.images).max())
 
@@ -44,21 +51,24 @@ class Inversion:
         One for each dtype.
     """
 
-    kernel: np.ndarray
+    kernel: FloatArray
     condition_number: float
     log_abs_det: float
     log_abs_det_of_matrix: float
     round_trips: tuple[RoundTrip, ...]
 
+    __repr__ = short_repr
+    _repr_html_ = fields_html
 
-def demo_kernel():
+
+def demo_kernel() -> FloatArray:
     """Draw the kernel of the demonstration, float64 of shape (1, 1, 3, 3), with K_nn = 0.8."""
     kernel = np.random.default_rng(KERNEL_SEED).normal(scale=0.4, size=(1, 1, 3, 3))
     kernel[..., -1, -1] = 0.8
     return kernel
 
 
-def convolve_and_invert(images):
+def convolve_and_invert(images: Array) -> Inversion:
     """Convolve integer images (N, 1, H, W), and invert that, in float32 and in float64.
 
     Returns

@@ -4,10 +4,13 @@ import textwrap
 
 import numpy as np
 
-from cinc_ref.demo.flow import TEMPERATURE
+from cinc_ref.demo.convolution import Inversion
+from cinc_ref.demo.flow import TEMPERATURE, TrainedFlow
+
+__all__ = ["render"]
 
 
-def render(inversion, trained, matrix_size):
+def render(inversion: Inversion, trained: TrainedFlow, matrix_size: tuple[int, int]) -> str:
     """Format the whole report, which shows the pictures and quotes the figures."""
     return f"{_flow(trained)}\n{_convolution(inversion)}\n{_theory(inversion, matrix_size)}"
 
@@ -27,7 +30,7 @@ def _flow(trained):
     )
     rows = _table(
         [
-            ("training", f"{training.seconds:.0f} s, {training.step:,} steps"),
+            ("training", trained.extent),
             ("validation", f"{training.best_bits:.3f} bits/dim"),
             (
                 f"test, mean of {test.draws} noise draws",

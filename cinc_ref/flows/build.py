@@ -1,21 +1,24 @@
 """The one call that builds a flow from the names of its parts."""
 
 from cinc_ref import _validate
+from cinc_ref.bijections.conv import CornerBlock
 from cinc_ref.flows.multiscale import Flow
-from cinc_ref.flows.systems import SYSTEMS
+from cinc_ref.flows.systems import SYSTEMS, CouplingName, Direction, SystemName
+
+__all__ = ["build"]
 
 
 def build(
-    system: str = "cinc",
-    coupling: str = "quad",
-    image_shape: tuple[int, int, int] = (1, 8, 8),
+    system: SystemName = "cinc",
+    coupling: CouplingName = "quad",
+    image_shape: tuple[int, ...] = (1, 8, 8),
     levels: int = 2,
     depth: int = 8,
     width: int = 64,
     bins: int = 256,
-    corner_block: str | None = None,
+    corner_block: CornerBlock | None = None,
     stable: bool = False,
-    direction: str = "forward",
+    direction: Direction = "forward",
     dilation: int = 1,
 ) -> Flow:
     """Build a multi-scale flow for images of one shape.

@@ -6,21 +6,38 @@ Diagnostics name a convolution by its level, its step and the layer that applies
 
 import sys
 import warnings
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cinc_ref._autodiff import value_of
-from cinc_ref.bijections import Chain, Inverse
+from cinc_ref._typing import FloatArray, Params
+from cinc_ref.bijections import Bijection, Chain, Inverse, InvertibleConv
 from cinc_ref.errors import IllConditionedWarning
 from cinc_ref.primitives.diagnostics import warn_if_ill_conditioned, warn_if_nonfinite
-from cinc_ref.theory.conditioning import condition_and_digits, stability
+from cinc_ref.theory.conditioning import Stability, condition_and_digits, stability
+
+if TYPE_CHECKING:
+    from cinc_ref.flows.multiscale import Flow
+
+__all__ = [
+    "checked_inverse",
+    "leaf_layers",
+    "named_convolutions",
+    "stability_by_layer",
+    "worst_conditioned",
+]
 
 PACKAGE = __name__.partition(".")[0] + "."
 """Prefix of the names of all modules of this package."""
 
 
-def named_convolutions(flow, params):
+def named_convolutions(
+    flow: "Flow", params: Params
+) -> Iterator[tuple[str, InvertibleConv, FloatArray, tuple[int, int]]]:
     """Yield (name, layer, kernel, (H, W)) of every invertible convolution, from data to latent."""
+    flow.check_params(params)
     shape = flow.image_shape
     for level, chain in enumerate(flow.chains):
         shape = chain.output_shape(shape)
@@ -31,7 +48,7 @@ def named_convolutions(flow, params):
         shape = (shape[0] // 2, *shape[1:])
 
 
-def stability_by_layer(flow, params):
+def stability_by_layer(flow: "Flow", params: Params) -> dict[str, Stability]:
     """Return the `Stability` of every invertible convolution by name."""
     return {
         name: stability(kernel, size, dilation=layer.dilation, anchor=layer.anchor)
@@ -39,7 +56,7 @@ def stability_by_layer(flow, params):
     }
 
 
-def worst_conditioned(flow, params):
+def worst_conditioned(flow: "Flow", params: Params) -> tuple[str, float, float]:
     """Find the convolution whose inverse keeps the fewest digits; quicker than `Flow.stability`.
 
     Returns
@@ -57,20 +74,22 @@ def worst_conditioned(flow, params):
     return min(conditions, key=lambda entry: (entry[2], -entry[1]))
 
 
-def checked_inverse(chain, params, y, level, check):
+def checked_inverse(
+    chain: Chain, params: Any, y: FloatArray, level: int, check: bool
+) -> FloatArray:
     """Apply chain.inverse layer by layer, and warn of the layer whose result is not finite.
 
     With `check` it also warns of every convolution whose inverse leaves a large residual or keeps
     too few digits. All warnings are `IllConditionedWarning`.
     """
     for name, layer, layer_params in reversed(list(leaf_layers(chain, params, level))):
-        x, _ = layer.inverse(layer_params, y)
+        x, _ = layer._inverse(layer_params, y)
         _check_layer(name, layer, layer_params, value_of(x), value_of(y), check)
         y = x
     return y
 
 
-def leaf_layers(chain, params, level):
+def leaf_layers(chain: Chain, params: Any, level: int) -> Iterator[tuple[str, Bijection, Any]]:
     """Yield (name, layer, its parameters) of the layers of a level that are no compositions.
 
     The squeeze stands before step 1.
@@ -86,14 +105,14 @@ def _check_layer(name, layer, params, x, y, check):
         return
     if isinstance(layer, Inverse) or not layer.convolutions(params):  # nothing is solved
         if not np.isfinite(x).all():
-            message = (
-                f"the inverse of {name} is not finite in {x.dtype.name}, although its input is"
-            )
-            warning = IllConditionedWarning(message, name, np.inf, 0.0)
-            warnings.warn(warning, stacklevel=_stacklevel())
+            _warn(name, f"the inverse of {name} is not finite in {x.dtype}, although its input is")
         return
     for convolution, conv_params, (start, stop) in layer.convolutions(params):
         kernel = value_of(convolution.kernel(conv_params))
+        if not np.isfinite(kernel).all():
+            inner = _convolution_name(name, convolution)
+            _warn(inner, f"the kernel of {inner} overflows in {kernel.dtype}")
+            continue
         part, source = x[:, start:stop], y[:, start:stop]
         options = {
             "layer": _convolution_name(name, convolution),
@@ -103,6 +122,11 @@ def _check_layer(name, layer, params, x, y, check):
             warn_if_ill_conditioned(part, source, kernel, convolution.geometry, **options)
         else:
             warn_if_nonfinite((part,), source, kernel, convolution.geometry, **options)
+
+
+def _warn(name, message):
+    warning = IllConditionedWarning(message, name, np.inf, 0.0)
+    warnings.warn(warning, stacklevel=_stacklevel())
 
 
 def _stacklevel():

@@ -1,14 +1,21 @@
 """The cost of a flow: its parameters, the multiply-adds of one image, the time of decoding."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from cinc_ref._display import fields_html, short_repr
 from cinc_ref._trees import named_leaves
+from cinc_ref._typing import FloatArray, Params
+from cinc_ref.bijections import Bijection
 from cinc_ref.flows.conditioning import leaf_layers, named_convolutions
 from cinc_ref.flows.multiscale import Flow, check_flow
 from cinc_ref.primitives.memory_order import batch_last
+
+__all__ = ["Cost", "cost", "decoding_seconds", "timed_decode"]
 
 
 @dataclass(frozen=True)
@@ -30,8 +37,11 @@ class Cost:
     multiply_adds: int
     convolution_multiply_adds: int
 
+    __repr__ = short_repr
+    _repr_html_ = fields_html
 
-def cost(flow: Flow, params: dict) -> Cost:
+
+def cost(flow: Flow, params: Params) -> Cost:
     """Count parameters and multiply-adds of a flow.
 
     Parameters
@@ -48,6 +58,8 @@ def cost(flow: Flow, params: dict) -> Cost:
     ------
     OptionError
         If `flow` is no flow.
+    ParamsError
+        If the parameters do not fit the flow, or are not finite.
 
     Examples
     --------
@@ -63,14 +75,13 @@ def cost(flow: Flow, params: dict) -> Cost:
     (16, 64)
     """
     check_flow(flow)
+    convolutions = list(named_convolutions(flow, params))
     sizes = [shape[1:] for shape in flow.latent_shapes]
     convolution_parameters = sum(
-        layer.count_parameters(len(kernel))
-        for _, layer, kernel, _ in named_convolutions(flow, params)
+        layer.count_parameters(len(kernel)) for _, layer, kernel, _ in convolutions
     )
     invertible = sum(
-        np.count_nonzero(kernel) * height * width
-        for _, _, kernel, (height, width) in named_convolutions(flow, params)
+        np.count_nonzero(kernel) * height * width for _, _, kernel, (height, width) in convolutions
     )
     networks = sum(
         _weights(params["levels"][level]) * height * width
@@ -88,7 +99,7 @@ def cost(flow: Flow, params: dict) -> Cost:
     )
 
 
-def timed_decode(flow: Flow, params: dict, latents: list) -> tuple[float, float]:
+def timed_decode(flow: Flow, params: Params, latents: Sequence[FloatArray]) -> tuple[float, float]:
     """Decode once: seconds in all, and in the inverses of the invertible convolutions.
 
     Parameters
@@ -102,12 +113,21 @@ def timed_decode(flow: Flow, params: dict, latents: list) -> tuple[float, float]
     Returns
     -------
     seconds, convolution_seconds : float
+
+    Raises
+    ------
+    OptionError
+        If `flow` is no flow.
+    ParamsError, DataError, DtypeError, NonFiniteError
+        If the parameters or the latents do not fit the flow, or are not finite.
     """
     seconds, layers = decoding_seconds(flow, params, latents)
     return seconds, sum(t for layer, layer_params, t in layers if layer.convolutions(layer_params))
 
 
-def decoding_seconds(flow: Flow, params: dict, latents: list) -> tuple[float, list]:
+def decoding_seconds(
+    flow: Flow, params: Params, latents: Sequence[FloatArray]
+) -> tuple[float, list[tuple[Bijection, Any, float]]]:
     """Decode once, layer by layer, and take the time of each.
 
     Parameters
@@ -125,6 +145,13 @@ def decoding_seconds(flow: Flow, params: dict, latents: list) -> tuple[float, li
     layers : list of (Bijection, tree of ndarray, float)
         Each layer with its parameters and the seconds of its inverse, in the order of decoding.
 
+    Raises
+    ------
+    OptionError
+        If `flow` is no flow.
+    ParamsError, DataError, DtypeError, NonFiniteError
+        If the parameters or the latents do not fit the flow, or are not finite.
+
     Examples
     --------
     >>> import numpy as np
@@ -137,13 +164,14 @@ def decoding_seconds(flow: Flow, params: dict, latents: list) -> tuple[float, li
     >>> [type(layer).__name__ for layer, _, _ in layers]
     ['AffineCoupling', 'InvertibleConv', 'ActNorm', 'Squeeze']
     """
+    check_flow(flow)
     layers = []
     latents = [batch_last(z) for z in latents]
 
     def inverse(chain, chain_params, y, level):
         for _, layer, layer_params in reversed(list(leaf_layers(chain, chain_params, level))):
             started = time.perf_counter()
-            y, _ = layer.inverse(layer_params, y)
+            y, _ = layer._inverse(layer_params, y)
             layers.append((layer, layer_params, time.perf_counter() - started))
         return y
 

@@ -1,24 +1,28 @@
 """Dequantization of integer images, its inverse, and bits per dimension."""
 
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
+from numpy.typing import DTypeLike
 
 from cinc_ref import _validate
-from cinc_ref._typing import Array, FloatArray, IntegerArray, Seed
+from cinc_ref._arrays import plain_array
+from cinc_ref._autodiff import as_array, value_of
+from cinc_ref._typing import Array, FloatArray, IntegerArray, IntegerArrayLike, RealArrayLike, Seed
 from cinc_ref.errors import DataError, DtypeError, OptionError
 
 __all__ = ["bits_per_dim", "check_dtype", "check_fits", "dequantize", "quantize"]
+
+Nats = TypeVar("Nats", float, np.floating[Any], FloatArray)
 
 MAX_BINS = 2**16
 """Largest number of levels: images have at most 16 bits a channel."""
 
 
 def dequantize(
-    images: ArrayLike, bins: int, rng: Seed, dtype: DTypeLike = np.float64
-) -> FloatArray:
+    images: IntegerArrayLike, bins: int, rng: Seed, dtype: DTypeLike = np.float64
+) -> Array:
     r"""Dequantize integer images: points of [-1/2, 1/2), each in its bin uniformly at random.
 
     .. math::
@@ -45,7 +49,7 @@ def dequantize(
         If `bins` is no integer from 1 to 65,536, or `rng` is no seed.
     DtypeError
         If `dtype` is neither float32 nor float64.
-    DataError
+    DataError, ShapeError
         If the images are not integers, or hold a level outside the bins.
 
     Examples
@@ -58,7 +62,7 @@ def dequantize(
     """
     bins, dtype = _check_levels(bins), check_dtype(dtype)
     rng = _validate.generator("rng", rng)
-    images = np.asarray(images)
+    images = plain_array(images, "images")
     if images.dtype.kind not in "iu":
         raise DataError(f"images must be integers from 0 to {bins - 1}; got dtype {images.dtype}")
     if images.size and (images.min() < 0 or images.max() >= bins):
@@ -72,7 +76,7 @@ def dequantize(
     return np.clip(x.astype(dtype), smallest[images], largest[images])
 
 
-def quantize(x: ArrayLike, bins: int) -> IntegerArray:
+def quantize(x: RealArrayLike, bins: int) -> IntegerArray:
     r"""Find the integer images whose bins hold these points, clipped to [-1/2, 1/2).
 
     .. math::
@@ -94,6 +98,8 @@ def quantize(x: ArrayLike, bins: int) -> IntegerArray:
     ------
     OptionError
         If `bins` is no integer from 1 to 65,536.
+    DtypeError, ShapeError
+        If x is no array.
 
     Examples
     --------
@@ -102,7 +108,7 @@ def quantize(x: ArrayLike, bins: int) -> IntegerArray:
     array([0, 0, 1, 3, 3], dtype=uint8)
     """
     bins = _check_levels(bins)
-    levels = _level(np.asarray(x), bins)
+    levels = _level(plain_array(x, "x"), bins)
     return np.clip(levels, 0, bins - 1).astype(np.uint8 if bins <= 256 else np.uint16)
 
 
@@ -131,7 +137,7 @@ def _levels_differ(x, bins, relation, levels):
     return relation(computed[0], levels) | relation(computed[1], levels)
 
 
-def bits_per_dim(log_prob: ArrayLike, dimensions: int, bins: int) -> Any:
+def bits_per_dim(log_prob: Nats, dimensions: int, bins: int) -> Nats:
     r"""Convert log-densities of dequantized images to bits per dimension of the integer images.
 
     .. math::
@@ -157,6 +163,8 @@ def bits_per_dim(log_prob: ArrayLike, dimensions: int, bins: int) -> Any:
     ------
     OptionError
         If `dimensions` or `bins` is no integer >= 1.
+    DtypeError, ShapeError
+        If `log_prob` holds no real numbers, or lists of different lengths.
 
     Examples
     --------
@@ -168,6 +176,9 @@ def bits_per_dim(log_prob: ArrayLike, dimensions: int, bins: int) -> Any:
     """
     dimensions = _validate.integer("dimensions", dimensions, minimum=1)
     bins = _check_bins(bins)
+    if not isinstance(log_prob, int | float):
+        log_prob = as_array(log_prob, "log_prob")
+        _validate.check_exact_or_float(value_of(log_prob), "log_prob")
     return -(log_prob / dimensions - float(np.log(bins))) / float(np.log(2))
 
 
@@ -175,7 +186,12 @@ def check_fits(x: Array, image_shape: tuple[int, ...], name: str = "images") -> 
     """Refuse images that are not a batch (N, C, H, W) of the shape that a model was built for."""
     shape = x.shape
     if len(shape) != 4 or shape[1:] != image_shape:
-        raise DataError(f"{name} must have shape (N, *{image_shape}) for this model; got {shape}")
+        channels, *size = image_shape
+        is_nhwc = shape[1:] == (*size, channels)
+        advice = _validate.channels_last_advice(shape, channels, name) if is_nhwc else ""
+        raise DataError(
+            f"{name} must have shape (N, *{image_shape}) for this model; got {shape}{advice}"
+        )
 
 
 def check_dtype(dtype: DTypeLike) -> np.dtype[Any]:

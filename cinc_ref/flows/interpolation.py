@@ -3,14 +3,19 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from cinc_ref import _validate
+from cinc_ref._arrays import plain_array
+from cinc_ref._typing import Array, Params, RealArrayLike, Seed
 from cinc_ref.errors import OptionError, ShapeError
 from cinc_ref.flows.multiscale import Flow, check_flow
 
+__all__ = ["interpolate", "temperature_sweep"]
 
-def interpolate(flow: Flow, params: dict, a: ArrayLike, b: ArrayLike, steps: int) -> np.ndarray:
+
+def interpolate(
+    flow: Flow, params: Params, a: RealArrayLike, b: RealArrayLike, steps: int
+) -> Array:
     r"""Interpolate between images a and b, along the straight line between their latents.
 
     .. math::
@@ -35,6 +40,8 @@ def interpolate(flow: Flow, params: dict, a: ArrayLike, b: ArrayLike, steps: int
     ------
     OptionError
         If `flow` is no flow, or `steps` no integer >= 2.
+    ParamsError
+        If the parameters do not fit the flow, or are not finite.
     ShapeError, DataError, DtypeError, NonFiniteError
         If a and b differ in shape, or do not fit the flow.
 
@@ -51,7 +58,7 @@ def interpolate(flow: Flow, params: dict, a: ArrayLike, b: ArrayLike, steps: int
     """
     check_flow(flow)
     steps = _validate.integer("steps", steps, minimum=2)
-    a, b = np.asarray(a), np.asarray(b)
+    a, b = plain_array(a, "a"), plain_array(b, "b")
     if a.shape != b.shape or a.ndim not in (3, 4):
         raise ShapeError(
             f"a and b must have one shape, (C, H, W) or (N, C, H, W); got {a.shape} and {b.shape}"
@@ -66,8 +73,8 @@ def interpolate(flow: Flow, params: dict, a: ArrayLike, b: ArrayLike, steps: int
 
 
 def temperature_sweep(
-    flow: Flow, params: dict, rng: np.random.Generator, n: int, temperatures: Sequence[float]
-) -> np.ndarray:
+    flow: Flow, params: Params, rng: Seed, n: int, temperatures: Sequence[float]
+) -> Array:
     """Decode the same random latents at several temperatures.
 
     Parameters
@@ -75,8 +82,8 @@ def temperature_sweep(
     flow : Flow
     params : tree of ndarray
         Parameters as `Flow.init` returns them.
-    rng : numpy.random.Generator
-        Source of the latents.
+    rng : numpy.random.Generator, int or None
+        Source of the latents; whatever `numpy.random.default_rng` takes.
     n : int
         Number of images at each temperature.
     temperatures : sequence of float
@@ -90,7 +97,9 @@ def temperature_sweep(
     ------
     OptionError
         If `flow` is no flow, `n` no integer >= 0, a temperature negative or not finite, or there is
-        no temperature.
+        no temperature, or `rng` is no seed.
+    ParamsError
+        If the parameters do not fit the flow, or are not finite.
 
     Examples
     --------
@@ -105,7 +114,7 @@ def temperature_sweep(
     check_flow(flow)
     n = _validate.integer("n", n, minimum=0)
     temperatures = _check_temperatures(temperatures)
-    seed = rng.integers(2**32)  # the same latents every time
+    seed = _validate.generator("rng", rng).integers(2**32)  # the same latents every time
     return np.stack(
         [flow.sample(params, np.random.default_rng(seed), n, value) for value in temperatures]
     )

@@ -7,22 +7,35 @@ from typing import Any
 
 import autograd.numpy as anp
 import numpy as np
-from numpy.typing import ArrayLike
 
 from cinc_ref import _validate
-from cinc_ref._autodiff import as_array, value_of
+from cinc_ref._arrays import plain_array
+from cinc_ref._autodiff import as_array, unboxed, value_of
+from cinc_ref._display import table_html
+from cinc_ref._params import Template, check_params, check_same_dtype
+from cinc_ref._typing import Array, FloatArray, FloatArrayLike, IntegerArrayLike, Params, Seed
 from cinc_ref.bijections import ActNorm, Chain, Squeeze
-from cinc_ref.bijections.base import store
-from cinc_ref.bijections.conv import CORNER_BLOCKS
-from cinc_ref.errors import DataError, ShapeError
+from cinc_ref.bijections.base import Shape, store, template
+from cinc_ref.bijections.conv import CORNER_BLOCKS, CornerBlock
+from cinc_ref.errors import DataError, OptionError, ShapeError
 from cinc_ref.flows.conditioning import checked_inverse, stability_by_layer
 from cinc_ref.flows.dequantize import bits_per_dim, check_fits, dequantize
-from cinc_ref.flows.systems import COUPLINGS, DIRECTIONS, SYSTEMS, step_convolution
+from cinc_ref.flows.systems import (
+    COUPLINGS,
+    DIRECTIONS,
+    SYSTEMS,
+    CouplingName,
+    Direction,
+    SystemName,
+    step_convolution,
+)
 from cinc_ref.primitives.channels import take_channels
 from cinc_ref.primitives.layers import add_bias, same_conv
 from cinc_ref.primitives.memory_order import batch_first, batch_last
 from cinc_ref.primitives.recompute import compose
 from cinc_ref.theory.conditioning import Stability
+
+__all__ = ["Flow", "check_flow"]
 
 
 @dataclass(frozen=True)
@@ -83,19 +96,19 @@ class Flow:
     (3,)
     """
 
-    system: str
-    coupling: str
-    image_shape: tuple[int, int, int]
+    system: SystemName
+    coupling: CouplingName
+    image_shape: Shape
     levels: int
     depth: int
     width: int
     bins: int
-    corner_block: str
+    corner_block: CornerBlock
     stable: bool
-    direction: str
+    direction: Direction
     dilation: int
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         store(
             self,
             system=_validate.one_of("system", self.system, SYSTEMS),
@@ -129,38 +142,97 @@ class Flow:
         """
         return asdict(self) | {"image_shape": list(self.image_shape)}
 
+    def _repr_html_(self) -> str:
+        rows, shape = [], self.image_shape
+        for level, (chain, latent) in enumerate(zip(self.chains, self.latent_shapes, strict=True)):
+            output = chain.output_shape(shape)
+            names = ", ".join(type(layer).__name__ for layer in chain.layers[1].layers)
+            layers = f"Squeeze, then {self.depth} x ({names})"
+            rows.append((level, shape, layers, output, latent))
+            shape = (output[0] - latent[0], *output[1:])
+        options = ("system", "coupling", "width", "bins", "corner_block", "stable", "direction")
+        caption = ", ".join(f"{name} {getattr(self, name)}" for name in options)
+        return table_html(("level", "input", "layers", "output", "latent"), rows, caption)
+
     @cached_property
     def chains(self) -> tuple[Chain, ...]:
         """The `Chain` of each level: squeeze, then `depth` of actnorm, convolution, coupling."""
-        coupling = COUPLINGS[self.coupling](width=self.width)
-
-        def step(seed):
-            return Chain([ActNorm(), step_convolution(self, seed), coupling])
-
         return tuple(
-            Chain([Squeeze(), *(step(level * self.depth + k) for k in range(self.depth))])
+            Chain([Squeeze(), *(self._step(level * self.depth + k) for k in range(self.depth))])
             for level in range(self.levels)
         )
 
-    @cached_property
-    def latent_shapes(self) -> tuple[tuple[int, int, int], ...]:
-        """The shape (C, H, W) of each latent, in the order of `encode`."""
-        shapes, shape = [], self.image_shape
-        for level, chain in enumerate(self.chains):
-            shape = chain.output_shape(shape)
-            if level < self.levels - 1:
-                kept = shape[0] // 2
-                shapes.append((shape[0] - kept, *shape[1:]))
-                shape = (kept, *shape[1:])
-        return (*shapes, shape)
+    def _step(self, seed):
+        coupling = COUPLINGS[self.coupling](width=self.width)
+        return Chain([ActNorm(), step_convolution(self, seed), coupling])
 
-    def init(self, rng: np.random.Generator, batch: ArrayLike) -> dict:
+    @cached_property
+    def latent_shapes(self) -> tuple[Shape, ...]:
+        """The shape (C, H, W) of each latent, in the order of `encode`."""
+        *split, last = self._level_shapes
+        return (*((c - c // 2, height, width) for c, height, width in split), last)
+
+    @cached_property
+    def _level_shapes(self):
+        """The shape (C, H, W) of what the steps of each level return."""
+        level = Chain([Squeeze(), self._step(0)])  # the steps of a level differ in their seeds only
+        shapes, shape = [], self.image_shape
+        for _ in range(self.levels):
+            shapes.append(level.output_shape(shape))
+            shape = (shapes[-1][0] // 2, *shapes[-1][1:])
+        return shapes
+
+    @cached_property
+    def template(self) -> Template:
+        """The structure of the parameters and the shape of each leaf."""
+        levels, channels = [], self.image_shape[0]
+        for chain, (squeezed, _, _) in zip(self.chains, self._level_shapes, strict=True):
+            levels.append(template(chain, (channels, 2, 2)).tree)  # the same for images of any size
+            channels = squeezed // 2
+        return Template.of({"levels": levels, **self._initial_priors(np.float64)})
+
+    def check_params(self, params: Params) -> np.dtype[Any]:
+        """Refuse parameters that do not fit the flow; every method does this first.
+
+        Parameters
+        ----------
+        params : dict
+            Parameters as `init` returns them.
+
+        Returns
+        -------
+        numpy.dtype
+            float32 or float64, the dtype of all of them.
+
+        Raises
+        ------
+        ParamsError
+            If a container, shape or dtype differs from those of `init`, or a number is not finite;
+            the message names the leaf.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from cinc_ref.flows import build
+        >>> flow = build("cinc", "affine", (1, 4, 4), levels=1, depth=1, width=4)
+        >>> params = flow.init(0, np.zeros((2, 1, 4, 4)))
+        >>> flow.check_params(params)
+        dtype('float64')
+        >>> flow.check_params({**params, "top": {}})
+        Traceback (most recent call last):
+        cinc_ref.errors.ParamsError: params must fit this flow: top/mean (4, 2, 2) is missing
+        """
+        dtype = check_params(params, self.template, lambda: "params must fit this flow")
+        assert dtype is not None  # every flow has parameters
+        return dtype
+
+    def init(self, rng: Seed, batch: FloatArrayLike) -> Params:
         """Make parameters that start from the statistics of a batch.
 
         Parameters
         ----------
-        rng : numpy.random.Generator
-            Source of the initial weights.
+        rng : numpy.random.Generator, int or None
+            Source of the initial weights; whatever `numpy.random.default_rng` takes.
         batch : array_like, shape (N, C, H, W)
             Float images in [-1/2, 1/2); the parameters take its dtype.
 
@@ -173,6 +245,8 @@ class Flow:
         ------
         DataError, DtypeError, NonFiniteError
             If the batch does not fit.
+        OptionError
+            If `rng` is no seed.
 
         Examples
         --------
@@ -185,27 +259,33 @@ class Flow:
         >>> [key for key in params], params["top"]["mean"].shape
         (['levels', 'priors', 'top'], (8, 2, 2))
         """
+        rng = _validate.generator("rng", rng)
         x = self._checked(batch, "batch")
         if not len(x):
             raise DataError("batch must hold at least one image, whose statistics start the layers")
-        levels, priors = [], []
-        for level, chain in enumerate(self.chains):
-            levels.append(chain.init(rng, x))
-            x, _ = chain.forward(levels[-1], x)
-            if level < self.levels - 1:
-                kept = x.shape[1] // 2
-                factored_out = x.shape[1] - kept
-                x = x[:, :kept]
-                priors.append(
-                    {
-                        "weight": np.zeros((2 * factored_out, kept, 3, 3), x.dtype),
-                        "bias": np.zeros(2 * factored_out, x.dtype),
-                    }
-                )
-        top = {name: np.zeros(x.shape[1:], x.dtype) for name in ("mean", "log_std")}
-        return {"levels": levels, "priors": priors, "top": top}
+        levels = []
+        for chain in self.chains:
+            levels.append(chain._init(rng, x))
+            x, _ = chain._forward(levels[-1], x)
+            x = x[:, : x.shape[1] // 2]
+        return {"levels": levels, **self._initial_priors(x.dtype)}
 
-    def log_prob(self, params: dict, x: ArrayLike, *, constant_memory: bool = False) -> np.ndarray:
+    def _initial_priors(self, dtype):
+        """Return the parameters with which all latents are standard normal."""
+        *split, last = self._level_shapes
+        priors = [
+            {
+                "weight": np.zeros((2 * (c - c // 2), c // 2, 3, 3), dtype),
+                "bias": np.zeros(2 * (c - c // 2), dtype),
+            }
+            for c, _, _ in split
+        ]
+        top = {name: np.zeros(last, dtype) for name in ("mean", "log_std")}
+        return {"priors": priors, "top": top}
+
+    def log_prob(
+        self, params: Params, x: FloatArrayLike, *, constant_memory: bool = False
+    ) -> Array:
         """Compute the log-density of images.
 
         Parameters
@@ -226,6 +306,8 @@ class Flow:
 
         Raises
         ------
+        ParamsError
+            If the parameters do not fit the flow, or are not finite.
         DataError, DtypeError, NonFiniteError
             If x does not fit, or holds NaN or infinity.
         OptionError
@@ -243,12 +325,14 @@ class Flow:
         (3,)
         """
         constant_memory = _validate.boolean("constant_memory", constant_memory)
-        self._check_params(params)
-        forward = _rebuilding_forward if constant_memory else _forward
-        latents, log_det = self._encode(params, self._checked(x, "x", params), forward)
+        x = self._checked(x, "x", self.check_params(params))
+        return self._log_prob(params, x, _rebuilding_forward if constant_memory else _forward)
+
+    def _log_prob(self, params, x, forward):
+        latents, log_det = self._encode(params, x, forward)
         return sum((_standard_normal(z) for z in latents), log_det)
 
-    def encode(self, params: dict, x: ArrayLike) -> tuple[np.ndarray, ...]:
+    def encode(self, params: Params, x: FloatArrayLike) -> tuple[Array, ...]:
         """Compute all latents of images, standardized: the model has them standard normal.
 
         Parameters
@@ -265,6 +349,8 @@ class Flow:
 
         Raises
         ------
+        ParamsError
+            If the parameters do not fit the flow, or are not finite.
         DataError, DtypeError, NonFiniteError
             If x does not fit, or holds NaN or infinity.
 
@@ -279,13 +365,13 @@ class Flow:
         >>> [z.shape for z in flow.encode(params, x)]
         [(3, 2, 4, 4), (3, 8, 2, 2)]
         """
-        self._check_params(params)
-        latents, _ = self._encode(params, self._checked(x, "x", params), _forward)
+        x = self._checked(x, "x", self.check_params(params))
+        latents, _ = self._encode(params, x, _forward)
         return tuple(batch_first(z) for z in latents)
 
     def decode(
-        self, params: dict, latents: Sequence[ArrayLike], *, check: bool = False
-    ) -> np.ndarray:
+        self, params: Params, latents: Sequence[FloatArrayLike], *, check: bool = False
+    ) -> Array:
         """Compute the images that have these latents: the inverse of `encode`.
 
         Parameters
@@ -303,7 +389,9 @@ class Flow:
 
         Raises
         ------
-        DataError, DtypeError, NonFiniteError
+        ParamsError
+            If the parameters do not fit the flow, or are not finite.
+        DataError, ShapeError, DtypeError, NonFiniteError
             If the latents do not fit, or hold NaN or infinity.
         OptionError
             If `check` is no truth value.
@@ -326,32 +414,27 @@ class Flow:
         True
         """
         check = _validate.boolean("check", check)
-        self._check_params(params)
-        latents = [as_array(z) for z in latents]
-        shapes = [value_of(z).shape for z in latents]
-        if [shape[1:] for shape in shapes] != list(self.latent_shapes):
-            raise DataError(
-                f"latents must have the shapes (N, C, H, W) of {self.latent_shapes}; got {shapes}"
-            )
-        for k, z in enumerate(latents):
-            self._check_values(z, f"latents[{k}]", params)
+        latents = self._checked_latents(latents, self.check_params(params))
+        return self._decode(params, latents, check)
+
+    def _decode(self, params, latents, check):
         latents = [batch_last(z) for z in latents]
         if not check:
-            x = batch_first(self.decode_levels(params, latents, _inverse))
+            x = batch_first(self._decode_levels(params, latents, _inverse))
             if np.isfinite(value_of(x)).all():
                 return x
         inverse = partial(checked_inverse, check=check)
-        return batch_first(self.decode_levels(params, latents, inverse))
+        return batch_first(self._decode_levels(params, latents, inverse))
 
     def decode_levels(
         self,
-        params: dict,
-        latents: Sequence[np.ndarray],
-        inverse: Callable[[Chain, list, np.ndarray, int], np.ndarray],
-    ) -> np.ndarray:
+        params: Params,
+        latents: Sequence[FloatArray],
+        inverse: Callable[[Chain, Any, FloatArray, int], FloatArray],
+    ) -> FloatArray:
         """Decode with a function of the caller's for the inverse of each level.
 
-        This is the hook for measurements and diagnostics of single layers; nothing is validated.
+        This is the hook for measurements and diagnostics of single layers.
 
         Parameters
         ----------
@@ -367,6 +450,11 @@ class Flow:
         -------
         ndarray, shape (N, C, H, W)
 
+        Raises
+        ------
+        ParamsError, DataError, DtypeError, NonFiniteError
+            If the parameters or the latents do not fit the flow, or are not finite.
+
         Examples
         --------
         >>> import numpy as np
@@ -381,6 +469,10 @@ class Flow:
         level 1: (8, 2, 2)
         level 0: (4, 4, 4)
         """
+        latents = self._checked_latents(latents, self.check_params(params))
+        return self._decode_levels(params, latents, inverse)
+
+    def _decode_levels(self, params, latents, inverse):
         x = latents[-1] * anp.exp(params["top"]["log_std"]) + params["top"]["mean"]
         for level in reversed(range(self.levels)):
             if level < self.levels - 1:
@@ -389,7 +481,7 @@ class Flow:
             x = inverse(self.chains[level], params["levels"][level], x, level)
         return x
 
-    def stability(self, params: dict) -> dict[str, Stability]:
+    def stability(self, params: Params) -> dict[str, Stability]:
         """Analyse how usable the inverse of every convolution is, on its images and on larger ones.
 
         The numbers (condition number, digits) are those of the image size that the convolution
@@ -408,8 +500,10 @@ class Flow:
 
         Raises
         ------
+        ParamsError
+            If the parameters do not fit the flow, or are not finite.
         SingularKernelError, NonFiniteError
-            If a kernel is singular or not finite.
+            If a kernel is singular, or overflows.
 
         Examples
         --------
@@ -423,17 +517,15 @@ class Flow:
         """
         return stability_by_layer(self, params)
 
-    def sample(
-        self, params: dict, rng: np.random.Generator, n: int, temperature: float = 1.0
-    ) -> np.ndarray:
+    def sample(self, params: Params, rng: Seed, n: int, temperature: float = 1.0) -> Array:
         """Draw images: decoded normal latents. They may leave [-1/2, 1/2) and are not clipped.
 
         Parameters
         ----------
         params : dict
             Parameters as `init` returns them.
-        rng : numpy.random.Generator
-            Source of the latents.
+        rng : numpy.random.Generator, int or None
+            Source of the latents; whatever `numpy.random.default_rng` takes.
         n : int
             Number of images, at least 0.
         temperature : float
@@ -446,9 +538,9 @@ class Flow:
         Raises
         ------
         OptionError
-            If `n` or `temperature` is out of range.
-        DataError
-            If the parameters are not those of this flow.
+            If `n` or `temperature` is out of range, or `rng` is no seed.
+        ParamsError
+            If the parameters do not fit the flow, or are not finite.
 
         Warns
         -----
@@ -468,12 +560,13 @@ class Flow:
         """
         n = _validate.integer("n", n, minimum=0)
         temperature = _validate.number("temperature", temperature, minimum=0)
-        self._check_params(params)
-        dtype = _dtype_of(params)
+        rng = _validate.generator("rng", rng)
+        dtype = self.check_params(params)
+        scale = _scale_in(dtype, temperature)
         draws = (rng.standard_normal((n, *shape), dtype) for shape in self.latent_shapes)
-        return self.decode(params, [dtype.type(temperature) * z for z in draws])
+        return self._decode(params, [scale * z for z in draws], check=False)
 
-    def bits_per_dim(self, params: dict, images: ArrayLike, rng: np.random.Generator) -> np.ndarray:
+    def bits_per_dim(self, params: Params, images: IntegerArrayLike, rng: Seed) -> Array:
         """Compute bits per dimension of integer images, dequantized with one draw of noise.
 
         Parameters
@@ -482,8 +575,8 @@ class Flow:
             Parameters as `init` returns them.
         images : array_like of integers, shape (N, C, H, W)
             Levels 0 to bins - 1.
-        rng : numpy.random.Generator
-            Source of the noise.
+        rng : numpy.random.Generator, int or None
+            Source of the noise; whatever `numpy.random.default_rng` takes.
 
         Returns
         -------
@@ -491,8 +584,12 @@ class Flow:
 
         Raises
         ------
-        DataError
+        DataError, ShapeError
             If the images do not fit the model or its bins.
+        ParamsError
+            If the parameters do not fit the flow, or are not finite.
+        OptionError
+            If `rng` is no seed.
 
         Examples
         --------
@@ -506,37 +603,39 @@ class Flow:
         >>> flow.bits_per_dim(params, images, rng).shape
         (3,)
         """
-        images = np.asarray(images)
+        rng = _validate.generator("rng", rng)
+        images = plain_array(images, "images")
         check_fits(images, self.image_shape)
-        self._check_params(params)
-        x = dequantize(images, self.bins, rng, _dtype_of(params))
-        return bits_per_dim(self.log_prob(params, x), int(np.prod(self.image_shape)), self.bins)
+        x = dequantize(images, self.bins, rng, self.check_params(params))
+        log_prob = self._log_prob(params, batch_last(x), _forward)
+        return bits_per_dim(log_prob, int(np.prod(self.image_shape)), self.bins)
 
-    def _checked(self, x, name, params=None):
-        x = as_array(x)
+    def _checked(self, x, name, dtype=None):
+        x = as_array(x, name)
         check_fits(x, self.image_shape, name)
-        self._check_values(x, name, params)
+        _check_values(value_of(x), name, dtype)
         return batch_last(x)
 
-    def _check_values(self, x, name, params):
-        value = value_of(x)
-        _validate.check_float(value, name)
-        if params is not None:
-            _validate.check_same_dtype(value, name, _top_mean(params), "the parameters")
-        _validate.check_finite(value, name)
-
-    def _check_params(self, params):
-        """Refuse parameters that are plainly not those of this flow."""
-        try:
-            sizes = (len(params["levels"]), len(params["priors"]), _top_mean(params).shape)
-        except (TypeError, KeyError, IndexError):
-            sizes = None
-        expected = (self.levels, self.levels - 1, self.latent_shapes[-1])
-        if sizes != expected:
+    def _checked_latents(self, latents, dtype):
+        """Return latents as arrays, or raise the error that names the first wrong one."""
+        if not isinstance(unboxed(latents), list | tuple) or len(latents) != self.levels:
+            shapes = ", ".join(f"(N, {c}, {h}, {w})" for c, h, w in self.latent_shapes)
             raise DataError(
-                "params must be those that this flow's init returned, with levels, priors and top "
-                f"of {expected}; got {sizes or type(params).__name__}"
+                f"latents must have the shapes {shapes}, in a tuple of {self.levels}; "
+                f"got {_shown_latents(unboxed(latents))}"
             )
+        latents = [as_array(z, f"latents[{k}]") for k, z in enumerate(latents)]
+        count = next((len(z) for z in latents if np.ndim(value_of(z))), 0)
+        for k, (z, shape) in enumerate(zip(latents, self.latent_shapes, strict=True)):
+            name, value = f"latents[{k}]", value_of(z)
+            if value.ndim != 4 or value.shape[1:] != shape:
+                raise DataError(f"{name} must have shape (N, *{shape}); got {value.shape}")
+            if len(value) != count:
+                raise DataError(
+                    f"{name} must hold as many images as latents[0], {count}; got {len(value)}"
+                )
+            _check_values(value, name, dtype)
+        return latents
 
     def _encode(self, params, x, forward):
         """Compute standardized latents, and log|det| of the map from x to them.
@@ -567,7 +666,7 @@ class Flow:
 
 
 def _forward(chain, params, x):
-    return chain.forward(params, x)
+    return chain._forward(params, x)
 
 
 def _rebuilding_forward(chain, params, x):
@@ -575,15 +674,31 @@ def _rebuilding_forward(chain, params, x):
 
 
 def _inverse(chain, params, y, level):
-    return chain.inverse(params, y)[0]
+    return chain._inverse(params, y)[0]
 
 
-def _top_mean(params):
-    return value_of(params["top"]["mean"])
+def _check_values(value, name, dtype):
+    """Refuse images or latents that are no finite floats, or not of the parameters' dtype."""
+    _validate.check_float(value, name)
+    check_same_dtype(value, name, dtype)
+    _validate.check_finite(value, name)
 
 
-def _dtype_of(params):
-    return _top_mean(params).dtype
+def _shown_latents(latents):
+    if isinstance(latents, list | tuple):
+        return f"{len(latents)} of them"
+    if isinstance(latents, np.ndarray):
+        return f"one array of shape {latents.shape}"
+    return _validate.shown(latents)
+
+
+def _scale_in(dtype, temperature):
+    """Return the temperature as a number of a dtype, or raise `OptionError` if it overflows."""
+    with np.errstate(over="ignore"):
+        scale = dtype.type(temperature)
+    if not np.isfinite(scale):
+        raise OptionError(f"temperature must be finite in {dtype}; got {temperature:g}")
+    return scale
 
 
 def _standard_normal(z):
@@ -607,7 +722,7 @@ def _check_image_shape(image_shape):
 
 
 def _check_levels(shape, levels):
-    factor = 2**levels
+    factor = 2 ** min(levels, 64)  # no side has so many pixels
     if shape[1] % factor or shape[2] % factor:
         raise ShapeError(
             f"{levels} levels need height and width divisible by {factor}; "

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from cinc_ref import _validate
+from cinc_ref._display import short_repr
 from cinc_ref.bijections import (
     AdditiveCoupling,
     AffineCoupling,
@@ -16,7 +18,31 @@ from cinc_ref.bijections import (
     InvertibleConv,
     QuadCoupling,
 )
-from cinc_ref.bijections.conv import CORNER_BLOCKS
+from cinc_ref.bijections.conv import CORNER_BLOCKS, CornerBlock
+
+if TYPE_CHECKING:
+    from cinc_ref.flows.multiscale import Flow
+
+__all__ = [
+    "COUPLINGS",
+    "DIRECTIONS",
+    "SYSTEMS",
+    "CouplingName",
+    "Direction",
+    "System",
+    "SystemName",
+    "step_convolution",
+    "variant",
+]
+
+SystemName: TypeAlias = Literal["glow", "autoregressive", "emerging", "cinc", "finc"]
+"""The name of a system, a key of `SYSTEMS`."""
+
+CouplingName: TypeAlias = Literal["additive", "affine", "quad"]
+"""The name of a coupling, a key of `COUPLINGS`."""
+
+Direction: TypeAlias = Literal["forward", "inverse"]
+"""The map that a step applies from image to latents."""
 
 
 @dataclass(frozen=True)
@@ -37,15 +63,17 @@ class System:
 
     title: str
     summary: str
-    corner_block: str
+    corner_block: CornerBlock
     make: Callable[..., Bijection]
+
+    __repr__ = short_repr
 
 
 def _emerging(seed, **options):
     return Chain([InvertibleConv(1, corner_block="plu", seed=seed), EmergingConv(3, **options)])
 
 
-SYSTEMS = {
+SYSTEMS: dict[SystemName, System] = {
     "glow": System("Glow", "a 1x1 kernel", "plu", partial(InvertibleConv, 1)),
     "autoregressive": System(
         "autoregressive",
@@ -66,18 +94,20 @@ SYSTEMS = {
 }
 """The `System` of each name: the convolution of a flow's steps."""
 
-COUPLINGS = {
+COUPLINGS: dict[
+    CouplingName, type[AdditiveCoupling] | type[AffineCoupling] | type[QuadCoupling]
+] = {
     "additive": AdditiveCoupling,
     "affine": AffineCoupling,
     "quad": QuadCoupling,
 }
 """The class of each coupling by its name."""
 
-DIRECTIONS = ("forward", "inverse")
+DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
 """The map that a step applies from image to latents: the convolution, or its inverse."""
 
 
-def step_convolution(flow, seed):
+def step_convolution(flow: "Flow", seed: int) -> Bijection:
     """Make the convolution of one step of a flow; the seed draws its initial rotation."""
     layer = SYSTEMS[flow.system].make(
         corner_block=flow.corner_block, dilation=flow.dilation, stable=flow.stable, seed=seed

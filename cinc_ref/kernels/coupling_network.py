@@ -15,20 +15,35 @@ Weights are matrices here: `first` (width, taps * inputs), `second` (width, widt
 (taps * outputs, width).
 """
 
+from typing import TypeAlias
+
 import numpy as np
 
+from cinc_ref._typing import FloatArray
 from cinc_ref.kernels._jit import compiled, internal
+
+__all__ = ["COLUMNS", "add_taps", "network", "network_gradient", "stack_taps"]
 
 ALONG, AGAINST, FIRST = np.intp(1), np.intp(-1), np.intp(0)
 """The way of a tap or the other way, and a first row. Of Python's integers, which Numba takes as
 literals, it would compile a version each."""
+Weights: TypeAlias = tuple[FloatArray, FloatArray, FloatArray]
+"""The matrices `first`, `second` and `last`."""
+
 COLUMNS = 128
 """Pixels times images in a tile; the fastest of 100 to 800, at widths 64 and 512 alike."""
 LINE = 16
 """Numbers in a cache line, or two."""
 
 
-def network(x, size, weights, position, second_bias, last_bias):
+def network(
+    x: FloatArray,
+    size: tuple[int, int],
+    weights: Weights,
+    position: FloatArray,
+    second_bias: FloatArray,
+    last_bias: FloatArray,
+) -> FloatArray:
     """Apply the network to x: (outputs, P, N).
 
     position (width, P) is the bias of the first layer, by pixel; second_bias is (width, 1).
@@ -42,7 +57,14 @@ def network(x, size, weights, position, second_bias, last_bias):
     return y
 
 
-def network_gradient(x, size, weights, position, second_bias, g):
+def network_gradient(
+    x: FloatArray,
+    size: tuple[int, int],
+    weights: Weights,
+    position: FloatArray,
+    second_bias: FloatArray,
+    g: FloatArray,
+) -> tuple[FloatArray, Weights, FloatArray, FloatArray]:
     """Gradients of <g, network(x)>: by x, by the weights, by both hidden biases at each pixel.
 
     The hidden layers are computed again: that takes no longer than to keep them in memory.
@@ -157,7 +179,14 @@ def _hidden_layers(stack, first, position, second, second_bias, start, pixels, h
 
 
 @compiled
-def stack_taps(images, size, sign, start, first, stack):
+def stack_taps(
+    images: FloatArray,
+    size: tuple[int, int],
+    sign: int | np.intp,
+    start: int | np.intp,
+    first: int | np.intp,
+    stack: FloatArray,
+) -> None:
     """stack[tap, c, p, n] = images[c, start + p moved by sign * tap, first + n], 0 outside.
 
     A stack of several pixels holds all images, so that a run of pixels is contiguous in both.
@@ -186,7 +215,14 @@ def stack_taps(images, size, sign, start, first, stack):
 
 
 @compiled
-def add_taps(products, size, sign, start, first, total):
+def add_taps(
+    products: FloatArray,
+    size: tuple[int, int],
+    sign: int | np.intp,
+    start: int | np.intp,
+    first: int | np.intp,
+    total: FloatArray,
+) -> None:
     """total[c, start + p moved by -sign * tap, first + n] += products[tap, c, p, n]."""
     taps, channels, pixels, tile = products.shape
     count = total.shape[2]

@@ -7,11 +7,23 @@ Results are arrays of the caller's: an allocation here would be compiled for a q
 Numbers beside the arrays must have their dtype, or the arithmetic is float64.
 """
 
+from cinc_ref._typing import FloatArray
 from cinc_ref.kernels._jit import compiled
+
+__all__ = [
+    "affine_coupling",
+    "affine_coupling_gradient",
+    "log_scale_gradient",
+    "log_scale_sum",
+    "neg_abs_logit",
+    "scale_channels",
+]
 
 
 @compiled
-def scale_channels(x, before, scale, after, y):
+def scale_channels(
+    x: FloatArray, before: FloatArray, scale: FloatArray, after: FloatArray, y: FloatArray
+) -> None:
     """y = (x + before) * scale + after, by channel."""
     for c in range(len(x)):
         b, s, a = before[c], scale[c], after[c]
@@ -21,7 +33,7 @@ def scale_channels(x, before, scale, after, y):
 
 
 @compiled
-def neg_abs_logit(h, result):
+def neg_abs_logit(h: FloatArray, result: FloatArray) -> None:
     """-|h + 2|, whose exponential e gives s = sigmoid(h + 2) without overflow.
 
     s = 1 / (1 + e) where h + 2 is positive and e / (1 + e) elsewhere; 1 - s the other way round.
@@ -34,7 +46,7 @@ def neg_abs_logit(h, result):
 
 
 @compiled
-def log_scale_sum(h, log_one_plus_e, total):
+def log_scale_sum(h: FloatArray, log_one_plus_e: FloatArray, total: FloatArray) -> None:
     """Add log s = min(h + 2, 0) - log(1 + e) of all channels and pixels to the total, by image."""
     zero, two = h.dtype.type(0), h.dtype.type(2)
     for c in range(h.shape[0]):
@@ -45,7 +57,7 @@ def log_scale_sum(h, log_one_plus_e, total):
 
 
 @compiled
-def log_scale_gradient(g, h, e, h_bar):
+def log_scale_gradient(g: FloatArray, h: FloatArray, e: FloatArray, h_bar: FloatArray) -> None:
     """Gradient of <g, log_scale_sum> by h: d log s = (1 - s) dh."""
     one, two = h.dtype.type(1), h.dtype.type(2)
     for c in range(h.shape[0]):
@@ -56,7 +68,9 @@ def log_scale_gradient(g, h, e, h_bar):
 
 
 @compiled
-def affine_coupling(x, t, h, e, inverse):
+def affine_coupling(
+    x: FloatArray, t: FloatArray, h: FloatArray, e: FloatArray, inverse: bool
+) -> None:
     """x = (x + t) s, or x / s - t, in place."""
     one, two = x.dtype.type(1), x.dtype.type(2)
     for c in range(len(x)):
@@ -72,7 +86,16 @@ def affine_coupling(x, t, h, e, inverse):
 
 
 @compiled
-def affine_coupling_gradient(g, changed, t, h, e, t_bar, h_bar, inverse):
+def affine_coupling_gradient(
+    g: FloatArray,
+    changed: FloatArray,
+    t: FloatArray,
+    h: FloatArray,
+    e: FloatArray,
+    t_bar: FloatArray,
+    h_bar: FloatArray,
+    inverse: bool,
+) -> None:
     """Gradients of `affine_coupling`: g becomes that of x, in place; `changed` is what x became.
 
     y = (x + t) s: dy = s (dx + dt) + y (1 - s) dh. x = y / s - t: dx = dy / s - dt - (x + t)

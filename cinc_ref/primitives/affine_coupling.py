@@ -4,6 +4,7 @@ import autograd.numpy as anp
 import numpy as np
 from autograd.extend import primitive
 
+from cinc_ref._typing import FloatArray
 from cinc_ref.kernels import elementwise
 from cinc_ref.primitives.channels import pad_channels, take_channels
 from cinc_ref.primitives.fused import define_fused
@@ -15,9 +16,11 @@ from cinc_ref.primitives.memory_order import (
     from_pixels,
 )
 
+__all__ = ["affine_coupling", "log_scale_sum"]
+
 
 @primitive
-def affine_coupling(x, h, start, inverse):
+def affine_coupling(x: FloatArray, h: FloatArray, start: int, inverse: bool) -> FloatArray:
     """Shift and scale the channels of x from `start` on by h (N, 2c, H, W).
 
     The first half of h is the shift t, the second the scale as s = sigmoid(h + 2): (x + t) s, or
@@ -65,7 +68,7 @@ def _decay(h):
 
 
 @primitive
-def log_scale_sum(h):
+def log_scale_sum(h: FloatArray) -> FloatArray:
     """Sum log s of `affine_coupling` over channels and pixels: (N,), in nats."""
     argument = as_pixels(h)[h.shape[1] // 2 :]
     e, total = _decay(argument), np.zeros(len(h))

@@ -6,12 +6,14 @@ search for what is wrong. With one image, checks in advance would take a fifth o
 """
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from cinc_ref import _validate
 from cinc_ref._autodiff import as_array, value_of
+from cinc_ref._display import short_repr
+from cinc_ref._typing import Size
 from cinc_ref.geometry import Geometry, check_geometry
 from cinc_ref.kernels.causal.plan import (
     CHECK_KERNEL,
@@ -31,9 +33,25 @@ from cinc_ref.primitives.diagnostics import (
     check_corner_invertible,
     warn_if_ill_conditioned,
     warn_if_nonfinite,
+    warn_of_overflow,
 )
 
-UNCHECKED = CHECK_RESULT | CHECK_KERNEL
+__all__ = [
+    "UNCHECKED",
+    "Plan",
+    "diagnose",
+    "execute",
+    "execute_vjp",
+    "prepare",
+    "prepare_corner",
+    "prepare_cotangent",
+    "solve",
+]
+
+Anchor: TypeAlias = tuple[int, int] | None
+"""Row and column of the tap that reads the pixel itself; None for the bottom-right one."""
+
+UNCHECKED: int = CHECK_RESULT | CHECK_KERNEL
 """Status of a call that autograd traces."""
 
 
@@ -49,16 +67,26 @@ class Plan(NamedTuple):
         How the kernels do it, for arrays of this memory order; None where autograd traces them.
     """
 
-    operation: tuple
+    operation: tuple[bool, bool]
     geometry: Geometry
     conv_plan: ConvPlan | None
 
+    __repr__ = short_repr
 
-def prepare(operation, images, name, kernel, corner, dilation, anchor):
+
+def prepare(
+    operation: tuple[bool, bool],
+    images: Any,
+    name: str,
+    kernel: Any,
+    corner: str,
+    dilation: int,
+    anchor: Anchor,
+) -> tuple[Any, Any, Plan]:
     """Return images and kernel as arrays or autograd boxes, and the plan; or raise an error."""
     x, k = images, kernel
     if not type(x) is type(k) is np.ndarray:
-        images, kernel = as_array(images), as_array(kernel)
+        images, kernel = as_array(images, name), as_array(kernel, "kernel")
         x, k = value_of(images), value_of(kernel)
     if anchor is None and type(corner) is str and type(dilation) is int:  # True == 1 is no key
         signature = (x.shape, x.strides, x.dtype), (k.shape, k.dtype)
@@ -95,24 +123,24 @@ def _make_plan(operation, name, signature, corner, dilation):
 
 def _validated(images, name, kernel, corner, dilation, anchor):
     _validate.check_kernel_shape(kernel)
-    _validate.check_images_shape(images, len(kernel), name)
+    _validate.check_images_shape(images, kernel, name)
     _validate.check_float(kernel, "kernel")
     _validate.check_same_dtype(images, name, kernel, "kernel")
     return check_geometry(kernel, corner, dilation, anchor)
 
 
-def prepare_cotangent(g, images):
+def prepare_cotangent(g: Any, images: Any) -> Any:
     """Return g as an array of the shape and dtype of the images, or raise an error."""
-    g = as_array(g)
+    g = as_array(g, "g")
     value, expected = value_of(g), value_of(images)
     _validate.check_same_dtype(value, "g", expected, "the images")
     _validate.check_same_shape(value, "g", expected, "the images")
     return g
 
 
-def prepare_corner(kernel, size, anchor):
+def prepare_corner(kernel: Any, size: Size, anchor: Anchor) -> tuple[Any, int]:
     """Return the corner block and the pixels of an image, or raise an error if it is singular."""
-    kernel = as_array(kernel)
+    kernel = as_array(kernel, "kernel")
     value = value_of(kernel)
     _validate.check_kernel_shape(value)
     _validate.check_float(value, "kernel")
@@ -123,14 +151,14 @@ def prepare_corner(kernel, size, anchor):
     return kernel[:, :, p, q], height * width
 
 
-def execute(plan, images, kernel):
+def execute(plan: Plan, images: Any, kernel: Any) -> tuple[Any, int]:
     """Return the result, and a status: 0 if result and kernel are known to be finite."""
     if plan.conv_plan is None:
         return OPERATIONS[plan.operation](images, kernel, plan.geometry), UNCHECKED
     return run(plan.conv_plan, images, kernel)
 
 
-def solve(y, kernel, geometry):
+def solve(y: Any, kernel: Any, geometry: Geometry) -> Any:
     """Return M^{-1} y for validated arrays, or raise `SingularKernelError`."""
     y, kernel, plan = _arranged(SOLVE, y, kernel, geometry)
     x, status = execute(plan, y, kernel)
@@ -139,7 +167,7 @@ def solve(y, kernel, geometry):
     return x
 
 
-def execute_vjp(plan, images, kernel, g):
+def execute_vjp(plan: Plan, images: Any, kernel: Any, g: Any) -> tuple[Any, Any, int]:
     """Return the gradients of <g, result> by images and kernel, and a status as `execute` does."""
     (solve, transposed), geometry, _ = plan
     cotangent, block, adjoint = _arranged((solve, not transposed), g, kernel, geometry)
@@ -155,7 +183,14 @@ def execute_vjp(plan, images, kernel, g):
     return images_bar, kernel_bar, status
 
 
-def diagnose(status, plan, kernel, images, results=(), check=False):
+def diagnose(
+    status: int,
+    plan: Plan,
+    kernel: Any,
+    images: dict[str, Any],
+    results: tuple[Any, ...] = (),
+    check: bool = False,
+) -> None:
     """Raise an error for invalid values, and warn of results that are not finite.
 
     The order is: a kernel that is not finite, images that are not, a singular corner block, a
@@ -170,7 +205,7 @@ def diagnose(status, plan, kernel, images, results=(), check=False):
     images : dict of str to array or box
         The images that were convolved or inverted, by their names in errors.
     results : tuple of array or box
-        Results of an inverse; none for a convolution, which may overflow without a warning.
+        What was computed, or its gradients.
     check : bool
         Whether to hold the inverse to its residual and to the digits that it keeps, too.
     """
@@ -180,6 +215,8 @@ def diagnose(status, plan, kernel, images, results=(), check=False):
         for name, array in images.items():
             _validate.check_finite(value_of(array), name)
     if not plan.operation[0]:
+        if status & CHECK_RESULT:
+            warn_of_overflow(tuple(map(value_of, results)), stacklevel=4)
         return
     check_corner_invertible(kernel, plan.geometry.anchor)
     y = value_of(next(iter(images.values())))

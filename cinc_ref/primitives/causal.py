@@ -5,32 +5,52 @@ mode) or the direction in which an argument moves (forward mode). Arguments are 
 functions for users are in `cinc_ref.convolution`.
 """
 
+from collections.abc import Callable
+
 from autograd.extend import defjvp, defvjp, primitive
 
+from cinc_ref._typing import FloatArray
+from cinc_ref.geometry import Geometry
 from cinc_ref.kernels.causal.plan import (
     CONV,
     CONV_TRANSPOSE,
     SOLVE,
     SOLVE_TRANSPOSE,
+    ConvPlan,
     make_plan,
     run,
 )
 from cinc_ref.kernels.causal.weight_gradient import conv_weight_grad
 from cinc_ref.primitives.memory_order import as_native_contiguous
 
+__all__ = [
+    "OPERATIONS",
+    "causal_conv",
+    "causal_conv_weight_grad",
+    "causal_solve",
+    "has_kernel_layout",
+    "kernel_arguments",
+    "plan_for",
+]
 
-def has_kernel_layout(images):
+
+def has_kernel_layout(images: FloatArray) -> bool:
     """Return whether images are contiguous as (N, C, H, W) or (C, H, W, N), in native order."""
     in_order = images.flags.carray or images.transpose(1, 2, 3, 0).flags.carray
     return in_order and images.dtype.isnative
 
 
-def to_kernel_layout(images):
+def to_kernel_layout(images: FloatArray) -> FloatArray:
     """Return images as the kernels take them."""
     return images if has_kernel_layout(images) else as_native_contiguous(images, images.dtype)
 
 
-def plan_for(operation, images, kernel_shape, geometry):
+def plan_for(
+    operation: tuple[bool, bool],
+    images: FloatArray,
+    kernel_shape: tuple[int, ...],
+    geometry: Geometry,
+) -> ConvPlan:
     """Return the plan of an operation on images of this shape, memory order and dtype."""
     batch_first = images.flags.c_contiguous
     return make_plan(
@@ -42,7 +62,9 @@ def _for_kernels(geometry):
     return geometry.dilation, geometry.anchor, geometry.flips
 
 
-def kernel_arguments(operation, images, kernel, geometry):
+def kernel_arguments(
+    operation: tuple[bool, bool], images: FloatArray, kernel: FloatArray, geometry: Geometry
+) -> tuple[ConvPlan, FloatArray, FloatArray]:
     """Return the plan of an operation on plain arrays, and the arrays as the kernels take them.
 
     The result lies in memory as these images do, batch last or batch first.
@@ -54,37 +76,39 @@ def kernel_arguments(operation, images, kernel, geometry):
 
 
 @primitive
-def causal_conv(x, kernel, geometry):
+def causal_conv(x: FloatArray, kernel: FloatArray, geometry: Geometry) -> FloatArray:
     """Return M x."""
     return run(*kernel_arguments(CONV, x, kernel, geometry))[0]
 
 
 @primitive
-def causal_conv_transpose(g, kernel, geometry):
+def causal_conv_transpose(g: FloatArray, kernel: FloatArray, geometry: Geometry) -> FloatArray:
     """Return M^T g."""
     return run(*kernel_arguments(CONV_TRANSPOSE, g, kernel, geometry))[0]
 
 
 @primitive
-def causal_solve(y, kernel, geometry):
+def causal_solve(y: FloatArray, kernel: FloatArray, geometry: Geometry) -> FloatArray:
     """Return M^{-1} y."""
     return run(*kernel_arguments(SOLVE, y, kernel, geometry))[0]
 
 
 @primitive
-def causal_solve_transpose(g, kernel, geometry):
+def causal_solve_transpose(g: FloatArray, kernel: FloatArray, geometry: Geometry) -> FloatArray:
     """Return M^{-T} g."""
     return run(*kernel_arguments(SOLVE_TRANSPOSE, g, kernel, geometry))[0]
 
 
 @primitive
-def causal_conv_weight_grad(x, g, shape, geometry):
+def causal_conv_weight_grad(
+    x: FloatArray, g: FloatArray, shape: tuple[int, ...], geometry: Geometry
+) -> FloatArray:
     """Return the kernel of the linear form K -> <g, M(K) x>."""
     x, g = to_kernel_layout(x), to_kernel_layout(g.astype(x.dtype, copy=False))
     return conv_weight_grad(x, g, shape, _for_kernels(geometry))
 
 
-OPERATIONS = {
+OPERATIONS: dict[tuple[bool, bool], Callable[[FloatArray, FloatArray, Geometry], FloatArray]] = {
     CONV: causal_conv,
     CONV_TRANSPOSE: causal_conv_transpose,
     SOLVE: causal_solve,

@@ -6,6 +6,10 @@ autograd differentiates slices through ``np.add.at``, which takes fifty times as
 import numpy as np
 from autograd.extend import defjvp, defvjp, primitive
 
+from cinc_ref._typing import FloatArray, IntegerArray
+
+__all__ = ["pad_channels", "scale_axes", "scatter", "squeeze", "take_channels", "unsqueeze"]
+
 
 def _define_linear(operation, transpose):
     """Define the derivatives of an operation that is linear in its first argument alone."""
@@ -14,7 +18,7 @@ def _define_linear(operation, transpose):
 
 
 @primitive
-def squeeze(x):
+def squeeze(x: FloatArray) -> FloatArray:
     """Make four channels of each 2x2 square of pixels: (N, C, H, W) to (N, 4C, H/2, W/2).
 
     Channel 4c + 2i + j holds the pixels (i, j) of the squares of channel c, as PyTorch's
@@ -27,7 +31,7 @@ def squeeze(x):
 
 
 @primitive
-def unsqueeze(y):
+def unsqueeze(y: FloatArray) -> FloatArray:
     """Undo `squeeze`; this is also its transpose."""
     n, c, h, w = y.shape
     stacked = y.transpose(1, 2, 3, 0).reshape(c // 4, 2, 2, h, w, n)
@@ -40,13 +44,13 @@ _define_linear(unsqueeze, lambda g, y: squeeze(g))
 
 
 @primitive
-def take_channels(x, start, stop):
+def take_channels(x: FloatArray, start: int, stop: int) -> FloatArray:
     """Return x[:, start:stop]."""
     return x[:, start:stop]
 
 
 @primitive
-def pad_channels(part, start, channels):
+def pad_channels(part: FloatArray, start: int, channels: int) -> FloatArray:
     """Return images of `channels` channels that are 0 but for `part`, from channel `start` on."""
     n, c, h, w = part.shape
     whole = np.zeros((channels, h, w, n), part.dtype).transpose(3, 0, 1, 2)
@@ -62,7 +66,7 @@ _define_linear(
 
 
 @primitive
-def scale_axes(x, *factors):
+def scale_axes(x: FloatArray, *factors: FloatArray) -> FloatArray:
     """Multiply x by vectors along its first axes; the derivative stores no whole array."""
     for axis, factor in enumerate(factors):
         x = x * factor.reshape(-1, *(1,) * (x.ndim - axis - 1))
@@ -73,7 +77,7 @@ _define_linear(scale_axes, lambda g, x, *factors: scale_axes(g, *factors))
 
 
 @primitive
-def scatter(values, index, shape):
+def scatter(values: FloatArray, index: IntegerArray, shape: tuple[int, ...]) -> FloatArray:
     """Return zeros but for ``result.ravel()[index] = values``; no index occurs twice."""
     result = np.zeros(shape, values.dtype)
     result.ravel()[index] = values
@@ -81,7 +85,7 @@ def scatter(values, index, shape):
 
 
 @primitive
-def gather(array, index):
+def gather(array: FloatArray, index: IntegerArray) -> FloatArray:
     """Return array.ravel()[index]."""
     return array.ravel()[index]
 

@@ -1,17 +1,32 @@
 """The log-determinant of the corner block B of a kernel, and its derivatives."""
 
+from math import fsum, log
+from typing import Any
+
 import autograd.numpy as anp
 import numpy as np
 import scipy.linalg
 from autograd.extend import defjvp, defvjp, primitive
 
+from cinc_ref._typing import Array, FloatArray
+from cinc_ref.theory import exact
 
-def is_triangular(matrix):
+__all__ = ["is_triangular", "log_abs_det_corner", "pivots"]
+
+MAX_ERROR = 1e-8
+"""Relative error of a determinant and of an inverse, by its bound, above which both are exact.
+
+Eliminating in float64 takes 0.2 ms for 12 channels, exact arithmetic 1 ms for the determinant and 3
+for the inverse; for 48 channels it is 0.5 ms against 0.1 and 1.7 s.
+"""
+
+
+def is_triangular(matrix: Array) -> tuple[bool, bool]:
     """Return whether a matrix is lower triangular, and whether it is upper triangular."""
     return not np.triu(matrix, 1).any(), not np.tril(matrix, -1).any()
 
 
-def pivots(matrix):
+def pivots(matrix: Array) -> Array:
     """Return the diagonal of U in P B = L U, with partial pivoting, in the dtype of B.
 
     A triangular B is its own factor. The products are rounded before they are subtracted, as in
@@ -30,20 +45,37 @@ def pivots(matrix):
 
 
 @primitive
-def log_abs_det_corner(corner, pixels):
-    """Return pixels * log|det B|, computed in float64, in the dtype of B."""
-    log_det = np.sum(np.log(np.abs(pivots(corner).astype(np.float64))))
+def log_abs_det_corner(corner: FloatArray, pixels: int) -> np.floating[Any]:
+    """Return pixels * log|det B| in the dtype of B, with eight digits of det B at least."""
+    block = corner.astype(np.float64)
+    if _is_ill_conditioned(block):
+        log_det = exact.log_abs(exact.matrix_determinant(block))
+    else:
+        log_det = fsum(log(abs(pivot)) for pivot in pivots(block).tolist())
     return corner.dtype.newbyteorder("=").type(pixels * log_det)
+
+
+def _is_ill_conditioned(block):
+    """Return whether elimination may lose more than `MAX_ERROR`; never of a triangular block."""
+    if any(is_triangular(block)):
+        return False
+    return not np.linalg.cond(block, 1) * len(block) * np.finfo(block.dtype).eps <= MAX_ERROR
 
 
 @primitive
 def _inverse_transpose(corner):
     """Return B^{-T} in the dtype of B; a triangular B is substituted through."""
-    lower, upper = is_triangular(corner)
-    identity = np.eye(len(corner), dtype=corner.dtype)
+    block = corner.astype(np.float64)
+    lower, upper = is_triangular(block)
+    identity = np.eye(len(block))
     if lower or upper:
-        return scipy.linalg.solve_triangular(corner, identity, trans="T", lower=lower)
-    return np.linalg.solve(corner.T, identity)
+        inverse = scipy.linalg.solve_triangular(block, identity, trans="T", lower=lower)
+    elif _is_ill_conditioned(block):
+        inverse = np.vectorize(exact.to_float, otypes=[float])(exact.matrix_inverse(block)).T
+    else:
+        inverse = np.linalg.solve(block.T, identity)
+    with np.errstate(over="ignore"):  # float32 may be too small for it
+        return inverse.astype(corner.dtype.newbyteorder("="))
 
 
 # d log|det B| = <B^{-T}, dB>

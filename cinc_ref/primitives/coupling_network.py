@@ -3,14 +3,25 @@
 import numpy as np
 from autograd.extend import primitive
 
+from cinc_ref._typing import FloatArray
 from cinc_ref.kernels import coupling_network as kernels
 from cinc_ref.primitives.fused import define_fused
 from cinc_ref.primitives.layers import add_bias, relu, same_conv
 from cinc_ref.primitives.memory_order import as_native_contiguous, as_pixels, from_pixels
 
+__all__ = ["coupling_network"]
+
 
 @primitive
-def coupling_network(x, first, position, second, second_bias, last, last_bias):
+def coupling_network(
+    x: FloatArray,
+    first: FloatArray,
+    position: FloatArray,
+    second: FloatArray,
+    second_bias: FloatArray,
+    last: FloatArray,
+    last_bias: FloatArray,
+) -> FloatArray:
     """Apply three convolutions with ReLU between them to images (N, inputs, H, W).
 
     Parameters

@@ -1,20 +1,31 @@
 """Diagnostics of a computed inverse: its residual, and the digits that it keeps."""
 
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 
 from cinc_ref import _validate, theory
 from cinc_ref._autodiff import value_of
+from cinc_ref._typing import FloatArray
 from cinc_ref.errors import IllConditionedWarning, SingularKernelError
+from cinc_ref.geometry import Geometry
 from cinc_ref.primitives.causal import causal_conv, causal_solve
 from cinc_ref.primitives.corner import is_triangular, pivots
+
+__all__ = [
+    "MIN_DIGITS",
+    "check_corner_invertible",
+    "warn_if_ill_conditioned",
+    "warn_if_nonfinite",
+    "warn_of_overflow",
+]
 
 MIN_DIGITS = 3
 """Decimal digits that a usable inverse keeps."""
 
 
-def check_corner_invertible(kernel, anchor):
+def check_corner_invertible(kernel: FloatArray, anchor: tuple[int, int]) -> None:
     """Refuse a kernel whose corner block is singular, exactly or in its precision.
 
     Rounding can hide an exact zero pivot and can also make one, so floating point only clears the
@@ -45,7 +56,33 @@ def check_corner_invertible(kernel, anchor):
         )
 
 
-def warn_if_nonfinite(results, y, kernel, geometry, layer="kernel", stacklevel=3):
+def warn_of_overflow(results: Sequence[FloatArray], stacklevel: int = 3) -> None:
+    """Warn if a convolution of finite numbers, or a gradient of it, is not finite.
+
+    Parameters
+    ----------
+    results : tuple of ndarray
+    stacklevel : int
+        As in `warnings.warn`; 3 is the caller of the caller.
+    """
+    for result in results:
+        if not _validate.all_finite(result):
+            index = tuple(int(i) for i in np.argwhere(~np.isfinite(result))[0])
+            message = (
+                f"the convolution overflows {result.dtype.name} at index {index}, although images "
+                "and kernel are finite; scale them down"
+            )
+            warnings.warn(message, RuntimeWarning, stacklevel=stacklevel)
+
+
+def warn_if_nonfinite(
+    results: Sequence[FloatArray],
+    y: FloatArray,
+    kernel: FloatArray,
+    geometry: Geometry,
+    layer: str = "kernel",
+    stacklevel: int = 3,
+) -> None:
     """Warn if a result for finite images is not finite; costs 2 % of the inverse.
 
     Parameters
@@ -64,7 +101,14 @@ def warn_if_nonfinite(results, y, kernel, geometry, layer="kernel", stacklevel=3
         _warn("the result is not finite", 0.0, y, kernel, geometry, layer, stacklevel)
 
 
-def warn_if_ill_conditioned(x, y, kernel, geometry, layer="kernel", stacklevel=3):
+def warn_if_ill_conditioned(
+    x: FloatArray,
+    y: FloatArray,
+    kernel: FloatArray,
+    geometry: Geometry,
+    layer: str = "kernel",
+    stacklevel: int = 3,
+) -> None:
     """Warn if an inverse is not finite, keeps fewer than three digits, or has a large residual.
 
     x is the computed inverse of y; the other arguments are those of `warn_if_nonfinite`. A residual

@@ -6,12 +6,19 @@ kernel too. Every other derivative (forward mode, second order) is that of the e
 a fused operation can be differentiated as often as its parts can.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 from autograd.differential_operators import make_jvp, make_vjp
 from autograd.extend import defjvp_argnums, defvjp_argnums
 from autograd.tracer import isbox
 
+__all__ = ["define_fused"]
 
-def define_fused(operation, expression, gradients):
+
+def define_fused(
+    operation: Callable[..., Any], expression: Callable[..., Any], gradients: Callable[..., Any]
+) -> None:
     """Define the derivatives of a primitive.
 
     Parameters

@@ -12,6 +12,7 @@ import autograd.numpy as anp
 import numpy as np
 from autograd.extend import defjvp, defvjp, primitive
 
+from cinc_ref._typing import FloatArray
 from cinc_ref.kernels import coupling_network as kernels
 from cinc_ref.kernels import elementwise
 from cinc_ref.primitives.fused import define_fused
@@ -22,9 +23,11 @@ from cinc_ref.primitives.memory_order import (
     from_pixels,
 )
 
+__all__ = ["add_bias", "log_sigmoid", "relu", "same_conv", "scale_channels"]
+
 
 @primitive
-def same_conv(x, weight):
+def same_conv(x: FloatArray, weight: FloatArray) -> FloatArray:
     """Cross-correlate images (N, C, H, W) with a weight (O, C, k, k), k odd, zero-padded."""
     images, size = as_pixels(x), x.shape[2:]
     channels, *pixels = images.shape
@@ -41,7 +44,7 @@ def same_conv(x, weight):
 
 
 @primitive
-def same_conv_weight_grad(x, g, k):
+def same_conv_weight_grad(x: FloatArray, g: FloatArray, k: int) -> FloatArray:
     """Return the weight (O, C, k, k) of the linear form w -> <g, same_conv(x, w)>."""
     images, gradients, size = as_pixels(x), as_pixels(g), x.shape[2:]
     channels, outputs = len(images), len(gradients)
@@ -60,7 +63,7 @@ def _taps(images, size, k, sign):
 
 
 @primitive
-def adjoint_weight(weight):
+def adjoint_weight(weight: FloatArray) -> FloatArray:
     """Return the weight whose same_conv is the transpose of that of `weight`."""
     return weight[:, :, ::-1, ::-1].swapaxes(0, 1)
 
@@ -93,7 +96,7 @@ defjvp(
 
 
 @primitive
-def add_bias(x, bias):
+def add_bias(x: FloatArray, bias: FloatArray) -> FloatArray:
     """Return x[n, c, i, j] + bias[c]."""
     return x + bias[:, None, None]
 
@@ -111,7 +114,7 @@ defjvp(
 
 
 @primitive
-def relu(x):
+def relu(x: FloatArray) -> FloatArray:
     """Return max(x, 0)."""
     return np.maximum(x, 0)
 
@@ -121,7 +124,7 @@ defjvp(relu, lambda g, y, x: g * (y > 0))
 
 
 @primitive
-def log_sigmoid(x):
+def log_sigmoid(x: FloatArray) -> FloatArray:
     """Return log(1 / (1 + exp(-x))), finite for finite x; its derivative is sigmoid(-x)."""
     return -np.logaddexp(0, -x)
 
@@ -131,7 +134,9 @@ defjvp(log_sigmoid, lambda g, y, x: g * anp.exp(log_sigmoid(-x)))
 
 
 @primitive
-def scale_channels(x, before, scale, after):
+def scale_channels(
+    x: FloatArray, before: FloatArray, scale: FloatArray, after: FloatArray
+) -> FloatArray:
     """Return (x + before) * scale + after, with one number for each channel in all three."""
     pixels = as_pixels(x)
     numbers = [as_native_contiguous(a, a.dtype) for a in (before, scale, after)]

@@ -10,7 +10,9 @@ So no more than one step is in memory at a time, at the price of one inverse and
 pass. The rebuilt input is as good as the inverse: see `cinc_ref.theory.stability`.
 """
 
+from collections.abc import Sequence
 from itertools import count
+from typing import Any
 
 from autograd import make_jvp, make_vjp
 from autograd.builtins import container_untake
@@ -25,15 +27,20 @@ from autograd.extend import (
 )
 
 from cinc_ref._trees import named_leaves, rebuild
+from cinc_ref._typing import FloatArray
+
+__all__ = ["compose"]
 
 
-def compose(layers, params, x):
+def compose(
+    layers: Sequence[Any], params: Sequence[Any], x: FloatArray
+) -> tuple[FloatArray, FloatArray]:
     """Apply layers in turn, differentiable in memory that does not grow with their number.
 
     Parameters
     ----------
     layers : sequence
-        Objects with ``forward(params, x)`` and ``inverse(params, y)``, as a `Bijection` has them.
+        Objects with the hooks ``_forward(params, x)`` and ``_inverse(params, y)`` of a `Bijection`.
     params : sequence of trees
         The parameters of each layer.
     x : ndarray, shape (N, C, H, W)
@@ -55,7 +62,7 @@ def compose(layers, params, x):
 
 
 def _forward(x, layer, structure, place, *leaves):
-    return traced_tuple(layer.forward(rebuild(structure, iter(leaves)), x))
+    return traced_tuple(layer._forward(rebuild(structure, iter(leaves)), x))
 
 
 _step = primitive(_forward)
@@ -73,7 +80,7 @@ def _vjp(argnums, result, args, _):
     def pull_back(g):
         y = output if is_last else rebuilt.pop(k)
         params = rebuild(structure, iter(leaves))
-        x = rebuilt[k - 1] = layer.inverse(params, y)[0]
+        x = rebuilt[k - 1] = layer._inverse(params, y)[0]
         g_x, *g_leaves = _pull_back_step(layer, params, x, (g[0], g[1]))
         by_argument = (g_x, None, None, None, *g_leaves)
         return tuple(by_argument[n] for n in argnums)
@@ -82,12 +89,12 @@ def _vjp(argnums, result, args, _):
 
 
 def _pull_back_step(layer, params, x, g):
-    """Return the gradients of <g, layer.forward(params, x)>: of x, then of the leaves of params."""
+    """Return the gradients of <g, f(x)>, f the layer: of x, then of the leaves of params."""
     leaves = named_leaves(params).values()
 
     def forward(arguments):
         x, *leaves = (arguments[k] for k in range(len(arguments)))
-        return traced_tuple(layer.forward(rebuild(params, iter(leaves)), x))
+        return traced_tuple(layer._forward(rebuild(params, iter(leaves)), x))
 
     pull_back, _ = make_vjp(forward)((x, *leaves))
     gradients = pull_back(traced_tuple(g))

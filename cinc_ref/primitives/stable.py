@@ -2,10 +2,14 @@ r"""A map from free parameters to kernels whose inverse is bounded on images of 
 
 import autograd.numpy as anp
 
+from cinc_ref._typing import FloatArray
+
+__all__ = ["BOUND", "stable_taps"]
+
 BOUND = 0.95
 
 
-def stable_taps(free, corner, bound=BOUND):
+def stable_taps(free: FloatArray, corner: FloatArray, bound: float = BOUND) -> FloatArray:
     r"""Compute taps that satisfy the certificate S < 1 whatever the free parameters are.
 
     .. math::

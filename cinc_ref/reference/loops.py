@@ -16,11 +16,14 @@ The fast kernels are tested against these loops, and no fast code imports them.
 
 import numpy as np
 
+from cinc_ref._typing import Array, IntegerArray
 from cinc_ref.kernels._jit import compiled
+
+__all__ = ["conv", "conv_transpose", "conv_weight_grad", "solve", "solve_transpose"]
 
 
 @compiled
-def conv(x, kernel, dilation, anchor):
+def conv(x: Array, kernel: Array, dilation: int, anchor: tuple[int, int]) -> Array:
     """y = M x."""
     images, channels, height, width = x.shape
     p, q = anchor
@@ -39,7 +42,7 @@ def conv(x, kernel, dilation, anchor):
 
 
 @compiled
-def conv_transpose(g, kernel, dilation, anchor):
+def conv_transpose(g: Array, kernel: Array, dilation: int, anchor: tuple[int, int]) -> Array:
     """M^T g.
 
     Seen from the opposite image corner, and with input and output channels exchanged, the
@@ -49,7 +52,9 @@ def conv_transpose(g, kernel, dilation, anchor):
 
 
 @compiled
-def conv_weight_grad(x, g, kernel_shape, dilation, anchor):
+def conv_weight_grad(
+    x: Array, g: Array, kernel_shape: tuple[int, ...], dilation: int, anchor: tuple[int, int]
+) -> Array:
     """The gradient of <g, conv(x, K)> with respect to K; 0 at taps after the anchor."""
     images, channels, height, width = x.shape
     p, q = anchor
@@ -67,7 +72,7 @@ def conv_weight_grad(x, g, kernel_shape, dilation, anchor):
 
 
 @compiled
-def solve(y, kernel, dilation, anchor):
+def solve(y: Array, kernel: Array, dilation: int, anchor: tuple[int, int]) -> Array:
     """x = M^{-1} y, exact substitution in raster order:
 
     x[i, j] = B^{-1} (y[i, j] - sum over the taps before the anchor of K_ab x[earlier pixel]).
@@ -94,13 +99,13 @@ def solve(y, kernel, dilation, anchor):
 
 
 @compiled
-def solve_transpose(g, kernel, dilation, anchor):
+def solve_transpose(g: Array, kernel: Array, dilation: int, anchor: tuple[int, int]) -> Array:
     """M^{-T} g: substitution from the last pixel to the first, by the identity above."""
     return _reversed(solve(_reversed(g), _exchanged(kernel), dilation, anchor))
 
 
 @compiled
-def factor_corner(corner):
+def factor_corner(corner: Array) -> tuple[IntegerArray, Array, Array]:
     """Factor B[order] = L U; return (order, L, U).
 
     A triangular B is left as it is, L = B or U = B, so that it is substituted through and never
@@ -136,7 +141,7 @@ def factor_corner(corner):
 
 
 @compiled
-def solve_corner(order, lower, upper, rest):
+def solve_corner(order: IntegerArray, lower: Array, upper: Array, rest: Array) -> Array:
     """B^{-1} rest = U^{-1} L^{-1} rest[order], the sums in ascending order of the channels."""
     channels = len(rest)
     solution = rest[order]

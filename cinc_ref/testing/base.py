@@ -2,10 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from cinc_ref.testing.failure import CheckFailure, CheckSkipped
 from cinc_ref.testing.implementation import Implementation
 from cinc_ref.testing.trial import Trial
+
+__all__ = ["Check", "needs"]
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class Check:
     statement: str
     operations: tuple[str, ...]
     options: tuple[str, ...]
-    body: Callable
+    body: Callable[..., Any]
 
     def __call__(self, implementation: Implementation, seed: int = 0) -> None:
         """Try the property on an implementation, in each of its dtypes.
@@ -76,7 +79,7 @@ class Check:
                 raise CheckSkipped(f"option {option} was not declared")
 
 
-def needs(*operations: str) -> Callable[[Callable], Check]:
+def needs(*operations: str) -> Callable[[Callable[..., Any]], Check]:
     """Make a function of a `Trial` a `Check` that calls these operations.
 
     The function's name and the summary of its docstring are those of the check.

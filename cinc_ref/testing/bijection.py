@@ -9,6 +9,8 @@ from cinc_ref import _validate
 from cinc_ref.testing.failure import CheckFailure, difference, to_numpy
 from cinc_ref.testing.jacobian import slogdet_of
 
+__all__ = ["check_bijection"]
+
 BASE_POINTS = 3
 """The number of images at which the Jacobian is computed."""
 
@@ -23,7 +25,10 @@ MAX_ENTRIES = 1024
 
 
 def check_bijection(
-    forward: Callable, inverse: Callable, x: Any, volume_preserving: bool = False
+    forward: Callable[[Any], Any],
+    inverse: Callable[[Any], Any],
+    x: Any,
+    volume_preserving: bool = False,
 ) -> None:
     r"""Fail unless a layer inverts itself and its log-determinants are right.
 

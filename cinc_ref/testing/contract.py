@@ -1,7 +1,8 @@
 """The contract of every operation, whatever it computes: memory, dtypes, bits, NaN and batches."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +11,8 @@ from cinc_ref.testing.correctness import compare
 from cinc_ref.testing.failure import CheckFailure
 from cinc_ref.testing.implementation import OPERATIONS
 from cinc_ref.testing.trial import INPUTS, reference_results
+
+__all__ = ["contract_checks"]
 
 SIZE = (3, 3)
 
@@ -136,7 +139,9 @@ def _takes_strided_arrays(trial, operation):
 
 
 OF_IMAGES = ("conv", "conv_inverse", "conv_vjp", "conv_inverse_vjp")
-CONTRACT = {  # suffix of the check's name: (description, operations, body)
+CONTRACT: dict[
+    str, tuple[str, tuple[str, ...], Callable[..., Any]]
+] = {  # suffix of the check's name: (description, operations, body)
     "keeps_its_inputs": ("leaves its inputs as they are", OPERATIONS, _keeps_its_inputs),
     "returns_new_memory": (
         "returns arrays that neither its inputs nor later calls can change",

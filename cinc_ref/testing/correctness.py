@@ -3,12 +3,17 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 
+from cinc_ref._typing import Array
 from cinc_ref.testing.base import Check
 from cinc_ref.testing.failure import CheckFailure, CheckSkipped
-from cinc_ref.testing.trial import reference_results
+from cinc_ref.testing.problem import Problem
+from cinc_ref.testing.trial import Trial, reference_results
+
+__all__ = ["compare", "correctness_checks", "masked"]
 
 STATEMENTS = {
     "conv": "conv(x, K) is M x",
@@ -18,7 +23,9 @@ STATEMENTS = {
     "conv_inverse_vjp": "conv_inverse_vjp(y, K, g) is M^-T g and the gradient of <g, M^-1 y> by K",
 }
 
-CASES = {  # name: (description, recipes of its problems)
+CASES: dict[
+    str, tuple[str, list[dict[str, Any]]]
+] = {  # name: (description, recipes of its problems)
     "square": ("square images", [{}]),
     "tall": ("images taller than wide", [{"size": (6, 3)}, {"size": (5, 2)}]),
     "wide": ("images wider than tall", [{"size": (3, 6)}, {"size": (2, 5)}]),
@@ -56,13 +63,17 @@ CASES = {  # name: (description, recipes of its problems)
     ),
 }
 
-BATCH_CASES = {  # as CASES; log_abs_det takes no images
+BATCH_CASES: dict[
+    str, tuple[str, list[dict[str, Any]]]
+] = {  # as CASES; log_abs_det takes no images
     "one_image": ("N = 1", [{"images": 1}]),
     "no_images": ("N = 0", [{"images": 0}]),
     "many_images": ("N = 67", [{"images": 67, "size": (3, 3), "channels": 2}]),
 }
 
-OPTION_CASES = {  # name: (description, options that must be declared, recipes)
+OPTION_CASES: dict[
+    str, tuple[str, tuple[str, ...], list[dict[str, Any]]]
+] = {  # name: (description, options that must be declared, recipes)
     **{
         f"corner_{corner.replace('-', '_')}": (
             f"padded at the {corner.replace('-', ' ')}",
@@ -100,7 +111,9 @@ OPTION_CASES = {  # name: (description, options that must be declared, recipes)
     ),
 }
 
-MAY_BE_REFUSED = {  # name: (description, options that must be declared, recipes)
+MAY_BE_REFUSED: dict[
+    str, tuple[str, tuple[str, ...], list[dict[str, Any]]]
+] = {  # name: (description, options that must be declared, recipes)
     "even_kernel": ("k = 2, or an error", (), [{"kernel_size": (2, 2)}]),
     "oblong_kernel": (
         "kernels that are not square, or an error",
@@ -135,7 +148,7 @@ def correctness_checks(operation: str) -> Iterator[Check]:
         yield check(name, description, options, recipes, _is_right_or_refused)
 
 
-def compare(trial, operation, problem, result):
+def compare(trial: Trial, operation: str, problem: Problem, result: Any) -> None:
     """Fail unless a result is that of the reference."""
     if operation.endswith("vjp"):
         images, kernel = reference_results(operation, problem)
@@ -150,7 +163,7 @@ def compare(trial, operation, problem, result):
     trial.assert_close(operation, problem, result, (expected, rounding))
 
 
-def masked(trial, operation, problem, kernel_bar):
+def masked(trial: Trial, operation: str, problem: Problem, kernel_bar: Array) -> Array:
     """Return a kernel gradient without the entries where the kernel is 0: layers may mask them."""
     part = "the gradient by the kernel"
     trial.require_shape(operation, problem, kernel_bar, problem.kernel.shape, part)

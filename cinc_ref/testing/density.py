@@ -2,12 +2,15 @@
 
 import inspect
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from scipy.special import gammaln
 
 from cinc_ref import _validate
 from cinc_ref.testing.failure import CheckFailure, to_numpy
+
+__all__ = ["check_density"]
 
 MAX_ENTRIES = 12
 """The largest number of entries of an image: importance sampling degrades with every one."""
@@ -33,7 +36,11 @@ WAVES = 50
 
 
 def check_density(
-    log_prob: Callable, sample: Callable, *, seed: int = 0, draws: int = 20_000
+    log_prob: Callable[[Any], Any],
+    sample: Callable[[int], Any],
+    *,
+    seed: int = 0,
+    draws: int = 20_000,
 ) -> None:
     r"""Fail unless a log-density is normalized and its sampler draws from it.
 

@@ -1,8 +1,14 @@
 """The outcomes of a check other than success: a failure that can be repeated, or a skip."""
 
 import unittest
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
+
+from cinc_ref._typing import Array
+
+__all__ = ["CheckFailure", "CheckSkipped", "NotChecked", "difference", "to_numpy"]
 
 
 class CheckFailure(AssertionError):
@@ -30,7 +36,7 @@ class CheckFailure(AssertionError):
     returns_a_pair
     """
 
-    def __init__(self, check: str, statement: str, facts: dict, snippet: list[str]):
+    def __init__(self, check: str, statement: str, facts: dict[str, Any], snippet: list[str]):
         lines = [f"{check}: {statement}"]
         lines += [f"  {label:<9}{value}" for label, value in facts.items() if value is not None]
         lines += ["  repeat", *(f"    {line}" for line in snippet)]
@@ -58,14 +64,14 @@ NotChecked = CheckSkipped
 """The former public name of `CheckSkipped`."""
 
 
-def to_numpy(value):
+def to_numpy(value: Any) -> Array:
     """Convert anything array-like to an array, PyTorch tensors that require gradients included."""
     if hasattr(value, "detach"):
         value = value.detach().cpu().numpy()
     return np.asarray(value)
 
 
-def difference(got, expected, bound):
+def difference(got: Array, expected: Array, bound: ArrayLike) -> dict[str, Any]:
     """Describe where two arrays differ by more than a bound, as facts of a failure message.
 
     Parameters

@@ -7,6 +7,13 @@ from cinc_ref.testing.base import needs
 from cinc_ref.testing.correctness import masked
 from cinc_ref.testing.trial import TOLERANCE_FACTOR
 
+__all__ = [
+    "conv_inverse_vjp_adjoint",
+    "conv_inverse_vjp_finite_differences",
+    "conv_vjp_adjoint",
+    "conv_vjp_finite_differences",
+]
+
 SIZE = (3, 3)
 
 STEP = 1e-4

@@ -1,12 +1,15 @@
 """`Implementation`, the functions that are checked together with what they declare."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from cinc_ref import _validate
 from cinc_ref.errors import OptionError
+
+__all__ = ["DTYPES", "OPERATIONS", "OPTIONS", "Implementation"]
 
 OPERATIONS = ("conv", "conv_inverse", "log_abs_det", "conv_vjp", "conv_inverse_vjp")
 OPTIONS = ("corner", "dilation", "anchor")
@@ -56,16 +59,16 @@ class Implementation:
     True
     """
 
-    conv: Callable | None = None
-    conv_inverse: Callable | None = None
-    log_abs_det: Callable | None = None
-    conv_vjp: Callable | None = None
-    conv_inverse_vjp: Callable | None = None
-    options: tuple[str, ...] = ()
-    dtypes: tuple[str, ...] = DTYPES
+    conv: Callable[..., Any] | None = None
+    conv_inverse: Callable[..., Any] | None = None
+    log_abs_det: Callable[..., Any] | None = None
+    conv_vjp: Callable[..., Any] | None = None
+    conv_inverse_vjp: Callable[..., Any] | None = None
+    options: Sequence[str] = ()
+    dtypes: Sequence[str] = DTYPES
     name: str | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         functions = [getattr(self, operation) for operation in OPERATIONS]
         given = [function for function in functions if function is not None]
         if not given:

@@ -6,6 +6,17 @@ from cinc_ref.testing import reference
 from cinc_ref.testing.base import needs
 from cinc_ref.testing.trial import reference_results
 
+__all__ = [
+    "log_abs_det_counts_pixels",
+    "log_abs_det_does_not_underflow",
+    "log_abs_det_in_nats",
+    "log_abs_det_is_that_of_conv",
+    "log_abs_det_one_figure",
+    "log_abs_det_reads_the_corner_block_alone",
+    "log_abs_det_sign",
+    "log_abs_det_takes_absolute_values",
+]
+
 
 def _log_det(trial, problem, **replaced):
     """Compute the log-determinant as an array of one number, the first of several equal ones."""

@@ -2,10 +2,14 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
+from cinc_ref._typing import Array
 from cinc_ref.theory.random_kernels import causal_mask, random_kernel
+
+__all__ = ["DIAGONALS", "Problem"]
 
 DIAGONALS = {  # the smallest and the largest |K_nn|
     "mixed": (1.5, 2.5),  # except in one channel, where it is below 1
@@ -72,14 +76,14 @@ class Problem:
     dilation: int = 1
     anchor: tuple[int, int] | None = None
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         """Show the recipe without what is left at its default."""
         fields = self.__dataclass_fields__.values()
         given = [f.name for f in fields if getattr(self, f.name) != f.default]
         return f"Problem({', '.join(f'{name}={getattr(self, name)!r}' for name in given)})"
 
     @property
-    def options(self) -> dict:
+    def options(self) -> dict[str, Any]:
         """The keyword arguments of `cinc_ref.conv` that differ from their defaults."""
         options = {"corner": self.corner, "dilation": self.dilation, "anchor": self.anchor}
         defaults = {"corner": "top-left", "dilation": 1, "anchor": None}
@@ -92,7 +96,7 @@ class Problem:
         return (height - 1, width - 1) if self.anchor is None else self.anchor
 
     @cached_property
-    def kernel(self) -> np.ndarray:
+    def kernel(self) -> Array:
         """The kernel K, of shape (C, C, kh, kw)."""
         rng, (p, q) = self._generator(0), self.anchor_tap
         kind = "upper" if self.corner_block == "diagonal" else self.corner_block
@@ -113,12 +117,12 @@ class Problem:
         return kernel.astype(self.dtype)
 
     @cached_property
-    def x(self) -> np.ndarray:
+    def x(self) -> Array:
         """The images, of shape (N, C, H, W), normally distributed."""
         return self._images(1)
 
     @cached_property
-    def g(self) -> np.ndarray:
+    def g(self) -> Array:
         """The gradients with respect to an output, of shape (N, C, H, W)."""
         return self._images(2)
 

@@ -7,14 +7,30 @@ rounding in the image counts, because pivoting and fast transforms mix entries o
 """
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
+from cinc_ref._typing import Array
+from cinc_ref.testing.problem import Problem
 from cinc_ref.theory import convolution_matrix
+
+__all__ = [
+    "conv",
+    "conv_inverse",
+    "conv_inverse_vjp",
+    "conv_vjp",
+    "inverse_and_log_det",
+    "log_abs_det",
+    "matrix",
+    "residual",
+    "to_images",
+    "to_rows",
+]
 
 
 @lru_cache(maxsize=256)
-def matrix(problem):
+def matrix(problem: Problem) -> Array:
     """Return M in extended precision, in pixel-major order."""
     return convolution_matrix(
         problem.kernel,
@@ -26,7 +42,7 @@ def matrix(problem):
 
 
 @lru_cache(maxsize=256)
-def inverse_and_log_det(problem):
+def inverse_and_log_det(problem: Problem) -> tuple[Array, Any]:
     """Compute M^-1 and log|det M| by Gauss-Jordan elimination with row pivoting."""
     size = len(matrix(problem))
     rows = np.hstack([matrix(problem), np.eye(size, dtype=np.longdouble)])
@@ -42,32 +58,34 @@ def inverse_and_log_det(problem):
     return rows[:, size:], log_det
 
 
-def conv(problem, x):
+def conv(problem: Problem, x: Array) -> tuple[Array, Array]:
     """Compute M x."""
     m, v = matrix(problem), to_rows(x)
     return to_images(v @ m.T, x.shape), to_images(_largest(np.abs(v) @ np.abs(m).T), x.shape)
 
 
-def residual(problem, y, x):
+def residual(problem: Problem, y: Array, x: Array) -> tuple[Array, Array]:
     """Compute y - M x and its bound |M| |x| for a solver that is stable at every pixel."""
     m, v = matrix(problem), to_rows(x)
     terms = to_images(np.abs(v) @ np.abs(m).T, x.shape).max(axis=1, keepdims=True)
     return y - to_images(v @ m.T, x.shape), np.broadcast_to(terms, x.shape)
 
 
-def conv_inverse(problem, y):
+def conv_inverse(problem: Problem, y: Array) -> tuple[Array, Array]:
     """Compute M^-1 y."""
     x, rounding = _solve(problem, to_rows(y))
     return to_images(x, y.shape), to_images(rounding, y.shape)
 
 
-def log_abs_det(problem):
+def log_abs_det(problem: Problem) -> tuple[Any, Any]:
     """Compute log|det M| of the whole matrix, without the theorem."""
     value = inverse_and_log_det(problem)[1]
     return value, 1 + np.abs(value)
 
 
-def conv_vjp(problem, x, g):
+def conv_vjp(
+    problem: Problem, x: Array, g: Array
+) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
     """Compute M^T g, and for every kernel entry the sum of g x over its positions in M."""
     m, v, u = matrix(problem), to_rows(x), to_rows(g)
     x_bar = to_images(u @ m, x.shape), to_images(_largest(np.abs(u) @ np.abs(m)), x.shape)
@@ -75,7 +93,9 @@ def conv_vjp(problem, x, g):
     return x_bar, kernel_bar
 
 
-def conv_inverse_vjp(problem, y, g):
+def conv_inverse_vjp(
+    problem: Problem, y: Array, g: Array
+) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
     """Compute y_bar = M^-T g, and minus the kernel gradient of conv at (M^-1 y, y_bar)."""
     x, x_rounding = _solve(problem, to_rows(y))
     y_bar, y_bar_rounding = _solve(problem, to_rows(g), transposed=True)
@@ -87,13 +107,13 @@ def conv_inverse_vjp(problem, y, g):
     )
 
 
-def to_rows(images):
+def to_rows(images: Array) -> Array:
     """Reshape images (N, C, H, W) to rows in the matrix's order, in extended precision."""
     n, c, h, w = images.shape
     return images.transpose(0, 2, 3, 1).reshape(n, h * w * c).astype(np.longdouble)
 
 
-def to_images(rows, shape):
+def to_images(rows: Array, shape: tuple[int, ...]) -> Array:
     """Reshape rows to images of a shape (N, C, H, W)."""
     n, c, h, w = shape
     return rows.reshape(n, h, w, c).transpose(0, 3, 1, 2)

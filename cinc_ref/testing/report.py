@@ -2,11 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 from cinc_ref import _validate
+from cinc_ref._progress import tracked
 from cinc_ref.testing.failure import CheckSkipped
 from cinc_ref.testing.implementation import Implementation
 from cinc_ref.testing.suite import check_names, checks
+
+__all__ = ["Report", "run_checks"]
 
 SHOWN_NAMES = 6
 """The number of skipped checks that a printed report names for each reason, to stay readable."""
@@ -64,7 +68,7 @@ class Report:
         """The former name of `skipped`."""
         return self.skipped
 
-    def __str__(self):
+    def __str__(self) -> str:
         head = (
             f"{self.implementation}, seed {self.seed}: {len(self.passed)} checks passed, "
             f"{len(self.failures)} failed, {len(self.expected)} failed as expected, "
@@ -130,7 +134,7 @@ def run_checks(
     suite = checks()
     check_names(expected_failures, suite)
     report = Report(implementation.name, seed)
-    for name, check in suite:
+    for name, check in tracked(suite, "run_checks", len(suite), itemgetter(0)):
         try:
             check(implementation, seed)
         except CheckSkipped as reason:

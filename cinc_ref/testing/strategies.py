@@ -1,9 +1,11 @@
 """Hypothesis strategies for kernels, images and layers, which shrink to readable cases.
 
 Entries are small multiples of powers of two, exact in float32 and float64. Kernels are well
-conditioned by construction, not by rejection. Install ``cinc_ref[test]`` for hypothesis.
+conditioned by construction, not by rejection. ``pip install ".[test]"`` in the checkout installs
+Hypothesis.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -11,12 +13,20 @@ from numpy.typing import DTypeLike
 
 from cinc_ref import bijections
 from cinc_ref._extras import extra
+from cinc_ref._typing import Array
 from cinc_ref.theory.random_kernels import norm_sum
 
 with extra("test"):
     from hypothesis import strategies as st
     from hypothesis.extra.numpy import arrays
     from hypothesis.strategies import DrawFn
+
+__all__ = ["DIAGONAL", "LAYERS", "Layered", "images", "kernels", "layers"]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
 
 DIAGONAL = (2.0, -2.0, 1.5, -1.5, 0.5, -0.5, 3.0, -3.0)
 """The diagonal entries of corner blocks, the simplest first."""
@@ -27,7 +37,7 @@ class Layered(NamedTuple):
 
     layer: bijections.Bijection
     params: object
-    x: np.ndarray
+    x: Array
 
 
 @st.composite
@@ -37,7 +47,7 @@ def kernels(
     kernel_size: tuple[int, int] | None = None,
     dtype: DTypeLike = np.float64,
     corner_block: str | None = None,
-) -> np.ndarray:
+) -> Array:
     """Draw kernels (C, C, kh, kw) of well-conditioned causal convolutions.
 
     The corner block B is triangular or dense with a diagonal of both signs, never 1. The other taps
@@ -62,10 +72,12 @@ def kernels(
 
     Examples
     --------
-    >>> from hypothesis import given
     >>> import cinc_ref as cr
+    >>> import numpy as np
+    >>> from hypothesis import given, settings
     >>> from cinc_ref.testing import strategies
-    >>> @given(strategies.kernels(channels=3))
+    >>> @settings(deadline=None)  # the first call compiles, or reads compiled code from disk
+    ... @given(strategies.kernels(channels=3))
     ... def test_my_inverse(kernel):
     ...     assert np.isfinite(cr.log_abs_det(kernel, (4, 4)))
     >>> test_my_inverse()
@@ -89,7 +101,7 @@ def images(
     shape: tuple[int, int, int, int] | None = None,
     channels: int | None = None,
     dtype: DTypeLike = np.float64,
-) -> np.ndarray:
+) -> Array:
     """Draw images (N, C, H, W) of small multiples of 1/2.
 
     Parameters
@@ -108,9 +120,10 @@ def images(
 
     Examples
     --------
-    >>> from hypothesis import given
+    >>> from hypothesis import given, settings
     >>> from cinc_ref.testing import strategies
-    >>> @given(strategies.images(channels=2))
+    >>> @settings(deadline=None)  # the first draw of a process may take longer than the others
+    ... @given(strategies.images(channels=2))
     ... def test_shape(x):
     ...     assert x.ndim == 4 and x.shape[1] == 2
     >>> test_shape()
@@ -122,7 +135,9 @@ def images(
     return draw(arrays(np.float64, shape, elements=_halves(8), fill=st.nothing())).astype(dtype)
 
 
-LAYERS = {  # name: (constructor, smallest number of channels, divisor of H and W)
+LAYERS: dict[
+    str, tuple[Callable[[], bijections.Bijection], int, int]
+] = {  # name: (constructor, smallest number of channels, divisor of H and W)
     "InvertibleConv": (bijections.InvertibleConv, 1, 1),
     "ActNorm": (bijections.ActNorm, 1, 1),
     "AdditiveCoupling": (lambda: bijections.AdditiveCoupling(3), 2, 1),
@@ -155,9 +170,10 @@ def layers(draw: DrawFn, dtype: DTypeLike = np.float64) -> Layered:
 
     Examples
     --------
+    >>> import numpy as np
     >>> from hypothesis import given, settings
     >>> from cinc_ref.testing import strategies
-    >>> @settings(max_examples=5)
+    >>> @settings(max_examples=5, deadline=None)  # the first call compiles
     ... @given(strategies.layers())
     ... def test_round_trip(case):
     ...     y, _ = case.layer.forward(case.params, case.x)

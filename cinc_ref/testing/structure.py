@@ -7,6 +7,20 @@ from cinc_ref.testing import reference
 from cinc_ref.testing.base import needs
 from cinc_ref.testing.trial import TOLERANCE_FACTOR, reference_results
 
+__all__ = [
+    "conv_exact",
+    "conv_inverse_exact",
+    "conv_inverse_is_homogeneous",
+    "conv_inverse_of_zero_is_zero",
+    "conv_inverse_reads_every_entry",
+    "conv_inverse_residual",
+    "conv_is_homogeneous",
+    "conv_of_zero_is_zero",
+    "conv_reads_earlier_pixels_only",
+    "conv_undoes_inverse",
+    "inverse_undoes_conv",
+]
+
 SIZE = (3, 3)
 
 

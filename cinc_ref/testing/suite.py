@@ -1,6 +1,7 @@
 """The conformance suite: every check in one list, operation by operation."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
 from cinc_ref._extras import extra
 from cinc_ref.errors import OptionError
@@ -9,6 +10,17 @@ from cinc_ref.testing.base import Check
 from cinc_ref.testing.contract import contract_checks
 from cinc_ref.testing.correctness import correctness_checks
 from cinc_ref.testing.implementation import Implementation
+
+__all__ = [
+    "check_names",
+    "checks",
+    "conv_checks",
+    "conv_inverse_checks",
+    "conv_inverse_vjp_checks",
+    "conv_vjp_checks",
+    "log_abs_det_checks",
+    "parametrize_with_checks",
+]
 
 
 def checks() -> list[tuple[str, Check]]:
@@ -94,7 +106,7 @@ def parametrize_with_checks(
     implementations: Iterable[Implementation],
     *,
     expected_failures: Mapping[str, str] | None = None,
-) -> Callable[[Callable], Callable]:
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Decorate a pytest test so that it runs once for every implementation and check.
 
     Parameters
@@ -138,7 +150,7 @@ def parametrize_with_checks(
     return pytest.mark.parametrize(("implementation", "check"), cases)
 
 
-def check_names(names, suite):
+def check_names(names: Iterable[str], suite: Iterable[tuple[str, Check]]) -> None:
     """Refuse names that no check of the suite has."""
     unknown = sorted(set(names) - {name for name, _ in suite})
     if unknown:

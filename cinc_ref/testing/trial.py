@@ -1,18 +1,25 @@
 """`Trial`, a check at work on one implementation in one dtype: calls, comparisons and failures."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from cinc_ref._typing import Array
 from cinc_ref.testing import reference
 from cinc_ref.testing.failure import CheckFailure, CheckSkipped, difference, to_numpy
 from cinc_ref.testing.implementation import Implementation
 from cinc_ref.testing.problem import Problem
 
+__all__ = ["INPUTS", "TOLERANCE_FACTOR", "Trial", "reference_results"]
+
 TOLERANCE_FACTOR = 100
 """The allowed error of a result, as a multiple of the rounding of a backward stable computation."""
 
-INPUTS = {  # the arguments of an operation before its options, as attributes of a problem
+INPUTS: dict[
+    str, tuple[str, ...]
+] = {  # the arguments of an operation before its options, as attributes of a problem
     "conv": ("x", "kernel"),
     "conv_inverse": ("x", "kernel"),
     "log_abs_det": ("kernel", "size"),
@@ -32,15 +39,15 @@ class Trial:
     dtype: str
 
     @property
-    def eps(self):
+    def eps(self) -> float:
         """The rounding unit of the dtype."""
         return float(np.finfo(self.dtype).eps)
 
-    def problem(self, **recipe):
+    def problem(self, **recipe: Any) -> Problem:
         """Draw inputs from the seed and in the dtype of this trial."""
         return Problem(seed=self.seed, dtype=self.dtype, **recipe)
 
-    def call(self, operation, problem, **replaced):
+    def call(self, operation: str, problem: Problem, **replaced: Any) -> Any:
         """Call an operation on copies of a problem's inputs, some of them replaced.
 
         The result is an array, or a pair of arrays from the two vector-Jacobian products.
@@ -49,7 +56,7 @@ class Trial:
         inputs = [np.array(a, order="C") if isinstance(a, np.ndarray) else a for a in inputs]
         return self.call_on(operation, problem, inputs)
 
-    def call_on(self, operation, problem, inputs):
+    def call_on(self, operation: str, problem: Problem, inputs: list[Any]) -> Any:
         """Call an operation on these very inputs, without copying them."""
         options = problem.options
         if operation == "log_abs_det":
@@ -69,7 +76,7 @@ class Trial:
             raise self.failure(problem, facts, operation)
         return tuple(to_numpy(part) for part in result)
 
-    def call_unless_refused(self, operation, problem):
+    def call_unless_refused(self, operation: str, problem: Problem) -> Any:
         """Call an operation, or skip the check if it raises: it does not claim to do this."""
         try:
             return self.call(operation, problem)
@@ -78,32 +85,53 @@ class Trial:
                 raise CheckSkipped(f"{operation} refuses it: {failure.__cause__}") from failure
             raise
 
-    def assert_close(self, operation, problem, got, expected_and_rounding, part=""):
+    def assert_close(
+        self,
+        operation: str,
+        problem: Problem,
+        got: Array,
+        expected_and_rounding: Any,
+        part: str = "",
+    ) -> None:
         """Fail unless `got` is as close to the expected result as its rounding in eps allows."""
         expected, rounding = expected_and_rounding
         bound = TOLERANCE_FACTOR * self.eps * np.asarray(rounding, np.longdouble)
         self.assert_within(operation, problem, got, expected, bound, part)
 
-    def assert_within(self, operation, problem, got, expected, bound, part=""):
+    def assert_within(
+        self,
+        operation: str,
+        problem: Problem,
+        got: Array,
+        expected: ArrayLike,
+        bound: ArrayLike,
+        part: str = "",
+    ) -> None:
         """Fail unless `got` is elementwise within `bound` of `expected`."""
         facts = difference(got, np.asarray(expected), np.asarray(bound))
         if facts:
             raise self.failure(problem, {"of": part or None} | facts, operation, got)
 
-    def assert_identical(self, operation, problem, got, expected, part=""):
+    def assert_identical(
+        self, operation: str, problem: Problem, got: Array, expected: Array, part: str = ""
+    ) -> None:
         """Fail unless `got` is `expected` to the last bit, NaN being equal to itself."""
         same = got.shape == expected.shape and np.array_equal(got, expected, equal_nan=True)
         if not same:
             facts = difference(got, expected, np.zeros(()))
             raise self.failure(problem, {"of": part or None} | facts, operation, got)
 
-    def require_shape(self, operation, problem, got, shape, part=""):
+    def require_shape(
+        self, operation: str, problem: Problem, got: Array, shape: tuple[int, ...], part: str = ""
+    ) -> None:
         """Fail unless a result has this shape."""
         if got.shape != shape:
             facts = {"of": part or None, "expected": f"shape {shape}", "got": f"shape {got.shape}"}
             raise self.failure(problem, facts, operation, got)
 
-    def failure(self, problem, facts, operation, got=None):
+    def failure(
+        self, problem: Problem, facts: dict[str, Any], operation: str, got: Array | None = None
+    ) -> CheckFailure:
         """Make the error that describes what happened, with the lines that repeat it."""
         shapes = [f"{n} {np.shape(getattr(problem, n))}" for n in INPUTS[operation] if n != "size"]
         shapes.append(f"size {problem.size}")
@@ -116,7 +144,7 @@ class Trial:
         }
         return CheckFailure(self.check, self.statement, facts, self._snippet(problem, operation))
 
-    def incomparable(self, error):
+    def incomparable(self, error: Exception) -> CheckFailure:
         """Make the error for a result that cannot even be subtracted from the expected one."""
         facts = {
             "expected": "results that can be compared",
@@ -135,7 +163,7 @@ class Trial:
         return [*lines, f'dict(testing.checks())["{self.check}"](implementation, seed={self.seed})']
 
 
-def reference_results(operation, problem):
+def reference_results(operation: str, problem: Problem) -> list[tuple[Any, Any]]:
     """Compute the reference of each part of a result, as pairs (expected, rounding in eps)."""
     function = getattr(reference, operation)
     if operation == "log_abs_det":

@@ -21,13 +21,15 @@ other cells are halved.
 
 import numpy as np
 
-from cinc_ref.theory.symbol import EPS
+from cinc_ref.theory.symbol import EPS, Symbol
+
+__all__ = ["accretive"]
 
 CELLS = 2**21
 """The number of cells times C^2 up to which cells are halved: a second's worth."""
 
 
-def accretive(symbol):
+def accretive(symbol: Symbol) -> tuple[float | None, float]:
     """Return a delta that the theorem holds with for X = `symbol.inverse`, and what was seen.
 
     Returns

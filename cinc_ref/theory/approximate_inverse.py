@@ -23,9 +23,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cinc_ref._display import short_repr
 from cinc_ref.theory.response import response, subtract_taps
-from cinc_ref.theory.symbol import EPS
+from cinc_ref.theory.symbol import EPS, Symbol
 from cinc_ref.theory.transfer import decays_at_width
+
+__all__ = ["ApproximateInverse", "approximate_inverse"]
 
 QUADRANT_SIZES = (8, 16, 32, 64, 128)
 """Rows and columns of G that are tried for quadrant taps."""
@@ -46,8 +49,10 @@ class ApproximateInverse:
     residual: float
     bound: float
 
+    __repr__ = short_repr
 
-def approximate_inverse(symbol):
+
+def approximate_inverse(symbol: Symbol) -> ApproximateInverse | None:
     """Return the first `ApproximateInverse` that proves boundedness, or None."""
     if symbol.underflows:
         return None

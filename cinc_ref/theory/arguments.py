@@ -1,13 +1,18 @@
 """Validation of what the functions of theory take: kernels and images of exact or real numbers."""
 
 from math import lcm
-from numbers import Rational, Real
+from numbers import Rational
+from typing import Any
 
 import numpy as np
 
 from cinc_ref import _validate
-from cinc_ref.errors import DtypeError, NonFiniteError, ShapeError
-from cinc_ref.geometry import check_geometry
+from cinc_ref._arrays import plain_array
+from cinc_ref._typing import RealArray
+from cinc_ref.errors import DtypeError, NonFiniteError
+from cinc_ref.geometry import Geometry, check_geometry
+
+__all__ = ["as_exact_array", "check_common_denominator", "check_kernel"]
 
 BITS = 2**15
 """The largest numerator or denominator of a number, in bits, that is taken."""
@@ -17,7 +22,9 @@ COMMON_BITS = 2**16
 """The longest common denominator of a kernel, in bits times channels: decided in two seconds."""
 
 
-def check_kernel(kernel, corner="top-left", dilation=1, anchor=None):
+def check_kernel(
+    kernel: Any, corner: Any = "top-left", dilation: Any = 1, anchor: Any = None
+) -> tuple[RealArray, Geometry]:
     """Return a kernel as an array and its options as a `Geometry`, or raise what is wrong.
 
     Raises
@@ -34,7 +41,7 @@ def check_kernel(kernel, corner="top-left", dilation=1, anchor=None):
     return kernel, geometry
 
 
-def as_exact_array(values, name):
+def as_exact_array(values: Any, name: str) -> RealArray:
     """Return values as an array of finite integers, Fractions or floats, or raise an error."""
     values = _as_array(values, name)
     _check_kind(values, name)
@@ -42,7 +49,7 @@ def as_exact_array(values, name):
     return values
 
 
-def check_common_denominator(kernel):
+def check_common_denominator(kernel: RealArray) -> None:
     """Refuse a kernel whose entries have no common denominator of a length fit for `stability`."""
     if kernel.dtype.kind in "iu":
         return
@@ -60,10 +67,7 @@ def check_common_denominator(kernel):
 
 
 def _as_array(values, name):
-    try:
-        values = np.asarray(values)
-    except ValueError as error:  # nested lists of different lengths
-        raise ShapeError(f"{name} must be an array: its lists must have equal lengths") from error
+    values = plain_array(values, name)
     if values.dtype == object and any(isinstance(value, np.generic) for value in values.flat):
         plain = np.empty(values.size, dtype=object)
         plain[:] = [
@@ -82,10 +86,10 @@ def _check_kind(values, name):
 
 def _check_number(value, name, index):
     """Refuse an entry of an array of objects that is no finite real number of a usable length."""
-    if not isinstance(value, Real) or isinstance(value, bool):
+    if not isinstance(value, Rational | float | np.floating) or isinstance(value, bool):
         raise DtypeError(
-            f"{name} must hold integers, Fractions or floats; "
-            f"got {_validate.shown(value)} at index {index}"
+            f"{name} must hold integers, Fractions or floats; got {_validate.shown(value)}, "
+            f"a {type(value).__name__}, at index {index}"
         )
     if not isinstance(value, Rational):
         if not np.isfinite(value):

@@ -31,6 +31,7 @@ from math import isqrt
 
 import numpy as np
 
+from cinc_ref._typing import Array
 from cinc_ref.theory.exact import bareiss
 from cinc_ref.theory.polynomials import (
     as_integers,
@@ -38,6 +39,9 @@ from cinc_ref.theory.polynomials import (
     interpolate,
     zero_between_0_and_1,
 )
+from cinc_ref.theory.symbol import Symbol
+
+__all__ = ["decide_quadrant", "is_small", "row_polynomial", "wave_coefficients", "wave_polynomial"]
 
 LARGEST_DEGREE = 64
 """The degree of G up to which a decision takes a few seconds."""
@@ -46,14 +50,14 @@ LARGEST_WORK = 2**18
 """The square of that degree times the bits of the taps up to which it does."""
 
 
-def row_polynomial(symbol):
+def row_polynomial(symbol: Symbol) -> list[int]:
     """Return det T_0(z) as integer coefficients of z."""
     q = symbol.anchor[1]
     taps = symbol.rows_up(symbol.taps, 0)[:, :, q::-1]
     return as_integers(_determinant_of_polynomial(taps))
 
 
-def wave_polynomial(symbol, tangent):
+def wave_polynomial(symbol: Symbol, tangent: Fraction | str) -> list[int]:
     """Return |det P(w, z)|^2 for real w as integer coefficients, at a rational point z.
 
     z = (1 + i t)^2 / (1 + t^2) for the rational t = tan(theta / 2); "infinity" stands for z = -1.
@@ -66,7 +70,7 @@ def wave_polynomial(symbol, tangent):
     return as_integers(_determinant_of_polynomial(np.stack(blocks, axis=2)))
 
 
-def wave_coefficients(symbol, tangent):
+def wave_coefficients(symbol: Symbol, tangent: Fraction | str) -> Array:
     """Return T_0(z), ..., T_p(z) at a rational point z in floating point, up to a factor."""
     parts = [_taps_at(symbol, up, tangent) for up in range(symbol.anchor[0] + 1)]
     largest = max(abs(int(x)) for pair in parts for part in pair for x in part.ravel())
@@ -121,7 +125,7 @@ def _determinant_at(coefficients, w):
     return bareiss(matrix.tolist())
 
 
-def decide_quadrant(symbol):
+def decide_quadrant(symbol: Symbol) -> Fraction | str | None:
     """Decide whether det P has a zero in the closed bidisk, for taps in one quadrant.
 
     Returns
@@ -141,13 +145,13 @@ def decide_quadrant(symbol):
     return None if zero == "unknown" else _tangent_near(symbol, zero)
 
 
-def is_small(symbol):
+def is_small(symbol: Symbol) -> bool:
     """Return whether a decision takes about a second at most."""
     degree = resultant_degree(symbol)
     return degree <= LARGEST_DEGREE and degree**2 * symbol.bits <= LARGEST_WORK
 
 
-def resultant_degree(symbol):
+def resultant_degree(symbol: Symbol) -> int:
     """Return the largest degree that G can have."""
     p, q = symbol.anchor
     return symbol.channels**2 * p * q

@@ -1,12 +1,29 @@
 """Random cases: kernels, options, image sizes and images on which a statement is tried."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import DTypeLike
 
+from cinc_ref._display import fields_html, short_repr
+from cinc_ref._typing import Array, Corner
 from cinc_ref.geometry import CORNERS, Geometry
 from cinc_ref.theory.matrix import convolution_matrix
 from cinc_ref.theory.random_kernels import random_kernel
+
+__all__ = [
+    "OPTIONS",
+    "Case",
+    "float_case",
+    "integer_case",
+    "unit_case",
+    "with_cancelling_corner",
+    "with_integer_images",
+    "with_singular_corner",
+    "with_tiny_entries",
+]
 
 OPTIONS = ("corner", "dilation", "anchor")
 
@@ -18,56 +35,59 @@ class Case:
     `x` are images of shape (N, C, H, W); `g` are others of the same shape, for gradients.
     """
 
-    kernel: np.ndarray
+    kernel: Array
     size: tuple[int, int]
-    corner: str
+    corner: Corner
     dilation: int
     anchor: tuple[int, int]
-    x: np.ndarray | None = None
-    g: np.ndarray | None = None
+    x: Array | None = None
+    g: Array | None = None
+
+    __repr__ = short_repr
+    _repr_html_ = fields_html
 
     @property
-    def geometry(self):
+    def geometry(self) -> Geometry:
         """Return the corner, the dilation and the anchor."""
         return Geometry(self.corner, self.dilation, self.anchor)
 
     @property
-    def options(self):
+    def options(self) -> dict[str, Any]:
         """Return the keyword arguments of conv."""
         return self.geometry._asdict()
 
     @property
-    def corner_block(self):
+    def corner_block(self) -> Array:
         """Return B, the taps that read the pixel itself."""
         return self.kernel[:, :, self.anchor[0], self.anchor[1]]
 
     @property
-    def unknowns(self):
+    def unknowns(self) -> int:
         """Return the number of rows of the matrix, C*H*W."""
         return len(self.kernel) * self.size[0] * self.size[1]
 
-    def matrix(self):
+    def matrix(self) -> Array:
         """Build M from the definition."""
         return convolution_matrix(self.kernel, self.size, **self.options)
 
-    def astype(self, dtype):
+    def astype(self, dtype: DTypeLike) -> Self:
         """Convert the arrays to another dtype."""
         arrays = {name: getattr(self, name) for name in ("kernel", "x", "g")}
         return replace(self, **{k: v.astype(dtype) for k, v in arrays.items() if v is not None})
 
-    def __str__(self):
+    def __str__(self) -> str:
         options = ", ".join(f"{name} {value}" for name, value in self.options.items())
         size = f"{self.size[0]}x{self.size[1]}"
         return f"kernel {self.kernel.tolist()}, image {size}, {options}"
 
 
-def integer_case(rng, options=OPTIONS):
+def integer_case(rng: np.random.Generator, options: Collection[str] = OPTIONS) -> Case:
     """Draw small integers for every tap, the corner block included; one B in ten is singular."""
     case = _shapes(rng, options)
     return replace(case, kernel=rng.integers(-3, 4, case.kernel.shape) * case.kernel)
 
 
-def unit_case(rng, options=OPTIONS):
+def unit_case(rng: np.random.Generator, options: Collection[str] = OPTIONS) -> Case:
     """Draw small integers and a unit triangular B: the inverse has integer entries, too."""
     case = integer_case(rng, options)
     lower = rng.integers(2)
@@ -76,7 +96,9 @@ def unit_case(rng, options=OPTIONS):
     return case
 
 
-def float_case(rng, dtype, options=OPTIONS):
+def float_case(
+    rng: np.random.Generator, dtype: DTypeLike, options: Collection[str] = OPTIONS
+) -> Case:
     """Draw a kernel whose inverse is bounded by construction: sum of ||B^-1 K_ab|| <= 0.7.
 
     B is triangular (either way) or dense, its diagonal of both signs and away from 1.
@@ -87,18 +109,18 @@ def float_case(rng, dtype, options=OPTIONS):
     return replace(case, kernel=kernel, x=rng.normal(size=_images_shape(case))).astype(dtype)
 
 
-def with_integer_images(rng, case):
+def with_integer_images(rng: np.random.Generator, case: Case) -> Case:
     """Add small integer images x and g to a case."""
     x, g = rng.integers(-9, 10, (2, *_images_shape(case)))
     return replace(case, x=x, g=g)
 
 
-def with_tiny_entries(case):
+def with_tiny_entries(case: Case) -> Case:
     """Scale the kernel by 2^-60: the determinant of B is tiny, and 0 only if it was."""
     return replace(case, kernel=case.kernel * 2.0**-60)
 
 
-def with_cancelling_corner(rng, case):
+def with_cancelling_corner(rng: np.random.Generator, case: Case) -> Case:
     """Multiply B by unit triangular matrices with large entries, which keep its determinant.
 
     In floating point that determinant is lost: its terms cancel.
@@ -113,7 +135,7 @@ def with_cancelling_corner(rng, case):
     return replace(case, kernel=kernel)
 
 
-def with_singular_corner(rng, case):
+def with_singular_corner(rng: np.random.Generator, case: Case) -> Case:
     """Replace one row of B by an integer combination of the others."""
     row = rng.integers(len(case.kernel))
     weights = rng.integers(-2, 3, len(case.kernel))

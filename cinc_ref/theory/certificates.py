@@ -26,15 +26,19 @@ kernel, so that damage is noticed.
 
 import hashlib
 import json
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from math import comb, isfinite, lcm
 from numbers import Rational
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
+from cinc_ref._typing import Array, RealArrayLike
 from cinc_ref.theory.arguments import check_kernel
+
+__all__ = ["check_certificate", "fingerprint"]
 
 EPS = 2.0**-52
 """Twice the unit roundoff of float64."""
@@ -47,11 +51,11 @@ LARGEST = 4096
 
 
 def check_certificate(
-    kernel: ArrayLike,
-    proof: dict,
+    kernel: RealArrayLike,
+    proof: dict[str, Any],
     *,
     dilation: int = 1,
-    anchor: tuple[int, int] | None = None,
+    anchor: Sequence[int] | None = None,
 ) -> bool:
     """Check the proof of a verdict about a kernel, independently of how it was found.
 
@@ -96,7 +100,7 @@ def check_certificate(
         return False
 
 
-def fingerprint(kernel, anchor, proof):
+def fingerprint(kernel: Array, anchor: Sequence[int], proof: dict[str, Any]) -> str:
     """Return the hash of a proof and the kernel that it is about, without its own fingerprint."""
     entries = [list(_ratio(entry)) for entry in np.asarray(kernel).ravel().tolist()]
     content = {key: value for key, value in proof.items() if key != "fingerprint"}
@@ -491,7 +495,7 @@ def _check_bidisk(taps, proof):
     return not _has_zero_between(_lagrange(points, values), Fraction(-1), Fraction(1))
 
 
-CHECKS = {
+CHECKS: dict[str, tuple[str, Callable[[dict[tuple[int, int], Array], dict[str, Any]], bool]]] = {
     "norm sum": ("bounded", _check_norm_sum),
     "accretive": ("bounded", _check_accretive),
     "approximate inverse": ("bounded", _check_approximate_inverse),

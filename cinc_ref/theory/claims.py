@@ -11,12 +11,14 @@ returns the first difference in words ("" if there is none), otherwise an error 
 below a bound; `claim` makes a search over random cases of it.
 """
 
+from collections.abc import Callable, Iterator
 from functools import wraps
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from cinc_ref.theory.cases import OPTIONS, float_case, unit_case, with_integer_images
-from cinc_ref.theory.evidence import search, skipped
+from cinc_ref.theory.cases import OPTIONS, Case, float_case, unit_case, with_integer_images
+from cinc_ref.theory.evidence import Evidence, search, skipped
 from cinc_ref.theory.exact import log_abs, matrix_determinant, to_fractions
 from cinc_ref.theory.norms import norms
 from cinc_ref.theory.substitution import (
@@ -26,10 +28,31 @@ from cinc_ref.theory.substitution import (
 )
 from cinc_ref.theory.theorems import PAPER
 
+__all__ = [
+    "CLAIMS",
+    "FUNCTIONS",
+    "check_implementation",
+    "conv_of_floats",
+    "conv_of_integers",
+    "gradient_of_conv",
+    "gradient_of_the_inverse",
+    "inverse_of_integers",
+    "log_determinant",
+    "round_trip",
+]
+
+Outcome: TypeAlias = Callable[[Any, Case], float | str]
+"""A function of an implementation and a case: an error, or the first difference in words."""
+
+Attempt: TypeAlias = Callable[..., Evidence]
+"""``attempt(implementation, rng, effort=1)``."""
+
 FUNCTIONS = ("conv", "conv_inverse", "log_abs_det", "conv_vjp", "conv_inverse_vjp")
 
 
-def check_implementation(implementation, rng, effort=1):
+def check_implementation(
+    implementation: Any, rng: np.random.Generator, effort: int = 1
+) -> Iterator[Evidence]:
     """Yield the evidence for every claim; "skipped" where the implementation lacks a function.
 
     Parameters
@@ -57,7 +80,15 @@ def _floats(rng, options, dtype):
     return float_case(rng, dtype, options)
 
 
-def claim(name, statement, needs, draw, bound=None, cases=200, theorem=None):
+def claim(
+    name: str,
+    statement: str,
+    needs: str,
+    draw: Callable[..., Case],
+    bound: float | None = None,
+    cases: int = 200,
+    theorem: int | None = None,
+) -> Callable[[Outcome], Attempt]:
     """Make an attempt to refute a claim of a function of an implementation and a case.
 
     The attempt is ``attempt(implementation, rng, effort=1)`` and returns `Evidence`.
@@ -103,7 +134,7 @@ def claim(name, statement, needs, draw, bound=None, cases=200, theorem=None):
 
 
 @claim("conv, integers", "conv(x) = M x, bit for bit, for integers", "conv", _unit_integers)
-def conv_of_integers(implementation, case):
+def conv_of_integers(implementation: Any, case: Case) -> str:
     """conv(x) is M x exactly where nothing rounds."""
     y = _call(implementation, "conv", case, case.x)
     return _first_difference(y, _integer_conv(case, case.x))
@@ -113,7 +144,7 @@ def conv_of_integers(implementation, case):
     "conv", "conv(x) = M x: largest |y - M x| / (|M| |x|) in eps",
     "conv", _floats, bound=10, cases=100,
 )  # fmt: skip
-def conv_of_floats(implementation, case):
+def conv_of_floats(implementation: Any, case: Case) -> float:
     """conv(x) = M x up to rounding, entry by entry."""
     return _residual(case, case.x, _call(implementation, "conv", case, case.x))
 
@@ -123,7 +154,7 @@ def conv_of_floats(implementation, case):
     "conv_inverse(M x) = x, bit for bit, for integers and a unit triangular B",
     "conv_inverse", _unit_integers, theorem=4,
 )  # fmt: skip
-def inverse_of_integers(implementation, case):
+def inverse_of_integers(implementation: Any, case: Case) -> str:
     """conv_inverse rounds nowhere for integers and a unit triangular corner block."""
     y = _integer_conv(case, case.x).astype(case.x.dtype)
     return _first_difference(_call(implementation, "conv_inverse", case, y), case.x)
@@ -133,7 +164,7 @@ def inverse_of_integers(implementation, case):
     "residual", "M conv_inverse(y) = y: largest |y - M x| / (|M| |x|) in eps",
     "conv_inverse", _floats, bound=10, cases=100, theorem=4,
 )  # fmt: skip
-def residual_of_the_inverse(implementation, case):
+def residual_of_the_inverse(implementation: Any, case: Case) -> float:
     """M conv_inverse(y) = y up to rounding, entry by entry."""
     return _residual(case, _call(implementation, "conv_inverse", case, case.x), case.x)
 
@@ -142,7 +173,7 @@ def residual_of_the_inverse(implementation, case):
     "inverse", "conv_inverse(y) = exact substitution: largest relative error in eps * Skeel number",
     "conv_inverse", _floats, bound=10, cases=60, theorem=4,
 )  # fmt: skip
-def error_of_the_inverse(implementation, case):
+def error_of_the_inverse(implementation: Any, case: Case) -> float:
     """conv_inverse(y) is theory's substitution in Fractions, up to rounding."""
     exact = exact_inverse(case.x, case.kernel, **case.options).astype(float)
     error = np.abs(_call(implementation, "conv_inverse", case, case.x) - exact).max()
@@ -153,7 +184,7 @@ def error_of_the_inverse(implementation, case):
     "round trip", "conv_inverse(conv(x)) = x: largest relative error in eps * Skeel number",
     "conv_inverse", _floats, bound=10, theorem=4,
 )  # fmt: skip
-def round_trip(implementation, case):
+def round_trip(implementation: Any, case: Case) -> float:
     """conv_inverse(conv(x)) = x up to rounding."""
     y = _call(implementation, "conv", case, case.x)
     back = _call(implementation, "conv_inverse", case, y)
@@ -164,7 +195,7 @@ def round_trip(implementation, case):
     "log-determinant", "log_abs_det = H W log|det B|: error a pixel in eps, relative if above 1",
     "log_abs_det", _floats, bound=10, theorem=2,
 )  # fmt: skip
-def log_determinant(implementation, case):
+def log_determinant(implementation: Any, case: Case) -> float:
     """log_abs_det = log|det M|, the determinant taken exactly."""
     options = {"anchor": case.anchor} if "anchor" in _options(implementation) else {}
     log_det = float(implementation.log_abs_det(case.kernel, case.size, **options))
@@ -177,7 +208,7 @@ def log_determinant(implementation, case):
     "gradient of conv", "conv_vjp = (M^T g, weight gradient), bit for bit, for integers",
     "conv_vjp", _unit_integers, theorem=7,
 )  # fmt: skip
-def gradient_of_conv(implementation, case):
+def gradient_of_conv(implementation: Any, case: Case) -> str:
     """conv_vjp is the transposed matrix and the weight gradient, exactly."""
     x_bar, kernel_bar = _call(implementation, "conv_vjp", case, case.x, case.g)
     expected = _integer_conv(case, case.g, transpose=True)
@@ -192,7 +223,7 @@ def gradient_of_conv(implementation, case):
     "conv_inverse_vjp = transposed substitution, bit for bit, for integers, unit B",
     "conv_inverse_vjp", _unit_integers, theorem=7,
 )  # fmt: skip
-def gradient_of_the_inverse(implementation, case):
+def gradient_of_the_inverse(implementation: Any, case: Case) -> str:
     """conv_inverse_vjp is the transposed substitution, exactly."""
     y = _integer_conv(case, case.x).astype(case.x.dtype)
     g = _integer_conv(case, case.g, transpose=True).astype(case.g.dtype)
@@ -203,7 +234,7 @@ def gradient_of_the_inverse(implementation, case):
     )  # fmt: skip
 
 
-CLAIMS = (
+CLAIMS: tuple[Attempt, ...] = (
     conv_of_integers,
     conv_of_floats,
     inverse_of_integers,

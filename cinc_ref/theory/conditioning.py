@@ -4,20 +4,27 @@ The condition number of M can grow exponentially with H + W although |K_nn| = 1,
 log-determinant looks normal: the inverse is a recursive filter that may be unstable.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf, isqrt, log10
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
+from numpy.typing import DTypeLike
 
 from cinc_ref import _validate
+from cinc_ref._display import fields_html, short_repr
+from cinc_ref._typing import Array, RealArrayLike, Size
 from cinc_ref.errors import DtypeError
+from cinc_ref.geometry import Geometry
 from cinc_ref.theory.arguments import check_common_denominator, check_kernel
 from cinc_ref.theory.exact import to_float
 from cinc_ref.theory.norms import norms, sub_image_sizes
 from cinc_ref.theory.substitution import check_invertible
 from cinc_ref.theory.symbol import symbol_of
-from cinc_ref.theory.verdict import Verdict, decide, decide_at_width, sealed
+from cinc_ref.theory.verdict import Decision, Verdict, decide, decide_at_width, sealed
+
+__all__ = ["Stability", "condition_and_digits", "condition_number", "stability"]
 
 
 @dataclass(frozen=True)
@@ -73,13 +80,16 @@ class Stability:
     error_factor: float
     certificate: float
     inverse_norm_bound: float
-    verdict: str
+    verdict: Decision
     rate: float
     margin: float
     reason: str
     rate_of: str
-    proof: dict | None
+    proof: dict[str, Any] | None
     at_width: Verdict
+
+    __repr__ = short_repr
+    _repr_html_ = fields_html
 
     def expected_error(self, dtype: DTypeLike) -> float:
         """Estimate the largest error of conv_inverse(conv(x)), relative to the largest pixel.
@@ -116,11 +126,11 @@ class Stability:
 
 
 def condition_number(
-    kernel: ArrayLike,
-    size: tuple[int, int],
+    kernel: RealArrayLike,
+    size: Size,
     *,
     dilation: int = 1,
-    anchor: tuple[int, int] | None = None,
+    anchor: Sequence[int] | None = None,
 ) -> float:
     r"""Compute the condition number of the convolution on one image, in the 1-norm.
 
@@ -165,7 +175,9 @@ def condition_number(
     return to_float(computed.conv * computed.inverse)
 
 
-def condition_and_digits(kernel, size, geometry, dtype):
+def condition_and_digits(
+    kernel: Array, size: Size, geometry: Geometry, dtype: DTypeLike
+) -> tuple[float, float]:
     """Return condition number and digits kept, as `stability` has them; nothing is checked."""
     computed = norms(kernel, size, geometry)
     error = float(np.finfo(dtype).eps) * _square_root(computed.squared_skeel)
@@ -173,11 +185,11 @@ def condition_and_digits(kernel, size, geometry, dtype):
 
 
 def stability(
-    kernel: ArrayLike,
-    size: tuple[int, int],
+    kernel: RealArrayLike,
+    size: Size,
     *,
     dilation: int = 1,
-    anchor: tuple[int, int] | None = None,
+    anchor: Sequence[int] | None = None,
 ) -> Stability:
     """Analyse how usable the inverse of a convolution is, on this image size and on larger ones.
 

@@ -25,6 +25,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from cinc_ref._typing import FloatArray
 from cinc_ref.geometry import Geometry, flip
 from cinc_ref.theory.rounding import (
     OF_ZERO,
@@ -35,6 +36,13 @@ from cinc_ref.theory.rounding import (
     two_sum,
     upper,
 )
+
+__all__ = ["enclose_inverse", "residual"]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
 
 SLICES = {4: (3, 4), 8: (4, 5)}
 """The slices for the first residual and for that of the refined x, by the bytes of y's dtype.
@@ -60,7 +68,12 @@ FLOOR = 2.0**-400
 """Positive factors of a bound are raised to this, so that no product of two can underflow."""
 
 
-def enclose_inverse(y, kernel, geometry, approximate_inverse):
+def enclose_inverse(
+    y: FloatArray,
+    kernel: FloatArray,
+    geometry: Geometry,
+    approximate_inverse: Callable[[FloatArray, FloatArray, Geometry], FloatArray],
+) -> tuple[FloatArray, FloatArray]:
     """The inverse of a convolution, refined once, and a bound of the error of every entry.
 
     Parameters
@@ -105,7 +118,7 @@ def enclose_inverse(y, kernel, geometry, approximate_inverse):
     return x, radius
 
 
-def residual(x, y, kernel, geometry):
+def residual(x: FloatArray, y: FloatArray, kernel: FloatArray, geometry: Geometry) -> FloatArray:
     """y - M x in float64, right to a few times 2^-53 of itself and 2^-76 of |M||x|.
 
     Parameters

@@ -1,14 +1,19 @@
 """Evidence for a statement: what was claimed, what was tried, and the outcome."""
 
 import zipfile
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
-from pathlib import Path
+from os import PathLike
+from typing import Any, Literal
 
 import numpy as np
 
+from cinc_ref._display import fields_html, short_repr
 from cinc_ref._files import write_atomically
 from cinc_ref.errors import CheckpointError
 from cinc_ref.theory.cases import Case
+
+__all__ = ["Counterexample", "Evidence", "find", "load_counterexample", "search", "skipped"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,10 @@ class Counterexample:
     problem: str
     case: Case
 
-    def save(self, path: str | Path) -> None:
+    __repr__ = short_repr
+    _repr_html_ = fields_html
+
+    def save(self, path: str | PathLike[str]) -> None:
         """Write it as an npz file, whole or not at all, for `load_counterexample`.
 
         Parameters
@@ -50,7 +58,7 @@ class Counterexample:
         with write_atomically(path) as file:
             np.savez(file, **arrays)
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """Convert it to lists, numbers and strings, for JSON.
 
         Returns
@@ -102,11 +110,14 @@ class Evidence:
     largest: str
     worst: float | None
     bound: float | None
-    verdict: str
+    verdict: Literal["holds", "fails", "skipped"]
     reason: str = ""
     counterexample: Counterexample | None = None
     theorems: tuple[int, ...] = ()
     proved: bool = False
+
+    __repr__ = short_repr
+    _repr_html_ = fields_html
 
     @property
     def support(self) -> str:
@@ -116,7 +127,7 @@ class Evidence:
         plural = "" if self.cases == 1 else "s"
         return f"tried on {self.cases:,} case{plural}" if self.cases else "not tried"
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """Convert it to lists, numbers and strings, for JSON; figures that are not finite as text.
 
         Returns
@@ -132,7 +143,9 @@ class Evidence:
         return values
 
 
-def skipped(name, statement, source, reason, theorems=()):
+def skipped(
+    name: str, statement: str, source: str, reason: str, theorems: tuple[int, ...] = ()
+) -> Evidence:
     """Return evidence that nothing was tried."""
     return Evidence(
         name, statement, source, 0, "-", None, None, "skipped", reason, theorems=theorems
@@ -140,8 +153,16 @@ def skipped(name, statement, source, reason, theorems=()):
 
 
 def search(
-    name, statement, source, cases, refute, bound=None, *, theorems=(), exhaustive=False
-):  # fmt: skip
+    name: str,
+    statement: str,
+    source: str,
+    cases: Iterable[Case],
+    refute: Callable[[Any], float | str],
+    bound: float | None = None,
+    *,
+    theorems: tuple[int, ...] = (),
+    exhaustive: bool = False,
+) -> Evidence:
     """Try to refute a statement on every case; stop at the first that does.
 
     Parameters
@@ -186,7 +207,15 @@ def search(
     return replace(evidence, proved=exhaustive and evidence.verdict == "holds")
 
 
-def find(name, statement, source, cases, example, *, theorems=()):
+def find(
+    name: str,
+    statement: str,
+    source: str,
+    cases: Iterable[Case],
+    example: Callable[[Any], str],
+    *,
+    theorems: tuple[int, ...] = (),
+) -> Evidence:
     """Look for a case that proves a statement of existence.
 
     ``example(case)`` describes why the case is an example, or returns "" if it is none. If it
@@ -207,7 +236,7 @@ def find(name, statement, source, cases, example, *, theorems=()):
     return replace(evidence, verdict="holds", reason=evidence.counterexample.problem, proved=True)
 
 
-def load_counterexample(path: str | Path) -> Counterexample:
+def load_counterexample(path: str | PathLike[str]) -> Counterexample:
     """Read a file that `Counterexample.save` wrote.
 
     Parameters

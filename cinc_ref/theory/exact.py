@@ -1,15 +1,41 @@
 """Exact linear algebra on integers, Fractions or floats (every finite float is a fraction)."""
 
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
-from math import exp, floor, inf, lcm, log
+from math import exp, floor, inf, lcm, log, log1p
+from typing import Any, TypeAlias
 
 import numpy as np
 
+from cinc_ref._typing import Array, RealArrayLike
 from cinc_ref.errors import ShapeError
 from cinc_ref.theory.arguments import as_exact_array
 
+__all__ = [
+    "Exact",
+    "bareiss",
+    "log_abs",
+    "matrix_determinant",
+    "matrix_inverse",
+    "matrix_rank",
+    "null_basis",
+    "null_vector",
+    "short",
+    "to_float",
+    "to_fractions",
+    "to_integers",
+]
 
-def to_fractions(array):
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+Exact: TypeAlias = int | Fraction
+"""A rational number."""
+
+
+def to_fractions(array: RealArrayLike) -> Array:
     """Convert numbers to an object array of Fractions, exactly."""
     array = np.asarray(array)
     flat = np.empty(array.size, dtype=object)
@@ -23,7 +49,7 @@ def _to_fraction(number):
     return Fraction(number)
 
 
-def to_integers(array):
+def to_integers(array: RealArrayLike) -> tuple[Array, int]:
     """Return Python integers n and one positive integer s with ``array == n / s``, exactly."""
     array = np.asarray(array)
     if array.dtype.kind in "iu":
@@ -35,7 +61,7 @@ def to_integers(array):
     return integers.reshape(fractions.shape), scale
 
 
-def to_float(number):
+def to_float(number: Exact | float) -> float:
     """Round to the nearest float; infinite beyond 1.8e308."""
     try:
         return float(number)
@@ -43,7 +69,7 @@ def to_float(number):
         return inf if number > 0 else -inf
 
 
-def short(number):
+def short(number: Exact) -> str:
     """Write an integer or Fraction in a few digits, also beyond the range of floats."""
     value = to_float(number)
     if number == 0 or (value != 0 and abs(value) != inf):
@@ -53,14 +79,19 @@ def short(number):
     return f"{'-' if number < 0 else ''}{mantissa:.3g}e{exponent:+d}"
 
 
-def log_abs(number):
-    """Return log|number| in nats, of an integer or Fraction of any size but 0."""
+def log_abs(number: Exact) -> float:
+    """Return log|number| in nats, to the last digit, of an integer or Fraction but 0."""
     number = abs(Fraction(number))
     exponent = number.numerator.bit_length() - number.denominator.bit_length()
-    return log(float(number / Fraction(2) ** exponent)) + exponent * log(2)
+    rest = number / Fraction(2) ** exponent  # from 1/2 to 2
+    if 2 * rest * rest < 1:
+        exponent, rest = exponent - 1, 2 * rest
+    elif rest * rest > 2:
+        exponent, rest = exponent + 1, rest / 2
+    return log1p(float(rest - 1)) + exponent * log(2)
 
 
-def matrix_determinant(matrix):
+def matrix_determinant(matrix: RealArrayLike) -> Exact:
     """Compute the determinant of a square matrix, without any rounding.
 
     Parameters
@@ -94,17 +125,17 @@ def matrix_determinant(matrix):
     return int(determinant) if determinant.denominator == 1 else determinant
 
 
-def matrix_rank(matrix):
+def matrix_rank(matrix: RealArrayLike) -> int:
     """Compute the rank by elimination in Fractions."""
     return len(_echelon(to_fractions(matrix))[1])
 
 
-def null_vector(matrix):
+def null_vector(matrix: RealArrayLike) -> Array | None:
     """Return a non-zero vector v of coprime Python integers with ``matrix @ v == 0``, or None."""
     return next(_null_vectors(matrix), None)
 
 
-def null_basis(matrix):
+def null_basis(matrix: RealArrayLike) -> list[Array]:
     """Return a basis of the v with ``matrix @ v == 0``, each of coprime Python integers."""
     return list(_null_vectors(matrix))
 
@@ -119,15 +150,26 @@ def _null_vectors(matrix):
         yield integers // np.gcd.reduce(integers)
 
 
-def matrix_inverse(matrix):
-    """Compute the inverse of a square matrix of full rank, in Fractions."""
-    matrix = to_fractions(matrix)
-    size = len(matrix)
-    both = np.concatenate([matrix, to_fractions(np.eye(size, dtype=int))], axis=1)
-    return _echelon(both)[0][:, size:]
+def matrix_inverse(matrix: RealArrayLike) -> Array:
+    """Compute the inverse of a square matrix of full rank, in Fractions.
+
+    This is Jordan's elimination without fractions: at the end every pivot is the determinant of
+    the matrix, and what was the identity is the adjugate.
+    """
+    rows, scale = to_integers(matrix)
+    size, previous = len(rows), 1
+    rows = np.concatenate([rows, np.eye(size, dtype=int).astype(object)], axis=1)
+    for column in range(size):
+        pivot = next(i for i in range(column, size) if rows[i, column])
+        rows[[column, pivot]] = rows[[pivot, column]]
+        first = rows[column].copy()
+        rows = (first[column] * rows - rows[:, column : column + 1] * first) // previous
+        rows[column] = first
+        previous = first[column]
+    return to_fractions(rows[:, size:]) * scale / Fraction(previous)
 
 
-def bareiss(rows):
+def bareiss(rows: Iterable[Sequence[Any]]) -> Any:
     """Compute the determinant of a list of rows by fraction-free elimination.
 
     Every intermediate value is a minor of the matrix (Bareiss, "Sylvester's identity and

@@ -1,21 +1,25 @@
 """One kernel explained in plain words: whether it is invertible, and how usable its inverse is."""
 
+from collections.abc import Sequence
+
 import numpy as np
-from numpy.typing import ArrayLike
 
 from cinc_ref import _validate
+from cinc_ref._typing import RealArrayLike, Size
 from cinc_ref.theory.arguments import check_kernel
 from cinc_ref.theory.conditioning import stability
 from cinc_ref.theory.exact import log_abs, matrix_determinant, short
 from cinc_ref.theory.invertibility import null_image
 
+__all__ = ["explain"]
+
 
 def explain(
-    kernel: ArrayLike,
-    size: tuple[int, int],
+    kernel: RealArrayLike,
+    size: Size,
     *,
     dilation: int = 1,
-    anchor: tuple[int, int] | None = None,
+    anchor: Sequence[int] | None = None,
 ) -> str:
     """Explain in plain words whether a kernel's convolution is invertible, and how usable that is.
 

@@ -10,20 +10,30 @@ backwards from the other end where the corner says so. What lies outside the ima
 of the image that the padding puts in its place.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import cached_property
+from typing import Any, Literal, TypeAlias, get_args, overload
 
 import numpy as np
 import scipy.sparse
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from cinc_ref import _validate
+from cinc_ref._arrays import plain_array
+from cinc_ref._display import fields_html, short_repr
+from cinc_ref._typing import Array, Corner, RealArrayLike
 from cinc_ref.errors import OptionError, ShapeError
 from cinc_ref.geometry import CORNERS, flips
 from cinc_ref.theory.arguments import as_exact_array
-from cinc_ref.theory.exact import matrix_determinant, matrix_rank, null_basis, to_fractions
+from cinc_ref.theory.exact import Exact, matrix_determinant, matrix_rank, null_basis, to_fractions
+
+__all__ = ["PADDINGS", "Convolution"]
+
+Padding: TypeAlias = Literal[
+    "causal", "same", "valid", "circular", "reflect", "symmetric", "replicate"
+]
+MatrixOrder: TypeAlias = Literal["pixel-major", "channel-major"]
 
 OUTSIDE = -1
 """The index that stands for a pixel outside the image, which is 0."""
@@ -51,7 +61,7 @@ def _reflected(index, length):
     return np.minimum(index, 2 * length - 2 - index)
 
 
-PADDINGS = {
+PADDINGS: dict[Padding, Callable[[Array, int], Array]] = {
     "causal": _inside,
     "same": _inside,
     "valid": _inside,
@@ -67,10 +77,10 @@ outputs that read nothing outside. "reflect" does not repeat the pixel at the bo
 does.
 """
 
-MATRIX_ORDERS = ("pixel-major", "channel-major")
+MATRIX_ORDERS: tuple[MatrixOrder, ...] = get_args(MatrixOrder)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, init=False)
 class Convolution:
     """A convolution as a linear map of images, in exact arithmetic.
 
@@ -111,43 +121,57 @@ class Convolution:
     1
     """
 
-    kernel: ArrayLike
-    dims: int = 2
-    padding: str = "causal"
-    stride: int | tuple = 1
-    groups: int = 1
-    dilation: int | tuple = 1
-    corner: str | tuple | None = None
-    anchor: tuple | None = None
+    kernel: Array
+    dims: int
+    padding: Padding
+    stride: tuple[int, ...]
+    groups: int
+    dilation: tuple[int, ...]
+    corner: tuple[bool, ...]
+    anchor: tuple[int, ...]
 
-    def __post_init__(self):
-        dims = _validate.integer("dims", self.dims, minimum=1)
-        kernel = _checked_kernel(np.asarray(self.kernel), dims)
-        padding = _validate.one_of("padding", self.padding, PADDINGS)
-        groups = _validate.integer("groups", self.groups, minimum=1)
-        if len(kernel) % groups:
+    __repr__ = short_repr
+    _repr_html_ = fields_html
+
+    def __init__(
+        self,
+        kernel: RealArrayLike,
+        dims: int = 2,
+        padding: Padding = "causal",
+        stride: int | Sequence[int] = 1,
+        groups: int = 1,
+        dilation: int | Sequence[int] = 1,
+        corner: Corner | Sequence[bool] | None = None,
+        anchor: Sequence[int] | None = None,
+    ) -> None:
+        dims = _validate.integer("dims", dims, minimum=1)
+        checked_kernel = _checked_kernel(plain_array(kernel, "kernel"), dims)
+        padding = _validate.one_of("padding", padding, PADDINGS)
+        groups = _validate.integer("groups", groups, minimum=1)
+        if len(checked_kernel) % groups:
             raise OptionError(
-                f"groups must divide the kernel's {len(kernel)} output channels; got {groups}"
+                f"groups must divide the kernel's {len(checked_kernel)} output channels; "
+                f"got {groups}"
             )
         checked = {
-            "kernel": kernel,
+            "kernel": checked_kernel,
             "dims": dims,
             "padding": padding,
             "groups": groups,
-            "stride": _per_axis("stride", self.stride, dims),
-            "dilation": _per_axis("dilation", self.dilation, dims),
-            "corner": _checked_corner(self.corner, dims),
-            "anchor": _checked_anchor(self.anchor, kernel.shape[2:], padding),
+            "stride": _per_axis("stride", stride, dims),
+            "dilation": _per_axis("dilation", dilation, dims),
+            "corner": _checked_corner(corner, dims),
+            "anchor": _checked_anchor(anchor, checked_kernel.shape[2:], padding),
         }
         for name, value in checked.items():
             object.__setattr__(self, name, value)
 
-    def __str__(self):
+    def __str__(self) -> str:
         names = ("padding", "stride", "groups", "dilation", "corner", "anchor")
         options = ", ".join(f"{name} {getattr(self, name)}" for name in names)
         return f"kernel {self.kernel.tolist()}, {options}"
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """Return the arguments by name, the kernel as nested lists.
 
         Returns
@@ -201,9 +225,13 @@ class Convolution:
                 raise ShapeError(f"size must be larger than the kernel's reach {tuple(reach)}")
         return tuple(-(-n // stride) for n, stride in zip(size, self.stride, strict=True))
 
+    @overload
+    def matrix(self, size: Sequence[int], *, sparse: Literal[False] = ...) -> Array: ...
+    @overload
+    def matrix(self, size: Sequence[int], *, sparse: bool) -> Any: ...  # SciPy has no types
     def matrix(
         self, size: Sequence[int], *, sparse: bool = False
-    ) -> NDArray | scipy.sparse.csr_array:
+    ) -> Array | scipy.sparse.csr_array:
         """Build the matrix M with ``output.ravel() == M @ image.ravel()`` in pixel-major order.
 
         Parameters
@@ -247,7 +275,7 @@ class Convolution:
         """
         return matrix_rank(self._exact_matrix(size))
 
-    def determinant(self, size: Sequence[int]) -> int | Fraction:
+    def determinant(self, size: Sequence[int]) -> Exact:
         """Compute the determinant of the matrix, exactly: an int if it is one, else a Fraction.
 
         Parameters
@@ -266,7 +294,7 @@ class Convolution:
         """
         return matrix_determinant(self._square_matrix(size))
 
-    def null_vectors(self, size: Sequence[int]) -> list[NDArray]:
+    def null_vectors(self, size: Sequence[int]) -> list[Array]:
         """Compute a basis of the images that are mapped to 0, in coprime Python integers.
 
         Parameters
@@ -289,7 +317,7 @@ class Convolution:
         return [np.moveaxis(vector.reshape(shape), -1, 0) for vector in basis]
 
     def is_triangular(
-        self, size: Sequence[int], order: str | Iterable[Sequence[int]] = "pixel-major"
+        self, size: Sequence[int], order: MatrixOrder | Iterable[Sequence[int]] = "pixel-major"
     ) -> bool:
         """Tell whether the matrix is lower triangular in an order of its indices.
 
@@ -329,7 +357,7 @@ class Convolution:
         blocks = blocks[np.ix_(pixels, pixels)]
         return not blocks[np.triu_indices(len(pixels), 1)].any()
 
-    def fourier_blocks(self, size: Sequence[int]) -> NDArray:
+    def fourier_blocks(self, size: Sequence[int]) -> NDArray[np.complex128]:
         r"""Compute the blocks P of a circular convolution at the points of the Fourier transform.
 
         A plane wave ``x[s] = v exp(2 pi i r . s / n)`` is mapped to the same wave of P(r) v with

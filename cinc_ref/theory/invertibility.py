@@ -1,19 +1,21 @@
 """Invertibility decided exactly, with an image that is lost where a convolution has no inverse."""
 
-from fractions import Fraction
+from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
 from cinc_ref import _validate
+from cinc_ref._typing import Array, Corner, RealArrayLike, Size
 from cinc_ref.errors import OptionError
 from cinc_ref.geometry import flip
 from cinc_ref.theory.arguments import check_kernel
-from cinc_ref.theory.exact import matrix_determinant, null_vector, short
+from cinc_ref.theory.exact import Exact, matrix_determinant, null_vector, short
 from cinc_ref.theory.matrix import convolution_matrix
 
+__all__ = ["exact_determinant", "is_invertible", "null_image"]
 
-def is_invertible(kernel: ArrayLike, anchor: tuple[int, int] | None = None) -> bool:
+
+def is_invertible(kernel: RealArrayLike, anchor: Sequence[int] | None = None) -> bool:
     """Decide exactly whether the convolution with this kernel is invertible.
 
     It is if and only if the corner block ``B = kernel[:, :, p, q]`` at the anchor (p, q) has a
@@ -50,13 +52,13 @@ def is_invertible(kernel: ArrayLike, anchor: tuple[int, int] | None = None) -> b
 
 
 def exact_determinant(
-    kernel: ArrayLike,
-    size: tuple[int, int],
+    kernel: RealArrayLike,
+    size: Size,
     *,
-    corner: str = "top-left",
+    corner: Corner = "top-left",
     dilation: int = 1,
-    anchor: tuple[int, int] | None = None,
-) -> int | Fraction:
+    anchor: Sequence[int] | None = None,
+) -> Exact:
     """Compute the determinant of the convolution on one image, by elimination on its whole matrix.
 
     Fraction-free elimination that makes no use of the matrix's structure: an independent check
@@ -93,12 +95,12 @@ def exact_determinant(
 
 
 def null_image(
-    kernel: ArrayLike,
-    size: tuple[int, int],
+    kernel: RealArrayLike,
+    size: Size,
     *,
-    corner: str = "top-left",
-    anchor: tuple[int, int] | None = None,
-) -> NDArray:
+    corner: Corner = "top-left",
+    anchor: Sequence[int] | None = None,
+) -> Array:
     """Construct a non-zero image that a convolution with singular corner block maps to 0.
 
     If B v = 0, the image that holds v in its last pixel (the one opposite to the padded corner)

@@ -26,17 +26,22 @@ Tyrtyshnikov, "A unifying approach to some old and new theorems on distribution 
 1996.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
+from cinc_ref._typing import RealArrayLike
 from cinc_ref.geometry import CORNERS
 from cinc_ref.theory.cases import Case
 from cinc_ref.theory.conditioning import stability
-from cinc_ref.theory.evidence import search
+from cinc_ref.theory.evidence import Evidence, search
+
+__all__ = ["gap_decides_growth", "mahler_gap", "small_singular_values_carry_the_gap"]
 
 POINTS = 1024
 """Number of lines: the error is of the order 1/POINTS^2 where a zero crosses |zeta| = 1."""
 
-KERNELS = (
+KERNELS: tuple[list[list[float]], ...] = (
     [[0.2, -0.9], [-0.9, 1]], [[1, 2], [2, 1]], [[4, 1]], [[1, 3], [0, 1]], [[1, 3], [5, 2]],
     [[1, 1], [1, 4]], [[1, -1], [-1, 1]],
 )  # fmt: skip
@@ -49,7 +54,7 @@ THRESHOLD = 1e-3
 """Singular values up to it count as small; |P| is above it on nearly all of the bicircle."""
 
 
-def mahler_gap(kernel, points=POINTS):
+def mahler_gap(kernel: RealArrayLike, points: int = POINTS) -> tuple[float, float]:
     """Compute the Mahler gap m(P) - log|K_nn| by Jensen's formula on lines through 0.
 
     In one variable all lines are alike and nothing but rounding is left.
@@ -104,7 +109,12 @@ def _rounding_on_the_circle(moduli):
     return 4 * near * eps ** (1 / np.maximum(near, 1))
 
 
-def gap_decides_growth(rng, effort=1, *, gap=mahler_gap):
+def gap_decides_growth(
+    rng: np.random.Generator,
+    effort: int = 1,
+    *,
+    gap: Callable[..., tuple[float, float]] = mahler_gap,
+) -> Evidence:
     """Try that the gap is positive only where the inverse grows, and 0 wherever it is bounded.
 
     The judge is the exact verdict of `cinc_ref.theory.stability`. An inverse that grows although
@@ -141,7 +151,12 @@ def gap_decides_growth(rng, effort=1, *, gap=mahler_gap):
     )  # fmt: skip
 
 
-def small_singular_values_carry_the_gap(rng=None, effort=1, *, gap=mahler_gap):
+def small_singular_values_carry_the_gap(
+    rng: np.random.Generator | None = None,
+    effort: int = 1,
+    *,
+    gap: Callable[..., tuple[float, float]] = mahler_gap,
+) -> Evidence:
     """Try that without the small singular values the mean logarithm tends to m(P), not log|K_nn|.
 
     Parameters

@@ -1,22 +1,47 @@
 """The matrix of the causal convolution, entry by entry from its definition."""
 
+from collections.abc import Sequence
+from typing import Any, Literal, overload
+
 import numpy as np
 import scipy.sparse
-from numpy.typing import ArrayLike, NDArray
 
 from cinc_ref import _validate
+from cinc_ref._typing import Array, Corner, RealArrayLike, Size
 from cinc_ref.theory.arguments import check_kernel
 
+__all__ = ["convolution_matrix"]
 
+
+@overload
 def convolution_matrix(
-    kernel: ArrayLike,
-    size: tuple[int, int],
+    kernel: RealArrayLike,
+    size: Size,
     *,
-    corner: str = "top-left",
+    corner: Corner = ...,
+    dilation: int = ...,
+    anchor: Sequence[int] | None = ...,
+    sparse: Literal[False] = ...,
+) -> Array: ...
+@overload
+def convolution_matrix(
+    kernel: RealArrayLike,
+    size: Size,
+    *,
+    corner: Corner = ...,
+    dilation: int = ...,
+    anchor: Sequence[int] | None = ...,
+    sparse: bool,
+) -> Any: ...  # SciPy has no types
+def convolution_matrix(
+    kernel: RealArrayLike,
+    size: Size,
+    *,
+    corner: Corner = "top-left",
     dilation: int = 1,
-    anchor: tuple[int, int] | None = None,
+    anchor: Sequence[int] | None = None,
     sparse: bool = False,
-) -> NDArray | scipy.sparse.csr_array:
+) -> Array | scipy.sparse.csr_array:
     r"""Build the matrix M with ``conv(x, kernel).ravel() == M @ x.ravel()`` in pixel-major order.
 
     Row and column ``(i*W + j)*C + c`` stand for channel c of pixel (i, j), so an image of shape

@@ -2,11 +2,15 @@
 
 import numpy as np
 
+from cinc_ref._typing import Array, IntegerArray
+
+__all__ = ["PRIME", "determinant_modulo", "inverse_modulo", "multiply", "row_echelon"]
+
 PRIME = 2**61 - 1
 """A Mersenne prime: 2^61 = 1 modulo it, so products are reduced by shifts."""
 
 
-def determinant_modulo(matrix):
+def determinant_modulo(matrix: Array) -> int:
     """Compute the determinant of a square integer matrix modulo the prime, by elimination.
 
     Parameters
@@ -42,7 +46,7 @@ def determinant_modulo(matrix):
     return determinant % PRIME
 
 
-def inverse_modulo(matrix):
+def inverse_modulo(matrix: Array) -> Array:
     """Compute the inverse of a matrix modulo the prime, in Python integers, by elimination."""
     size = len(matrix)
     rows = np.concatenate([matrix, np.eye(size, dtype=int)], axis=1).astype(object)
@@ -56,7 +60,7 @@ def inverse_modulo(matrix):
     return rows[:, size:]
 
 
-def row_echelon(matrix):
+def row_echelon(matrix: Array) -> tuple[IntegerArray, IntegerArray]:
     """Compute the reduced row echelon form of an integer matrix modulo the prime.
 
     Parameters
@@ -95,7 +99,7 @@ def row_echelon(matrix):
     return rows[: len(pivots)].astype(np.int64), np.array(pivots, int)
 
 
-def multiply(a, b):
+def multiply(a: Array, b: Array) -> Array:
     """Multiply numbers below the prime, modulo it, in 64-bit arithmetic.
 
     With a = a1 2^31 + a0, and b alike, a b = 2 a1 b1 + (a1 b0 + a0 b1) 2^31 + a0 b0 since 2^62 = 2;

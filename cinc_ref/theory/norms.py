@@ -17,11 +17,15 @@ from typing import NamedTuple
 
 import numpy as np
 
+from cinc_ref._display import short_repr
+from cinc_ref._typing import Array, Size
 from cinc_ref.errors import OptionError
 from cinc_ref.geometry import Geometry
 from cinc_ref.theory import response as responses
 from cinc_ref.theory.exact import matrix_inverse, to_fractions, to_integers
 from cinc_ref.theory.substitution import convolve, substitute
+
+__all__ = ["Norms", "norms", "sub_image_sizes"]
 
 ACCURACY = 1e-6
 """The proven relative error up to which norms computed in floating point are accepted."""
@@ -52,8 +56,10 @@ class Norms(NamedTuple):
     skeel: Fraction | float
     squared_skeel: Fraction | float
 
+    __repr__ = short_repr
 
-def norms(kernel, size, geometry):
+
+def norms(kernel: Array, size: Size, geometry: Geometry) -> Norms:
     """Compute the norms of M and M^{-1} on images of a size; the padded corner does not matter.
 
     Parameters
@@ -82,7 +88,7 @@ def norms(kernel, size, geometry):
     return Norms(*map(max, zip(*by_width, strict=True)))
 
 
-def sub_image_sizes(size, dilation):
+def sub_image_sizes(size: Size, dilation: int) -> list[tuple[int, int]]:
     """Return the sizes (H, W) of the tallest sub-images of every width that dilation makes."""
     height, width = size
     widths = {-(-width // dilation), max(1, width // dilation)}

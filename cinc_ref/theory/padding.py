@@ -1,21 +1,36 @@
 """Centred and circular padding, with which no entry of the kernel decides invertibility."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
 from cinc_ref import _validate
+from cinc_ref._typing import Array, RealArrayLike, Size
 from cinc_ref.theory.arguments import check_kernel
 from cinc_ref.theory.cases import Case
-from cinc_ref.theory.evidence import find, search
+from cinc_ref.theory.evidence import Evidence, find, search
 from cinc_ref.theory.exact import matrix_determinant, matrix_rank
 
+__all__ = [
+    "all_ones_is_singular",
+    "circular_padding_can_be_singular",
+    "correlation_matrix",
+    "padded_matrix",
+    "same_padding_can_be_singular",
+]
+
 SOURCE = "CInC Flow, section 3: the padding"
-PADDINGS = ("same", "circular", "causal")
+
+Padding: TypeAlias = Literal["same", "circular", "causal"]
+
+PADDINGS: tuple[Padding, ...] = get_args(Padding)
 
 
-def correlation_matrix(kernel, size, top, left, *, circular=False):
+def correlation_matrix(
+    kernel: Array, size: Size, top: int, left: int, *, circular: bool = False
+) -> Array:
     """Build the matrix of a cross-correlation that is padded by `top` rows and `left` columns.
 
     ``y[o, i, j] = sum K[o, c, a, b] x[c, i + a - top, j + b - left]``, with x = 0 outside the
@@ -50,7 +65,7 @@ def correlation_matrix(kernel, size, top, left, *, circular=False):
     return matrix.reshape(2 * (height * width * channels,))
 
 
-def padded_matrix(kernel: ArrayLike, size: tuple[int, int], padding: str) -> NDArray:
+def padded_matrix(kernel: RealArrayLike, size: Size, padding: Padding) -> Array:
     """Build the matrix of a cross-correlation with centred, circular or causal padding.
 
     Parameters
@@ -97,11 +112,16 @@ def padded_matrix(kernel: ArrayLike, size: tuple[int, int], padding: str) -> NDA
 class _Padded(Case):
     """A case with a padding and the rank that the padded matrix is known to have."""
 
-    padding: str = "causal"
+    padding: Padding = "causal"
     known_rank: int = 0
 
 
-def all_ones_is_singular(rng=None, effort=1, *, rank=matrix_rank):
+def all_ones_is_singular(
+    rng: np.random.Generator | None = None,
+    effort: int = 1,
+    *,
+    rank: Callable[[Array], int] = matrix_rank,
+) -> Evidence:
     """Theorem 6: the 3x3 kernel of ones, whose ranks are known; causally padded it is regular."""
 
     def refute(case):
@@ -124,12 +144,16 @@ def all_ones_is_singular(rng=None, effort=1, *, rank=matrix_rank):
     )  # fmt: skip
 
 
-def same_padding_can_be_singular(rng, effort=1, *, padding="same"):
+def same_padding_can_be_singular(
+    rng: np.random.Generator, effort: int = 1, *, padding: Padding = "same"
+) -> Evidence:
     """Theorem 6: a kernel without a zero that centred padding makes singular, found by search."""
     return _singular(rng, effort, padding, "same padding")
 
 
-def circular_padding_can_be_singular(rng, effort=1, *, padding="circular"):
+def circular_padding_can_be_singular(
+    rng: np.random.Generator, effort: int = 1, *, padding: Padding = "circular"
+) -> Evidence:
     """Theorem 6: a kernel without a zero that circular padding makes singular, found by search."""
     return _singular(rng, effort, padding, "circular padding")
 

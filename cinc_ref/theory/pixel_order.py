@@ -18,7 +18,11 @@ from itertools import combinations
 from math import gcd, inf
 
 from cinc_ref import _validate
+from cinc_ref._display import short_repr
+from cinc_ref._typing import Size
 from cinc_ref.errors import OptionError
+
+__all__ = ["CausalOrder", "causal_order"]
 
 
 @dataclass(frozen=True)
@@ -41,12 +45,14 @@ class CausalOrder:
     direction: tuple[int, int] | None
     combination: dict[tuple[int, int], Fraction] | None
 
+    __repr__ = short_repr
+
     @property
     def exists(self) -> bool:
         """Tell whether there is an order, one for every image size."""
         return self.direction is not None
 
-    def pixels(self, size: tuple[int, int]) -> list[tuple[int, int]]:
+    def pixels(self, size: Size) -> list[tuple[int, int]]:
         """List the pixels of an image in the order, those of equal value in raster order.
 
         Parameters
@@ -71,7 +77,7 @@ class CausalOrder:
         pixels = [(i, j) for i in range(height) for j in range(width)]
         return sorted(pixels, key=lambda pixel: _dot(self.direction, pixel))
 
-    def __str__(self):
+    def __str__(self) -> str:
         if self.exists:
             down, right = self.direction
             return f"causal in the order of {down}*row + {right}*column, ascending"

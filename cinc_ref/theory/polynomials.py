@@ -3,12 +3,25 @@
 A polynomial is the list of its integer coefficients, the constant term first. Nothing here rounds.
 """
 
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from math import comb, gcd, lcm
+from typing import Literal
+
+__all__ = [
+    "as_integers",
+    "dilated",
+    "has_no_zero_in_closed_disk",
+    "interpolate",
+    "smallest_zero",
+    "zero_between_0_and_1",
+]
 
 
-def interpolate(points, values):
+def interpolate(
+    points: Iterable[int | Fraction], values: Iterable[int | Fraction]
+) -> list[Fraction]:
     """Return the polynomial through rational points, as Fractions.
 
     Newton's divided differences, then Horner's scheme from the last one.
@@ -27,13 +40,13 @@ def interpolate(points, values):
     return polynomial
 
 
-def as_integers(polynomial):
+def as_integers(polynomial: Sequence[Fraction]) -> list[int]:
     """Multiply Fractions by a positive factor that makes them coprime integers."""
     scale = lcm(*(c.denominator for c in polynomial))
     return primitive([int(c * scale) for c in polynomial])
 
 
-def primitive(polynomial):
+def primitive(polynomial: Iterable[int]) -> list[int]:
     """Divide by the greatest common divisor and drop leading zeros."""
     polynomial = list(polynomial)
     while len(polynomial) > 1 and not polynomial[-1]:
@@ -42,7 +55,7 @@ def primitive(polynomial):
     return [c // divisor for c in polynomial] if divisor > 1 else polynomial
 
 
-def has_no_zero_in_closed_disk(polynomial):
+def has_no_zero_in_closed_disk(polynomial: Iterable[int]) -> bool:
     """Decide whether all zeros have modulus above 1 (Schur and Cohn).
 
     If |c_0| <= |c_n|, the product of the zeros is at most 1 in modulus, so one of them is. If
@@ -59,7 +72,7 @@ def has_no_zero_in_closed_disk(polynomial):
     return f[0] != 0
 
 
-def dilated(polynomial, radius):
+def dilated(polynomial: Sequence[int], radius: int | Fraction) -> list[int]:
     """Return f(radius z) for a rational radius, up to a positive factor."""
     radius, n = Fraction(radius), len(polynomial) - 1
     return [
@@ -67,7 +80,7 @@ def dilated(polynomial, radius):
     ]
 
 
-def smallest_zero(polynomial, bits=40):
+def smallest_zero(polynomial: Iterable[int], bits: int = 40) -> Fraction:
     """Return the smallest modulus of a zero of f, f(0) != 0, to a relative 2^-bits.
 
     By bisection with Schur and Cohn's test: first of its exponent of two, which Cauchy's bounds
@@ -92,7 +105,7 @@ def smallest_zero(polynomial, bits=40):
     return low
 
 
-def to_bernstein(polynomial):
+def to_bernstein(polynomial: Sequence[int]) -> list[int]:
     """Return the Bernstein coefficients of f on [0, 1], times a positive factor, as integers."""
     n = len(polynomial) - 1
     scaled = [Fraction(c, comb(n, k)) for k, c in enumerate(polynomial)]
@@ -101,7 +114,9 @@ def to_bernstein(polynomial):
     return [int(value * scale) for value in values]
 
 
-def zero_between_0_and_1(polynomial, depth=200):
+def zero_between_0_and_1(
+    polynomial: Sequence[int], depth: int = 200
+) -> Fraction | Literal["unknown"] | None:
     """Find a zero of a polynomial on [0, 1] that is positive at 0, or prove that there is none.
 
     A polynomial lies in the convex hull of its Bernstein coefficients, so it has no zero where

@@ -14,13 +14,28 @@ import re
 import time
 from dataclasses import dataclass
 from itertools import count
-from pathlib import Path
+from os import PathLike
+from typing import Literal, TypeAlias
 
 from cinc_ref import _validate
+from cinc_ref._display import short_repr, table_html
 from cinc_ref._extras import extra
 from cinc_ref._files import make_folder, write_atomically
 
-ORDERS = {
+__all__ = [
+    "STATEMENTS",
+    "Formula",
+    "IndexOrder",
+    "Proof",
+    "Proofs",
+    "discharge",
+    "formulas",
+    "prove",
+]
+
+IndexOrder: TypeAlias = Literal["pixel-major", "column-major", "channel-major"]
+
+ORDERS: dict[IndexOrder, tuple[str, str]] = {
     "pixel-major": ("(+ (* (row y) W) (column x))", "(+ (* (number y x) C) channel)"),
     "column-major": ("(+ (* (column x) H) (row y))", "(+ (* (number y x) C) channel)"),
     "channel-major": ("(+ (* (row y) W) (column x))", "(+ (* channel H W) (number y x))"),
@@ -64,7 +79,7 @@ ASSUMPTIONS = """\
 (define-fun index ((y Int) (x Int) (channel Int)) Int {index})
 """
 
-STATEMENTS = (
+STATEMENTS: tuple[tuple[int, str, str, str], ...] = (
     (
         1,
         "no-later-pixel",
@@ -163,7 +178,9 @@ class Formula:
     statement: str
     smtlib: str
 
-    def __str__(self):
+    __repr__ = short_repr
+
+    def __str__(self) -> str:
         return (
             f"; Theorem {self.theorem}, {self.name}: {self.statement}\n"
             "; The negation follows the assumptions: unsat proves the statement for all sizes.\n\n"
@@ -188,11 +205,13 @@ class Proof:
     """
 
     formula: Formula
-    verdict: str
+    verdict: Literal["proved", "refuted", "unknown"]
     seconds: float
     model: dict[str, int | bool]
 
-    def __str__(self):
+    __repr__ = short_repr
+
+    def __str__(self) -> str:
         formula = self.formula
         line = (
             f"theorem {formula.theorem}  {formula.name:<33} {self.verdict:<8} {self.seconds:5.2f} s"
@@ -215,7 +234,7 @@ class Proofs:
     proofs : tuple of Proof
     """
 
-    order: str
+    order: IndexOrder
     proofs: tuple[Proof, ...]
 
     @property
@@ -223,7 +242,7 @@ class Proofs:
         """Tell whether every statement is proved."""
         return all(proof.verdict == "proved" for proof in self.proofs)
 
-    def save(self, folder: str | Path) -> None:
+    def save(self, folder: str | PathLike[str]) -> None:
         """Write every formula as ``<name>.smt2`` into a folder, for any SMT solver.
 
         Parameters
@@ -242,8 +261,23 @@ class Proofs:
             with write_atomically(path, encoding="utf-8") as file:
                 file.write(str(proof.formula))
 
-    def __str__(self):
+    def __str__(self) -> str:
         return "\n".join(map(str, self.proofs))
+
+    def __repr__(self) -> str:
+        proved = sum(proof.verdict == "proved" for proof in self.proofs)
+        return f"Proofs(order={self.order!r}, {proved} of {len(self.proofs)} proved)"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (
+                proof.formula.theorem, proof.formula.name, proof.verdict, proof.seconds,
+                proof.formula.statement, ", ".join(f"{k} = {v}" for k, v in proof.model.items()),
+            )
+            for proof in self.proofs
+        ]  # fmt: skip
+        names = ("theorem", "name", "verdict", "seconds", "statement", "counterexample")
+        return table_html(names, rows, caption=repr(self))
 
 
 def formulas(order: str = "pixel-major") -> list[Formula]:
@@ -278,7 +312,7 @@ def formulas(order: str = "pixel-major") -> list[Formula]:
     ]
 
 
-def prove(order: str = "pixel-major") -> Proofs:
+def prove(order: IndexOrder = "pixel-major") -> Proofs:
     """Prove what the theorems need of the order of indices, for all sizes, by the solver z3.
 
     Parameters
@@ -298,7 +332,7 @@ def prove(order: str = "pixel-major") -> Proofs:
     OptionError
         If there is no such order.
     MissingExtraError
-        If z3 is not installed: ``pip install "cinc_ref[prove]"``.
+        If z3 is not installed: ``pip install ".[prove]"``.
 
     References
     ----------

@@ -11,9 +11,18 @@ at any image size. Kernels are drawn with a given S. They are nowhere near the i
 entries have both signs, and no entry of a causal tap is close to 0.
 """
 
+from collections.abc import Sequence
+from typing import Literal, TypeAlias, get_args
+
 import numpy as np
 
-KINDS = ("unit", "lower", "upper", "dense")
+from cinc_ref._typing import Array, FloatArray
+
+__all__ = ["KINDS", "causal_mask", "corner_block", "norm_sum", "random_kernel"]
+
+Kind: TypeAlias = Literal["unit", "lower", "upper", "dense"]
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
 """The kinds of corner block: lower triangular with ones on its diagonal, triangular, or dense."""
 
 DIAGONAL = (0.5, 2.0)
@@ -24,8 +33,15 @@ TOTAL = 0.7
 
 
 def random_kernel(
-    rng, shape, anchor=None, kind="lower", total=TOTAL, *, diagonal=DIAGONAL, taps=None
-):
+    rng: np.random.Generator,
+    shape: tuple[int, ...],
+    anchor: Sequence[int] | None = None,
+    kind: Kind = "lower",
+    total: float = TOTAL,
+    *,
+    diagonal: tuple[float, float] | FloatArray = DIAGONAL,
+    taps: Array | None = None,
+) -> FloatArray:
     """Draw a kernel of shape (C, C, kh, kw) in float64.
 
     Parameters
@@ -69,7 +85,12 @@ def random_kernel(
     return kernel + 0.0  # no entry is -0.0
 
 
-def corner_block(rng, channels, kind, diagonal=DIAGONAL):
+def corner_block(
+    rng: np.random.Generator,
+    channels: int,
+    kind: Kind,
+    diagonal: tuple[float, float] | FloatArray = DIAGONAL,
+) -> FloatArray:
     """Draw an invertible corner block B, (C, C) in float64, that is well conditioned.
 
     A triangular block is D (I + N) with a diagonal D of both signs and the other entries of N, of
@@ -99,18 +120,20 @@ def corner_block(rng, channels, kind, diagonal=DIAGONAL):
     return unit if kind == "unit" else diagonal[:, None] * unit
 
 
-def causal_mask(shape, anchor):
+def causal_mask(shape: tuple[int, ...], anchor: Sequence[int]) -> FloatArray:
     """Mark the taps up to the anchor in raster order by 1 and the later ones by 0, in float64."""
     taps = np.arange(shape[2] * shape[3]).reshape(shape[2:])
     return np.broadcast_to(taps <= anchor[0] * shape[3] + anchor[1], shape).astype(np.float64)
 
 
-def norm_sum(block, taps):
+def norm_sum(block: Array, taps: Array) -> float:
     """Add up the spectral norms of B^-1 K_ab over all taps K_ab of an array (C, C, kh, kw)."""
     scaled = np.einsum("oc,ciab->oiab", np.linalg.inv(block), taps)
     return float(np.linalg.norm(scaled, 2, axis=(0, 1)).sum())
 
 
-def signed(rng, low, high, shape):
+def signed(
+    rng: np.random.Generator, low: float, high: float, shape: int | tuple[int, ...]
+) -> FloatArray:
     """Draw numbers of both signs with magnitudes from `low` to `high`."""
     return rng.uniform(low, high, shape) * rng.choice([-1.0, 1.0], shape)

@@ -10,16 +10,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from itertools import combinations, islice, product
 from math import inf, prod
+from os import PathLike
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import numpy as np
 
 from cinc_ref import _validate
+from cinc_ref._display import short_repr, table_html
 from cinc_ref._extras import extra
 from cinc_ref._files import write_atomically
 from cinc_ref.errors import OptionError, ShapeError
 from cinc_ref.theory.general_convolution import Convolution
+
+__all__ = ["Refutation", "refute"]
 
 CASES = 2000
 """The number of cases that are tried unless one refutes the claim.
@@ -30,7 +35,7 @@ They take 2.2 s of one core for the claim that the anchor decides, by ``theory.r
 SMALLER_CASES = 200
 """The number of cases that are tried on smaller images than that of a counterexample."""
 
-OVER = {
+OVER: dict[str, Any] = {
     "convolutions": 1,
     "dims": (2,),
     "size": (1, 2, 3, 4),
@@ -68,12 +73,19 @@ class Refutation:
     convolutions: tuple[Convolution, ...] = ()
     size: tuple[int, ...] | None = None
 
+    __repr__ = short_repr
+
+    def _repr_html_(self) -> str:
+        rows = [(str(convolution),) for convolution in self.convolutions]
+        caption = str(self).partition("\n")[0]
+        return table_html(("counterexample",) if rows else (), rows, caption)
+
     @property
     def is_false(self) -> bool:
         """Tell whether there is a counterexample, so that the claim is false."""
         return bool(self.convolutions)
 
-    def save(self, path: str | Path) -> None:
+    def save(self, path: str | PathLike[str]) -> None:
         """Write the counterexample as JSON; ``Convolution(**description)`` reads a convolution.
 
         Parameters
@@ -94,7 +106,7 @@ class Refutation:
         with write_atomically(Path(path), encoding="utf-8") as file:
             file.write(json.dumps(content, indent=1) + "\n")
 
-    def __str__(self):
+    def __str__(self) -> str:
         if not self.is_false:
             return f"{self.claim}: no counterexample in {self.cases} cases"
         size = "x".join(map(str, self.size))
@@ -102,7 +114,9 @@ class Refutation:
         return "\n".join([*lines, *(f"  {convolution}" for convolution in self.convolutions)])
 
 
-def refute(claim: Callable[..., bool], over: Mapping | None = None, seed: int = 0) -> Refutation:
+def refute(
+    claim: Callable[..., bool], over: Mapping[str, Any] | None = None, seed: int = 0
+) -> Refutation:
     """Search for the smallest counterexample of a claim about convolutions.
 
     Parameters
@@ -131,7 +145,7 @@ def refute(claim: Callable[..., bool], over: Mapping | None = None, seed: int = 
     OptionError
         If `over` has an unknown name or no choice for one, or the seed is negative.
     MissingExtraError
-        If Hypothesis is not installed: ``pip install "cinc_ref[test]"``.
+        If Hypothesis is not installed: ``pip install ".[test]"``.
 
     Examples
     --------

@@ -9,8 +9,14 @@ and T_0 is solved from pixel to pixel. Arrays have the shape (H, W, C, sources).
 
 import numpy as np
 
+from cinc_ref._typing import Array, FloatArray
 
-def response(kernel, anchor, size, sources):
+__all__ = ["response", "subtract_taps"]
+
+
+def response(
+    kernel: FloatArray, anchor: tuple[int, int], size: tuple[int, int], sources: int
+) -> tuple[FloatArray, FloatArray]:
     """Compute G on an image of a size, for the first `sources` (pixel, channel) of its first row.
 
     Returns
@@ -38,7 +44,7 @@ def response(kernel, anchor, size, sources):
     return result, rest
 
 
-def subtract_taps(right, taps, row, q):
+def subtract_taps(right: Array, taps: Array, row: Array, q: int) -> None:
     """Subtract from pixels what the taps of one kernel row, shape (C, C, kw), read of a row."""
     width = len(row)
     for b in range(taps.shape[2]):

@@ -6,7 +6,13 @@ of integers below 2^53, which are exact in any order, or they are bounds that `u
 the largest relative error of any order.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
+
+from cinc_ref._typing import FloatArray, IntegerArray
+
+__all__ = ["OF_ZERO", "ROUNDOFF", "SMALLEST", "exponents", "integer_slices", "two_sum", "upper"]
 
 ROUNDOFF = 2.0**-53
 """The largest relative error of one rounding to double precision."""
@@ -18,7 +24,7 @@ OF_ZERO = -(10**5)
 """The exponent of 0: so small that 2^e underflows to 0 together with any other exponent."""
 
 
-def two_sum(a, b):
+def two_sum(a: FloatArray, b: FloatArray) -> tuple[FloatArray, FloatArray]:
     """The rounded sum s of two arrays and its exact error e: ``a + b == s + e``.
 
     References
@@ -30,7 +36,7 @@ def two_sum(a, b):
     return total, (a - (total - b_rounded)) + (b - b_rounded)
 
 
-def upper(bound, roundings):
+def upper(bound: FloatArray, roundings: int) -> FloatArray:
     """An upper bound of a non-negative number that was computed with so many roundings.
 
     Every one of them may have lost a relative 2^-53 and none may have underflowed. The factor
@@ -41,7 +47,7 @@ def upper(bound, roundings):
     return np.where(bound == 0, 0.0, enlarged)
 
 
-def exponents(array, axis):
+def exponents(array: FloatArray, axis: int | tuple[int, ...]) -> IntegerArray:
     """The least integers e with ``abs(array) < 2^e`` along the axes, which remain with length 1.
 
     They are `OF_ZERO` where all finite entries are 0.
@@ -50,7 +56,9 @@ def exponents(array, axis):
     return np.where(largest == 0, OF_ZERO, np.frexp(largest)[1])
 
 
-def integer_slices(array, low, count, bits):
+def integer_slices(
+    array: FloatArray, low: FloatArray, count: int, bits: int
+) -> Iterator[FloatArray]:
     """Yield integer-valued arrays q_1, q_2, ... with array + low = sum of q_i 2^(-i bits) + rest.
 
     For |array + low| <= 1 every |q_i| is at most 2^bits, and those after the first, and the rest

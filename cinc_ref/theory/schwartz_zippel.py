@@ -12,22 +12,36 @@ Schwartz, "Fast probabilistic algorithms for verification of polynomial identiti
 Zippel, "Probabilistic algorithms for sparse polynomials", 1979.
 """
 
+from collections.abc import Callable, Iterator
 from itertools import product
 
 import numpy as np
 
+from cinc_ref._typing import Array
 from cinc_ref.geometry import CORNERS
 from cinc_ref.theory.cases import Case
-from cinc_ref.theory.evidence import search
+from cinc_ref.theory.evidence import Evidence, search
 from cinc_ref.theory.modular import PRIME, determinant_modulo, inverse_modulo
 from cinc_ref.theory.substitution import convolve, substitute
 from cinc_ref.theory.theorems import PAPER
+
+__all__ = [
+    "MAX_UNKNOWNS",
+    "determinant_at_random_points",
+    "random_points",
+    "substitution_at_random_points",
+]
 
 MAX_UNKNOWNS = 125
 """The largest C*H*W of a case: 5 channels on 5x5 pixels, which taps 4 pixels apart just reach."""
 
 
-def determinant_at_random_points(rng, effort=1, *, exponent=lambda height, width: height * width):
+def determinant_at_random_points(
+    rng: np.random.Generator,
+    effort: int = 1,
+    *,
+    exponent: Callable[[int, int], int] = lambda height, width: height * width,
+) -> Evidence:
     """Try theorem 2, det M = det(B)^(H W), at random points modulo 2^61 - 1.
 
     Both sides are polynomials of degree C H W in the entries of the kernel. Each shape, which is a
@@ -64,7 +78,9 @@ def determinant_at_random_points(rng, effort=1, *, exponent=lambda height, width
     )  # fmt: skip
 
 
-def substitution_at_random_points(rng, effort=1, *, solve=substitute):
+def substitution_at_random_points(
+    rng: np.random.Generator, effort: int = 1, *, solve: Callable[..., Array] = substitute
+) -> Evidence:
     """Try theorems 4 and 7, that substitution undoes M and M^T, at random points modulo 2^61 - 1.
 
     With D = det B, the entries of D^(H W) (M substitute(y) - y) and D^(H W) (substitute(M x) - x)
@@ -114,7 +130,7 @@ def _error_probability(bound):
     return f"error probability < {1.006 * bound:.2e}"  # the factor rounds three digits up
 
 
-def random_points(rng):
+def random_points(rng: np.random.Generator) -> Iterator[Case]:
     """Yield a case for every shape, its taps uniform modulo the prime."""
     for channels, kh, kw, corner in product(range(1, 6), range(1, 6), range(1, 6), CORNERS):
         for q in sorted({kw - 1, int(rng.integers(kw))}):  # quadrant taps, and half-plane taps

@@ -8,28 +8,41 @@ convolution reads earlier pixels only, and its transpose later pixels only:
     (M^T x)[i, j] = sum over taps of K_ab^T x[i + (p-a)d, j + (q-b)d].
 """
 
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from cinc_ref import _validate
+from cinc_ref._typing import Array, Corner, RealArrayLike
 from cinc_ref.errors import SingularKernelError
-from cinc_ref.geometry import flip
+from cinc_ref.geometry import Geometry, flip
 from cinc_ref.theory.arguments import as_exact_array, check_kernel
 from cinc_ref.theory.exact import matrix_determinant, matrix_inverse, to_fractions
 
-WIDER = {2: np.float64, 4: np.float64, 8: np.longdouble}
+__all__ = [
+    "check_invertible",
+    "convolve",
+    "elementwise_residual",
+    "exact_conv",
+    "exact_inverse",
+    "is_clearly_invertible",
+    "substitute",
+]
+
+WIDER: dict[int, type[np.floating[Any]]] = {2: np.float64, 4: np.float64, 8: np.longdouble}
 """The dtype in which a residual is computed, by the bytes of a float of the images."""
 
 
 def exact_conv(
-    x: ArrayLike,
-    kernel: ArrayLike,
+    x: RealArrayLike,
+    kernel: RealArrayLike,
     *,
-    corner: str = "top-left",
+    corner: Corner = "top-left",
     dilation: int = 1,
-    anchor: tuple[int, int] | None = None,
+    anchor: Sequence[int] | None = None,
     transpose: bool = False,
 ) -> NDArray[np.object_]:
     """Compute M x, or M^T x, in Fractions.
@@ -65,12 +78,12 @@ def exact_conv(
 
 
 def exact_inverse(
-    y: ArrayLike,
-    kernel: ArrayLike,
+    y: RealArrayLike,
+    kernel: RealArrayLike,
     *,
-    corner: str = "top-left",
+    corner: Corner = "top-left",
     dilation: int = 1,
-    anchor: tuple[int, int] | None = None,
+    anchor: Sequence[int] | None = None,
     transpose: bool = False,
 ) -> NDArray[np.object_]:
     """Compute M^{-1} y, or M^{-T} y, by substitution in Fractions: no rounding anywhere.
@@ -117,7 +130,7 @@ def exact_inverse(
     return substitute(to_fractions(y), kernel, lambda rest: rest @ inverse, geometry, transpose)
 
 
-def convolve(x, kernel, geometry, transpose=False):
+def convolve(x: Array, kernel: Array, geometry: Geometry, transpose: bool = False) -> Array:
     """Compute M x or M^T x, for arrays of one kind of number."""
     x = _from_corner(x, geometry.corner, transpose)
     y = np.zeros_like(x)
@@ -127,7 +140,13 @@ def convolve(x, kernel, geometry, transpose=False):
     return _to_corner(y, geometry.corner, transpose)
 
 
-def substitute(y, kernel, solve, geometry, transpose=False):
+def substitute(
+    y: Array,
+    kernel: Array,
+    solve: Callable[[Array], Array],
+    geometry: Geometry,
+    transpose: bool = False,
+) -> Array:
     """Compute M^{-1} y or M^{-T} y, for arrays of one kind of number.
 
     ``solve(rest)`` returns the x with ``x @ B.T == rest`` (with B for the transpose), where rest
@@ -145,7 +164,7 @@ def substitute(y, kernel, solve, geometry, transpose=False):
     return _to_corner(x, geometry.corner, transpose)
 
 
-def elementwise_residual(x, y, kernel, geometry):
+def elementwise_residual(x: Array, y: Array, kernel: Array, geometry: Geometry) -> float:
     r"""Compute the largest entry of |y - M x| / (|M| |x|).
 
     Floats are evaluated in the next wider format and the result is in units of eps of y's dtype;
@@ -185,7 +204,7 @@ def elementwise_residual(x, y, kernel, geometry):
     return float(np.max(ratio, initial=0)) / float(unit)
 
 
-def is_clearly_invertible(block):
+def is_clearly_invertible(block: Array) -> bool:
     """Return whether floating point proves a matrix invertible: its condition is far from 1/eps."""
     try:
         condition = np.linalg.cond(block.astype(np.float64), 1)
@@ -194,7 +213,7 @@ def is_clearly_invertible(block):
     return bool(len(block) * condition < 1e12)
 
 
-def check_invertible(kernel, anchor):
+def check_invertible(kernel: Array, anchor: tuple[int, int]) -> None:
     """Refuse a singular corner block; what floating point cannot clear is decided exactly."""
     block = kernel[:, :, *anchor]
     if not is_clearly_invertible(block) and matrix_determinant(block) == 0:
@@ -208,7 +227,7 @@ def check_invertible(kernel, anchor):
 def _checked(images, name, kernel, corner, dilation, anchor):
     kernel, geometry = check_kernel(kernel, corner, dilation, anchor)
     images = as_exact_array(images, name)
-    _validate.check_images_shape(images, len(kernel), name)
+    _validate.check_images_shape(images, kernel, name)
     return images, kernel, geometry
 
 

@@ -22,8 +22,12 @@ from functools import cached_property
 
 import numpy as np
 
+from cinc_ref._display import short_repr
+from cinc_ref._typing import Array, FloatArray
 from cinc_ref.theory.exact import matrix_inverse, to_integers
 from cinc_ref.theory.substitution import is_clearly_invertible
+
+__all__ = ["EPS", "Symbol", "symbol_of"]
 
 EPS = float(np.finfo(float).eps)
 
@@ -58,39 +62,41 @@ class Symbol:
         channels, where floating point does.
     """
 
-    taps: np.ndarray
+    taps: Array
     anchor: tuple[int, int]
     balance: tuple[int, ...]
     scale: Fraction
-    exact_inverse: tuple[np.ndarray, int] | None
+    exact_inverse: tuple[Array, int] | None
+
+    __repr__ = short_repr
 
     @property
-    def channels(self):
+    def channels(self) -> int:
         """Return C."""
         return len(self.taps)
 
     @property
-    def is_quadrant(self):
+    def is_quadrant(self) -> bool:
         """Return whether no tap lies right of the anchor."""
         return self.taps.shape[3] == self.anchor[1] + 1
 
     @cached_property
-    def bits(self):
+    def bits(self) -> int:
         """Return the length of the largest tap in bits."""
         return max(int(tap).bit_length() for tap in self.taps.ravel())
 
     @cached_property
-    def floats(self):
+    def floats(self) -> FloatArray:
         """Return the taps over a power of two, rounded to float64, the largest in [1/2, 1)."""
         return _quotients(self.taps, 1 << self.bits)
 
     @cached_property
-    def underflows(self):
+    def underflows(self) -> bool:
         """Return whether some entry of `floats` is too small to be good to a relative eps."""
         return bool(((np.abs(self.floats) < 2.0**-1000) & (self.taps != 0)).any())
 
     @cached_property
-    def inverse(self):
+    def inverse(self) -> FloatArray:
         """Return X, the inverse of B (over the power of two in `floats`), in float64."""
         if self.exact_inverse is None:
             return np.linalg.inv(self.floats[:, :, *self.anchor])
@@ -98,7 +104,7 @@ class Symbol:
         return _quotients(numerators << self.bits, denominator)
 
     @cached_property
-    def normalized(self):
+    def normalized(self) -> FloatArray:
         """Return X times the taps in float64, the symbol X P."""
         if self.exact_inverse is None:
             return np.tensordot(self.inverse, self.floats, axes=1)
@@ -106,14 +112,14 @@ class Symbol:
         return _quotients(np.tensordot(numerators, self.taps, axes=1), denominator)
 
     @cached_property
-    def normalized_error(self):
+    def normalized_error(self) -> FloatArray:
         """Return a bound of the rounding errors in `normalized`, entry by entry."""
         if self.exact_inverse is not None:
             return EPS * np.abs(self.normalized) + TINY
         magnitude = np.tensordot(np.abs(self.inverse), np.abs(self.floats), axes=1)
         return (self.channels + 3) * EPS * magnitude
 
-    def rows_up(self, kernel, up):
+    def rows_up(self, kernel: Array, up: int) -> Array:
         """Return the taps `up` rows above the anchor of a kernel of this shape, (C, C, kw)."""
         return kernel[:, :, self.anchor[0] - up]
 
@@ -131,7 +137,7 @@ def _quotient(numerator, denominator):
         return np.inf if numerator > 0 else -np.inf
 
 
-def symbol_of(kernel, anchor):
+def symbol_of(kernel: Array, anchor: tuple[int, int]) -> Symbol:
     """Return the `Symbol` of a kernel of integers, Fractions or floats."""
     p, q = anchor
     taps, denominator = to_integers(kernel[:, :, : p + 1])

@@ -2,17 +2,29 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 
 from cinc_ref import _validate
+from cinc_ref._display import short_repr
+from cinc_ref._typing import Array, Corner
 from cinc_ref.errors import OptionError
 from cinc_ref.geometry import flip, flips
 from cinc_ref.theory.cases import Case
-from cinc_ref.theory.evidence import search
+from cinc_ref.theory.evidence import Evidence, search
 from cinc_ref.theory.exact import matrix_determinant
 from cinc_ref.theory.matrix import convolution_matrix
 from cinc_ref.theory.padding import correlation_matrix
+
+__all__ = [
+    "SYSTEMS",
+    "Factor",
+    "System",
+    "parameter_counts",
+    "parameter_counts_are_exact",
+    "systems_are_instances",
+]
 
 SOURCE = "CInC Flow, section 3 and the table of methods"
 
@@ -27,10 +39,12 @@ class Factor:
 
     taps: tuple[int, int]
     anchor: tuple[int, int]
-    corner: str = "top-left"
-    block: str = "triangular"
+    corner: Corner = "top-left"
+    block: Literal["dense", "triangular", "unit"] = "triangular"
 
-    def free(self, channels):
+    __repr__ = short_repr
+
+    def free(self, channels: int) -> Array:
         """Return the mask of the learned entries of the kernel, shape (C, C, kh, kw)."""
         kh, kw = self.taps
         causal = np.arange(kh * kw).reshape(kh, kw) <= self.anchor[0] * kw + self.anchor[1]
@@ -40,7 +54,7 @@ class Factor:
         free[:, :, *self.anchor] = masks[self.block]
         return free
 
-    def draw(self, rng, channels):
+    def draw(self, rng: np.random.Generator, channels: int) -> Array:
         """Draw a kernel of small integers with this structure; its diagonal is 1, or not 0."""
         kernel = rng.integers(-3, 4, (channels, channels, *self.taps)) * self.free(channels)
         block = kernel[:, :, *self.anchor]
@@ -62,7 +76,9 @@ class System:
     why: str = ""
     groups: bool = False
 
-    def channels_of_a_factor(self, channels):
+    __repr__ = short_repr
+
+    def channels_of_a_factor(self, channels: int) -> int:
         """Return the number of channels that each convolution sees."""
         return channels // len(self.factors) if self.groups else channels
 
@@ -103,7 +119,7 @@ SYSTEMS = (
 )  # fmt: skip
 
 
-def parameter_counts(channels: int) -> list[dict]:
+def parameter_counts(channels: int) -> list[dict[str, Any]]:
     """Count the learnable parameters of the systems exactly, with the paper's formula.
 
     Parameters
@@ -146,7 +162,9 @@ def parameter_counts(channels: int) -> list[dict]:
     ]
 
 
-def systems_are_instances(rng, effort=1, *, matrix=convolution_matrix):
+def systems_are_instances(
+    rng: np.random.Generator, effort: int = 1, *, matrix: Callable[..., Array] = convolution_matrix
+) -> Evidence:
     """Theorem 5: Glow 1x1, autoregressive, Emerging, CInC and FInC are made of this operation.
 
     Each of their convolutions, written as a plain padded cross-correlation, has the matrix of the
@@ -185,7 +203,12 @@ class _Count(Case):
     channels: int = 0
 
 
-def parameter_counts_are_exact(rng=None, effort=1, *, systems=SYSTEMS):
+def parameter_counts_are_exact(
+    rng: np.random.Generator | None = None,
+    effort: int = 1,
+    *,
+    systems: tuple[System, ...] = SYSTEMS,
+) -> Evidence:
     """Theorem 5: the formulas count the entries that are free, for 4 to 48 channels.
 
     A counterexample holds the mask of the first convolution, 1 where an entry is free.

@@ -4,10 +4,12 @@ Each takes a random generator and an effort (the number of cases grows in propor
 or formula that it judges is a keyword, so that a wrong one can be put in its place.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from cinc_ref._typing import Array
 from cinc_ref.errors import MissingExtraError
 from cinc_ref.geometry import CORNERS, flip, flips
 from cinc_ref.theory.cases import (
@@ -24,14 +26,29 @@ from cinc_ref.theory.exact import bareiss, matrix_determinant, to_fractions, to_
 from cinc_ref.theory.invertibility import is_invertible, null_image
 from cinc_ref.theory.matrix import convolution_matrix
 from cinc_ref.theory.modular import PRIME, determinant_modulo
-from cinc_ref.theory.proofs import STATEMENTS, prove
+from cinc_ref.theory.proofs import STATEMENTS, IndexOrder, prove
 from cinc_ref.theory.substitution import convolve, exact_conv, exact_inverse, substitute
+
+__all__ = [
+    "PAPER",
+    "adjoint_is_transposed_substitution",
+    "block_triangular",
+    "corners_and_anchors_reduce",
+    "determinant_is_a_power_of_polynomials",
+    "invertible_iff_corner_is",
+    "not_triangular_in_channel_major_order",
+    "order_of_indices",
+    "substitution_is_the_inverse",
+    "substitution_of_integers_is_exact",
+]
 
 PAPER = "CInC Flow, section 3"
 CHANNELS = "CInC Flow, section 3, several channels"
 
 
-def order_of_indices(rng=None, effort=1, *, order="pixel-major"):
+def order_of_indices(
+    rng: np.random.Generator | None = None, effort: int = 1, *, order: IndexOrder = "pixel-major"
+) -> Evidence:
     """Theorems 1, 3, 4, 5 and 7: the order of indices that they need, for all sizes, by z3.
 
     Skipped without z3-solver. A counterexample holds a kernel of one tap, the entry of M that
@@ -72,7 +89,9 @@ def _case_of_model(model):
     return Case(kernel, size, corner, model["dilation"], anchor)
 
 
-def block_triangular(rng, effort=1, *, matrix=convolution_matrix):
+def block_triangular(
+    rng: np.random.Generator, effort: int = 1, *, matrix: Callable[..., Array] = convolution_matrix
+) -> Evidence:
     """Theorem 1: in pixel-major order M is block lower triangular with B all along its diagonal.
 
     For a corner other than the top left one, after the same flip of the pixels.
@@ -95,7 +114,9 @@ def block_triangular(rng, effort=1, *, matrix=convolution_matrix):
     )  # fmt: skip
 
 
-def not_triangular_in_channel_major_order(rng, effort=1, *, order="channel-major"):
+def not_triangular_in_channel_major_order(
+    rng: np.random.Generator, effort: int = 1, *, order: str = "channel-major"
+) -> Evidence:
     """Theorem 1, second half: with the channels outermost M is not triangular, though B is."""
 
     def example(case):
@@ -117,8 +138,11 @@ def not_triangular_in_channel_major_order(rng, effort=1, *, order="channel-major
 
 
 def determinant_is_a_power_of_polynomials(
-    rng=None, effort=1, *, exponent=lambda height, width: height * width
-):
+    rng: np.random.Generator | None = None,
+    effort: int = 1,
+    *,
+    exponent: Callable[[int, int], int] = lambda height, width: height * width,
+) -> Evidence:
     """Theorem 2 for every kernel of some shapes at once, for all four corners.
 
     Both determinants are computed by elimination in the ring of integer polynomials whose
@@ -158,7 +182,13 @@ def _numbered_kernels():
                 yield Case(kernel, size, corner, 1, (side - 1, side - 1))
 
 
-def invertible_iff_corner_is(rng, effort=1, *, decide=is_invertible, null=null_image):
+def invertible_iff_corner_is(
+    rng: np.random.Generator,
+    effort: int = 1,
+    *,
+    decide: Callable[..., bool] = is_invertible,
+    null: Callable[..., Array] = null_image,
+) -> Evidence:
     """Theorem 3: invertible iff det B != 0, for C = 1 iff K_nn != 0; otherwise a null image."""
 
     def refute(case):
@@ -189,7 +219,9 @@ def invertible_iff_corner_is(rng, effort=1, *, decide=is_invertible, null=null_i
     )  # fmt: skip
 
 
-def substitution_is_the_inverse(rng, effort=1, *, inverse=exact_inverse):
+def substitution_is_the_inverse(
+    rng: np.random.Generator, effort: int = 1, *, inverse: Callable[..., Array] = exact_inverse
+) -> Evidence:
     """Theorem 4: substitution in raster order undoes M from both sides, in Fractions."""
 
     def refute(case):
@@ -221,7 +253,9 @@ def _substitute_floats(y, case):
     return substitute(y, case.kernel, solve, case.geometry)
 
 
-def substitution_of_integers_is_exact(rng, effort=1, *, inverse=_substitute_floats):
+def substitution_of_integers_is_exact(
+    rng: np.random.Generator, effort: int = 1, *, inverse: Callable[..., Array] = _substitute_floats
+) -> Evidence:
     """Theorem 4: with integers and a unit triangular B no floating-point operation rounds."""
 
     def refute(case):
@@ -241,7 +275,9 @@ def substitution_of_integers_is_exact(rng, effort=1, *, inverse=_substitute_floa
     )  # fmt: skip
 
 
-def corners_and_anchors_reduce(rng, effort=1, *, matrix=convolution_matrix):
+def corners_and_anchors_reduce(
+    rng: np.random.Generator, effort: int = 1, *, matrix: Callable[..., Array] = convolution_matrix
+) -> Evidence:
     """Theorem 5: a corner is a flip of the pixels, and what lies after the anchor is no tap."""
 
     def refute(case):
@@ -279,8 +315,12 @@ def _change_of_inverse(adjoint, x, case):
 
 
 def adjoint_is_transposed_substitution(
-    rng, effort=1, *, inverse=exact_inverse, change_of_inverse=_change_of_inverse
-):
+    rng: np.random.Generator,
+    effort: int = 1,
+    *,
+    inverse: Callable[..., Array] = exact_inverse,
+    change_of_inverse: Callable[..., Array] = _change_of_inverse,
+) -> Evidence:
     """Theorem 7: <g, M^-1 y> = <M^-T g, y>, and the change of M^-1 y with the kernel.
 
     With x = M(K)^{-1} y and any change E of the kernel, B included, exactly,

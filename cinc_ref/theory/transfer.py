@@ -24,14 +24,18 @@ channels: solutions that decay away from a border of the image and grow from row
 
 import numpy as np
 
+from cinc_ref._typing import Array, FloatArray
 from cinc_ref.theory.exact import bareiss
 from cinc_ref.theory.polynomials import as_integers, interpolate
+from cinc_ref.theory.symbol import Symbol
+
+__all__ = ["decays_at_width", "row_to_row_rate", "width_matrices", "width_polynomial"]
 
 SQUARINGS = 14
 """A is raised to powers up to 2^14: rates up to about 0.999 are seen to decay."""
 
 
-def width_polynomial(symbol, width):
+def width_polynomial(symbol: Symbol, width: int) -> list[int]:
     """Return det T_W(P(w)) as integer coefficients of w."""
     blocks = width_matrices(symbol, symbol.taps, width)
     degree = len(blocks[0]) * (len(blocks) - 1)
@@ -45,7 +49,7 @@ def width_polynomial(symbol, width):
     return as_integers(interpolate(points, values))
 
 
-def width_matrices(symbol, kernel, width):
+def width_matrices(symbol: Symbol, kernel: Array, width: int) -> list[Array]:
     """Return T_W(T_u) for u = 0, ..., p, of shape (W C, W C), pixel by pixel."""
     (p, q), channels = symbol.anchor, symbol.channels
     blocks = []
@@ -59,7 +63,7 @@ def width_matrices(symbol, kernel, width):
     return blocks
 
 
-def companion(symbol, width):
+def companion(symbol: Symbol, width: int) -> FloatArray:
     """Return A in floating point."""
     blocks = width_matrices(symbol, symbol.normalized, width)
     if len(blocks) == 1:
@@ -68,7 +72,7 @@ def companion(symbol, width):
     return np.concatenate([top, np.eye(top.shape[1])[: -len(top)]])
 
 
-def row_to_row_rate(symbol, width):
+def row_to_row_rate(symbol: Symbol, width: int) -> float:
     """Estimate the largest modulus of an eigenvalue of A, the growth of tall images a row."""
     with np.errstate(all="ignore"):
         matrix = companion(symbol, 1 if symbol.is_quadrant else width)
@@ -77,7 +81,7 @@ def row_to_row_rate(symbol, width):
         return float(np.abs(np.linalg.eigvals(matrix)).max())
 
 
-def decays_at_width(symbol, width):
+def decays_at_width(symbol: Symbol, width: int) -> bool:
     """Prove that images of this width stay bounded as they get taller, or return False.
 
     A^(2^k) is computed by squaring; `error` bounds the norm of what rounding changed. T_W(T_0) is

@@ -19,17 +19,27 @@ B = P L U that is not triangular (Higham, "Accuracy and Stability of Numerical A
 theorems 8.5 and 9.4).
 """
 
+from collections.abc import Callable
 from math import isqrt, log10
 from typing import NamedTuple
 
 import numpy as np
 import scipy.linalg
 
+from cinc_ref._display import fields_html, short_repr
+from cinc_ref._typing import FloatArray, Size
 from cinc_ref.geometry import Geometry
 from cinc_ref.theory.conditioning import condition_number
 from cinc_ref.theory.enclosures import residual as exact_residual
 from cinc_ref.theory.rounding import exponents
 from cinc_ref.theory.substitution import convolve, substitute
+
+__all__ = ["Assessment", "assess", "condition_in_time"]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
 
 MIN_DIGITS = 3
 """An inverse that keeps fewer decimal digits is not to be used without a warning."""
@@ -78,13 +88,23 @@ class Assessment(NamedTuple):
     residual: float
     residual_limit: float
 
+    __repr__ = short_repr
+    _repr_html_ = fields_html
+
     @property
-    def is_usable(self):
+    def is_usable(self) -> bool:
         """True if three digits are kept, and rounding explains the residual."""
         return self.digits >= MIN_DIGITS and self.residual <= self.residual_limit
 
 
-def assess(x, y, kernel, geometry, conv, solve):
+def assess(
+    x: FloatArray,
+    y: FloatArray,
+    kernel: FloatArray,
+    geometry: Geometry,
+    conv: Callable[..., FloatArray],
+    solve: Callable[..., FloatArray],
+) -> Assessment:
     """Assess the digits that a computed inverse keeps, and its elementwise residual.
 
     Parameters
@@ -243,7 +263,7 @@ def _digits(error, dtype):
 # ---- the condition number for a warning ----------------------------------------------------------
 
 
-def condition_in_time(kernel, size, geometry):
+def condition_in_time(kernel: FloatArray, size: Size, geometry: Geometry) -> tuple[float, bool]:
     """The condition number in the 1-norm in less than a second, and whether it is exact.
 
     It is exact, as `condition_number` has it, where that is quick. Otherwise it is a lower bound

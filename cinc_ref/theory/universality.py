@@ -30,13 +30,24 @@ Jurdjevic and Sussmann, "Control systems on Lie groups", 1972; Yamabe, "On an ar
 subgroup of a Lie group", 1950.
 """
 
+from collections.abc import Callable, Iterable
+
 import numpy as np
 
+from cinc_ref._typing import Corner
 from cinc_ref.geometry import CORNERS
 from cinc_ref.theory.cases import Case
-from cinc_ref.theory.evidence import search
+from cinc_ref.theory.evidence import Evidence, search
 from cinc_ref.theory.matrix import convolution_matrix
 from cinc_ref.theory.modular import PRIME, row_echelon
+
+__all__ = [
+    "generated_dimension",
+    "one_corner_dimension",
+    "one_corner_generates_convolutions",
+    "opposite",
+    "opposite_corners_generate_everything",
+]
 
 SHAPES = ((1, 2, 2), (1, 2, 3), (1, 3, 2), (1, 3, 3), (2, 2, 2), (2, 2, 3))
 """The shapes (C, H, W) on which 2x2 kernels from two opposite corners are tried."""
@@ -45,12 +56,14 @@ MAX_UNKNOWNS = 12
 """The largest C*H*W of a random shape: the algebra lives in 144 dimensions."""
 
 
-def opposite(corner):
+def opposite(corner: Corner) -> Corner:
     """Return the corner that is diagonally opposite."""
     return CORNERS[3 - CORNERS.index(corner)]
 
 
-def generated_dimension(shape, corners, kernel_size):
+def generated_dimension(
+    shape: tuple[int, int, int], corners: Iterable[Corner], kernel_size: tuple[int, int]
+) -> int:
     """Compute the dimension of the Lie algebra that convolution matrices generate.
 
     The generators are the matrices of all kernels with a single entry 1. Brackets with the
@@ -99,7 +112,7 @@ def generated_dimension(shape, corners, kernel_size):
     return len(algebra)
 
 
-def one_corner_dimension(shape, kernel_size):
+def one_corner_dimension(shape: tuple[int, int, int], kernel_size: tuple[int, int]) -> int:
     """Return (C^2 - 1) N + T, with T taps inside the image and N sums of taps."""
     channels, height, width = shape
     rows, columns = min(kernel_size[0], height), min(kernel_size[1], width)
@@ -107,7 +120,12 @@ def one_corner_dimension(shape, kernel_size):
     return (channels**2 - 1) * sums + rows * columns
 
 
-def opposite_corners_generate_everything(rng=None, effort=1, *, partner=opposite):
+def opposite_corners_generate_everything(
+    rng: np.random.Generator | None = None,
+    effort: int = 1,
+    *,
+    partner: Callable[[Corner], Corner] = opposite,
+) -> Evidence:
     """Try universality: kernels from a corner and its opposite generate all of gl(C H W).
 
     Parameters
@@ -135,7 +153,12 @@ def opposite_corners_generate_everything(rng=None, effort=1, *, partner=opposite
     )  # fmt: skip
 
 
-def one_corner_generates_convolutions(rng, effort=1, *, dimension=one_corner_dimension):
+def one_corner_generates_convolutions(
+    rng: np.random.Generator,
+    effort: int = 1,
+    *,
+    dimension: Callable[..., int] = one_corner_dimension,
+) -> Evidence:
     """Try that kernels from one corner generate an algebra of dimension (C^2 - 1) N + T.
 
     Parameters

@@ -18,9 +18,12 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
 from math import atan, inf, isfinite, tan
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
+from cinc_ref._display import fields_html, short_repr
+from cinc_ref._typing import Array
 from cinc_ref.theory import bidisk, transfer
 from cinc_ref.theory.accretive import accretive
 from cinc_ref.theory.approximate_inverse import approximate_inverse
@@ -31,8 +34,13 @@ from cinc_ref.theory.polynomials import (
     has_no_zero_in_closed_disk,
     smallest_zero,
 )
+from cinc_ref.theory.symbol import Symbol
 from cinc_ref.theory.waves import dominant, rate_of_waves, rate_within_a_row
 from cinc_ref.theory.zeros import isolate_zero
+
+__all__ = ["Decision", "Recursion", "Verdict", "decide", "decide_at_width", "sealed"]
+
+Decision: TypeAlias = Literal["bounded", "growing", "undecided"]
 
 # The limits below keep a verdict about 12 channels and 32x32 images under five seconds of processor
 # time, as a test of the verdicts measures.
@@ -85,16 +93,19 @@ class Verdict:
         A bound of ||M^{-1}||_2 for all sizes; infinite if none was proved.
     """
 
-    verdict: str
+    verdict: Decision
     rate: float
     rate_of: str
     margin: float
     reason: str
-    proof: dict | None = None
+    proof: dict[str, Any] | None = None
     bound: float = inf
 
+    __repr__ = short_repr
+    _repr_html_ = fields_html
 
-def decide(symbol):
+
+def decide(symbol: Symbol) -> Verdict:
     """Decide about images of any size; `sealed` completes the proof."""
     within = rate_within_a_row(symbol)
     waves, angle = rate_of_waves(symbol)
@@ -122,7 +133,7 @@ def decide(symbol):
     return _undecided(symbol, estimate)
 
 
-def decide_at_width(symbol, width, overall):
+def decide_at_width(symbol: Symbol, width: int, overall: Verdict) -> Verdict:
     """Decide about images of one width and any height, given the verdict about all sizes."""
     if overall.verdict == "bounded":
         return replace(overall, reason="images of every size stay bounded")
@@ -144,7 +155,7 @@ def decide_at_width(symbol, width, overall):
     return Verdict("undecided", rate, rate_of, abs(1 - rate), reason)
 
 
-def sealed(verdict, kernel, anchor, symbol):
+def sealed(verdict: Verdict, kernel: Array, anchor: tuple[int, int], symbol: Symbol) -> Verdict:
     """Complete the proof of a verdict with D and with the fingerprint of the kernel."""
     if verdict.proof is None:
         return verdict
@@ -175,9 +186,11 @@ class Recursion:
 
     coefficients: np.ndarray
     polynomial: Callable[[], list[int]]
-    proof: dict
+    proof: dict[str, Any]
     rate_of: str
     reason: str
+
+    __repr__ = short_repr
 
 
 def _grows(symbol, recursions, rate):
@@ -327,7 +340,7 @@ def _exact_rate(symbol, rate_of):
     return to_float(1 / smallest_zero(recursion.polynomial()))
 
 
-def norm_sum(symbol):
+def norm_sum(symbol: Symbol) -> float:
     """Return an upper bound of S for the representative, with all rounding errors."""
     total = 0.0
     (p, q), shape = symbol.anchor, symbol.normalized.shape

@@ -1,14 +1,21 @@
 """The verification of all theorems, and of an implementation against them."""
 
+import textwrap
+from collections import Counter
+from collections.abc import Callable
+
 import numpy as np
-from tqdm import tqdm
 
 from cinc_ref import _validate
+from cinc_ref._display import table_html
+from cinc_ref._progress import tracked
 from cinc_ref.theory import mahler, padding, schwartz_zippel, systems, theorems, universality
 from cinc_ref.theory.claims import CLAIMS, check_implementation
 from cinc_ref.theory.evidence import Evidence
 
-THEOREMS = (
+__all__ = ["THEOREMS", "Verification", "verify"]
+
+THEOREMS: tuple[Callable[..., Evidence], ...] = (
     theorems.order_of_indices,
     theorems.block_triangular,
     theorems.not_triangular_in_channel_major_order,
@@ -32,9 +39,29 @@ THEOREMS = (
 )
 
 
-def verify(
-    implementation: object | None = None, *, seed: int = 0, effort: int = 1
-) -> list[Evidence]:
+class Verification(list[Evidence]):
+    """The outcome of `verify`: a list of evidence that notebooks show as a table."""
+
+    def __repr__(self) -> str:
+        verdicts = Counter(item.verdict for item in self)
+        counts = ", ".join(f"{verdicts[verdict]} {verdict}" for verdict in sorted(verdicts))
+        failing = ", ".join(item.name for item in self if item.verdict == "fails")
+        failing = f"; fails: {textwrap.shorten(failing, 300)}" if failing else ""
+        return f"Verification({len(self)} statements: {counts}{failing})"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (
+                item.name, ", ".join(map(str, item.theorems)), item.verdict, item.support,
+                "" if item.worst is None else item.worst, item.statement, item.reason,
+            )
+            for item in self
+        ]  # fmt: skip
+        names = ("name", "theorems", "verdict", "support", "worst", "statement", "reason")
+        return table_html(names, rows, caption=repr(self))
+
+
+def verify(implementation: object | None = None, *, seed: int = 0, effort: int = 1) -> Verification:
     """Try to refute the theorems, and an implementation of the convolution if one is given.
 
     A bar shows the progress if the error stream is a terminal.
@@ -53,11 +80,11 @@ def verify(
 
     Returns
     -------
-    list of Evidence
+    Verification, a list of Evidence
         One for each statement: ``.support`` says whether it is proved or tried on a number of
         cases, ``.theorems`` to which of the theorems 1 to 9 it belongs. What needs an
         implementation is "skipped" without one, the proofs for all sizes are without z3-solver
-        (``pip install "cinc_ref[prove]"``), and the symbolic identities without sympy.
+        (``pip install ".[prove]"``), and the symbolic identities without sympy.
 
     Raises
     ------
@@ -81,5 +108,9 @@ def verify(
             yield theorem(rng, effort)
         yield from check_implementation(implementation, rng, effort)
 
-    count = len(THEOREMS) + len(CLAIMS)
-    return list(tqdm(attempts(), "verify", count, leave=False, disable=None))
+    evidence, tried = attempts(), [*THEOREMS, *CLAIMS]
+    return Verification(next(evidence) for _ in tracked(tried, "verify", len(tried), _title))
+
+
+def _title(function):
+    return function.__name__.replace("_", " ")

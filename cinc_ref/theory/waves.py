@@ -11,6 +11,11 @@ companion matrix. The largest rate over all waves is looked for on a grid, and r
 
 import numpy as np
 
+from cinc_ref._typing import Array, FloatArray
+from cinc_ref.theory.symbol import Symbol
+
+__all__ = ["dominant", "rate_of_waves", "rate_within_a_row"]
+
 WAVES = 128
 """The number of waves of the grid, from 0 to pi: real kernels are symmetric."""
 
@@ -18,13 +23,13 @@ REFINED = 8
 """The number of waves from which a larger rate is looked for, by steps that halve."""
 
 
-def rate_within_a_row(symbol):
+def rate_within_a_row(symbol: Symbol) -> float:
     """Estimate the factor by which the response grows from pixel to pixel within a row."""
     q = symbol.anchor[1]
     return float(_radii(symbol.rows_up(symbol.normalized, 0)[None, :, :, q::-1])[0])
 
 
-def dominant(coefficients):
+def dominant(coefficients: Array) -> complex:
     """Return the largest eigenvalue of A_0 x_i + A_1 x_{i-1} + ... = 0, all A stacked."""
     matrices, singular = _companions(np.moveaxis(coefficients, 0, -1)[None])
     if singular[0] or not np.isfinite(matrices).all():
@@ -33,7 +38,7 @@ def dominant(coefficients):
     return complex(values[np.argmax(np.abs(values))])
 
 
-def rate_of_waves(symbol):
+def rate_of_waves(symbol: Symbol) -> tuple[float, float]:
     """Estimate the largest factor from row to row of a wave, and the angle of that wave."""
     if not symbol.anchor[0]:
         return 0.0, 0.0
@@ -51,7 +56,7 @@ def rate_of_waves(symbol):
     return float(values[largest]), float(angles[largest])
 
 
-def row_to_row_rates(symbol, angles):
+def row_to_row_rates(symbol: Symbol, angles: FloatArray) -> FloatArray:
     """Return the factor from one row of pixels to the next for the waves of these angles."""
     q = symbol.anchor[1]
     phases = np.exp(1j * np.outer(angles, q - np.arange(symbol.normalized.shape[3])))

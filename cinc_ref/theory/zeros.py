@@ -14,10 +14,13 @@ All quantities are computed with bounds of their rounding errors.
 
 import numpy as np
 
+from cinc_ref._typing import Array
 from cinc_ref.theory.symbol import EPS
 
+__all__ = ["isolate_zero"]
 
-def isolate_zero(coefficients, guess):
+
+def isolate_zero(coefficients: Array, guess: complex) -> complex | None:
     """Return a w_0 around which the theorem holds inside the unit disk, or None.
 
     Parameters

@@ -1,16 +1,21 @@
 """The random streams of a run, and the batches that they choose."""
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
+from cinc_ref._typing import Array
 from cinc_ref.flows import dequantize
+from cinc_ref.training.settings import Settings
+
+__all__ = ["INIT", "ORDER", "STEP", "VALIDATION", "Batches", "generator"]
 
 INIT, ORDER, STEP, VALIDATION = range(4)
 """Streams of random numbers: initialization, order of the images, steps, validation."""
 
 
-def generator(seed, stream, number=0):
+def generator(seed: int, stream: int, number: int = 0) -> np.random.Generator:
     """Return the generator of one use, seeded by all three numbers.
 
     No generator outlives its use, so a run saves none.
@@ -34,11 +39,16 @@ class Batches:
         Images in a batch: a small set is one batch.
     """
 
-    def __init__(self, images, bins, settings):
+    images: Any
+    bins: int
+    settings: Settings
+    size: int
+
+    def __init__(self, images: Any, bins: int, settings: Settings) -> None:
         self.images, self.bins, self.settings = images, bins, settings
         self.size = min(settings.batch_size, len(images))
 
-    def batch(self, step, rng):
+    def batch(self, step: int, rng: np.random.Generator) -> Array:
         """Return the dequantized images of a step; each epoch has an order of its own."""
         epoch, position = divmod(step, len(self.images) // self.size)
         order = _permutation(self.settings.seed, epoch, len(self.images))

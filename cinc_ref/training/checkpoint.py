@@ -1,17 +1,16 @@
 """Models in one file each: the configuration and the parameters."""
 
-from os import PathLike
 from typing import Any
 
 import numpy as np
 
 from cinc_ref import _validate
 from cinc_ref._trees import named_leaves, rebuild
-from cinc_ref._typing import Path
-from cinc_ref.errors import DtypeError, ShapeError
+from cinc_ref._typing import Array, Params, Path
 from cinc_ref.flows import Flow, build
 from cinc_ref.training import npz_file
-from cinc_ref.training.flat_params import FlatParams
+
+__all__ = ["DIGESTS", "load", "load_data", "model_arrays", "model_header", "read_model", "save"]
 
 DIGESTS = ("train_images", "validation_images", "test_images")
 """Names of the digests of images in the file of a run."""
@@ -20,7 +19,7 @@ PARAMS = "params/"
 """Prefix of the names of the arrays of parameters in a file."""
 
 
-def save(path: str | PathLike, flow: Flow, params: Any) -> None:
+def save(path: Path, flow: Flow, params: Params) -> None:
     """Save a model as one npz file: its parameters, and its configuration as JSON.
 
     The file is complete and on the disk before it replaces a file of the same name.
@@ -37,8 +36,8 @@ def save(path: str | PathLike, flow: Flow, params: Any) -> None:
     ------
     OptionError
         If the flow is no `Flow`.
-    ShapeError, DtypeError
-        If the parameters are not those of the flow.
+    ParamsError
+        If the parameters do not fit the flow, or are not finite.
     OutputError
         If the file cannot be written.
 
@@ -59,19 +58,11 @@ def save(path: str | PathLike, flow: Flow, params: Any) -> None:
     True
     """
     _validate.instance("flow", flow, Flow, "a Flow, as cinc_ref.flows.build makes it")
-    leaves = named_leaves(params)
-    for name, leaf in leaves.items():
-        _validate.check_float(leaf, f"params {name}")
-    if len({leaf.dtype.newbyteorder("=") for leaf in leaves.values()}) > 1:
-        raise DtypeError("params must all be float32 or all float64; got both: convert them")
-    shapes = {name: leaf.shape for name, leaf in leaves.items()}
-    difference = _difference(_flat_params(flow, np.float32).shapes, shapes)
-    if difference:
-        raise ShapeError(f"params must be those of the flow: {difference}")
+    flow.check_params(params)
     npz_file.write(path, model_header(flow), model_arrays(params))
 
 
-def load(path: str | PathLike) -> tuple[Flow, Any]:
+def load(path: Path) -> tuple[Flow, Params]:
     """Load a model that `save` or `train` wrote, after checking that it is whole.
 
     Names, shapes and dtypes of all arrays are compared with the configuration before they are
@@ -138,13 +129,13 @@ def load_data(path: Path) -> dict[str, Any] | None:
         return data
 
 
-def model_header(flow, data=None):
+def model_header(flow: Flow, data: dict[str, Any] | None = None) -> dict[str, Any]:
     """Return the header of a model's file, with what identifies the images of a run."""
     more = {} if data is None else {"data": data}
     return {"kind": "model", "config": flow.config(), **more}
 
 
-def model_arrays(params):
+def model_arrays(params: Params) -> dict[str, Array]:
     """Return the arrays of a model's file, by name."""
     return {
         PARAMS + name: np.asarray(leaf, leaf.dtype.newbyteorder("<"), order="C")
@@ -152,7 +143,7 @@ def model_arrays(params):
     }
 
 
-def read_model(file):
+def read_model(file: npz_file.NpzFile) -> tuple[Flow, Params]:
     """Read flow and parameters from an `NpzFile`; `opened` turns errors into `CheckpointError`."""
     config = file.header["config"]
     _check_plausible(config, len(file.entries), file.total_size)
@@ -163,32 +154,18 @@ def read_model(file):
         if name.startswith(PARAMS)
     }
     dtype = next(iter(entries.values())).dtype if entries else np.dtype("<f4")
-    flat = _flat_params(flow, dtype.newbyteorder("="))
+    template = flow.template
     shapes = {name: entry.shape for name, entry in entries.items()}
-    difference = _difference(flat.shapes, shapes)
+    difference = _difference(template.shapes, shapes)
     if difference:
         raise ValueError(f"the arrays do not fit the configuration: {difference}")
     if any(entry.dtype != dtype for entry in entries.values()):
         raise ValueError("some parameters are float32 and some float64")
-    leaves = [file.read(PARAMS + name) for name in flat.shapes]
-    for name, leaf in zip(flat.shapes, leaves, strict=True):
+    leaves = [file.read(PARAMS + name) for name in template.shapes]
+    for name, leaf in zip(template.shapes, leaves, strict=True):
         if not np.isfinite(leaf).all():
             raise ValueError(f"the parameters {name} are not finite")
-    return flow, rebuild(flat.structure, iter(leaves))
-
-
-def _flat_params(flow, dtype):
-    """Return names and shapes of the parameters, by initializing the flow on the least image.
-
-    Only the prior of the last latent, "top", depends on height and width.
-    """
-    channels, side = flow.image_shape[0], 2**flow.levels
-    least = build(**flow.config() | {"image_shape": [channels, side, side]})
-    rng = np.random.default_rng(0)
-    noise = rng.uniform(-0.5, 0.5, (1, *least.image_shape)).astype(dtype)
-    params = least.init(rng, noise)
-    top = {name: np.zeros(flow.latent_shapes[-1], dtype) for name in params["top"]}
-    return FlatParams.of(params | {"top": top})
+    return flow, rebuild(template.tree, iter(leaves))
 
 
 def _check_plausible(config, arrays, total_size):

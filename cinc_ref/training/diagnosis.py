@@ -4,11 +4,18 @@ import numpy as np
 from autograd.core import VJPNode
 from autograd.tracer import Node, notrace_primitives, trace
 
-from cinc_ref.errors import NonFiniteError
+from cinc_ref._typing import FloatArray
+from cinc_ref.errors import NonFiniteError, ParamsError
+from cinc_ref.flows import Flow
+from cinc_ref.training.flat_params import FlatParams
 from cinc_ref.training.loss import mean_bits
 
+__all__ = ["first_nonfinite_parameter"]
 
-def first_nonfinite_parameter(flow, flat, vector, x, gradient):
+
+def first_nonfinite_parameter(
+    flow: Flow, flat: FlatParams, vector: FloatArray, x: FloatArray, gradient: FloatArray | None
+) -> str:
     """Find the parameter at which the first value that is not finite appears.
 
     Parameters
@@ -50,7 +57,7 @@ def _first_nonfinite_value(flow, flat, vector, x):
     try:
         with np.errstate(all="ignore"):
             trace(root, lambda vector: mean_bits(flow, flat.params(vector), x), vector)
-    except NonFiniteError:  # a layer noticed
+    except (NonFiniteError, ParamsError):  # a layer noticed
         root.state.setdefault("nonfinite", root.state["leaf"])
     return root.state.get("nonfinite")
 

@@ -1,11 +1,16 @@
 """Dropout of hidden units as a map of parameters, of which the layers know nothing."""
 
+from typing import Any
+
+import numpy as np
 from autograd.builtins import isinstance  # also knows the boxes of traced dicts and lists
 
 from cinc_ref.primitives.channels import scale_axes
 
+__all__ = ["drop_units"]
 
-def drop_units(params, rate, rng):
+
+def drop_units(params: Any, rate: float, rng: np.random.Generator) -> Any:
     r"""Silence hidden units of every coupling network at random.
 
     The output of a dropped unit is 0, and that of the others is multiplied by 1 / (1 - rate), so

@@ -1,7 +1,9 @@
 """Lengths of time as text."""
 
+__all__ = ["duration"]
 
-def duration(seconds):
+
+def duration(seconds: float) -> str:
     """Format a time in seconds in the largest unit that is not longer.
 
     Examples

@@ -1,6 +1,9 @@
 """The errors of a run, which carry the result so far."""
 
 from cinc_ref.errors import NonFiniteError, OptionError
+from cinc_ref.training.state import TrainingResult
+
+__all__ = ["InverseTooIllConditioned", "NonFiniteStep"]
 
 
 class NonFiniteStep(NonFiniteError):
@@ -12,7 +15,9 @@ class NonFiniteStep(NonFiniteError):
         The run so far, where `train` raises it; None where a single step does.
     """
 
-    def __init__(self, message, result=None):
+    result: TrainingResult | None
+
+    def __init__(self, message: str, result: TrainingResult | None = None) -> None:
         super().__init__(message)
         self.result = result
 
@@ -26,6 +31,8 @@ class InverseTooIllConditioned(OptionError):
         The run so far, where `train` raises it.
     """
 
-    def __init__(self, message, result=None):
+    result: TrainingResult | None
+
+    def __init__(self, message: str, result: TrainingResult | None = None) -> None:
         super().__init__(message)
         self.result = result

@@ -2,12 +2,17 @@
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 from cinc_ref._blas import one_blas_thread
+from cinc_ref._display import fields_html, short_repr
+from cinc_ref.flows import Flow
 from cinc_ref.training.batches import INIT, generator
 from cinc_ref.training.duration import duration
 from cinc_ref.training.settings import Settings
 from cinc_ref.training.trainer import Trainer
+
+__all__ = ["Estimate", "estimate", "step_seconds"]
 
 INIT_IMAGES = 16
 """Number of images from which the parameters are initialized, for only the time matters here."""
@@ -30,19 +35,22 @@ class Estimate:
     steps: int
     bits: float
 
+    __repr__ = short_repr
+    _repr_html_ = fields_html
+
     @property
-    def seconds(self):
+    def seconds(self) -> float:
         """Seconds of all steps, without evaluations."""
         return self.step_seconds * self.steps
 
-    def __str__(self):
+    def __str__(self) -> str:
         return (
             f"{self.step_seconds:.3g} s a step, {self.steps:,} steps: "
             f"{duration(self.seconds)} on one core"
         )
 
 
-def estimate(flow, images, **options):
+def estimate(flow: Flow, images: Any, **options: Any) -> Estimate:
     """Make a few steps of training, and estimate the time that all would take.
 
     Parameters
@@ -74,7 +82,9 @@ def estimate(flow, images, **options):
     return Estimate(min(seconds), options["steps"], bits)
 
 
-def step_seconds(flow, images, *, repeat, **options):
+def step_seconds(
+    flow: Flow, images: Any, *, repeat: int, **options: Any
+) -> tuple[list[float], float]:
     """Time several steps of training, after one that compiles.
 
     Parameters

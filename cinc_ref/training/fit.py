@@ -1,51 +1,56 @@
 """The public function `train`, which fits a flow to images."""
 
+import warnings
 from collections.abc import Callable
-from os import PathLike
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from cinc_ref._blas import one_blas_thread
 from cinc_ref._images import as_images, in_chunks
+from cinc_ref._typing import IntegerArrayLike, Path
 from cinc_ref._validate import boolean, instance, shown
 from cinc_ref.errors import DataError, OptionError
 from cinc_ref.flows import Flow, dequantize
 from cinc_ref.flows.dequantize import check_fits
 from cinc_ref.training.console import interruptible, reporting
+from cinc_ref.training.folder import Folder
 from cinc_ref.training.settings import Settings
 from cinc_ref.training.state import TrainingResult
 from cinc_ref.training.trainer import Trainer
 
+__all__ = ["train"]
+
 
 def train(
     flow: Flow,
-    train_images: Any,
-    validation_images: Any,
+    train_images: IntegerArrayLike,
+    validation_images: IntegerArrayLike,
     *,
     minutes: float | None = Settings.minutes,
     steps: int | None = Settings.steps,
     seed: int = Settings.seed,
     batch_size: int = Settings.batch_size,
-    optimizer: str = Settings.optimizer,
+    optimizer: Literal["adam", "adamax"] = Settings.optimizer,
     learning_rate: float = Settings.learning_rate,
     beta1: float = Settings.beta1,
     beta2: float = Settings.beta2,
     warmup: int = Settings.warmup,
-    schedule: str = Settings.schedule,
+    schedule: Literal["cosine", "constant"] = Settings.schedule,
     clip: float | None = Settings.clip,
     dropout: float = Settings.dropout,
     flip: bool = Settings.flip,
     polyak: float = Settings.polyak,
     evaluate_every: int = Settings.evaluate_every,
     patience: int | None = Settings.patience,
-    dtype: str | type = Settings.dtype,
-    out: str | PathLike | None = None,
+    dtype: DTypeLike = Settings.dtype,
+    out: Path | None = None,
     resume: bool = False,
     save_every: float = Settings.save_every,
-    progress: bool | Callable[[dict], None] | None = False,
+    progress: bool | Callable[[dict[str, Any]], None] | None = False,
     constant_memory: bool = Settings.constant_memory,
-    clock: str = Settings.clock,
+    clock: Literal["wall", "processor"] = Settings.clock,
     origin: dict[str, Any] | None = None,
 ) -> TrainingResult:
     """Fit a flow to integer images by maximum likelihood.
@@ -61,9 +66,10 @@ def train(
     ----------
     flow : Flow
     train_images, validation_images : array_like of integers, shape (N, C, H, W)
-        Levels 0 to ``flow.bins - 1``.
+        Levels 0 to ``flow.bins - 1``. A `UserWarning` is given if those to train on use at most
+        half of them, as for digits and a flow that was built without ``bins=17``.
     minutes : float, optional
-        Budget of time in minutes, compilation included.
+        Budget of time in minutes, which stands still while functions are compiled.
     steps : int, optional
         Budget of steps. `minutes` or `steps` must be given; with both, the first to be spent ends
         the run.
@@ -100,7 +106,13 @@ def train(
         ``history.json``.
     resume : bool
         Continue from the state in `out`; the images and all options must be the same, except
-        where noted.
+        where noted. `minutes` and `steps` may differ, and both count from the start of the run, so
+        that they prolong or shorten it; without either they stay as they were. The parameters are
+        then those of a run that had the new budget from the start, bit for bit, if the schedule
+        is constant (an evaluation at the former end is one more among which the best is chosen).
+        With the cosine, the steps that are done had the learning rates of the former budget; the
+        next ones have those of the new budget at the same step, so that a finished run that is
+        prolonged starts again from a higher rate.
     save_every : float
         Seconds between two savings of the state. It may differ when a run is resumed.
     progress : bool or callable, optional
@@ -129,7 +141,7 @@ def train(
         resumed. With `constant_memory`, also where the inverse of a convolution keeps fewer than
         three digits, which is checked before the first step and with every evaluation: the message
         then names the layer, and the attribute ``result`` is the `TrainingResult` so far.
-    DataError
+    DataError, ShapeError
         If the images do not fit the flow.
     OutputError
         If the folder cannot be written, or holds another run.
@@ -154,22 +166,25 @@ def train(
     >>> [row["step"] for row in result.history]
     [0, 2]
     """
-    settings = Settings.from_options(locals())
+    options = dict(locals())
     if boolean("resume", resume) and out is None:
         raise OptionError("resume=True needs out, the folder of the run to continue; got None")
+    if resume and minutes is None and steps is None:
+        options |= Folder(out).budget()
+    settings = Settings.from_options(options)
     if not callable(progress) and progress is not None:
         progress = boolean("progress", progress)
     instance("flow", flow, Flow, "a Flow, as cinc_ref.flows.build makes it")
     train_images = _checked_images(flow, train_images, "train_images")
+    _warn_of_unused_levels(flow, train_images)
     validation_images = _checked_images(flow, validation_images, "validation_images")
     trainer = Trainer(flow, train_images, validation_images, settings, out, _checked_origin(origin))
-    with interruptible() as interrupt, one_blas_thread():
+    with interruptible() as interrupt, one_blas_thread(), reporting(progress) as report:
         if resume:
             trainer.restore()
         else:
             trainer.initialize()
-        with reporting(progress) as report:
-            return trainer.run(interrupt, report)
+        return trainer.run(interrupt, report)
 
 
 def _checked_origin(origin):
@@ -182,8 +197,20 @@ def _checked_origin(origin):
     return origin
 
 
+def _warn_of_unused_levels(flow, images):
+    """Warn of images that use at most half of the flow's levels: digits, if bins was left out."""
+    levels = 1 + max(int(part.max()) for part in in_chunks(images))
+    if 2 * levels <= flow.bins:
+        warnings.warn(
+            f"train_images hold levels 0 to {levels - 1} only, where the flow has {flow.bins}: "
+            f"build it with bins={levels}, or with the bins of the image set, unless brighter "
+            "pixels are possible",
+            stacklevel=3,
+        )
+
+
 def _checked_images(flow, images, name):
-    images = as_images(images)
+    images = as_images(images, name)
     check_fits(images, flow.image_shape, name)
     if not len(images):
         raise DataError(f"{name} must hold at least one image; got shape {images.shape}")

@@ -2,12 +2,16 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from autograd.extend import SparseObject, defvjp, primitive, vspace
 
+from cinc_ref._display import short_repr
 from cinc_ref._trees import named_leaves, rebuild
+from cinc_ref._typing import Array
+
+__all__ = ["FlatParams"]
 
 
 @dataclass(frozen=True)
@@ -40,32 +44,34 @@ class FlatParams:
     structure: Any
     shapes: dict[str, tuple[int, ...]]
 
+    __repr__ = short_repr
+
     @classmethod
-    def of(cls, params):
+    def of(cls, params: Any) -> Self:
         """Describe the tree of arrays `params`."""
         leaves = named_leaves(params)
         shapes = {name: leaf.shape for name, leaf in leaves.items()}
         return cls(rebuild(params, iter(leaves)), shapes)
 
     @cached_property
-    def slices(self):
+    def slices(self) -> tuple[tuple[int, int, tuple[int, ...]], ...]:
         """Tuple of (start, stop, shape), one for each leaf."""
         stops = np.cumsum([int(np.prod(shape)) for shape in self.shapes.values()]).tolist()
         return tuple(zip([0, *stops[:-1]], stops, self.shapes.values(), strict=True))
 
-    def name(self, k):
+    def name(self, k: int) -> str:
         """Return the name of leaf number k."""
         return list(self.shapes)[k]
 
-    def vector(self, params):
+    def vector(self, params: Any) -> Array:
         """Copy the leaves of a tree of this structure into a new vector."""
         return np.concatenate([leaf.ravel() for leaf in named_leaves(params).values()])
 
-    def leaves(self, vector):
+    def leaves(self, vector: Any) -> list[Any]:
         """Return the leaves as views, which share the memory of the vector."""
         return [_take(vector, self.slices, k) for k in range(len(self.slices))]
 
-    def params(self, vector):
+    def params(self, vector: Any) -> Any:
         """Return the tree whose leaves are views of the vector."""
         return rebuild(self.structure, iter(self.leaves(vector)))
 

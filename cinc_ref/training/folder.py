@@ -2,13 +2,25 @@
 
 import json
 from pathlib import Path
+from typing import Any, Self
 
-from cinc_ref._files import make_folder, output_errors, remove_unfinished, write_atomically
+from cinc_ref import _typing
+from cinc_ref._files import (
+    check_folder,
+    make_folder,
+    output_errors,
+    remove_unfinished,
+    write_atomically,
+)
 from cinc_ref.errors import CheckpointError, OptionError, OutputError
+from cinc_ref.flows import Flow
 from cinc_ref.training import npz_file
 from cinc_ref.training.checkpoint import model_arrays, model_header, read_model
 from cinc_ref.training.flat_params import FlatParams
+from cinc_ref.training.settings import BUDGET
 from cinc_ref.training.state import State
+
+__all__ = ["BEST", "HISTORY", "LAST", "Folder"]
 
 BEST, LAST, HISTORY = "best.npz", "last.npz", "history.json"
 DEMO = "model.npz"
@@ -17,7 +29,7 @@ DEMO = "model.npz"
 STATE = "training/"
 """Prefix of the names of the arrays of the state in a file."""
 
-LATER_OPTIONS = {"beta1": 0.9, "beta2": 0.999, "schedule": "cosine", "flip": False}
+LATER_OPTIONS: dict[str, Any] = {"beta1": 0.9, "beta2": 0.999, "schedule": "cosine", "flip": False}
 """Values that runs had which were saved before these options existed."""
 
 
@@ -28,11 +40,26 @@ class Folder:
     the training state, with the best model so far in it. ``history.json`` is for people.
     """
 
-    def __init__(self, path):
+    path: Path
+
+    def __init__(self, path: _typing.Path) -> None:
         self.path = Path(path)
 
+    def budget(self) -> dict[str, Any]:
+        """Return the options `BUDGET` of the run that the folder holds.
+
+        Raises
+        ------
+        CheckpointError
+            If there is no whole run.
+        """
+        self.check(resume=True)
+        with npz_file.opened(self.path / LAST) as file:
+            run = file.header["run"]
+            return {name: run[name] for name in BUDGET}
+
     @classmethod
-    def open(cls, path, resume):
+    def open(cls, path: _typing.Path, resume: bool) -> Self:
         """Open a folder that holds a run, or make one that holds none.
 
         Parameters
@@ -49,8 +76,19 @@ class Folder:
             If there is no run to resume.
         """
         folder = cls(path)
-        run = next((name for name in (LAST, BEST, DEMO) if (folder.path / name).exists()), None)
-        if resume and not (folder.path / LAST).exists():
+        folder.check(resume)
+        make_folder(folder.path)
+        with output_errors(folder.path):
+            for name in (BEST, LAST, HISTORY):
+                remove_unfinished(folder.path / name)
+        return folder
+
+    def check(self, resume: bool) -> None:
+        """Refuse a folder that cannot be opened, without making it; errors are as for `open`."""
+        path = self.path
+        check_folder(path)
+        run = next((name for name in (LAST, BEST, DEMO) if (path / name).exists()), None)
+        if resume and not (path / LAST).exists():
             raise CheckpointError(
                 f"{path} holds no run to resume ({LAST} is missing); leave out --resume "
                 "(resume=True) to begin one"
@@ -58,17 +96,19 @@ class Folder:
         if run and not resume:
             advice = "" if run == DEMO else "continue it with --resume (resume=True) or "
             raise OutputError(f"{path} holds another run ({run}); {advice}choose another folder")
-        make_folder(folder.path)
-        with output_errors(folder.path):
-            for name in (BEST, LAST, HISTORY):
-                remove_unfinished(folder.path / name)
-        return folder
 
-    def save_best(self, flow, params, data):
+    def save_best(self, flow: Flow, params: _typing.Params, data: dict[str, Any] | None) -> None:
         """Write the best model so far, with what identifies the run's images."""
         npz_file.write(self.path / BEST, model_header(flow, data), model_arrays(params))
 
-    def save_state(self, flow, best, state, fingerprint, data):
+    def save_state(
+        self,
+        flow: Flow,
+        best: _typing.Params,
+        state: State,
+        fingerprint: dict[str, Any],
+        data: dict[str, Any] | None,
+    ) -> None:
         """Write the state with the best model in it, and the history.
 
         Parameters
@@ -78,7 +118,7 @@ class Folder:
             The parameters of the best model.
         state : State
         fingerprint : dict
-            JSON values that must be equal for the run to be resumed.
+            JSON values that must be equal for the run to be resumed, but for those of `BUDGET`.
         data : dict or None
             JSON values that identify the images.
         """
@@ -93,7 +133,9 @@ class Folder:
         with write_atomically(self.path / HISTORY, "utf-8") as file:
             file.write(json.dumps(state.history, indent=1) + "\n")
 
-    def load_state(self, flow, fingerprint, data):
+    def load_state(
+        self, flow: Flow, fingerprint: dict[str, Any], data: dict[str, Any] | None
+    ) -> tuple[FlatParams, State]:
         """Load the state that was saved.
 
         Returns
@@ -119,7 +161,8 @@ class Folder:
             state = State.from_file(file.header["counters"], best=best, **vectors)
             saved = saved_flow.config() | LATER_OPTIONS | file.header["run"]
             saved_data = file.header.get("data")
-        _check_equal(self.path, saved, {**flow.config(), **fingerprint})
+        must_agree = {name: v for name, v in fingerprint.items() if name not in BUDGET}
+        _check_equal(self.path, saved, {**flow.config(), **must_agree})
         if saved_data and data:
             test_images = {"test_images": data["test_images"]}
             _check_equal(self.path, saved_data, test_images)

@@ -16,9 +16,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from cinc_ref._display import short_repr
 from cinc_ref._files import write_atomically
 from cinc_ref._npz import NpyHeader, open_npz, read_npy_header
-from cinc_ref._reading import Budget, check_exists, first_line, open_regular, read_exactly
+from cinc_ref._reading import Budget, check_exists, open_regular, read_exactly, why_unreadable
 from cinc_ref._typing import Array, FloatArray, Path
 from cinc_ref.errors import CheckpointError
 
@@ -47,7 +48,9 @@ class Entry(NamedTuple):
     """The shape and dtype of an array, from its header in the file."""
 
     shape: tuple[int, ...]
-    dtype: np.dtype
+    dtype: np.dtype[Any]
+
+    __repr__ = short_repr
 
 
 def write(path: Path, header: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
@@ -91,7 +94,7 @@ def opened(path: Path) -> "Iterator[NpzFile]":
         raise CheckpointError(f"cannot read {path}: {error.strerror}") from error
     except Exception as error:  # damaged files raise errors of many classes
         raise CheckpointError(
-            f"{path} is no checkpoint of cinc_ref, or is damaged ({first_line(error)})"
+            f"{path} is no checkpoint of cinc_ref, or is damaged ({why_unreadable(error)})"
         ) from error
 
 

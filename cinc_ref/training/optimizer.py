@@ -6,13 +6,35 @@ other state.
 """
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
+from cinc_ref._typing import FloatArray
 from cinc_ref.kernels._jit import compiled
 
+__all__ = [
+    "OPTIMIZERS",
+    "SCHEDULES",
+    "adam",
+    "adamax",
+    "clip",
+    "learning_rate",
+    "norm",
+    "update_average",
+]
 
-def adam(parameters, gradient, moments, step, learning_rate, beta1=0.9, beta2=0.999, epsilon=1e-8):
+
+def adam(
+    parameters: FloatArray,
+    gradient: FloatArray,
+    moments: FloatArray,
+    step: int,
+    learning_rate: float,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    epsilon: float = 1e-8,
+) -> None:
     r"""One step of Adam, with both moments corrected for their start at zero.
 
     .. math::
@@ -61,8 +83,15 @@ def _adam_loop(
 
 
 def adamax(
-    parameters, gradient, moments, step, learning_rate, beta1=0.9, beta2=0.999, epsilon=1e-8
-):
+    parameters: FloatArray,
+    gradient: FloatArray,
+    moments: FloatArray,
+    step: int,
+    learning_rate: float,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    epsilon: float = 1e-8,
+) -> None:
     r"""One step of Adamax: Adam with the largest recent gradient instead of a second moment.
 
     .. math::
@@ -93,17 +122,17 @@ def adamax(
     parameters -= (learning_rate / (1 - beta1**step)) * first / (largest + epsilon)
 
 
-OPTIMIZERS = {"adam": adam, "adamax": adamax}
+OPTIMIZERS: dict[str, Callable[..., None]] = {"adam": adam, "adamax": adamax}
 """The function of each optimizer, by its name."""
 
 
-def clip(gradient, norm, limit):
+def clip(gradient: FloatArray, norm: float, limit: float | None) -> None:
     """Scale a gradient of this norm down, in place, to at most the limit; None means no limit."""
     if limit is not None and norm > limit:
         gradient *= limit / norm
 
 
-def norm(gradient):
+def norm(gradient: FloatArray) -> float:
     """Compute the Euclidean norm in float64, so that no finite float32 gradient overflows."""
     total = 0.0
     for start in range(0, len(gradient), 2**16):  # a whole copy in float64 would double the memory
@@ -112,14 +141,16 @@ def norm(gradient):
     return math.sqrt(total)
 
 
-SCHEDULES = {
+SCHEDULES: dict[str, Callable[[float], float]] = {
     "cosine": lambda progress: 0.5 * (1 + math.cos(math.pi * min(progress, 1.0))),
     "constant": lambda progress: 1.0,
 }
 """Ratios of the learning rate to its peak by name, functions of the part of the budget spent."""
 
 
-def learning_rate(peak, step, warmup, progress, schedule="cosine"):
+def learning_rate(
+    peak: float, step: int, warmup: int, progress: float, schedule: str = "cosine"
+) -> float:
     r"""Compute the learning rate of a step: a linear warm-up times a schedule.
 
     .. math::
@@ -146,7 +177,7 @@ def learning_rate(peak, step, warmup, progress, schedule="cosine"):
     return peak * rise * SCHEDULES[schedule](progress)
 
 
-def update_average(average, parameters, decay, step):
+def update_average(average: FloatArray, parameters: FloatArray, decay: float, step: int) -> None:
     """Update the exponential (Polyak) average of the parameters, in place, after `step` steps.
 
     The decay starts at 2/11 and rises to its final value, so that the start is soon forgotten.

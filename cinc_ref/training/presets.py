@@ -1,8 +1,12 @@
 """The trainings of the paper, with the settings of the released code."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
+from cinc_ref._display import fields_html, short_repr
 from cinc_ref._validate import one_of
+
+__all__ = ["PRESETS", "Preset", "preset"]
 
 EPOCHS = 4001
 """Number of epochs on CIFAR-10; no number is published for the other images."""
@@ -30,12 +34,15 @@ class Preset:
     """
 
     data: str
-    model: dict
+    model: dict[str, Any]
     batch_size: int = 64
     flip: bool = False
-    data_options: dict = field(default_factory=dict)
+    data_options: dict[str, Any] = field(default_factory=dict)
 
-    def training(self, images, batch_size=None):
+    __repr__ = short_repr
+    _repr_html_ = fields_html
+
+    def training(self, images: int, batch_size: int | None = None) -> dict[str, Any]:
         """Return the options of `cinc_ref.train`, with the steps, for a number of images."""
         batch_size = min(batch_size or self.batch_size, images)
         epoch = images // batch_size
@@ -68,7 +75,7 @@ def _model(levels, depth):
     }
 
 
-PRESETS = {
+PRESETS: dict[str, Preset] = {
     "paper-cifar10": Preset("cifar10", _model(3, 32), flip=True),
     "paper-imagenet32": Preset("imagenet32", _model(3, 48)),
     "paper-imagenet64": Preset("imagenet64", _model(4, 48), batch_size=16),
@@ -77,7 +84,7 @@ PRESETS = {
 """The trainings of the paper's model with quad-coupling, by name."""
 
 
-def preset(name):
+def preset(name: str) -> Preset:
     """Return a preset by its name in `PRESETS`.
 
     Parameters

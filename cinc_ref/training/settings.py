@@ -1,18 +1,30 @@
 """The options of a training run: names, defaults, help texts and validation in one place."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
+from cinc_ref._display import fields_html, short_repr
 from cinc_ref._validate import boolean, integer, number, one_of, shown
 from cinc_ref.errors import DtypeError, OptionError
+from cinc_ref.kernels._jit import without_compilation
 from cinc_ref.training.optimizer import OPTIMIZERS, SCHEDULES
 
-CLOCKS = {"wall": time.monotonic, "processor": time.process_time}
+__all__ = ["BUDGET", "CLOCKS", "Settings"]
+
+CLOCKS: dict[str, Callable[[], float]] = {
+    "wall": partial(without_compilation, time.monotonic),
+    "processor": partial(without_compilation, time.process_time),
+}
 """Functions that read the clocks of a budget of minutes, in seconds, by name."""
+
+BUDGET = ("minutes", "steps")
+"""Names of the options that a resumed run may have another value of, although the learning rate
+depends on them."""
 
 
 def _dtype(name, value):
@@ -96,7 +108,10 @@ class Settings:
     )
     clock: str = _choice("wall", CLOCKS, "Clock of the budget of time", may_change=True)
 
-    def __post_init__(self):
+    __repr__ = short_repr
+    _repr_html_ = fields_html
+
+    def __post_init__(self) -> None:
         if self.minutes is None and self.steps is None:
             raise OptionError("minutes or steps must be given: how long to train")
         for option in fields(self):
@@ -107,12 +122,12 @@ class Settings:
             object.__setattr__(self, option.name, checked)
 
     @classmethod
-    def from_options(cls, options: dict[str, Any]) -> "Settings":
+    def from_options(cls, options: dict[str, Any]) -> Self:
         """Select the settings from a dict that may hold other options too."""
         names = {option.name for option in fields(cls)}
         return cls(**{name: value for name, value in options.items() if name in names})
 
-    def reproducible(self):
+    def reproducible(self) -> dict[str, Any]:
         """Return the options that the parameters of a run depend on, as a dict of JSON values."""
         return {
             option.name: getattr(self, option.name)

@@ -2,12 +2,21 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
+from cinc_ref._display import repr_of, short_repr, table_html
+from cinc_ref._typing import FloatArray, Params
+from cinc_ref.flows import Flow
+
+__all__ = ["State", "TrainingResult"]
+
 ARRAYS = ("parameters", "average", "best", "moments")
 """The attributes of a `State` that are arrays; the others are JSON values."""
+
+SHOWN_ROWS = 12
+"""Number of rows of a history that a notebook shows: half of a page."""
 
 FILE_NAMES = {"evaluations_since_best": "stale"}
 """Counters that the files of a run hold under another name than `State`."""
@@ -29,7 +38,7 @@ class State:
     step : int
         The number of steps done.
     seconds : float
-        The time spent, evaluations included.
+        The time spent, evaluations included and compilation excluded.
     best_bits, best_step : float, int
         Validation bits per dimension of `best`, and the step after which it was evaluated.
     evaluations_since_best : int
@@ -39,10 +48,10 @@ class State:
         One row for each evaluation.
     """
 
-    parameters: np.ndarray
-    average: np.ndarray
-    best: np.ndarray
-    moments: np.ndarray
+    parameters: FloatArray
+    average: FloatArray
+    best: FloatArray
+    moments: FloatArray
     step: int = 0
     seconds: float = 0.0
     best_bits: float | None = None
@@ -50,21 +59,23 @@ class State:
     evaluations_since_best: int = 0
     loss_sum: float = 0.0
     loss_count: int = 0
-    history: list = field(default_factory=list)
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+    __repr__ = short_repr
 
     @classmethod
-    def initial(cls, parameters):
+    def initial(cls, parameters: FloatArray) -> Self:
         """Return the state before the first step."""
         moments = np.zeros((2, len(parameters)), parameters.dtype)
         return cls(parameters, parameters.copy(), parameters.copy(), moments)
 
     @classmethod
-    def from_file(cls, counters, **arrays):
+    def from_file(cls, counters: dict[str, Any], **arrays: FloatArray) -> Self:
         """Build the state from the arrays of a file and from what `counters` returned."""
         names = {stored: name for name, stored in FILE_NAMES.items()}
         return cls(**arrays, **{names.get(name, name): v for name, v in counters.items()})
 
-    def counters(self):
+    def counters(self) -> dict[str, Any]:
         """Return all but the arrays, as JSON values by their name in a file."""
         return {
             FILE_NAMES.get(name, name): value
@@ -72,11 +83,11 @@ class State:
             if name not in ARRAYS
         }
 
-    def vectors(self):
+    def vectors(self) -> dict[str, FloatArray]:
         """Return the arrays that are saved in addition to the best model, by name."""
         return {"parameters": self.parameters, "average": self.average, "moments": self.moments}
 
-    def record_validation(self, row):
+    def record_validation(self, row: dict[str, Any]) -> None:
         """Add a row to the history, and copy the average if it is the best so far."""
         self.history.append(row)
         self.loss_sum, self.loss_count = 0.0, 0
@@ -105,7 +116,7 @@ class TrainingResult:
     step : int
         The number of steps done.
     seconds : float
-        The time spent, evaluation and compilation included.
+        The time spent, evaluations included and compilation excluded.
     best_bits : float
         Validation bits per dimension of `params`.
     best_step : int
@@ -125,9 +136,9 @@ class TrainingResult:
     ('steps', 'Finished 1 steps.')
     """
 
-    flow: Any
-    params: Any
-    history: tuple
+    flow: Flow
+    params: Params
+    history: tuple[dict[str, Any], ...]
     reason: str
     step: int
     seconds: float
@@ -135,8 +146,24 @@ class TrainingResult:
     best_step: int
     out: Path | None
 
+    def __repr__(self) -> str:
+        values = {
+            "best_bits": self.best_bits, "best_step": self.best_step, "reason": self.reason,
+            "step": self.step, "seconds": self.seconds, "evaluations": len(self.history),
+            "out": self.out and str(self.out), "flow": self.flow,
+        }  # fmt: skip
+        return repr_of("TrainingResult", values)
+
+    def _repr_html_(self) -> str:
+        best = f"{self.message} {self.best_bits:.4g} bits/dim after {self.best_step} steps."
+        names = list(dict.fromkeys(name for row in self.history for name in row))
+        rows = [[row.get(name, "") for name in names] for row in self.history]
+        if len(rows) > SHOWN_ROWS:
+            rows = [*rows[: SHOWN_ROWS // 2], ["..."] * len(names), *rows[-SHOWN_ROWS // 2 :]]
+        return table_html([name.replace("_", " ") for name in names], rows, caption=best)
+
     @property
-    def message(self):
+    def message(self) -> str:
         """The reason in a sentence, with the way to continue."""
         texts = {
             "steps": f"Finished {self.step} steps.",

@@ -1,25 +1,30 @@
 """Training runs, which are initialized or restored, stepped, validated, saved and stopped."""
 
 import time
+from collections.abc import Callable
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from cinc_ref._images import digest
-from cinc_ref.errors import NonFiniteError
-from cinc_ref.flows import dequantize
+from cinc_ref._typing import Params, Path
+from cinc_ref.errors import NonFiniteError, ParamsError
+from cinc_ref.flows import Flow, dequantize
 from cinc_ref.flows.conditioning import worst_conditioned
 from cinc_ref.primitives.diagnostics import MIN_DIGITS
 from cinc_ref.training.batches import INIT, STEP, VALIDATION, Batches, generator
-from cinc_ref.training.console import StepTimer
+from cinc_ref.training.console import Interrupt, StepTimer
 from cinc_ref.training.diagnosis import first_nonfinite_parameter
 from cinc_ref.training.errors import InverseTooIllConditioned, NonFiniteStep
 from cinc_ref.training.flat_params import FlatParams
 from cinc_ref.training.folder import BEST, Folder
 from cinc_ref.training.loss import bits_and_gradient, evaluate
 from cinc_ref.training.optimizer import OPTIMIZERS, clip, learning_rate, norm, update_average
-from cinc_ref.training.settings import CLOCKS
+from cinc_ref.training.settings import CLOCKS, Settings
 from cinc_ref.training.state import State, TrainingResult
+
+__all__ = ["Trainer"]
 
 INIT_IMAGES = 256
 """Number of images from which the parameters are initialized, as in the paper's released code."""
@@ -63,18 +68,36 @@ class Trainer:
     (1, 1)
     """
 
-    def __init__(self, flow, train_images, validation_images, settings, out=None, origin=None):
+    flow: Flow
+    settings: Settings
+    train_images: Any
+    validation_images: Any
+    batches: Batches
+    out: Path | None
+    folder: Folder | None
+    origin: dict[str, Any] | None
+    flat: FlatParams
+    state: State
+
+    def __init__(
+        self,
+        flow: Flow,
+        train_images: Any,
+        validation_images: Any,
+        settings: Settings,
+        out: Path | None = None,
+        origin: dict[str, Any] | None = None,
+    ) -> None:
         self._clock = CLOCKS[settings.clock]
         self._start_time = self._clock()
         self.flow, self.settings = flow, settings
         self.train_images, self.validation_images = train_images, validation_images
         self.batches = Batches(train_images, flow.bins, settings)
         self.out, self.folder, self.origin = out, None, origin
-        self.flat = self.state = None
 
     # ---- the beginning of a run --------------------------------------------------------------
 
-    def initialize(self):
+    def initialize(self) -> None:
         """Begin a new run: make the folder, and initialize the parameters from images.
 
         Raises
@@ -93,12 +116,12 @@ class Trainer:
         self.state.loss_sum = evaluate(self.flow, params, images, rng)
         self.state.loss_count = 1
 
-    def start_from(self, params):
+    def start_from(self, params: Params) -> None:
         """Set the state before the first step, with these parameters."""
         self.flat = FlatParams.of(params)
         self.state = State.initial(self.flat.vector(params))
 
-    def restore(self):
+    def restore(self) -> None:
         """Continue the run that the folder holds.
 
         Raises
@@ -113,7 +136,7 @@ class Trainer:
         self._start_time -= self.state.seconds
 
     @cached_property
-    def fingerprint(self):
+    def fingerprint(self) -> dict[str, Any]:
         """JSON values that must be equal for a run to be resumed, in addition to the flow."""
         return {
             **self.settings.reproducible(),
@@ -122,7 +145,7 @@ class Trainer:
         }
 
     @cached_property
-    def data(self):
+    def data(self) -> dict[str, Any] | None:
         """JSON values that identify the three parts of the images, or None if they are unknown."""
         parts = ("train_images", "validation_images")
         digests = {name: self.fingerprint[name] for name in parts}
@@ -130,7 +153,7 @@ class Trainer:
 
     # ---- the parts of a run ------------------------------------------------------------------
 
-    def step(self):
+    def step(self) -> float:
         """Make one step, in place.
 
         Returns
@@ -159,7 +182,7 @@ class Trainer:
         state.loss_count += 1
         return bits
 
-    def validate(self):
+    def validate(self) -> None:
         """Evaluate the average on the validation images, and record it in the history.
 
         Raises
@@ -193,7 +216,7 @@ class Trainer:
             }
         )
 
-    def save(self):
+    def save(self) -> None:
         """Write the state and the history to the folder, if there is one."""
         if self.folder:
             self._update_seconds()
@@ -201,7 +224,7 @@ class Trainer:
             self.folder.save_state(self.flow, best, self.state, self.fingerprint, self.data)
 
     @property
-    def progress(self):
+    def progress(self) -> float:
         """The part of the budget that is spent, from 0 to 1."""
         settings, state = self.settings, self.state
         parts = [0.0]
@@ -212,7 +235,7 @@ class Trainer:
         return min(1.0, max(parts))
 
     @property
-    def learning_rate(self):
+    def learning_rate(self) -> float:
         """The learning rate of the next step."""
         settings = self.settings
         peak, warmup = settings.learning_rate, settings.warmup
@@ -220,7 +243,7 @@ class Trainer:
 
     # ---- the whole run -----------------------------------------------------------------------
 
-    def run(self, interrupt, report):
+    def run(self, interrupt: Interrupt, report: Callable[[dict[str, Any]], None]) -> TrainingResult:
         """Train until there is a reason to stop.
 
         Parameters
@@ -250,7 +273,7 @@ class Trainer:
 
     def _train(self, interrupt, report):
         """Train until there is a reason to stop, which is returned."""
-        state, timer = self.state, StepTimer()
+        state, timer, wall = self.state, StepTimer(), CLOCKS["wall"]
         self._check_inverses()
         if not state.history:
             self._validate_and_save()
@@ -259,9 +282,9 @@ class Trainer:
         self.save()
         saved = time.monotonic()
         while not (reason := self._reason_to_stop(interrupt)):
-            began = time.monotonic()
+            began = wall()
             bits = self.step()
-            timer.add(time.monotonic() - began)
+            timer.add(wall() - began)
             self._update_seconds()
             if state.step % self.settings.evaluate_every == 0:
                 self._validate_and_save()
@@ -335,7 +358,7 @@ class Trainer:
             if np.isfinite(bits) and np.isfinite(norm(gradient)):
                 return bits, gradient
             name = "gradient" if np.isfinite(bits) else "loss"
-        except NonFiniteError:  # a layer noticed first
+        except (NonFiniteError, ParamsError):  # a layer noticed first
             name = "loss"
         where = first_nonfinite_parameter(self.flow, self.flat, parameters, x, gradient)
         step = self.state.step + 1
@@ -346,7 +369,7 @@ class Trainer:
         rng = generator(self.settings.seed, VALIDATION)
         try:
             return evaluate(self.flow, params, self.validation_images, rng)
-        except NonFiniteError:
+        except (NonFiniteError, ParamsError):
             return np.nan
 
     def _check_inverses(self):

@@ -1,5 +1,7 @@
 """Running commands inside the test process, and a few digits for them to work on."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -11,12 +13,14 @@ from cinc_ref.data import ImageSet, digits
 def run(capsys, *arguments):
     """Run one command; return its exit code, stdout and stderr.
 
-    The sentence on compiling is left out: whether it is printed depends on the compile cache.
+    Progress and the sentence on compiling are left out: whether they are printed depends on the
+    machine and on the compile cache.
     """
     with pytest.raises(SystemExit) as exit_:
         main([str(argument) for argument in arguments])
     out, err = capsys.readouterr()
-    return exit_.value.code or 0, out, err.replace(f"{COMPILING}\n", "")
+    err = re.sub(r"^\[\d+ s\] .*\n", "", err.replace(f"{COMPILING}\n", ""), flags=re.MULTILINE)
+    return exit_.value.code or 0, out, err
 
 
 def assert_one_line_error(err):

@@ -1,1 +1,3 @@
 """The causal convolution, its inverse and their gradients, vectorized over images."""
+
+__all__: list[str] = []

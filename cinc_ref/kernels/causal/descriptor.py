@@ -4,9 +4,14 @@ It begins with the number of parts of the batch; a `Part` for each of them follo
 that they point to. One array instead of many halves the time to compile, and makes a call cheaper.
 """
 
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
+
+from cinc_ref._typing import IntegerArray
+
+__all__ = ["PART_FIELDS", "Part", "encode"]
 
 
 class Part(NamedTuple):
@@ -76,7 +81,7 @@ class Part(NamedTuple):
 PART_FIELDS = len(Part._fields)
 
 
-def encode(parts):
+def encode(parts: Sequence[Mapping[str, Any]]) -> IntegerArray:
     """Encode the fields of some parts, tables given as arrays, as one array of intp."""
     tables, place = [], 1 + PART_FIELDS * len(parts)
     encoded = [[len(parts)]]

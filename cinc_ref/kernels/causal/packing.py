@@ -19,7 +19,19 @@ from typing import NamedTuple
 
 import numpy as np
 
+from cinc_ref._typing import FloatArray, IntegerArray
 from cinc_ref.kernels._jit import compiled, internal
+
+__all__ = [
+    "CHECK_KERNEL",
+    "DESCENDING",
+    "DIVIDE",
+    "FACTORED",
+    "Packing",
+    "pack",
+    "pack_lu",
+    "packing",
+]
 
 CHECK_KERNEL, DESCENDING, FACTORED, DIVIDE = 2, 4, 8, 16
 """Flags that `pack` returns, added up.
@@ -50,13 +62,21 @@ class Packing(NamedTuple):
         Numbers at the beginning of working memory.
     """
 
-    tables: np.ndarray
+    tables: IntegerArray
     weights_per_channel: int
     length: int
 
 
 @lru_cache(maxsize=128)
-def packing(kernel_shape, taps, anchor, rows, padded_channels, solve, transposed):
+def packing(
+    kernel_shape: tuple[int, ...],
+    taps: tuple[tuple[int, int], ...],
+    anchor: tuple[int, int],
+    rows: int,
+    padded_channels: int,
+    solve: bool,
+    transposed: bool,
+) -> Packing:
     """Return the `Packing` of kernels for an operation.
 
     Parameters
@@ -108,7 +128,7 @@ def _places(order, flat_taps, strides, rows, padded_channels, solve):
 
 
 @compiled
-def pack(kernel, work, tables, tiny):
+def pack(kernel: FloatArray, work: FloatArray, tables: IntegerArray, tiny: float) -> int:
     """Pack a kernel at the beginning of working memory.
 
     Parameters
@@ -170,7 +190,9 @@ def pack(kernel, work, tables, tiny):
 
 
 @compiled
-def pack_lu(kernel, work, tables, tiny, order):
+def pack_lu(
+    kernel: FloatArray, work: FloatArray, tables: IntegerArray, tiny: float, order: IntegerArray
+) -> int:
     """Pack a kernel whose corner block B must be factored, P B = L U with partial pivoting.
 
     The equation P y = L U x + ... is that of a kernel whose output channels are permuted and whose
@@ -232,7 +254,7 @@ def _descending(upper, slots, row, column):
 
 
 @internal
-def factor(matrix, order):
+def factor(matrix: FloatArray, order: IntegerArray) -> None:
     """Factor P A = L U in place with partial pivoting; `order` receives the rows of P A.
 
     L, whose diagonal is 1, stands below the diagonal, U on and above it.

@@ -14,12 +14,14 @@ in any batch, however many lanes there are. Taps outside the image are skipped, 
 """
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
 from itertools import product
 from typing import NamedTuple
 
 import numpy as np
 
+from cinc_ref._typing import FloatArray, IntegerArray
 from cinc_ref.kernels.causal.descriptor import encode
 from cinc_ref.kernels.causal.packing import (
     CHECK_KERNEL,
@@ -31,6 +33,8 @@ from cinc_ref.kernels.causal.packing import (
     packing,
 )
 from cinc_ref.kernels.causal.schedule import (
+    Placement,
+    Tap,
     reaching_taps,
     row_ring_schedule,
     wavefront_schedule,
@@ -48,6 +52,17 @@ from cinc_ref.kernels.causal.transfer import (
 from cinc_ref.kernels.causal.tuning import TUNING, Tuning
 from cinc_ref.kernels.simd.cpu import LINE_BYTES, MAX_BLOCK_ROWS, VECTOR_BYTES
 from cinc_ref.kernels.simd.pages import empty_like
+
+__all__ = [
+    "CHECK_RESULT",
+    "CONV",
+    "CONV_TRANSPOSE",
+    "SOLVE",
+    "SOLVE_TRANSPOSE",
+    "ConvPlan",
+    "make_plan",
+    "run",
+]
 
 CONV, CONV_TRANSPOSE, SOLVE, SOLVE_TRANSPOSE = product((False, True), repeat=2)
 """Operations: whether the kernel is inverted, and whether it is transposed."""
@@ -80,17 +95,17 @@ class ConvPlan(NamedTuple):
         Whether the kernel is inverted.
     """
 
-    block: tuple
-    sweep: object
-    tables: np.ndarray
-    descriptor: np.ndarray
-    channels: tuple
+    block: tuple[int, int]
+    sweep: Callable[..., bool]
+    tables: IntegerArray
+    descriptor: IntegerArray
+    channels: tuple[int, int]
     work_length: int
     tiny: float
     solve: bool
 
 
-def run(plan, images, kernel):
+def run(plan: ConvPlan, images: FloatArray, kernel: FloatArray) -> tuple[FloatArray, int]:
     """Carry out a plan.
 
     Parameters
@@ -135,7 +150,15 @@ def _permuted(channel_offsets, order):
 
 
 @lru_cache(maxsize=256)
-def make_plan(operation, kernel_shape, shape, batch_first, itemsize, geometry, tuning=TUNING):
+def make_plan(
+    operation: tuple[bool, bool],
+    kernel_shape: tuple[int, ...],
+    shape: tuple[int, ...],
+    batch_first: bool,
+    itemsize: int,
+    geometry: Placement,
+    tuning: Tuning = TUNING,
+) -> ConvPlan:
     """Plan a call.
 
     Parameters
@@ -148,8 +171,7 @@ def make_plan(operation, kernel_shape, shape, batch_first, itemsize, geometry, t
         Whether images lie as contiguous (N, C, H, W) in memory, or as (C, H, W, N).
     itemsize : int
         Bytes of a number.
-    geometry : (int, (int, int), (bool, bool))
-        Dilation, anchor, and whether rows and columns run backwards.
+    geometry : Placement
     tuning : Tuning
 
     Returns
@@ -198,11 +220,11 @@ def make_plan(operation, kernel_shape, shape, batch_first, itemsize, geometry, t
 class _Layout(NamedTuple):
     """The facts that the parts of a batch have in common."""
 
-    shape: tuple
-    strides: tuple
+    shape: tuple[int, ...]
+    strides: tuple[int, int, int]
     itemsize: int
-    taps: tuple
-    flips: tuple
+    taps: tuple[Tap, ...]
+    flips: tuple[bool, bool]
     padded_channels: int
     lanes: int
     tuning: Tuning

@@ -14,10 +14,29 @@ the sweep sees no difference between them:
 Dilation, anchor, padded corner and half-planes are in these tables and nowhere else.
 """
 
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
+
+from cinc_ref._typing import IntegerArray
+
+__all__ = [
+    "Placement",
+    "Schedule",
+    "Tap",
+    "reaching_taps",
+    "row_ring_schedule",
+    "wavefront_schedule",
+    "wavefront_steps",
+]
+
+Tap: TypeAlias = tuple[int, int, int, int]
+"""Rows up and columns left that a tap reads, and its row and column in the kernel."""
+
+Placement: TypeAlias = tuple[int, tuple[int, int], tuple[bool, bool]]
+"""Dilation, anchor, and whether rows and columns run backwards."""
 
 
 class Schedule(NamedTuple):
@@ -51,16 +70,18 @@ class Schedule(NamedTuple):
     memory_length: int
     scratch_length: int
     channel_stride: int
-    pixel_offsets: np.ndarray
-    scratch_offsets: np.ndarray
-    strips: np.ndarray
-    steps: np.ndarray
-    run_offsets: np.ndarray
-    run_weights: np.ndarray
-    run_bounds: np.ndarray
+    pixel_offsets: IntegerArray
+    scratch_offsets: IntegerArray
+    strips: IntegerArray
+    steps: IntegerArray
+    run_offsets: IntegerArray
+    run_weights: IntegerArray
+    run_bounds: IntegerArray
 
 
-def reaching_taps(kernel_shape, size, dilation, anchor):
+def reaching_taps(
+    kernel_shape: Sequence[int], size: tuple[int, int], dilation: int, anchor: tuple[int, int]
+) -> tuple[Tap, ...]:
     """List the taps before the anchor that can meet an image of this size, in raster order.
 
     Each is (rows up, columns left, kernel row, kernel column).
@@ -74,7 +95,15 @@ def reaching_taps(kernel_shape, size, dilation, anchor):
     return tuple(tap for tap in taps if tap[0] < height and abs(tap[1]) < width)
 
 
-def row_ring_schedule(size, taps, flips, padded_channels, lanes, strip_pixels, strip_rows):
+def row_ring_schedule(
+    size: tuple[int, int],
+    taps: Sequence[Tap],
+    flips: tuple[bool, bool],
+    padded_channels: int,
+    lanes: int,
+    strip_pixels: int,
+    strip_rows: int,
+) -> Schedule:
     """Schedule a tile whose lanes are images.
 
     A strip holds at least `strip_pixels` pixels and `strip_rows` rows, where the image has them.
@@ -136,7 +165,14 @@ def _row_ring_runs(runs, width, ring, padded_channels, pixel, line):
     }
 
 
-def wavefront_schedule(size, taps, flips, padded_channels, lanes, images):
+def wavefront_schedule(
+    size: tuple[int, int],
+    taps: Sequence[Tap],
+    flips: tuple[bool, bool],
+    padded_channels: int,
+    lanes: int,
+    images: int,
+) -> Schedule:
     """Schedule a few images whose rows are the lanes, in steps along the anti-diagonals.
 
     No tap may read to the right of its pixel: what is computed beyond the right side is not zero
@@ -173,7 +209,9 @@ def wavefront_schedule(size, taps, flips, padded_channels, lanes, images):
     )
 
 
-def wavefront_steps(size, lanes, images):
+def wavefront_steps(
+    size: tuple[int, int], lanes: int, images: int
+) -> tuple[IntegerArray, IntegerArray]:
     """List (diagonal, vector) of the steps of a wavefront: those that meet the image."""
     height, width = size
     vectors = -(-height * images // lanes)

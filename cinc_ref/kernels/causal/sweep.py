@@ -13,6 +13,7 @@ The weights are packed in the order in which they are read (`packing`), and lie 
 working memory.
 """
 
+from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple
 
@@ -21,6 +22,8 @@ import numpy as np
 from cinc_ref.kernels._jit import block, compiled, inlined
 from cinc_ref.kernels.causal.descriptor import PART_FIELDS, Part
 from cinc_ref.kernels.causal.transfer import IN_PLACE, Transfer, transfer
+
+__all__ = ["Reads", "Strip", "compiled_sweep"]
 
 
 class Strip(NamedTuple):
@@ -182,7 +185,7 @@ def _transfer_strip(images, work, tables, part, strip, inward):
 
 
 @cache
-def compiled_sweep(rows, lanes, general):
+def compiled_sweep(rows: int, lanes: int, general: bool) -> Callable[..., bool]:
     """Return the sweep for register blocks of one size.
 
     Corner blocks that need a `general` sweep are rare, and it takes half as long again to compile.

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from cinc_ref._typing import IntegerArray
 from cinc_ref.kernels.causal.schedule import wavefront_steps
 from cinc_ref.kernels.causal.transfer import square_side
 from cinc_ref.kernels.simd.cpu import (
@@ -13,6 +14,8 @@ from cinc_ref.kernels.simd.cpu import (
     VECTOR_BYTES,
     WAVEFRONT_BYTES,
 )
+
+__all__ = ["Tiles", "cut_batch"]
 
 PART_COST = 25
 """Cycles that a part of the batch costs besides its sweep, per channel of a register block."""
@@ -30,12 +33,19 @@ SINGLE_VECTOR_COST = 1.1
 class Tiles(NamedTuple):
     """Tiles of one kind: their first images, images in each, and whether they are wavefronts."""
 
-    first_images: np.ndarray
+    first_images: IntegerArray
     images: int
     wavefront: bool
 
 
-def cut_batch(count, size, rows, multiply_adds_per_value, vector, quadrant):
+def cut_batch(
+    count: int,
+    size: tuple[int, int],
+    rows: int,
+    multiply_adds_per_value: float,
+    vector: int,
+    quadrant: bool,
+) -> tuple[int, tuple[Tiles, ...]]:
     """Cut a batch into full tiles and a rest, all with the same number of lanes.
 
     Parameters

@@ -5,23 +5,36 @@ several images. Batch-first images, whose pixels lie side by side, are transpose
 the way.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from cinc_ref._typing import FloatArray, IntegerArray
 from cinc_ref.kernels._jit import block, inlined, internal
+
+__all__ = [
+    "BATCH_FIRST",
+    "BATCH_LAST",
+    "IN_PLACE",
+    "SCALAR",
+    "Transfer",
+    "memory_strides",
+    "square_side",
+    "transfer",
+]
 
 SCALAR, BATCH_FIRST, BATCH_LAST, IN_PLACE = range(4)
 """Modes of a transfer: number by number; in square blocks from batch-first or batch-last memory;
 or none, because the sweep itself reads and writes the images."""
 
 
-def square_side(images, vector):
+def square_side(images: int, vector: int) -> int:
     """Return the side of the squares in which so many images are transferred; 0 if they are few."""
     return next((side for side in (vector, vector // 2, vector // 4) if 0 < side <= images), 0)
 
 
-def memory_strides(shape, batch_first):
+def memory_strides(shape: Sequence[int], batch_first: bool) -> tuple[int, int, int]:
     """Return the strides of images, channels and pixels of (N, C, H, W) images, in numbers."""
     count, channels, height, width = shape
     pixels = height * width
@@ -65,7 +78,7 @@ class Transfer(NamedTuple):
 
 
 @internal
-def transfer(images, work, tables, task):
+def transfer(images: FloatArray, work: FloatArray, tables: IntegerArray, task: Transfer) -> None:
     """Carry out a `Transfer`."""
     for c in range(task.channels):
         place = task.first_image * task.image_stride + tables[task.channel_offsets + c]

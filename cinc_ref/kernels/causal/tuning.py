@@ -5,6 +5,8 @@ Images do not depend on them, weight gradients by the rounding of their sums alo
 
 from typing import NamedTuple
 
+__all__ = ["TUNING", "Tuning"]
+
 
 class Tuning(NamedTuple):
     """Target sizes, measured with ``python -m cinc_ref bench kernels`` and ``bench scaling``.

@@ -7,14 +7,16 @@ reads a few rows, or a part of one, for one tap after the other, from the first-
 """
 
 import math
+from collections.abc import Callable
 from functools import cache, lru_cache
 from itertools import product
 from typing import NamedTuple
 
 import numpy as np
 
+from cinc_ref._typing import FloatArray, IntegerArray
 from cinc_ref.kernels._jit import block, compiled, inlined
-from cinc_ref.kernels.causal.schedule import reaching_taps
+from cinc_ref.kernels.causal.schedule import Placement, reaching_taps
 from cinc_ref.kernels.causal.transfer import (
     BATCH_FIRST,
     SCALAR,
@@ -23,8 +25,10 @@ from cinc_ref.kernels.causal.transfer import (
     square_side,
     transfer,
 )
-from cinc_ref.kernels.causal.tuning import TUNING
+from cinc_ref.kernels.causal.tuning import TUNING, Tuning
 from cinc_ref.kernels.simd.cpu import VECTOR_BYTES
+
+__all__ = ["Call", "Part", "WeightGradientPlan", "conv_weight_grad"]
 
 MAX_OUTPUTS, MAX_INPUTS = (4, 6) if VECTOR_BYTES == 64 else (2, 4)
 """Output and input channels of a register block at most: their products are the accumulators."""
@@ -45,8 +49,8 @@ class WeightGradientPlan(NamedTuple):
         Whether x and g lie as contiguous (N, C, H, W) in memory.
     """
 
-    loops: object
-    tables: np.ndarray
+    loops: Callable[..., None]
+    tables: IntegerArray
     work_length: int
     sums_length: int
     batch_first: bool
@@ -107,7 +111,13 @@ class Part(NamedTuple):
     images: int
 
 
-def conv_weight_grad(x, g, kernel_shape, geometry, tuning=TUNING):
+def conv_weight_grad(
+    x: FloatArray,
+    g: FloatArray,
+    kernel_shape: tuple[int, ...],
+    geometry: Placement,
+    tuning: Tuning = TUNING,
+) -> FloatArray:
     """Return the gradient of <g, conv(x, K)> with respect to K; it is 0 at taps after the anchor.
 
     Parameters
@@ -115,8 +125,7 @@ def conv_weight_grad(x, g, kernel_shape, geometry, tuning=TUNING):
     x, g : ndarray, shape (N, C, H, W)
         Contiguous as (N, C, H, W) or as (C, H, W, N).
     kernel_shape : (int, int, int, int)
-    geometry : (int, (int, int), (bool, bool))
-        Dilation, anchor, and whether rows and columns run backwards.
+    geometry : Placement
     tuning : Tuning
     """
     plan = _make_plan(kernel_shape, x.shape, x.flags.c_contiguous, x.itemsize, geometry, tuning)

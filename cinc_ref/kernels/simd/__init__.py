@@ -1,1 +1,3 @@
 """Register blocks, the processor, and memory."""
+
+__all__: list[str] = []

@@ -7,18 +7,53 @@ integers, so that one source gives every size. Arrays are one-dimensional, conti
 by element; indices are not checked. Without the compiler, `block_numpy` takes its place.
 """
 
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
+from numba.core.typing.context import BaseContext
+from numba.core.typing.templates import Signature
 from numba.extending import intrinsic, models, register_model
 
 from cinc_ref.kernels.simd.cpu import LINE_BYTES, VECTOR_BYTES
+
+__all__ = [
+    "Block",
+    "add_lane_sums",
+    "add_outer",
+    "gather",
+    "gather_square",
+    "integers",
+    "lane_sum",
+    "line_start",
+    "load",
+    "load_square",
+    "multiply_add",
+    "prefetch_third",
+    "probe_nonfinite",
+    "scatter",
+    "scatter_nontemporal",
+    "side",
+    "solve",
+    "store",
+    "transpose",
+    "zeros",
+]
+
+Intrinsic: TypeAlias = tuple[Signature, Callable[..., Any]]
+"""The signature of an operation, and the function that generates its code."""
 
 
 class Block(types.Type):
     """The type of `rows` vectors of `lanes` floats."""
 
-    def __init__(self, dtype, rows, lanes):
+    dtype: types.Type
+    rows: int
+    lanes: int
+
+    def __init__(self, dtype: types.Type, rows: int, lanes: int) -> None:
         self.dtype, self.rows, self.lanes = dtype, rows, lanes
         super().__init__(f"Block({dtype}, {rows}, {lanes})")
 
@@ -31,7 +66,9 @@ class _BlockModel(models.PrimitiveModel):
 
 
 @intrinsic(prefer_literal=True)
-def integers(typingctx, array, first, count):
+def integers(
+    typingctx: BaseContext, array: types.Type, first: types.Type, count: types.Type
+) -> Intrinsic:
     """Return the `count` elements of an array from `first` on, as a tuple."""
     kind = types.UniTuple(array.dtype, count.literal_value)
 
@@ -44,7 +81,7 @@ def integers(typingctx, array, first, count):
 
 
 @intrinsic
-def line_start(typingctx, array, index):
+def line_start(typingctx: BaseContext, array: types.Type, index: types.Type) -> Intrinsic:
     """Return the first index from `index` on at which a cache line begins."""
 
     def generate(context, builder, signature, arguments):
@@ -58,7 +95,9 @@ def line_start(typingctx, array, index):
 
 
 @intrinsic(prefer_literal=True)
-def zeros(typingctx, array, rows, lanes):
+def zeros(
+    typingctx: BaseContext, array: types.Type, rows: types.Type, lanes: types.Type
+) -> Intrinsic:
     """Return a block of zeros of the dtype of `array`."""
     block = Block(array.dtype, rows.literal_value, lanes.literal_value)
 
@@ -69,14 +108,21 @@ def zeros(typingctx, array, rows, lanes):
 
 
 @intrinsic(prefer_literal=True)
-def load(typingctx, array, index, stride, rows, lanes):
+def load(
+    typingctx: BaseContext,
+    array: types.Type,
+    index: types.Type,
+    stride: types.Type,
+    rows: types.Type,
+    lanes: types.Type,
+) -> Intrinsic:
     """Load a block: row r holds `lanes` elements of `array` from ``index + r * stride`` on."""
     block = Block(array.dtype, rows.literal_value, lanes.literal_value)
     return block(array, types.intp, types.intp, rows, lanes), _generate_load(block)
 
 
 @intrinsic(prefer_literal=True)
-def side(typingctx, array, part):
+def side(typingctx: BaseContext, array: types.Type, part: types.Type) -> Intrinsic:
     """Return the numbers of `array` in a SIMD register divided by `part`, as a constant."""
     constant = _square(array, part).rows
 
@@ -87,14 +133,22 @@ def side(typingctx, array, part):
 
 
 @intrinsic(prefer_literal=True)
-def load_square(typingctx, array, index, stride, part):
+def load_square(
+    typingctx: BaseContext,
+    array: types.Type,
+    index: types.Type,
+    stride: types.Type,
+    part: types.Type,
+) -> Intrinsic:
     """Load a square block as `load` does; `side` is that of its rows and columns."""
     block = _square(array, part)
     return block(array, types.intp, types.intp, part), _generate_load(block)
 
 
 @intrinsic
-def store(typingctx, array, index, stride, block):
+def store(
+    typingctx: BaseContext, array: types.Type, index: types.Type, stride: types.Type, block: Block
+) -> Intrinsic:
     """Store row r of a block to the elements of `array` from ``index + r * stride`` on."""
 
     def generate(context, builder, signature, arguments):
@@ -108,21 +162,45 @@ def store(typingctx, array, index, stride, block):
 
 
 @intrinsic(prefer_literal=True)
-def gather(typingctx, array, index, offsets, first, rows, lanes):
+def gather(
+    typingctx: BaseContext,
+    array: types.Type,
+    index: types.Type,
+    offsets: types.Type,
+    first: types.Type,
+    rows: types.Type,
+    lanes: types.Type,
+) -> Intrinsic:
     """Load a block: row r holds `lanes` elements from ``index + offsets[first + r]`` on."""
     block = Block(array.dtype, rows.literal_value, lanes.literal_value)
     return block(array, types.intp, offsets, types.intp, rows, lanes), _generate_gather(block)
 
 
 @intrinsic(prefer_literal=True)
-def gather_square(typingctx, array, index, offsets, first, part):
+def gather_square(
+    typingctx: BaseContext,
+    array: types.Type,
+    index: types.Type,
+    offsets: types.Type,
+    first: types.Type,
+    part: types.Type,
+) -> Intrinsic:
     """Load a square block as `gather` does; `side` is that of its rows and columns."""
     block = _square(array, part)
     return block(array, types.intp, offsets, types.intp, part), _generate_gather(block)
 
 
 @intrinsic(prefer_literal=True)
-def prefetch_third(typingctx, array, index, offsets, first, third, rows, lanes):
+def prefetch_third(
+    typingctx: BaseContext,
+    array: types.Type,
+    index: types.Type,
+    offsets: types.Type,
+    first: types.Type,
+    third: types.Type,
+    rows: types.Type,
+    lanes: types.Type,
+) -> Intrinsic:
     """Prefetch the cache lines that `gather` will load, those of a third of the rows."""
     count, length = -(-rows.literal_value // 3), lanes.literal_value
     last = rows.literal_value - count
@@ -143,7 +221,14 @@ def prefetch_third(typingctx, array, index, offsets, first, third, rows, lanes):
 
 
 @intrinsic
-def scatter(typingctx, array, index, offsets, first, block):
+def scatter(
+    typingctx: BaseContext,
+    array: types.Type,
+    index: types.Type,
+    offsets: types.Type,
+    first: types.Type,
+    block: Block,
+) -> Intrinsic:
     """Store row r of a block to the elements of `array` from ``index + offsets[first + r]`` on.
 
     The last row is written first, so that of rows that share a place the first one stays.
@@ -157,7 +242,14 @@ def scatter(typingctx, array, index, offsets, first, block):
 
 
 @intrinsic
-def scatter_nontemporal(typingctx, array, index, offsets, first, block):
+def scatter_nontemporal(
+    typingctx: BaseContext,
+    array: types.Type,
+    index: types.Type,
+    offsets: types.Type,
+    first: types.Type,
+    block: Block,
+) -> Intrinsic:
     """Store a block like `scatter`, past the caches; every row must fill whole cache lines.
 
     Memory has less to move: a line is not fetched before it is overwritten, and drives nothing
@@ -172,7 +264,7 @@ def scatter_nontemporal(typingctx, array, index, offsets, first, block):
 
 
 @intrinsic
-def transpose(typingctx, block):
+def transpose(typingctx: BaseContext, block: Block) -> Intrinsic:
     """Exchange rows and lanes; the block must be square, its side a power of two.
 
     Interleaving the first half of the rows with the second half, log2(rows) times, does it.
@@ -190,7 +282,15 @@ def transpose(typingctx, block):
 
 
 @intrinsic
-def multiply_add(typingctx, block, array, index, stride, weights, first):
+def multiply_add(
+    typingctx: BaseContext,
+    block: Block,
+    array: types.Type,
+    index: types.Type,
+    stride: types.Type,
+    weights: types.Type,
+    first: types.Type,
+) -> Intrinsic:
     """Add ``weights[first + t * rows + r] * vector t`` to row r, fused, for `rows` vectors t.
 
     Vector t is ``array[index + t * stride :][:lanes]``. There are as many vectors as rows, because
@@ -213,7 +313,7 @@ def multiply_add(typingctx, block, array, index, stride, weights, first):
 
 
 @intrinsic
-def probe_nonfinite(typingctx, probe, block):
+def probe_nonfinite(typingctx: BaseContext, probe: Block, block: Block) -> Intrinsic:
     """Add 0 times every row to the one row of `probe`: it stays 0 while all is finite, else NaN."""
 
     def generate(context, builder, signature, arguments):
@@ -227,7 +327,7 @@ def probe_nonfinite(typingctx, probe, block):
 
 
 @intrinsic
-def lane_sum(typingctx, block):
+def lane_sum(typingctx: BaseContext, block: Block) -> Intrinsic:
     """Return the sum of the one row."""
 
     def generate(context, builder, signature, arguments):
@@ -238,7 +338,13 @@ def lane_sum(typingctx, block):
 
 
 @intrinsic(prefer_literal=True)
-def solve(typingctx, block, triangle, first, divide):
+def solve(
+    typingctx: BaseContext,
+    block: Block,
+    triangle: types.Type,
+    first: types.Type,
+    divide: types.Type,
+) -> Intrinsic:
     """Solve with a lower triangle, stored negated, 1 / d behind every row of diagonal entry d.
 
     A solution waits for one quotient after the other, and division is slow. Unless `divide` is 1,
@@ -272,7 +378,17 @@ def solve(typingctx, block, triangle, first, divide):
 
 
 @intrinsic(prefer_literal=True)
-def add_outer(typingctx, block, left, index, right, start, stride, columns, count):
+def add_outer(
+    typingctx: BaseContext,
+    block: Block,
+    left: types.Type,
+    index: types.Type,
+    right: types.Type,
+    start: types.Type,
+    stride: types.Type,
+    columns: types.Type,
+    count: types.Type,
+) -> Intrinsic:
     """Add left[index + r * stride] * right[start + c * stride], vectors, to row r * columns + c.
 
     Only the first `count` numbers of the vectors are read where these are fewer than the lanes.
@@ -300,7 +416,9 @@ def add_outer(typingctx, block, left, index, right, start, stride, columns, coun
 
 
 @intrinsic
-def add_lane_sums(typingctx, array, index, block):
+def add_lane_sums(
+    typingctx: BaseContext, array: types.Type, index: types.Type, block: Block
+) -> Intrinsic:
     """Add the sum over the lanes of row r to array[index + r]."""
 
     def generate(context, builder, signature, arguments):

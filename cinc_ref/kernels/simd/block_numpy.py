@@ -5,60 +5,97 @@ The only difference is that products and sums are rounded separately here.
 
 import numpy as np
 
+from cinc_ref._typing import Array, FloatArray, IntegerArray
 from cinc_ref.kernels.simd.cpu import LINE_BYTES, VECTOR_BYTES
 
+__all__ = [
+    "add_lane_sums",
+    "add_outer",
+    "gather",
+    "gather_square",
+    "integers",
+    "lane_sum",
+    "line_start",
+    "load",
+    "load_square",
+    "multiply_add",
+    "prefetch_third",
+    "probe_nonfinite",
+    "scatter",
+    "scatter_nontemporal",
+    "side",
+    "solve",
+    "store",
+    "transpose",
+    "zeros",
+]
 
-def integers(array, first, count):
+
+def integers(array: Array, first: int, count: int) -> tuple[int, ...]:
     """Return the `count` elements of an array from `first` on, as a tuple."""
     return tuple(array[first : first + count].tolist())
 
 
-def line_start(array, index):
+def line_start(array: Array, index: int) -> int:
     """Return the first index from `index` on at which a cache line begins."""
     return index + -array[index:].ctypes.data % LINE_BYTES // array.itemsize
 
 
-def zeros(array, rows, lanes):
+def zeros(array: FloatArray, rows: int, lanes: int) -> FloatArray:
     """Return a block of zeros of the dtype of `array`."""
     return np.zeros((rows, lanes), array.dtype)
 
 
-def load(array, index, stride, rows, lanes):
+def load(array: FloatArray, index: int, stride: int, rows: int, lanes: int) -> FloatArray:
     """Load a block: row r holds `lanes` elements of `array` from ``index + r * stride`` on."""
     return np.stack([array[index + r * stride :][:lanes] for r in range(rows)])
 
 
-def side(array, part):
+def side(array: FloatArray, part: int) -> int:
     """Return the numbers of `array` in a SIMD register divided by `part`."""
     return max(VECTOR_BYTES // array.itemsize // part, 1)
 
 
-def load_square(array, index, stride, part):
+def load_square(array: FloatArray, index: int, stride: int, part: int) -> FloatArray:
     """Load a square block as `load` does; `side` is that of its rows and columns."""
     return load(array, index, stride, side(array, part), side(array, part))
 
 
-def store(array, index, stride, block):
+def store(array: FloatArray, index: int, stride: int, block: FloatArray) -> None:
     """Store a block where `load` reads it."""
     for r, row in enumerate(block):
         array[index + r * stride :][: len(row)] = row
 
 
-def gather(array, index, offsets, first, rows, lanes):
+def gather(
+    array: FloatArray, index: int, offsets: IntegerArray, first: int, rows: int, lanes: int
+) -> FloatArray:
     """Load a block: row r holds `lanes` elements from ``index + offsets[first + r]`` on."""
     return np.stack([array[index + offsets[first + r] :][:lanes] for r in range(rows)])
 
 
-def gather_square(array, index, offsets, first, part):
+def gather_square(
+    array: FloatArray, index: int, offsets: IntegerArray, first: int, part: int
+) -> FloatArray:
     """Load a square block as `gather` does; `side` is that of its rows and columns."""
     return gather(array, index, offsets, first, side(array, part), side(array, part))
 
 
-def prefetch_third(array, index, offsets, first, third, rows, lanes):
+def prefetch_third(
+    array: FloatArray,
+    index: int,
+    offsets: IntegerArray,
+    first: int,
+    third: int,
+    rows: int,
+    lanes: int,
+) -> None:
     """Do nothing."""
 
 
-def scatter(array, index, offsets, first, block):
+def scatter(
+    array: FloatArray, index: int, offsets: IntegerArray, first: int, block: FloatArray
+) -> None:
     """Store a block where `gather` reads it; the last row is written first."""
     for r, row in reversed(list(enumerate(block))):
         array[index + offsets[first + r] :][: len(row)] = row
@@ -67,12 +104,14 @@ def scatter(array, index, offsets, first, block):
 scatter_nontemporal = scatter
 
 
-def transpose(block):
+def transpose(block: FloatArray) -> FloatArray:
     """Exchange rows and lanes."""
     return block.T
 
 
-def multiply_add(block, array, index, stride, weights, first):
+def multiply_add(
+    block: FloatArray, array: FloatArray, index: int, stride: int, weights: FloatArray, first: int
+) -> FloatArray:
     """Add ``weights[first + t * rows + r] * vector t`` to every row r, for `rows` vectors."""
     rows, lanes = block.shape
     for t in range(rows):
@@ -81,18 +120,18 @@ def multiply_add(block, array, index, stride, weights, first):
     return block
 
 
-def probe_nonfinite(probe, block):
+def probe_nonfinite(probe: FloatArray, block: FloatArray) -> FloatArray:
     """Add 0 times every row to the one row of `probe`: it stays 0 while all is finite, else NaN."""
     with np.errstate(invalid="ignore"):
         return probe + np.sum(0 * block, axis=0)
 
 
-def lane_sum(block):
+def lane_sum(block: FloatArray) -> float:
     """Return the sum of the one row."""
     return block.sum()
 
 
-def solve(block, triangle, first, divide):
+def solve(block: FloatArray, triangle: FloatArray, first: int, divide: bool) -> FloatArray:
     """Solve with a lower triangle, stored negated, one number behind every row; always divides."""
     rows = len(block)
     entries = triangle[first : first + rows * (rows + 1)].reshape(rows, rows + 1)
@@ -102,7 +141,16 @@ def solve(block, triangle, first, divide):
     return block
 
 
-def add_outer(block, left, index, right, start, stride, columns, count):
+def add_outer(
+    block: FloatArray,
+    left: FloatArray,
+    index: int,
+    right: FloatArray,
+    start: int,
+    stride: int,
+    columns: int,
+    count: int,
+) -> FloatArray:
     """Add left[index + r * stride] * right[start + c * stride] to row r * columns + c.
 
     Only the first `count` numbers of the vectors are read where these are fewer than the lanes.
@@ -115,6 +163,6 @@ def add_outer(block, left, index, right, start, stride, columns, count):
     return block
 
 
-def add_lane_sums(array, index, block):
+def add_lane_sums(array: FloatArray, index: int, block: FloatArray) -> None:
     """Add the sum over the lanes of row r to array[index + r]."""
     array[index : index + len(block)] += block.sum(axis=1)

@@ -2,8 +2,18 @@
 
 from llvmlite import binding
 
+__all__ = [
+    "LATENCY",
+    "LINE_BYTES",
+    "MAX_ACCUMULATORS",
+    "MAX_BLOCK_ROWS",
+    "REGISTERS",
+    "VECTOR_BYTES",
+    "WAVEFRONT_BYTES",
+]
 
-def _vector_bytes():
+
+def _vector_bytes() -> int:
     """Find the width of the SIMD registers; a wrong guess costs speed alone."""
     try:
         features = binding.get_host_cpu_features()
@@ -32,7 +42,7 @@ let each vector that is loaded serve more multiply-adds (``bench kernels``).
 """
 
 
-def _host():
+def _host() -> str:
     try:
         return binding.get_host_cpu_name()
     except RuntimeError:

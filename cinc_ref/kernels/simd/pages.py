@@ -15,8 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
+from cinc_ref._typing import Array
 from cinc_ref.kernels._jit import compiled
 from cinc_ref.kernels.simd.cpu import LINE_BYTES
+
+__all__ = ["ALIGNED_BYTES", "empty_like"]
 
 ALIGNED_BYTES = 2**16
 """Size in bytes of a result from which on it starts on a cache line; that costs a microsecond."""
@@ -30,11 +33,11 @@ The C library returns memory of this size to the system at once.
 MAX_POOL_BYTES = 2**28
 """Size in bytes of the pages in the pool at most."""
 
-_pool = []
+_pool: list[mmap.mmap] = []
 """Pages that no array uses, the oldest first."""
 
 
-def empty_like(images):
+def empty_like(images: Array) -> Array:
     """Return new images of this shape and dtype that lie in memory batch first or last as these."""
     if images.nbytes < ALIGNED_BYTES:
         return np.empty_like(images, subok=False)
@@ -48,7 +51,7 @@ def empty_like(images):
     return memory.reshape(*rest, count).transpose(3, 0, 1, 2)
 
 
-def aligned(length, like):
+def aligned(length: int, like: Array) -> Array:
     """Return a new flat array of the dtype of another that starts on a cache line."""
     memory = np.empty(length + LINE_BYTES // like.itemsize, like.dtype)
     start = _line_start(memory)
