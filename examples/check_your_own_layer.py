@@ -149,7 +149,7 @@ with torch.no_grad():
         (axes[1], published_inverse, "the published reverse pass"),
     ):
         error = (inverse(layer(x)[0])[0] - x).abs().amax(dim=(0, 2, 3))
-        axis.bar(range(1, 5), error, log=True)
+        axis.bar(range(1, 5), error.tolist(), log=True)
         for block, largest in enumerate(error.tolist(), 1):
             text = f"{largest:.0e}" if largest else "exactly 0"
             axis.text(block, 2 * max(largest, 1e-17), text, ha="center", va="bottom")

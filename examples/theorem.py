@@ -82,9 +82,9 @@ for axes, (title, (entries, step, stair)) in zip(
     axes.plot(np.repeat(corners, 2)[1:], np.repeat(corners, 2)[:-1], color="#c8102e", linewidth=2)
     axes.set_title(title, fontsize=11)
     axes.set_xlabel("number of the input entry", fontsize=10)
+    axes.set_ylabel("number of the output entry", fontsize=10)
     axes.set_xticks([0, len(entries) - 1])
     axes.set_yticks([0, len(entries) - 1])
-figure.axes[0].set_ylabel("number of the output entry", fontsize=10)
 figure.savefig("theorem.png")
 
 # %% The check: none of this depended on our choice of numbers.

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import sys
 from itertools import product
 
 import joblib
@@ -14,13 +15,14 @@ from cinc_ref.comparison.compare import SYSTEMS as USUAL
 from cinc_ref.comparison.picture import comparison_figure
 from cinc_ref.comparison.table import COLUMNS, markdown
 from cinc_ref.data import IMAGE_SETS, ImageSet
-from cinc_ref.errors import NonFiniteError, OptionError
+from cinc_ref.errors import CheckpointError, MissingExtraError, NonFiniteError, OptionError
 from cinc_ref.flows import COUPLINGS, SYSTEMS, build
 from cinc_ref.flows.cost import cost, timed_decode
 from cinc_ref.flows.systems import variant
 from cinc_ref.training.errors import NonFiniteStep
 from cinc_ref.training.trainer import Trainer
 from tests.support.commands import assert_one_line_error, few_digits, run
+from tests.support.pictures import problems
 
 MODEL = {"levels": 1, "depth": 1, "width": 4}
 OPTIONS = {"couplings": ["affine"], "seeds": 2, "steps": 2, "model": MODEL}
@@ -345,6 +347,7 @@ def test_five_minutes_if_nothing_is_said_and_no_picture_without_matplotlib(
         ({"data_options": {"n": 3}}, "an option in data_options must be one of path, size, n_bits"),
         ({"steps": None}, "minutes or steps must be given"),
         ({"n_jobs": 1.5}, "n_jobs must be an integer; got 1.5"),
+        ({"n_jobs": 0}, "n_jobs must be an integer other than 0; got 0"),
         ({"measure_again": 1}, "measure_again must be True or False; got 1"),
         ({"progress": None}, "progress must be True or False; got None"),
         ({"out": 3}, "out must be a path; got 3"),
@@ -362,6 +365,31 @@ def test_what_cannot_be_compared_is_one_line(capsys, tmp_path):
     assert code == 2
     assert_one_line_error(err)
     assert "glow, autoregressive" in err
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"job": 3}', '{"job": {"seed": 0}}', "1"])
+def test_a_damaged_result_is_named_before_anything_is_trained(tmp_path, monkeypatch, text):
+    trained = _count_trainings(monkeypatch)
+    path = tmp_path / "glow-affine-0" / "result.json"
+    path.parent.mkdir()
+    path.write_text(text)
+    with pytest.raises(CheckpointError, match=r"glow-affine-0.*result\.json must be the result"):
+        compare(tmp_path, systems=["glow"], **OPTIONS)
+    assert not trained
+
+
+def test_joblib_is_asked_for_before_anything_is_made(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "joblib", None)
+    with pytest.raises(MissingExtraError, match="compare"):
+        compare(tmp_path / "out", systems=["glow"], **OPTIONS)
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_picture_has_titles_and_labels(finished):
+    found, _ = finished
+    figure = comparison_figure(found)
+    assert problems(figure) == []
+    assert "on digits, each trained 2 steps" in figure._suptitle.get_text()
 
 
 def test_images_of_fewer_bits_and_other_sizes_are_compared(tmp_path, monkeypatch):

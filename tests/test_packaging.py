@@ -35,6 +35,21 @@ def test_version_is_the_one_of_setup_cfg_and_changelog():
     assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
 
 
+def test_the_oldest_versions_are_the_bounds_of_setup_cfg():
+    bounds = {}
+    options = [SETUP["options"]["install_requires"], *SETUP["options.extras_require"].values()]
+    for name, _, version in re.findall(
+        r"^([\w-]+) (>=) ([\d.]+)$", "\n".join(options), re.MULTILINE
+    ):
+        bounds[name] = version
+    lines = (ROOT / "tools" / "oldest.txt").read_text(encoding="utf-8").splitlines()
+    pins = dict(line.split("==") for line in lines if not line.startswith("#"))
+    assert pins.keys() == bounds.keys()
+    for name, bound in bounds.items():
+        assert f"{pins[name]}.".startswith(f"{bound}."), f"{name}: {pins[name]} for >= {bound}"
+        assert not pins[name].removeprefix(bound).strip(".0"), "the first release of the bound"
+
+
 def test_pyproject_holds_the_build_system_alone():
     tables = re.findall(r"^\[(.+)\]$", (ROOT / "pyproject.toml").read_text(), flags=re.MULTILINE)
     assert tables == ["build-system"]

@@ -1,306 +1,260 @@
-"""What a picture is: which files are read, and what every mode, tag and orientation becomes."""
+"""Every picture that the package writes has titles, labels and units; digits are ink on paper."""
 
-import struct
-import zlib
+import inspect
 
 import numpy as np
 import pytest
-from PIL import Image, TiffImagePlugin, features
+from matplotlib.figure import Figure
 
-from cinc_ref.data import image_set
-from cinc_ref.data.picture import ENDINGS
-from cinc_ref.errors import DataError
+import cinc_ref as cr
+import cinc_ref.demo
+from cinc_ref import plots
+from cinc_ref.data import IMAGE_SETS, ImageSet
+from cinc_ref.errors import OptionError, ShapeError
+from cinc_ref.flows import build
+from tests.support.commands import few_digits, run
+from tests.support.pictures import legend_of_greys, problems, recorded
 
-SIZE = 8
+FLOW = build("cinc", "affine", (1, 8, 8), levels=2, depth=1, width=4, bins=17)
+PHOTOGRAPHS = build("cinc", "affine", (1, 8, 8), levels=2, depth=1, width=4)
+COLOURED = build("cinc", "affine", (3, 8, 8), levels=2, depth=1, width=4)
+RNG = np.random.default_rng(0)
+GREY, RED_GREEN_BLUE = (RNG.integers(0, 17, (6, c, 8, 8)) for c in (1, 3))
+FLOATS = RNG.normal(size=(2, 1, 5, 7)).astype(np.float32)
+HISTORY = [
+    {"step": k, "seconds": 60.0 + k, "train": 9.0 / k, "validation": 99.0 / k**3}
+    for k in range(1, 9)
+]
 
-
-def _read(folder, channels=1):
-    """Write the file three times over, if it is one, and return its image."""
-    images = image_set("folder", path=folder, size=SIZE, channels=channels)
-    return images.train[0]
-
-
-def _thrice(folder, ending, save):
-    for k in range(3):
-        save(folder / f"{k}{ending}")
-    return folder
-
-
-def _ramp(dtype=np.uint8, top=255):
-    return np.linspace(0, top, SIZE * SIZE).astype(dtype).reshape(SIZE, SIZE)
-
-
-# ---- which files ---------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "hidden",
-    [
-        ".ipynb_checkpoints/0-checkpoint.png",
-        "._0.png",
-        ".0.png",
-        "__MACOSX/0.png",
-        "@eaDir/0.png",
-        ".Trash/a/0.png",
-        "Thumbs.db",
-        "desktop.ini",
-        "a/.thumbnails/0.png",
+CALLS = {
+    "image_grid": [
+        ((GREY,), {}),
+        ((GREY[:1],), {"cmap": "viridis"}),
+        ((RED_GREEN_BLUE,), {"columns": 2}),
+        ((np.zeros((1, 1, 1, 1)),), {}),
     ],
-)
-def test_hidden_files_and_folders_are_not_read(tmp_path, hidden):
-    _thrice(tmp_path, ".png", Image.fromarray(_ramp()).save)
-    (tmp_path / hidden).parent.mkdir(parents=True, exist_ok=True)
-    (tmp_path / hidden).write_bytes(b"no picture")
-    images = image_set("folder", path=tmp_path, size=SIZE)
-    assert sum(map(len, (images.train, images.validation, images.test))) == 3
+    "image_table": [
+        ((GREY[None],), {"headings": list("abcdef")}),
+        ((RED_GREEN_BLUE[None],), {"headings": ["0.123456"] * 6, "heading_label": "number"}),
+    ],
+    "samples_figure": [
+        ((GREY, FLOW), {"temperature": 0.8}),
+        ((RED_GREEN_BLUE, COLOURED), {"temperature": 0, "data": "cifar10"}),
+    ],
+    "interpolation_figure": [((GREY[:, None], FLOW), {}), ((GREY[:2, None], FLOW), {})],
+    "temperature_figure": [((GREY[:, None], FLOW, [0, 0.2, 0.4, 0.6, 0.8, 1.2]), {})],
+    "inverse_figure": [
+        ((FLOATS, 2 * FLOATS, FLOATS), {}),
+        ((FLOATS, 2 * FLOATS, FLOATS * 1.5), {"units": ("volts", "amperes")}),
+        ((FLOATS, 0 * FLOATS, FLOATS * np.inf), {}),
+    ],
+    "loss_figure": [
+        ((HISTORY,), {}),
+        ((HISTORY,), {"against": "step"}),
+        ((HISTORY[:1],), {}),
+        ((HISTORY * 10,), {}),
+    ],
+    "matrix_figure": [
+        ((RNG.normal(size=(1, 1, 3, 3)), (4, 5)), {}),
+        ((RNG.normal(size=(2, 2, 1, 5)), (1, 12)), {"dilation": 2}),
+    ],
+}
+"""Arguments for every function of `cinc_ref.plots` that returns a figure."""
 
 
-@pytest.mark.parametrize("ending", [".eps", ".ps", ".pdf", ".h5", ".mpg", ".wmf", ".grib", ".palm"])
-def test_endings_that_pillow_does_not_decode_by_itself_are_ignored(tmp_path, ending):
-    _thrice(tmp_path, ".png", Image.fromarray(_ramp()).save)
-    (tmp_path / f"more{ending}").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n")
-    images = image_set("folder", path=tmp_path, size=SIZE)
-    assert sum(map(len, (images.train, images.validation, images.test))) == 3
-
-
-def test_postscript_under_the_name_of_a_picture_is_refused(tmp_path):
-    text = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage\n%%EOF\n"
-    _thrice(tmp_path, ".png", lambda path: path.write_bytes(text))
-    with pytest.raises(DataError, match=r"3 of 3 pictures .* cannot be read: 0.png, 1.png, 2.png"):
-        image_set("folder", path=tmp_path)
-
-
-@pytest.mark.parametrize(
-    "ending", [".bmp", ".gif", ".jp2", ".pcx", ".png", ".pgm", ".sgi", ".tga", ".tif", ".PNG"]
-)
-def test_formats_without_loss_return_every_level(tmp_path, ending):
-    if ending == ".jp2" and not features.check("jpg_2000"):
-        pytest.skip("this Pillow has no JPEG 2000")
-    image = _read(_thrice(tmp_path, ending, Image.fromarray(_ramp()).save))
-    assert np.array_equal(image[0], _ramp())
-
-
-def test_every_ending_is_one_that_pillow_opens():
-    openable = {
-        ending for ending, name in Image.registered_extensions().items() if name in Image.OPEN
+def test_every_function_that_draws_is_called():
+    drawing = {
+        name
+        for name in plots.__all__
+        if inspect.isfunction(function := getattr(plots, name))
+        and inspect.signature(function).return_annotation is Figure
     }
-    known_to_few = {".avif", ".avifs", ".pfm", ".qoi", ".mpo"}
-    assert openable | known_to_few >= ENDINGS
-    assert not ENDINGS & {".eps", ".ps", ".pdf", ".h5", ".hdf", ".mpg", ".mpeg", ".wmf", ".emf"}
-
-
-# ---- modes ---------------------------------------------------------------------------------------
+    assert drawing == set(CALLS)
 
 
 @pytest.mark.parametrize(
-    "mode, ending",
+    ("name", "call"), [(name, call) for name, calls in CALLS.items() for call in calls]
+)
+def test_every_picture_has_titles_and_labels(name, call):
+    arguments, options = call
+    figure = getattr(plots, name)(*arguments, **options)
+    assert problems(figure) == []
+    figure.draw_without_rendering()
+    inside = figure.bbox.padded(2)
+    for axes in figure.axes:
+        for text in (axes.title, axes.xaxis.label, axes.yaxis.label):
+            box = text.get_window_extent()
+            if text.get_text():
+                assert inside.y0 <= box.y0 and box.y1 <= inside.y1, text.get_text()
+
+
+def test_the_rules_notice_what_is_missing():
+    figure = Figure()
+    axes = figure.add_subplot()
+    figure.colorbar(axes.imshow(np.eye(3)))
+    assert len(problems(figure)) == 4
+    axes.set(title="a title", xlabel="columns")
+    assert problems(figure) == [
+        "the y axis of axes 0 has no label",
+        "colour bar 1 has no label",
+    ]
+    axes.set_yticks([0, 1, 2], ["first", "second", "third"])
+    assert problems(figure) == ["colour bar 1 has no label"]
+
+
+# ---- ink on paper ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("data", "bins", "cmap"),
     [
-        ("1", ".png"),
-        ("L", ".png"),
-        ("P", ".png"),
-        ("RGB", ".png"),
-        ("CMYK", ".tif"),
-        ("YCbCr", ".tif"),
-        ("LAB", ".tif"),
+        ("digits", 17, "gray_r"),
+        ("mnist", 256, "gray_r"),
+        ("mnist", 32, "gray_r"),
+        ("folder", 256, "gray"),
+        ("array", 17, "gray"),
+        ("patches", 256, "gray"),
+        (None, 17, "gray_r"),
+        (None, 256, "gray"),
     ],
 )
-def test_modes_of_8_bits_are_converted_by_pillow(tmp_path, mode, ending):
-    colours = np.stack([_ramp(), _ramp()[::-1], _ramp().T], axis=2)
-    picture = Image.fromarray(colours)
-    if mode == "LAB":
-        picture = Image.fromarray(np.full((SIZE, SIZE, 3), (200, 128, 128), np.uint8), "LAB")
-    picture = picture.convert(mode)
-    image = _read(_thrice(tmp_path, ending, picture.save), channels=3)
-    assert np.array_equal(image, np.asarray(picture.convert("RGB")).transpose(2, 0, 1))
-
-
-@pytest.mark.parametrize("ending", [".png", ".tif", ".pgm", ".jp2"])
-def test_levels_of_16_bits_are_divided_by_256(tmp_path, ending):
-    if ending == ".jp2" and not features.check("jpg_2000"):
-        pytest.skip("this Pillow has no JPEG 2000")
-    levels = _ramp(np.uint16, 65535)
-    image = _read(_thrice(tmp_path, ending, Image.fromarray(levels).save))
-    assert np.array_equal(image[0], levels // 256)
-    colour = _read(tmp_path, channels=3)
-    assert np.array_equal(colour, np.stack(3 * [levels // 256]))
-
-
-@pytest.mark.parametrize("mode", ["I;16", "I;16L", "I;16B"])
-def test_either_byte_order_of_16_bits(tmp_path, mode):
-    levels = _ramp(np.uint16, 65535)
-    order = ">u2" if mode == "I;16B" else "<u2"
-    picture = Image.frombytes(mode, (SIZE, SIZE), levels.astype(order).tobytes())
-    image = _read(_thrice(tmp_path, ".tif", picture.save))
-    assert np.array_equal(image[0], levels // 256)
-
-
-def test_16_bits_where_0_is_white(tmp_path):
-    levels = _ramp(np.uint16, 65535)
-    _thrice(tmp_path, ".tif", Image.fromarray(levels).save)
-    for path in tmp_path.iterdir():  # Pillow writes the tag 262: 1, as a short
-        content = path.read_bytes()
-        entry = struct.pack("<HHIH", 262, 3, 1, 1)
-        assert entry in content
-        path.write_bytes(content.replace(entry, struct.pack("<HHIH", 262, 3, 1, 0)))
-    assert np.array_equal(_read(tmp_path)[0], 255 - levels // 256)
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.int32])
-def test_wide_levels_are_scaled_from_the_range_that_is_declared(tmp_path, dtype):
-    levels = _ramp(dtype, 1000)
-    tags = TiffImagePlugin.ImageFileDirectory_v2()
-    tags[340], tags[341] = 0.0, 1000.0
-    tags.tagtype[340] = tags.tagtype[341] = 12
-    _thrice(tmp_path, ".tif", lambda path: Image.fromarray(levels).save(path, tiffinfo=tags))
-    expected = np.minimum(levels.astype(float) / 1000 * 256, 255).astype(np.uint8)
-    assert np.array_equal(_read(tmp_path)[0], expected)
-
-
-@pytest.mark.parametrize("dtype, mode", [(np.float32, "F"), (np.int32, "I")])
-def test_wide_levels_of_unknown_range_are_refused_by_name_and_mode(tmp_path, dtype, mode):
-    _thrice(tmp_path, ".tif", Image.fromarray(_ramp(dtype, 1000)).save)
-    with pytest.raises(DataError, match=rf"0.tif \(mode {mode}, whose range of levels is unknown"):
-        _read(tmp_path)
-
-
-def test_levels_that_are_no_numbers_are_refused(tmp_path):
-    tags = TiffImagePlugin.ImageFileDirectory_v2()
-    tags[340], tags[341] = 0.0, 1.0
-    tags.tagtype[340] = tags.tagtype[341] = 12
-    picture = Image.fromarray(np.full((SIZE, SIZE), np.nan, np.float32))
-    _thrice(tmp_path, ".tif", lambda path: picture.save(path, tiffinfo=tags))
-    with pytest.raises(DataError, match=r"0.tif \(mode F, and levels that are no numbers"):
-        _read(tmp_path)
-
-
-# ---- transparency --------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("mode", ["LA", "RGBA"])
-@pytest.mark.parametrize("channels", [1, 3])
-def test_transparent_parts_are_white_whatever_colour_they_hide(tmp_path, mode, channels):
-    pixels = np.full((SIZE, SIZE, len(mode)), 77, np.uint8)
-    pixels[..., -1] = 255
-    pixels[:4, :, -1] = 0
-    pixels[:2, :, :-1] = 13  # the colour that cannot be seen
-    image = _read(_thrice(tmp_path, ".png", Image.fromarray(pixels, mode).save), channels)
-    assert (image[:, :4] == 255).all() and (image[:, 4:] == 77).all()
-
-
-def test_half_transparent_parts_are_mixed_with_white(tmp_path):
-    pixels = np.full((SIZE, SIZE, 4), (0, 100, 200, 51), np.uint8)  # 51/255 = 1/5
-    image = _read(_thrice(tmp_path, ".png", Image.fromarray(pixels).save), 3)
-    assert np.array_equal(image[:, 0, 0], [204, 224, 244])
-
-
-@pytest.mark.parametrize("ending", [".png", ".gif"])
-def test_a_transparent_colour_of_a_palette_is_white(tmp_path, ending):
-    picture = Image.fromarray(
-        np.repeat([[0], [1]], 4, axis=0).repeat(SIZE, 1).astype(np.uint8), "P"
-    )
-    picture.putpalette([200, 10, 10, 10, 200, 10] + 254 * [0, 0, 0])
-    _thrice(tmp_path, ending, lambda path: picture.save(path, transparency=0))
-    image = _read(tmp_path, 3)
-    assert (image[:, :4] == 255).all()
-    assert (image[:, 4:] == np.array([10, 200, 10])[:, None, None]).all()
-
-
-@pytest.mark.parametrize("picture, transparent", [
-    (Image.new("L", (SIZE, SIZE), 60), 60),
-    (Image.new("RGB", (SIZE, SIZE), (1, 2, 3)), (1, 2, 3)),
-    (Image.fromarray(np.full((SIZE, SIZE), 300, np.uint16)), 300),
-])  # fmt: skip
-def test_a_transparent_level_or_colour_is_white(tmp_path, picture, transparent):
-    _thrice(tmp_path, ".png", lambda path: picture.save(path, transparency=transparent))
-    assert (_read(tmp_path) == 255).all()
-
-
-# ---- orientation ---------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("ending", [".png", ".tif", ".webp"])
-@pytest.mark.parametrize("orientation", range(1, 9))
-def test_pictures_are_turned_upright(tmp_path, orientation, ending):
-    if ending == ".webp" and not features.check("webp"):
-        pytest.skip("this Pillow has no WebP")
-    upright = _ramp()
-    stored = {
-        1: upright,
-        2: upright[:, ::-1],
-        3: upright[::-1, ::-1],
-        4: upright[::-1],
-        5: upright.T,
-        6: np.rot90(upright),
-        7: upright[::-1, ::-1].T,
-        8: np.rot90(upright, -1),
-    }[orientation]
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    more = {"lossless": True} if ending == ".webp" else {}
-    picture = Image.fromarray(np.ascontiguousarray(stored))
-    _thrice(tmp_path, ending, lambda path: picture.save(path, exif=exif, **more))
-    assert np.array_equal(_read(tmp_path)[0], upright)
+def test_handwriting_is_ink_and_all_else_is_light(data, bins, cmap):
+    assert plots.colormap_of(data, bins) == cmap
 
 
 @pytest.mark.parametrize(
-    "exif", [b"Exif\0\0nonsense", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0"]
+    ("data", "bins", "message"), [(3, 17, "data must be"), ("digits", 1, "bins must be")]
 )
-def test_damaged_exif_data_do_not_matter(tmp_path, exif):
-    picture = Image.fromarray(_ramp())
-    _thrice(tmp_path, ".png", lambda path: picture.save(path, exif=exif))
-    assert np.array_equal(_read(tmp_path)[0], _ramp())
+def test_colormaps_of_nothing(data, bins, message):
+    with pytest.raises(OptionError, match=message):
+        plots.colormap_of(data, bins)
 
 
-# ---- sizes ---------------------------------------------------------------------------------------
-
-
-def _flat_png(path, side):
-    """Write a PNG of one black square of 1 bit a pixel."""
-    rows = zlib.compress(bytes((side + 7) // 8 + 1) * side, 9)
-    header = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
-    chunks = ((b"IHDR", header), (b"IDAT", rows), (b"IEND", b""))
-    content = b"".join(
-        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-        for name, data in chunks
+@pytest.mark.parametrize(("flow", "ink"), [(FLOW, True), (PHOTOGRAPHS, False)])
+def test_the_pictures_of_a_flow_agree(flow, ink):
+    levels = np.array([0, flow.bins - 1]).reshape(2, 1, 1, 1) * np.ones((1, 1, 8, 8), int)
+    figures = (
+        plots.samples_figure(levels, flow, temperature=1),
+        plots.interpolation_figure(levels[:, None], flow),
+        plots.temperature_figure(levels[:, None], flow, [0, 1]),
     )
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + content)
+    for figure in figures:
+        mosaic = figure.axes[0].images[0].get_array()
+        lowest, highest = mosaic[0, 0, 0], mosaic[0, -1, 0]
+        assert (lowest, highest) == ((1, 0) if ink else (0, 1))
+        words = ("white", "black") if ink else ("black", "white")
+        assert legend_of_greys(figure) == f"0 is {words[0]}, {flow.bins - 1} is {words[1]}"
 
 
-@pytest.mark.filterwarnings("ignore:Image size")
-@pytest.mark.parametrize("side, message", [
-    (3000, "3000x3000 pixels in a file of [0-9,]+ bytes"),
-    (9000, "9000x9000 pixels, more than 67,108,864"),
-    (13_000, "13000x13000 pixels, more than"),
-    (20_000, "more than 67,108,864 pixels"),
-])  # fmt: skip
-def test_pictures_that_unpack_to_far_more_are_refused_by_name(tmp_path, side, message):
-    for k in range(3):
-        _flat_png(tmp_path / f"{k}.png", SIZE)
-    _flat_png(tmp_path / "bomb.png", side)
-    with pytest.raises(DataError, match=rf"1 of 4 pictures .*: bomb.png \({message}"):
-        _read(tmp_path)
+@pytest.fixture
+def digits_model(tmp_path, monkeypatch):
+    monkeypatch.setitem(IMAGE_SETS, "digits", few_digits)
+    monkeypatch.setitem(IMAGE_SETS, "mnist", lambda path=None: as_mnist())
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "model.npz"
 
 
-def test_a_large_photograph_is_read(tmp_path):
-    noise = np.random.default_rng(0).integers(0, 256, (2100, 2100), dtype=np.uint8)
-    image = _read(_thrice(tmp_path, ".jpg", Image.fromarray(noise).save))
-    assert image.shape == (1, SIZE, SIZE)
+def as_mnist():
+    digits = few_digits()
+    parts = (getattr(digits, part) * 15 for part in ("train", "validation", "test"))
+    return ImageSet("mnist", *parts, bins=256)
 
 
-@pytest.mark.parametrize("shape", [(9, 32, 32, 4), (9, 5, 4, 4)])
-def test_arrays_of_images_with_transparency_are_refused(tmp_path, shape):
-    np.save(tmp_path / "images.npy", np.zeros(shape, np.uint8))
-    with pytest.raises(DataError, match=r"transparency \(N, H, W, 4\) have: lay them"):
-        image_set("array", path=tmp_path / "images.npy")
+@pytest.mark.parametrize(("data", "flow"), [("digits", FLOW), ("mnist", PHOTOGRAPHS)])
+def test_commands_draw_handwriting_as_ink_with_titles(capsys, digits_model, data, flow):
+    images = IMAGE_SETS[data]().train
+    x = cr.flows.dequantize(images, flow.bins, np.random.default_rng(0))
+    cr.save(digits_model, flow, flow.init(np.random.default_rng(0), x))
+    path = () if data == "digits" else ("--path", digits_model)
+    with recorded() as figures:
+        if data == "digits":  # a file of a model does not name its images
+            assert run(capsys, "sample", digits_model, "-n", 3, "--temperature", 0.5)[0] == 0
+            assert figures[0].axes[0].get_title().startswith("3 samples at temperature 0.5")
+        way = ("--data", data, *path, "--pairs", 2, "--steps", 3, "--sweep", "sweep.png")
+        assert run(capsys, "interpolate", digits_model, *way)[0] == 0
+    assert len(figures) == 2 + (data == "digits")
+    assert figures[-2].axes[0].get_xlabel() == "share of the second image's latents"
+    assert figures[-1].axes[0].get_xlabel() == "temperature"
+    for figure in figures:
+        assert problems(figure) == []
+        assert legend_of_greys(figure) == f"0 is white, {flow.bins - 1} is black"
 
 
-@pytest.mark.parametrize("shape, image", [
-    ((9, 32, 30, 1), (1, 32, 30)),
-    ((9, 32, 30, 3), (3, 32, 30)),
-    ((9, 4, 6, 5), (4, 6, 5)),
-    ((9, 4, 8, 4), (4, 8, 4)),
-    ((9, 2, 8, 4), (2, 8, 4)),
-])  # fmt: skip
-def test_the_channels_of_an_array(tmp_path, shape, image):
-    np.save(tmp_path / "images.npy", np.zeros(shape, np.uint8))
-    assert image_set("array", path=tmp_path / "images.npy").image_shape == image
+def test_training_and_the_demonstration_draw_with_titles(capsys, digits_model, monkeypatch):
+    monkeypatch.setattr(cinc_ref.demo, "digits", lambda: few_digits().train[:10])
+    monkeypatch.setattr(cinc_ref.demo, "image_set", lambda name: few_digits())
+    tiny = {"system": "cinc", "coupling": "quad", "levels": 2, "depth": 1, "width": 4}
+    monkeypatch.setattr(cinc_ref.demo.flow, "MODEL", tiny)
+    monkeypatch.setattr(cinc_ref.demo.flow, "SAMPLES", 10)
+    with recorded() as figures:
+        assert run(capsys, "demo", "--steps", 1, "--out", "demo")[0] == 0
+        size = ("--levels", 1, "--depth", 1, "--width", 4)
+        assert run(capsys, "train", "--steps", 1, *size, "--out", "run")[0] == 0
+    assert len(figures) == 5 + 1
+    assert [problem for figure in figures for problem in problems(figure)] == []
+    assert legend_of_greys(figures[0]) == "0 is white, 16 is black"
+
+
+# ---- exact zeros, and the start of a training --------------------------------------------------
+
+
+def words_of(figure):
+    """The words in each panel of errors."""
+    panels = [axes for axes in figure.axes if axes.images]
+    return [" ".join(text.get_text() for text in axes.texts) for axes in panels[3::4]]
+
+
+def test_errors_that_are_exactly_0_are_said():
+    images = np.ones((3, 1, 4, 4))
+    nearly = images.copy()
+    nearly[1, 0, 2, 3] += 1e-16 + np.finfo(float).eps
+    nearly[2, 0, 0, 0] = np.nan
+    assert words_of(plots.inverse_figure(images, images, images)) == ["exactly 0"] * 3
+    assert words_of(plots.inverse_figure(images, images, nearly)) == ["exactly 0", "", "not finite"]
+    single = (images / 3).astype(np.float32)
+    assert words_of(plots.inverse_figure(images / 3, images, single)) == [""] * 3
+
+
+def test_the_bar_of_errors_that_are_all_0_says_so():
+    images = np.ones((1, 1, 4, 4))
+    for inverted, label in ((images, "exactly 0"), (images + 0.25, "0.25")):
+        bar = plots.inverse_figure(images, images, inverted).axes[-1]
+        assert bar.get_xticklabels()[-1].get_text() == label
+        assert bar.get_xlabel() == "|error|, pixel value"
+
+
+@pytest.mark.parametrize("against", ["seconds", "step"])
+def test_a_loss_begins_at_0_and_hidden_values_are_counted(against):
+    axes = plots.loss_figure(HISTORY, against=against).axes[0]
+    assert axes.get_xlim()[0] == 0
+    above = sum(
+        row[name] > axes.get_ylim()[1] for row in HISTORY for name in row if name[0] in "tv"
+    )
+    assert above and f"{above} early value" in axes.get_title()
+    assert "early" not in plots.loss_figure(HISTORY[-1:]).axes[0].get_title()
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "error"),
+    [
+        (plots.samples_figure, (GREY[0], FLOW), ShapeError),
+        (plots.samples_figure, (GREY, "flow"), OptionError),
+        (plots.interpolation_figure, (GREY, FLOW), ShapeError),
+        (plots.interpolation_figure, (GREY[:1, None], FLOW), ShapeError),
+        (plots.interpolation_figure, (GREY[:, None], None), OptionError),
+        (plots.temperature_figure, (GREY[:, None], FLOW, [1]), ShapeError),
+        (plots.temperature_figure, (GREY[:1, None], FLOW, [-1]), OptionError),
+        (plots.temperature_figure, (GREY[:1, None], FLOW, ["hot"]), OptionError),
+        (plots.temperature_figure, (GREY[:1, None], None, [1]), OptionError),
+    ],
+)
+def test_pictures_of_flows_refuse_what_they_cannot_draw(function, arguments, error):
+    options = {"temperature": 1} if function is plots.samples_figure else {}
+    with pytest.raises(error):
+        function(*arguments, **options)
+
+
+@pytest.mark.parametrize("units", [("one",), "ab c", 3, ("one", 2)])
+def test_units_are_two_strings(units):
+    with pytest.raises(OptionError, match="units must be"):
+        plots.inverse_figure(FLOATS, FLOATS, FLOATS, units=units)

@@ -105,7 +105,7 @@ def compare(
     OutputError
         If the folder cannot be written.
     CheckpointError
-        If the model of a finished run is damaged.
+        If the model or the result of a finished run is damaged.
     CincError
         If a BLAS library continues to use several threads.
 
@@ -143,9 +143,7 @@ def compare(
         for seed in range(integer("seeds", seeds, minimum=1))
         for name, coupling in product(systems, couplings)
     ]
-    images = jobs[0].images()
-    for job in jobs:
-        job.flow(images)  # refuses an impossible model before anything is trained
+    jobs[0].flow(jobs[0].images())  # refuses an impossible model before anything is trained
     out = make_folder(Path(instance("out", out, str | PathLike, "a path")))
     results_by_title = {job.title: saved_result(job, out) for job in jobs}
     missing = [job for job in jobs if not results_by_title[job.title]]

@@ -13,6 +13,7 @@ from cinc_ref import _typing
 from cinc_ref._display import fields_html, short_repr
 from cinc_ref._files import make_folder, write_atomically
 from cinc_ref.comparison.measuring import times
+from cinc_ref.comparison.table import rows_of
 from cinc_ref.data import ImageSet, image_set
 from cinc_ref.errors import CheckpointError, OptionError
 from cinc_ref.evaluation import evaluate
@@ -132,6 +133,7 @@ def saved_result(job: Job, out: _typing.Path) -> dict[str, Any] | None:
     try:
         result = json.loads(path.read_text(encoding="utf-8"))
         saved = _flat(result["job"])
+        rows_of([result])  # needs every figure
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(
             f"{path} must be the result of a run; it is damaged or something else: "
