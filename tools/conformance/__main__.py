@@ -14,7 +14,7 @@ __all__ = ["main"]
 
 
 def main() -> int:
-    """Run the command; return 1 if a finding is not judged, or one that was judged is not shown."""
+    """Run the command; return 1 if a class is not accounted for, or a finding is not shown by its lines."""
     parser = argparse.ArgumentParser(prog="python -m tools.conformance", description=__doc__)
     parser.add_argument(
         "names", nargs="*", metavar="LIBRARY", help=f"one of {', '.join(NAMES)}; all by default"
@@ -58,16 +58,11 @@ def _check(name, python, options):
 
 
 def _complaints():
-    """Print what has to be judged or corrected; return whether there is anything."""
+    """Print what has to be corrected; return whether there is anything."""
     words = []
     for name, result in results().items():
         words += [f"{name}: {cls} is public and not accounted for" for cls in result["missing"]]
         words += [f"{name}: {cls} is no public class" for cls in result["unknown"]]
-        words += [
-            f"{name}: {layer['make']}: not judged: {', '.join(layer['unjudged'])}"
-            for layer in result["layers"]
-            if layer["unjudged"]
-        ]
         words += [
             f"{name}: {run['subject']}: its lines do not show it"
             for run in result["findings"]

@@ -110,8 +110,8 @@ class Library:
         The lines that every expression of a layer may rely on.
     roots : tuple of str
         The packages whose modules are searched for public classes.
-    base : str
-        The dotted name of the class from which all layers are derived.
+    bases : tuple of str
+        The dotted names of the classes from which all layers are derived.
     layers : tuple of Layer
         What is checked.
     left_out : dict
@@ -129,7 +129,7 @@ class Library:
     version: str
     imports: str
     roots: tuple[str, ...]
-    base: str
+    bases: tuple[str, ...]
     layers: tuple[Layer, ...]
     left_out: dict[str, str] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()

@@ -8,8 +8,8 @@ from tools.conformance.catalogue import NAMES, RESULTS, Finding, Library, librar
 
 __all__ = ["documents", "report_name", "results"]
 
-COLUMNS = ("passing", "wrong", "fragile", "by design", "check", "not checked", "error", "unjudged")
-"""The verdicts on layers, in the order of the columns of the table; the last two are never published."""
+COLUMNS = ("passing", "wrong", "fragile", "by design", "check", "not checked", "open")
+"""The verdicts on layers, in the order of the columns of the table."""
 
 SEVERITIES = ("wrong", "fragile", "by design", "check")
 """The severities of judged findings, in the order of the page."""
@@ -24,6 +24,8 @@ elsewhere, and a finding says nothing about the rest of a library.
 A layer is *passing* if every property that could be tried holds. *Wrong* is a wrong result, *fragile* one
 that is wrong at the edges (dtypes, NaN, memory), *by design* a difference that its authors intend. *Check* is
 a mistake or a doubtful verdict of the check itself, *not checked* a map to a space of another dimension.
+*Open* are layers of which the check complains, or that cannot be called in this way, where nobody has judged yet
+whether the layer, the call or the check is at fault: no claim is made about them.
 The table counts layers with their arguments, each by the worst of its findings; some findings lie outside
 the layers that are counted.
 
@@ -37,7 +39,8 @@ I came across the following; I hope that the report is useful.
 def results() -> dict[str, dict[str, Any]]:
     """Return the stored results by the names of the libraries."""
     paths = {name: RESULTS / f"{name}.json" for name in NAMES}
-    return {name: json.loads(path.read_text()) for name, path in paths.items() if path.exists()}
+    stored = {name: json.loads(path.read_text()) for name, path in paths.items() if path.exists()}
+    return {name: result for name, result in stored.items() if "public" in result}  # complete ones
 
 
 def report_name(name: str, finding: Finding) -> str:
@@ -93,11 +96,21 @@ def _section(name, described, result):
         for finding in described.findings:
             if finding.severity == severity:
                 lines += _finding(name, result, finding)
+    undecided = [layer for layer in result["layers"] if layer["unjudged"]]
+    if undecided:
+        lines += ["<details><summary>Open: not judged yet</summary>", ""]
+        lines += [f"- `{layer['make']}`: {_complaint(layer)}" for layer in undecided]
+        lines += ["", "</details>", ""]
     if described.left_out:
         lines += ["<details><summary>Not checked, and why</summary>", ""]
         lines += [f"- `{cls}`: {reason}" for cls, reason in sorted(described.left_out.items())]
         lines += ["", "</details>", ""]
     return "\n".join(lines)
+
+
+def _complaint(layer):
+    found = [f["diagnosis"] for f in layer["findings"] if f["cause"] in layer["unjudged"]]
+    return "; ".join([*found, layer["error"]] if "error" in layer else found)
 
 
 def _layers_with(result, finding):

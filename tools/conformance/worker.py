@@ -106,14 +106,16 @@ def _known(path, key):
 
 
 def public_classes(described):
-    """Return the names of the public classes derived from the base, and modules that fail to import."""
-    module, _, name = described.base.rpartition(".")
-    base = getattr(importlib.import_module(module), name)
+    """Return the names of the public classes derived from the bases, and unimportable modules."""
+    bases = tuple(
+        getattr(importlib.import_module(module), name)
+        for module, _, name in (dotted.rpartition(".") for dotted in described.bases)
+    )
     unimported = {}
     for root in described.roots:
         package = importlib.import_module(root)
         for found in pkgutil.walk_packages(getattr(package, "__path__", []), root + "."):
-            if re.search(r"\.tests?\b|\.examples?\b", found.name):
+            if re.search(r"(\b|_)(tests?|examples?|conftest)\b", found.name):
                 continue
             try:
                 importlib.import_module(found.name)
@@ -127,7 +129,7 @@ def public_classes(described):
         for thing in vars(module).values():
             if (
                 inspect.isclass(thing)
-                and issubclass(thing, base)
+                and issubclass(thing, bases)
                 and not thing.__name__.startswith("_")
                 and (thing.__module__ + ".").startswith(inside)
             ):
@@ -213,7 +215,7 @@ def _judge(described, line):
     verdict = next((severity for severity in order if severity in severities), "passing")
     if verdict == "passing" and any(found["cause"] == "image shape" for found in line["findings"]):
         verdict = "not checked"  # a map to a space of another dimension
-    line["verdict"] = "unjudged" if line["unjudged"] else verdict
+    line["verdict"] = "open" if line["unjudged"] and verdict != "wrong" else verdict
 
 
 def _plain(value):
@@ -256,6 +258,8 @@ def _environment():
     versions, requires = {}, {}
     for distribution in metadata.distributions():
         name = _canonical(distribution.metadata["Name"])
+        if name in versions:  # an earlier directory of the path has it
+            continue
         versions[name] = distribution.version
         needed = []
         for requirement in distribution.requires or ():

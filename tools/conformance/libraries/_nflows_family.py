@@ -230,7 +230,6 @@ FORK_LAYERS = (
     Layer("UMNNCouplingTransform([1, 0, 1, 0], net, cond_size=4)", (4,), options=SOLVER),
     Layer("ScalarScale(1.7)", (4,)),
     Layer("ScalarShift(0.7)", (4,)),
-    Layer("iResBlock(contractive(2), brute_force=True)", (2,), options=SOLVER),
     Layer("TransformDiagonal(3)", (3, 3)),
     Layer("TransformDiagonalExponential(3)", (3, 3)),
     Layer("TransformDiagonalSoftplus(3)", (3, 3)),
@@ -243,6 +242,7 @@ FORK_LAYERS = (
 )  # fmt: skip
 
 FORK_LEFT_OUT = LEFT_OUT | {
+    "iResBlock": "its network is of a class of its own, which is not wrapped yet",
     "ConditionalTransform": "the base class of conditional transforms",
     "MonotonicTransform": "the base class of transforms that are inverted by bisection",
     "DeepSigmoidModule": "the map inside DeepSigmoid, which takes its parameters as an argument",
@@ -287,4 +287,91 @@ expected = torch.linalg.slogdet(torch.autograd.functional.jacobian(lambda v: lay
         suggestion="Keep the logarithm as a buffer, as nflows does; or apply `torch.exp(log_negative_slope)`. The mask "
         "`.type(torch.Tensor)` makes the log-determinant float32, too.",
     )
-    return (*findings(root), leaky_relu)
+    conditional = f"import torch, {root}.transforms.conditional as C\n"
+    shift = Finding(
+        subject="masked-shift-inverse",
+        severity="wrong",
+        title="the inverse of `MaskedShiftAutoregressiveTransform` subtracts another shift than forward adds",
+        explains=(("MaskedShiftAutoregressiveTransform", "*"),),
+        lines=f"""
+import torch; from {root}.transforms.autoregressive.autoregressive import MaskedShiftAutoregressiveTransform
+torch.manual_seed(0); layer = MaskedShiftAutoregressiveTransform(4, 8).double()
+x = torch.randn(5, 4, dtype=torch.float64)
+got = layer.inverse(layer(x)[0])[0]
+expected = x
+""",
+        confirm="""
+y, net = layer(x)[0], layer.autoregressive_net
+confirmed = torch.zeros_like(x)
+for i in range(4):  # entry i reads the entries before it
+    confirmed[:, i] = (y - 2 * torch.tanh(net(confirmed)))[:, i].detach()
+""",
+        confirmation="solving y_i = x_i + 2 tanh(s_i) entry by entry",
+        expected="inverse(forward(x)) = x, with y = x + 2 tanh(s(x)).",
+        suggestion="`inputs - torch.tanh(shift) * 2` in `_elementwise_inverse`.",
+    )
+    epsilon = Finding(
+        subject="affine-conditional-epsilon",
+        severity="wrong",
+        title="`AffineConditionalTransform` raises, because `_epsilon` is never set",
+        explains=(("AffineConditionalTransform", "forward raises"),),
+        lines=conditional
+        + """
+layer, got, expected = C.AffineConditionalTransform(4, 8, 2), "it runs", "it runs"
+try: layer(torch.randn(5, 4), torch.randn(5, 2))
+except AttributeError as error: got = str(error)
+""",
+        confirm="layer._epsilon = 1e-3; layer(torch.randn(5, 4), torch.randn(5, 2)); confirmed = 'it runs'",
+        confirmation="the same call after layer._epsilon = 1e-3",
+        expected="y = (softplus(a(c)) + epsilon) x + b(c), as its inverse undoes it.",
+        suggestion="Set `self._epsilon = 1e-3` in the constructor.",
+    )
+    squeeze = Finding(
+        subject="squeeze-batch-of-one",
+        severity="wrong",
+        title="some conditional transforms drop the batch axis of a batch of one",
+        explains=tuple(
+            (f"Conditional{kind}Transform", "batch") for kind in ("Orthogonal", "SVD", "Rotation")
+        ),
+        lines=conditional
+        + """
+layer = C.ConditionalRotationTransform(features=2, hidden_features=8, context_features=2)
+x = torch.randn(1, 2)
+got = list(layer(x, torch.randn(1, 2))[0].shape)
+expected = list(x.shape)
+""",
+        confirm="confirmed = list((torch.eye(2)[None] @ x[:, :, None])[:, :, 0].shape)",
+        confirmation="the shape of the product with one matrix a row",
+        expected="The output has the shape (N, D) of the input, for N = 1 too.",
+        suggestion="`.squeeze(-1)` in place of `.squeeze()`.",
+    )
+    cuda = Finding(
+        subject="conditional-planar-cuda",
+        severity="wrong",
+        title="`ConditionalPlanarTransform` cannot be made without CUDA",
+        explains=(("ConditionalPlanarTransform", "error"),),
+        lines=conditional
+        + """
+got = expected = "it is made"
+try: C.ConditionalPlanarTransform(features=4, hidden_features=8, context_features=2)
+except (AssertionError, RuntimeError) as error: got = type(error).__name__
+""",
+        confirm="C.ConditionalShiftTransform(features=4, hidden_features=8, context_features=2)\n"
+        "confirmed = 'it is made'",
+        confirmation="a transform of the same module is made on the CPU",
+        expected="A module is made on the CPU and moved by `.to(device)`.",
+        suggestion='Leave `device="cuda"` out of `diag_entries`; a buffer follows the module.',
+    )
+    quadrature = Finding(
+        subject="quadrature",
+        severity="by design",
+        title="the unconstrained monotonic networks integrate numerically, so that derivatives agree to 1e-4",
+        explains=(("MaskedUMNNAutoregressiveTransform", "gradient of y"),),
+    )
+    rounding = Finding(
+        subject="single-precision-vectors",
+        severity="check",
+        title="the vectors were given in float32: 1e-7 is their precision, and no log-determinant is missing",
+        explains=(("ParametrizedHouseHolder", "zero"),),
+    )
+    return (*findings(root), leaky_relu, shift, epsilon, squeeze, cuda, quadrature, rounding)

@@ -8,6 +8,7 @@ IMPORTS = """
 import jax, jax.numpy as jnp, jax.random as jr
 import distrax
 from distrax import *
+from distrax._src.bijectors.bijector_from_tfp import BijectorFromTFP
 from tensorflow_probability.substrates import jax as tfp
 key = jr.key(0)
 a4 = jnp.array([0.5, -1.0, 2.0, 0.3])
@@ -25,7 +26,7 @@ LIBRARY = Library(
     version="0.1.9",
     imports=IMPORTS,
     roots=("distrax",),
-    base="distrax.Bijector",
+    bases=("distrax.Bijector",),
     layers=(
         Layer("Block(ScalarAffine(a4, p4), 1)", (4,)),
         Layer("Chain([ScalarAffine(a4, p4), Tanh()])", (4,)),

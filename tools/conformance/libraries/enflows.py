@@ -11,7 +11,7 @@ LIBRARY = Library(
     version="0.0.1",
     imports=family.FORK_IMPORTS.format(root="enflows"),
     roots=("enflows.transforms",),
-    base="enflows.transforms.base.Transform",
+    bases=("enflows.transforms.base.Transform",),
     layers=family.FORK_LAYERS,
     left_out=family.FORK_LEFT_OUT,
     findings=family.fork_findings("enflows"),

@@ -11,7 +11,7 @@ LIBRARY = Library(
     version="0.0.4",
     imports=family.FORK_IMPORTS.format(root="flowcon"),
     roots=("flowcon.transforms",),
-    base="flowcon.transforms.base.Transform",
+    bases=("flowcon.transforms.base.Transform",),
     layers=family.FORK_LAYERS,
     left_out=family.FORK_LEFT_OUT,
     findings=family.fork_findings("flowcon"),

@@ -22,7 +22,7 @@ LIBRARY = Library(
     version="19.1.2",
     imports=IMPORTS,
     roots=("flowjax",),
-    base="flowjax.bijections.AbstractBijection",
+    bases=("flowjax.bijections.AbstractBijection",),
     layers=(
         Layer("Affine(a4, p4)", (4,)),
         Layer("Loc(a4)", (4,)),

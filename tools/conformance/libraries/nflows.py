@@ -49,7 +49,7 @@ LIBRARY = Library(
     version="0.14",
     imports=family.IMPORTS.format(root="nflows"),
     roots=("nflows.transforms",),
-    base="nflows.transforms.base.Transform",
+    bases=("nflows.transforms.base.Transform",),
     layers=(*family.LAYERS, Layer("GatedLinearUnit()", (1,), options={"context": "normal(1, 1)"})),
     left_out=family.LEFT_OUT,
     findings=(*family.findings("nflows"), LEAKY_RELU, NAIVE_LINEAR),

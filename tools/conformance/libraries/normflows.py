@@ -125,7 +125,7 @@ LIBRARY = Library(
     version="1.7.3",
     imports=IMPORTS,
     roots=("normflows.flows", "normflows.transforms"),
-    base="normflows.flows.base.Flow",
+    bases=("normflows.flows.base.Flow",),
     layers=(
         Layer("AffineConstFlow((4,))", (4,)),
         Layer("AffineConstFlow((3, 1, 1))", (3, 2, 5)),

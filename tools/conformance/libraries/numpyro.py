@@ -8,12 +8,43 @@ IMPORTS = """
 import jax, jax.numpy as jnp, jax.random as jr
 from numpyro.distributions import constraints
 from numpyro.distributions.transforms import *
+from numpyro.distributions.transforms import IndependentTransform, OrderedTransform, RecursiveLinearTransform
 from numpyro.distributions.flows import *
 from numpyro.nn import AutoregressiveNN, BlockNeuralAutoregressiveNN
 key = jr.key(0)
 a4 = jnp.array([0.5, -1.0, 2.0, 0.3])
 p4 = jnp.array([0.5, 1.0, 2.0, 0.3])
 m4 = jnp.eye(4) + jnp.tril(0.3 * jr.normal(key, (4, 4)), -1) + jnp.diag(p4)
+def chart(t, keep, restore, whole=lambda x: x, part=lambda x: x):
+    # a transform between spaces of free coordinates: keep and restore those of y, part and whole those of x
+    def forward(x):
+        x = whole(jnp.asarray(x))
+        y = t(x)
+        return keep(y), t.log_abs_det_jacobian(x, y)
+    def inverse(kept):
+        y = restore(jnp.asarray(kept))
+        x = t._inverse(y)
+        return part(x), -t.log_abs_det_jacobian(x, y)
+    return forward, inverse
+def all_but_last(y):
+    return y[..., :-1]
+def with_rest_of_one(kept):
+    return jnp.concatenate([kept, 1 - kept.sum(-1, keepdims=True)], -1)
+def same(y):
+    return y
+def below_diagonal(y):
+    rows, columns = jnp.tril_indices(y.shape[-1], -1)
+    return y[..., rows, columns]
+def with_unit_rows(kept):
+    rows, columns = jnp.tril_indices(4, -1)
+    y = jnp.zeros((len(kept), 4, 4)).at[:, rows, columns].set(kept)
+    return y + jax.vmap(jnp.diag)(jnp.sqrt(1 - jnp.square(y).sum(-1)))
+def lower(y):
+    rows, columns = jnp.tril_indices(3)
+    return y[..., rows, columns]
+def with_zeros(kept):
+    rows, columns = jnp.tril_indices(3)
+    return jnp.zeros((len(kept), 3, 3)).at[:, rows, columns].set(kept)
 def made(build, *arguments, **options):
     init, apply = build(*arguments, **options)
     _, params = init(key, (4,))
@@ -26,7 +57,7 @@ LIBRARY = Library(
     version="0.22.0",
     imports=IMPORTS,
     roots=("numpyro.distributions",),
-    base="numpyro.distributions.transforms.Transform",
+    bases=("numpyro.distributions.transforms.Transform",),
     layers=(
         Layer("InverseAutoregressiveTransform(made(AutoregressiveNN, 4, [8], permutation=jnp.arange(4)))", (4,)),
         Layer("BlockNeuralAutoregressiveTransform(made(BlockNeuralAutoregressiveNN, 4, [3]))", (4,)),
@@ -48,13 +79,13 @@ LIBRARY = Library(
         Layer("RecursiveLinearTransform(m4[:2, :2], initial_value=a4[:2])", (5, 2)),
         Layer("ReshapeTransform((2, 3), (6,))", (6,)),
         Layer("SigmoidTransform()", (4,)),
-        Layer("SimplexToOrderedTransform()", options={"x": "simplex(5, 4)"}),
+        Layer("chart(SimplexToOrderedTransform(), same, same, with_rest_of_one, all_but_last)", of="SimplexToOrderedTransform", options={"x": "simplex(5, 4)[:, :3]"}),
         Layer("SoftplusTransform()", (4,)),
-        Layer("StickBreakingTransform()", (4,)),
-        Layer("CorrCholeskyTransform()", (6,)),
-        Layer("LowerCholeskyTransform()", (6,)),
-        Layer("ScaledUnitLowerCholeskyTransform()", (6,)),
-        Layer("SoftplusLowerCholeskyTransform()", (6,)),
+        Layer("chart(StickBreakingTransform(), all_but_last, with_rest_of_one)", (4,), of="StickBreakingTransform"),
+        Layer("chart(CorrCholeskyTransform(), below_diagonal, with_unit_rows)", (6,), of="CorrCholeskyTransform"),
+        Layer("chart(LowerCholeskyTransform(), lower, with_zeros)", (6,), of="LowerCholeskyTransform"),
+        Layer("chart(ScaledUnitLowerCholeskyTransform(), lower, with_zeros)", (6,), of="ScaledUnitLowerCholeskyTransform"),
+        Layer("chart(SoftplusLowerCholeskyTransform(), lower, with_zeros)", (6,), of="SoftplusLowerCholeskyTransform"),
         Layer("ZeroSumTransform(1)", (4,)),
         Layer("UnpackTransform(lambda x: x)", (4,)),
         Layer("L1BallTransform()", (4,)),

@@ -88,7 +88,7 @@ LIBRARY = Library(
     version="1.9.2",
     imports=IMPORTS,
     roots=("pyro.distributions",),
-    base="torch.distributions.transforms.Transform",
+    bases=("torch.distributions.transforms.Transform",),
     layers=(
         Layer("AffineAutoregressive(AutoRegressiveNN(4, [8]))", (4,)),
         Layer("AffineAutoregressive(AutoRegressiveNN(4, [8]), stable=True)", (4,)),

@@ -37,7 +37,7 @@ LIBRARY = Library(
     version="2.13.0",
     imports=IMPORTS,
     roots=("torch.distributions.transforms",),
-    base="torch.distributions.transforms.Transform",
+    bases=("torch.distributions.transforms.Transform",),
     layers=(
         Layer("AffineTransform(T(0.5, 1.0, -1.0, 0.0), T(2.0, -0.5, 3.0, 1.0))", (4,)),
         Layer("AffineTransform(0.5, 2.0, event_dim=1)", (4,)),
