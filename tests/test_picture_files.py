@@ -21,8 +21,12 @@ def _read(folder, channels=1):
 
 
 def _thrice(folder, ending, save):
+    """Write a picture three times; older Pillows write fewer modes."""
     for k in range(3):
-        save(folder / f"{k}{ending}")
+        try:
+            save(folder / f"{k}{ending}")
+        except (KeyError, OSError) as error:
+            pytest.skip(f"this Pillow does not write it: {error}")
     return folder
 
 
@@ -110,7 +114,12 @@ def test_modes_of_8_bits_are_converted_by_pillow(tmp_path, mode, ending):
     if mode == "LAB":
         picture = Image.fromarray(np.full((SIZE, SIZE, 3), (200, 128, 128), np.uint8), "LAB")
     picture = picture.convert(mode)
-    image = _read(_thrice(tmp_path, ending, picture.save), channels=3)
+    _thrice(tmp_path, ending, picture.save)
+    try:
+        Image.open(tmp_path / f"0{ending}").load()
+    except OSError as error:
+        pytest.skip(f"this Pillow does not read what it wrote: {error}")
+    image = _read(tmp_path, channels=3)
     assert np.array_equal(image, np.asarray(picture.convert("RGB")).transpose(2, 0, 1))
 
 

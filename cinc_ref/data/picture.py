@@ -133,7 +133,8 @@ def read_picture(file: Any, file_size: int, size: int, channels: int) -> Array:
         with Image.open(file, formats=known) as picture:
             _check_pixels(*picture.size, file_size, PIXELS_PER_BYTE.get(str(picture.format), 256))
             picture.load()
-            _turn_upright(picture)
+            if picture.format != "TIFF":  # which Pillow turns when it loads them
+                _turn_upright(picture)
             levels = _eight_bits(picture)
             levels = levels if levels.mode == mode else levels.convert(mode)
             fitted = ImageOps.fit(levels, (size, size), Image.Resampling.LANCZOS)
