@@ -131,8 +131,6 @@ def pictures():
     table |= {
         "rgb.webp": (rgb, {"exif": exif}),
         "rgba.webp": (rgba, {"lossless": True}),
-        "rgb.jp2": (rgb, {}),
-        "wide.j2k": (Image.fromarray(wide), {}),
         "rgb.avif": (rgb, {"speed": 10}),
     }
     with tempfile.TemporaryDirectory() as folder:
