@@ -4,7 +4,7 @@ import pytest
 
 from cinc_ref.testing import CheckFailure, check_bijection, check_density, checks, run_checks
 from tests.conftest import INTERPRETED
-from tests.support import planted_bugs
+from tests.support import fresh_bugs, planted_bugs
 from tests.support.layers import RIGHT_LAYERS, VOLUME_PRESERVING, density
 from tests.support.right_implementations import NEEDS, RIGHT
 
@@ -29,6 +29,12 @@ def test_there_are_enough_bugs():
 def test_bug_in_the_convolution_is_caught(bug):
     for seed in SEEDS:
         caught(bug.check, SUITE[bug.check], planted_bugs.planted(bug), seed)
+
+
+@pytest.mark.parametrize("bug", fresh_bugs.FRESH, ids=lambda bug: bug.description)
+def test_bug_at_some_shapes_values_or_calls_is_caught(bug):
+    for seed in SEEDS:
+        caught(bug.check, SUITE[bug.check], fresh_bugs.planted(bug), seed)
 
 
 @pytest.mark.parametrize("description", planted_bugs.LAYERS)
