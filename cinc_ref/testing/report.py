@@ -42,7 +42,7 @@ class Report:
     Examples
     --------
     >>> import cinc_ref as cr
-    >>> report = cr.testing.run_checks(cr.testing.Implementation(conv=cr.conv))
+    >>> report = cr.testing.run_checks(cr.testing.Implementation(log_abs_det=cr.log_abs_det))
     >>> report.ok, report.failed, report.skipped["conv_inverse_tall"]
     (True, [], 'conv_inverse was not given')
     """

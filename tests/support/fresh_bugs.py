@@ -277,7 +277,8 @@ DRAWN, OF_OPTIONS, BLOCKS = "drawn_shapes", "drawn_options", "drawn_blocks"
 
 FRESH = [
     *(bug for count in (4, 6, 7, 8, 12, 16, 18, 24) for bug in _both(
-        (f"wrong for {count} channels", DRAWN), lambda op, c=count: _when(_channels(c), _base(op)))),
+        (f"wrong for {count} channels", DRAWN),
+        lambda op, c=count: _when(_channels(c), _base(op)))),
     *_both(("wrong for 18 channels or more", DRAWN),
            lambda op: _when(lambda x, k, o: len(k) >= 18, _base(op))),
     *(bug for rest in (1, 3, 5, 7) for bug in _both(
