@@ -435,7 +435,7 @@ def _plain_object(request):
 
 
 def _functions_of(obj, request, framework):
-    """Find the two directions of an object, the log-determinant, and sentences on what was found."""
+    """Find both directions of an object with the log-determinant, and describe what was found."""
     forward = obj.forward if hasattr(obj, "forward") else obj
     names = _parameters_of(forward)
     flag = next((name for name in FLAGS if name in names), None)
@@ -696,7 +696,7 @@ ADAPTERS: tuple[Adapter, ...] = (
     Adapter("object with forward", _has("forward"), _plain_object),
     Adapter("function", callable, _functions),
 )
-"""The adapters in the order in which they are tried; the first that recognizes an object is taken."""
+"""The adapters in the order in which they are tried; the first that fits is taken."""
 
 
 def adapt(obj: Any, x: Array, context: Any = None, like: Any = None) -> Layer:

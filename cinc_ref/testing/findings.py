@@ -8,7 +8,7 @@ from cinc_ref.testing import rendering
 __all__ = ["SEVERITIES", "Finding", "LayerReport", "Severity"]
 
 Severity: TypeAlias = Literal["wrong", "fragile", "convention"]
-"""The grades of a finding: a wrong result, one that is wrong at the edges, a difference of custom."""
+"""The grades of a finding: wrong, wrong at the edges only, or a difference of custom."""
 
 SEVERITIES: tuple[Severity, ...] = ("wrong", "fragile", "convention")
 """The severities, the worst first."""
