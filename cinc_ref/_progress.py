@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 __all__ = ["SILENCE", "Progress", "count_compilation", "progress", "tracked", "write_line"]
 
-SILENCE = 3.0
+SILENCE = 2.0
 """Seconds without output after which a line is written, or the bar of a whole command appears."""
 
 TICK = 0.25

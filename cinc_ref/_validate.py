@@ -64,7 +64,8 @@ def integer(name: str, value: Any, minimum: int | None = None) -> int:
 
 def integers(values: object, count: int, minimum: int) -> tuple[int, ...] | None:
     """Return `count` integers >= minimum as a tuple, or None if the values are anything else."""
-    values = tuple(values) if isinstance(values, tuple | list | np.ndarray) else ()
+    is_array = isinstance(values, np.ndarray) and values.ndim == 1
+    values = tuple(values) if is_array or isinstance(values, tuple | list) else ()
     if len(values) != count or not all(is_integer(v) and v >= minimum for v in values):
         return None
     return tuple(map(operator.index, values))

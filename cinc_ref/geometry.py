@@ -27,6 +27,10 @@ CORNERS: tuple[Corner, ...] = get_args(Corner)
 """The corners in raster order, which is also that of the four groups of FInC."""
 
 
+MAX_DILATION = 2**31 - 1
+"""Largest dilation in pixels, whose products with the taps of a kernel fit 64 bits."""
+
+
 class Geometry(NamedTuple):
     """The positions of the taps of a kernel around the pixel that they produce.
 
@@ -64,6 +68,8 @@ def check_geometry(
     """Validate the options of a convolution and return them as a `Geometry`."""
     corner = _validate.one_of("corner", corner, CORNERS)
     dilation = _validate.integer("dilation", dilation, minimum=1)
+    if dilation > MAX_DILATION:
+        raise OptionError(f"dilation must be at most {MAX_DILATION}; got {dilation}")
     return Geometry(corner, dilation, _check_anchor(kernel, anchor))
 
 

@@ -521,7 +521,10 @@ def loss_figure(
     >>> loss_figure(rows, against="step").axes[0].get_xlabel()
     'steps of training'
     """
-    labels = {"seconds": "time of training without compilation, seconds", "step": "steps of training"}
+    labels = {
+        "seconds": "time of training without compilation, seconds",
+        "step": "steps of training",
+    }
     against = _validate.one_of("against", against, labels)
     if not history:
         raise ShapeError("history must hold at least one row; got none")

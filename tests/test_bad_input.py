@@ -41,6 +41,8 @@ WRONG = [  # images, kernel, options, error, what the message names
     (X, KERNEL, {"anchor": (2, 0)}, OptionError, r"got \(2, 0\)"),
     (X, KERNEL, {"anchor": (-1, -1)}, OptionError, r"got \(-1, -1\)"),
     (X, KERNEL, {"anchor": 1}, OptionError, "got 1"),
+    (X, KERNEL, {"anchor": np.array(1)}, OptionError, "anchor must be"),
+    (X, KERNEL, {"dilation": 10**30}, OptionError, "dilation must be at most"),
     (X, KERNEL, {"anchor": (1, 0)}, OptionError, r"kernel\[0, 0, 1, 1\] = 1.0"),
 ]
 
@@ -108,3 +110,27 @@ def test_log_abs_det_and_matrix_check_the_kernel_too():
         cr.convolution_matrix(KERNEL + 0j, (2, 2))
     with pytest.raises(ShapeError):
         cr.theory.exact_determinant(np.ones((2, 3)), (2, 2))
+
+
+@pytest.mark.parametrize("size", [(200, 200), (10**9, 10**9), (3000, 3000)])
+def test_a_matrix_that_does_not_fit_says_its_size_and_sparse(monkeypatch, size):
+    def zeros(*arguments):
+        raise MemoryError("Unable to allocate 107. GiB for an array with shape ...")
+
+    monkeypatch.setattr(np, "zeros", zeros)
+    with pytest.raises(OptionError, match=r"rows, [\d,.]+ GiB if dense: use sparse=True"):
+        cr.convolution_matrix(KERNEL, size)
+    monkeypatch.undo()
+    assert cr.convolution_matrix(KERNEL, (3, 3), sparse=True).shape == (27, 27)
+
+
+@pytest.mark.parametrize(
+    "function", [cr.convolution_matrix, cr.theory.exact_determinant, cr.theory.condition_number]
+)
+def test_numbers_of_sympy_follow_one_rule(function):
+    sympy = pytest.importorskip("sympy")
+    for number in (sympy.Integer(2), sympy.Rational(1, 3)):
+        function(np.array([[[[number]]]], object), (2, 2))
+    for number in (sympy.Float(0.5), sympy.sqrt(2), sympy.Symbol("a")):
+        with pytest.raises(DtypeError, match=r"integers, Fractions or floats; got .*, a"):
+            function(np.array([[[[number]]]], object), (2, 2))

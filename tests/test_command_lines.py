@@ -163,7 +163,7 @@ demo --out file/new                                             # cannot write f
 verify --json missing/evidence.json                             # cannot write missing
 verify --json folder                                            # it is a folder
 verify --kernel missing.npy --size 3x3                          # missing.npy
-verify --kernel folder --size 3x3                               # cannot read folder
+verify --kernel folder --size 3x3                               # it is a folder
 verify --kernel empty.npy --size 3x3                            # empty.npy must be an npy file
 verify --kernel pickled.npy --size 3x3                          # pickled.npy must be an npy file
 verify --kernel model.npz --size 3x3                            # an archive of several
@@ -173,7 +173,7 @@ train --out run                                                 # run holds anot
 train --out new --resume                                        # no run to resume
 train --out new --data folder --path missing                    # missing is missing
 train --out new --data folder --path file                       # must be a folder
-train --out new --data array --path folder                      # (Is a directory)
+train --out new --data array --path folder                      # it is a folder
 train --out new --data array --path pickled.npy                 # never loaded
 train --out new --data array --path text.npy                    # text.npy must be
 train --out new --data array --path damaged.npz                 # damaged.npz must be

@@ -77,7 +77,7 @@ def test_images_that_have_moved_are_compared_where_they_are(trained, capsys):
     moved = trained.parent / "elsewhere.npy"
     (trained.parent / "images.npy").rename(moved)
     code, _, err = run(capsys, "evaluate", trained)
-    assert code == 1 and "images.npy is missing" in err
+    assert code == 1 and "is missing: say with --path where they are" in err
     code, _, err = run(capsys, "evaluate", trained, "--path", moved)
     assert code == 0, err
     _array(moved, 40)

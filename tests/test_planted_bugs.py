@@ -6,7 +6,7 @@ from cinc_ref.testing import CheckFailure, check_bijection, check_density, check
 from tests.conftest import INTERPRETED
 from tests.support import planted_bugs
 from tests.support.layers import RIGHT_LAYERS, VOLUME_PRESERVING, density
-from tests.support.right_implementations import RIGHT
+from tests.support.right_implementations import NEEDS, RIGHT
 
 SEEDS = range(1 if INTERPRETED else 5)
 SUITE = dict(checks())
@@ -47,8 +47,9 @@ def test_bug_in_a_density_is_caught(description):
 
 @pytest.mark.parametrize("name", RIGHT)
 def test_right_implementation_passes(name):
-    if name == "pytorch":
-        pytest.importorskip("torch", reason="PyTorch is not installed: pip install torch")
+    if name in NEEDS:
+        package = NEEDS[name]
+        pytest.importorskip(package, reason=f"{package} is not installed: pip install {package}")
     for seed in range(1 if INTERPRETED else 2):
         report = run_checks(RIGHT[name](), seed)
         assert report.ok, str(report)

@@ -2,8 +2,8 @@
 
     python -m tools.false_alarms 200
 
-tries 200 seeds, prints every check that fails, and exits with 1 if there is one. PyTorch is left
-out where it is not installed.
+tries 200 seeds, prints every check that fails, and exits with 1 if there is one. PyTorch and JAX
+are left out where they are not installed.
 """
 
 import importlib.util
@@ -11,9 +11,10 @@ import sys
 
 from tqdm import tqdm
 
-from cinc_ref.testing import CheckFailure, check_bijection, check_density, run_checks
+from cinc_ref.testing import CheckFailure, check, check_bijection, check_density, run_checks
 from tests.support.layers import RIGHT_LAYERS, VOLUME_PRESERVING, density
-from tests.support.right_implementations import RIGHT
+from tests.support.layer_bugs import RIGHT as RIGHT_FOR_CHECK
+from tests.support.right_implementations import NEEDS, RIGHT
 
 
 def failures(seed, implementations):
@@ -23,6 +24,10 @@ def failures(seed, implementations):
     for name, layer in RIGHT_LAYERS.items():
         options = {"volume_preserving": name in VOLUME_PRESERVING}
         yield name, _failed(check_bijection, *layer(seed), **options)
+    for name, make in RIGHT_FOR_CHECK.items():
+        layer, options = make(seed)
+        findings = check(layer, seed=seed, **options).findings
+        yield f"check, {name}", [finding.diagnosis for finding in findings]
     yield "density", _failed(check_density, *density(seed), seed=seed)
 
 
@@ -36,7 +41,7 @@ def _failed(check, *arguments, **options):
 
 def main(seeds):
     """Print every failed check; none is expected."""
-    absent = () if importlib.util.find_spec("torch") else ("pytorch",)
+    absent = [name for name, package in NEEDS.items() if not importlib.util.find_spec(package)]
     implementations = {name: make() for name, make in RIGHT.items() if name not in absent}
     alarms = 0
     for seed in tqdm(range(seeds)):

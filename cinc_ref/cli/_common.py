@@ -165,6 +165,11 @@ def images_of_model(model, flow, data, path):
         raise CheckpointError(
             f"{model} was trained on {shown(name)}, which is unknown: name the images with --data"
         )
+    place = options.get("path") if path is None else None
+    if isinstance(place, str) and "\0" not in place and not Path(place).exists():
+        raise DataError(
+            f"{place}, which holds the images of the run, is missing: say with --path where they are"
+        )
     images = image_set(name, **options | ({} if path is None else {"path": path}))
     if changed := _changed_parts(images, trained_on):
         raise DataError(

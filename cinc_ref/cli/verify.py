@@ -1,7 +1,6 @@
 """``python -m cinc_ref verify``."""
 
 import json
-import zipfile
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +11,7 @@ from rich.text import Text
 
 import cinc_ref
 from cinc_ref._files import check_file, write_text
+from cinc_ref._reading import open_regular, refusing
 from cinc_ref.cli._common import print_table, say
 from cinc_ref.cli._options import (
     found_in_files,
@@ -38,6 +38,9 @@ ELSEWHERE = (
     "Theorems 1 to 5, 7 and 8 are proved for all sizes in Rocq as well (proofs of the repository)."
 )
 """Sentences on what the rows of the table leave out."""
+
+KERNEL = "an npy file of one array of numbers"
+"""Description of the file of --kernel."""
 
 VERDICT_STYLES = {"holds": "green", "fails": "bold red", "skipped": "yellow"}
 """Styles of the terminal by verdict."""
@@ -118,16 +121,10 @@ def _write_json(path, evidence, **settings):
 
 
 def _load(path):
-    try:
-        array = np.load(path, allow_pickle=False)
-    except OSError as error:
-        raise DataError(
-            f"cannot read {path}: {error.strerror or 'it is damaged'}; expected an npy file"
-        ) from error
-    except (EOFError, ValueError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} must be an npy file that holds an array of numbers") from error
+    with refusing(path, DataError, KERNEL), open_regular(path) as file:
+        array = np.load(file, allow_pickle=False)
     if not isinstance(array, np.ndarray):
-        raise DataError(f"{path} must be an npy file of one array; it is an archive of several")
+        raise DataError(f"{path} must be {KERNEL}; it is an archive of several")
     return array
 
 

@@ -107,7 +107,7 @@ def _bins(array, path):
         raise DataError(
             f"bins in {path} must be at most {MAX_BINS}, the levels of a byte; got {value}"
         )
-    return value
+    return int(value)
 
 
 def _rows(array, path, name):

@@ -53,7 +53,7 @@ class ImageSet:
     validation: IntegerArray
     test: IntegerArray
     bins: int
-    options: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict, kw_only=True)
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{len(getattr(self, part))} {part}" for part in PARTS)

@@ -123,10 +123,9 @@ def _read(path, open_stream):
             header += more
     if len(header) < HEADER or int.from_bytes(header[:4], "big") != MAGIC:
         raise DataError(f"{path} must be {EXPECTED}; its first bytes are {bytes(header[:4])!r}")
-    shape = [int.from_bytes(header[k : k + 4], "big") for k in (4, 8, 12)]
-    rows = Rows(
-        path, EXPECTED, (shape[0], 1, *shape[1:]), partial(open_stream, path, HEADER), offset=HEADER
-    )
+    count, height, width = (int.from_bytes(header[k : k + 4], "big") for k in (4, 8, 12))
+    stream_of_pixels = partial(open_stream, path, HEADER)
+    rows = Rows(path, EXPECTED, (count, 1, height, width), stream_of_pixels, offset=HEADER)
     _check_size(rows, open_stream)
     return rows.mapped() if open_stream is file_stream else read_images([rows])
 

@@ -131,7 +131,7 @@ def read_picture(file: Any, file_size: int, size: int, channels: int) -> Array:
     mode = "L" if channels == 1 else "RGB"
     try:
         with Image.open(file, formats=known) as picture:
-            _check_pixels(*picture.size, file_size, PIXELS_PER_BYTE.get(picture.format, 256))
+            _check_pixels(*picture.size, file_size, PIXELS_PER_BYTE.get(str(picture.format), 256))
             picture.load()
             _turn_upright(picture)
             levels = _eight_bits(picture)

@@ -93,17 +93,18 @@ def run(
     Settings(minutes=minutes, steps=steps)  # refuses impossible ones before anything is computed
     folder = make_folder(folder)
     files = tuple(folder / name for name in FILES)
-    with locked(folder), output_errors(folder):
+    with locked(folder):
         if (folder / LAST).exists():
             raise OutputError(f"{folder} holds a training run ({LAST}); choose another folder")
-        for file in files:
-            remove_unfinished(file)
+        with output_errors(folder):
+            for file in files:
+                remove_unfinished(file)
         with stage("convolve digits and invert that", progress):
             inversion = convolve_and_invert(digits())
         with one_blas_thread():
             trained = train_and_sample(
                 image_set("digits"), minutes=minutes, steps=steps, progress=progress
             )
-        with stage("draw the pictures", progress):
+        with output_errors(folder), stage("draw the pictures", progress):
             write(inversion, trained, folder)
     return Demonstration(inversion, trained, files)

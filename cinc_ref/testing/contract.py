@@ -8,7 +8,7 @@ import numpy as np
 
 from cinc_ref.testing.base import Check
 from cinc_ref.testing.correctness import compare
-from cinc_ref.testing.failure import CheckFailure
+from cinc_ref.testing.failure import CheckFailure, CheckSkipped
 from cinc_ref.testing.implementation import OPERATIONS
 from cinc_ref.testing.trial import INPUTS, reference_results
 
@@ -32,28 +32,53 @@ def _images_argument(operation):
 
 
 def _keeps_its_inputs(trial, operation):
-    problem = trial.problem(size=SIZE)
-    inputs = _inputs(operation, problem)
-    trial.call_on(operation, problem, inputs)
-    for name, value in zip(INPUTS[operation], inputs, strict=True):
-        if isinstance(value, np.ndarray):
-            part = f"{name} after the call"
-            trial.assert_identical(operation, problem, value, getattr(problem, name), part)
+    """Compare the inputs before and after a call, also of a dense block, which may be refused."""
+    for corner_block in ("lower", "dense"):
+        problem = trial.problem(size=SIZE, corner_block=corner_block)
+        inputs = _inputs(operation, problem)
+        try:
+            trial.call_on(operation, problem, inputs)
+        except (CheckFailure, CheckSkipped):
+            if corner_block == "lower":
+                raise
+        for name, value in zip(INPUTS[operation], inputs, strict=True):
+            if isinstance(value, np.ndarray):
+                part = f"{name} after the call"
+                trial.assert_identical(operation, problem, value, getattr(problem, name), part)
 
 
 def _returns_new_memory(trial, operation):
-    problem = trial.problem(size=SIZE)
-    inputs = _inputs(operation, problem)
-    results = _parts(trial.call_on(operation, problem, inputs))
-    for part in results:
-        for name, value in zip(INPUTS[operation], inputs, strict=True):
-            if isinstance(value, np.ndarray) and np.shares_memory(part, value):
-                facts = {"expected": "an array of its own", "got": f"memory of {name}"}
-                raise trial.failure(problem, facts, operation, part)
-    copies = [part.copy() for part in results]
-    trial.call(operation, problem, x=-2 * problem.x, kernel=2 * problem.kernel)
-    for part, before in zip(results, copies, strict=True):
-        trial.assert_identical(operation, problem, part, before, "a result after the next call")
+    """Look for memory that results share with inputs or with later results.
+
+    The kernels are a random one and an identity of each size, for which a result may be the input.
+    """
+    for problem in (trial.problem(size=SIZE), *_identities(trial)):
+        inputs = _inputs(operation, problem)
+        results = _parts(trial.call_on(operation, problem, inputs))
+        for part in results:
+            for name, value in zip(INPUTS[operation], inputs, strict=True):
+                if isinstance(value, np.ndarray) and np.shares_memory(part, value):
+                    facts = {"expected": "an array of its own", "got": f"memory of {name}"}
+                    raise trial.failure(problem, facts, operation, part)
+        copies = [part.copy() for part in results]
+        trial.call(operation, problem, x=-2 * problem.x, kernel=2 * problem.kernel)
+        for part, before in zip(results, copies, strict=True):
+            description = "a result after the next call"
+            trial.assert_identical(operation, problem, part, before, description)
+
+
+def _identities(trial):
+    """Return problems whose kernel is the identity: B = I, all other taps 0."""
+    return [
+        trial.problem(
+            size=SIZE,
+            kernel_size=size,
+            other_taps=0.0,
+            corner_block="diagonal",
+            diagonal="unit",
+        )
+        for size in ((1, 1), (3, 3))
+    ]
 
 
 def _keeps_dtype(trial, operation):
@@ -101,6 +126,14 @@ def _keeps_images_apart(trial, operation):
         trial.assert_close(operation, problem, got[k], (expected[k], rounding[k]), part)
 
 
+def _require_that_it_works(trial, operation, problem):
+    """Skip a check whose error proves nothing, because the operation always raises."""
+    try:
+        trial.call(operation, problem)
+    except CheckFailure as failure:
+        raise CheckSkipped(f"{operation} raises for finite arrays too") from failure
+
+
 def _keeps_nan_to_its_image(trial, operation):
     problem, name = trial.problem(size=SIZE, images=3), _images_argument(operation)
     images = getattr(problem, name).copy()
@@ -109,6 +142,7 @@ def _keeps_nan_to_its_image(trial, operation):
         got = _parts(trial.call(operation, problem, **{name: images}))[0]
     except CheckFailure as failure:
         if isinstance(failure.__cause__, ValueError | ArithmeticError | RuntimeError):
+            _require_that_it_works(trial, operation, problem)
             return
         raise
     expected, rounding = reference_results(operation, problem)[0]
@@ -120,22 +154,59 @@ def _keeps_nan_to_its_image(trial, operation):
         raise trial.failure(problem, facts, operation, got)
 
 
+def _views(array):
+    """Yield an array in memory of other orders: transposed, backwards, with gaps, read-only."""
+    yield np.ascontiguousarray(array.transpose(2, 3, 1, 0)).transpose(3, 2, 0, 1)
+    yield np.ascontiguousarray(array[..., ::-1, ::-1])[..., ::-1, ::-1]
+    yield np.ascontiguousarray(array[:, ::-1])[:, ::-1]
+    yield np.repeat(array, 2, axis=-1)[..., ::2]
+    read_only = array.copy()
+    read_only.flags.writeable = False
+    yield read_only
+
+
 def _takes_strided_arrays(trial, operation):
-    """Pass channel-last memory, as transposing gives it: it may be refused, not misread."""
-    problem = trial.problem(size=SIZE)
-    inputs = [
-        np.ascontiguousarray(a.transpose(2, 3, 1, 0)).transpose(3, 2, 0, 1)
-        if isinstance(a, np.ndarray)
-        else a
-        for a in _inputs(operation, problem)
-    ]
+    """Pass memory of other orders, as views have it: it may be refused, not misread."""
+    problem = trial.problem(size=(3, 4))
+    names = [n for n in INPUTS[operation] if isinstance(getattr(problem, n), np.ndarray)]
+    taken = 0
+    for views in zip(*(_views(getattr(problem, name)) for name in names), strict=True):
+        for changed in ([name] for name in names):
+            inputs = _inputs(operation, problem)
+            for k, name in enumerate(INPUTS[operation]):
+                if name in changed:
+                    inputs[k] = views[names.index(name)]
+            try:
+                result = trial.call_on(operation, problem, inputs)
+            except CheckFailure as failure:
+                if failure.__cause__ is not None:
+                    continue
+                raise
+            compare(trial, operation, problem, result)
+            taken += 1
+    taken += _takes_repeated_images(trial, operation)
+    if not taken:
+        raise CheckSkipped(f"{operation} refuses arrays that are not contiguous")
+
+
+def _takes_repeated_images(trial, operation):
+    """Pass one image that a stride of 0 repeats; return whether it was taken."""
+    if operation not in ("conv", "conv_inverse"):
+        return False
+    problem = trial.problem(size=(3, 4), images=3)
+    repeated = np.broadcast_to(problem.x[:1], problem.x.shape)
     try:
-        result = trial.call_on(operation, problem, inputs)
+        got = trial.call_on(operation, problem, [repeated, problem.kernel.copy()])
     except CheckFailure as failure:
         if failure.__cause__ is not None:
-            return
+            return False
         raise
-    compare(trial, operation, problem, result)
+    expected, rounding = reference_results(operation, problem)[0]
+    trial.require_shape(operation, problem, got, problem.x.shape)
+    for k in range(3):
+        part = f"image {k} of one image that a stride of 0 repeats"
+        trial.assert_close(operation, problem, got[k], (expected[0], rounding[0]), part)
+    return True
 
 
 OF_IMAGES = ("conv", "conv_inverse", "conv_vjp", "conv_inverse_vjp")

@@ -10,8 +10,10 @@ from cinc_ref.testing.trial import TOLERANCE_FACTOR
 __all__ = [
     "conv_inverse_vjp_adjoint",
     "conv_inverse_vjp_finite_differences",
+    "conv_inverse_vjp_where_the_kernel_is_zero",
     "conv_vjp_adjoint",
     "conv_vjp_finite_differences",
+    "conv_vjp_where_the_kernel_is_zero",
 ]
 
 SIZE = (3, 3)
@@ -81,6 +83,35 @@ def _gradients(trial, problem, operation):
     shape = problem.x.shape
     trial.require_shape(operation, problem, images, shape, "the gradient by the images")
     return images, masked(trial, operation, problem, kernel)
+
+
+def _is_right_at_zeros(trial, operation):
+    """Compare the kernel gradient at a kernel that is 0 outside B's diagonal.
+
+    Where layers may mask, above the diagonal of B and at taps that are not causal, 0 is right too.
+    """
+    problem = trial.problem(size=SIZE, corner_block="diagonal", other_taps=0.0)
+    p, q = problem.anchor_tap
+    got = trial.call(operation, problem)[1]
+    expected, rounding = getattr(reference, operation)(problem, problem.x, problem.g)[1]
+    trial.require_shape(operation, problem, got, problem.kernel.shape, "the gradient by the kernel")
+    maskable = np.zeros(problem.kernel.shape, bool)
+    maskable[:, :, p, q] = np.triu(np.ones((problem.channels, problem.channels)), 1) > 0
+    got = np.where(maskable & (got == 0), np.asarray(expected, got.dtype), got)
+    part = "the gradient by the kernel, where the kernel is 0 too"
+    trial.assert_close(operation, problem, got, (expected, rounding), part)
+
+
+@needs("conv_vjp")
+def conv_vjp_where_the_kernel_is_zero(trial):
+    """conv_vjp is the gradient by every tap, also where the kernel is 0, as an identity kernel is."""
+    _is_right_at_zeros(trial, "conv_vjp")
+
+
+@needs("conv_inverse_vjp")
+def conv_inverse_vjp_where_the_kernel_is_zero(trial):
+    """conv_inverse_vjp is the gradient by every tap, also where the kernel is 0."""
+    _is_right_at_zeros(trial, "conv_inverse_vjp")
 
 
 @needs("conv", "conv_vjp")

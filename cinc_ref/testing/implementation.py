@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -34,7 +34,8 @@ class Implementation:
         array (N,) that repeats it.
     conv_vjp : callable, optional
         ``conv_vjp(x, kernel, g) -> (x_bar, kernel_bar)``: the gradients of <g, conv(x, kernel)>.
-        Entries of kernel_bar where the kernel is 0 are ignored: layers may mask them.
+        Layers may mask, with 0, the taps that are not causal and the entries of B above the
+        diagonal; every other entry counts, also where the kernel is 0.
     conv_inverse_vjp : callable, optional
         ``conv_inverse_vjp(y, kernel, g) -> (y_bar, kernel_bar)``: the gradients of
         <g, conv_inverse(y, kernel)>.
@@ -45,11 +46,17 @@ class Implementation:
         The dtypes in which the functions are tried.
     name : str, optional
         The name in reports; that of the first callable unless given.
+    diagonal : {"any", "positive", "unit"}
+        The diagonal entries of the corner block that the functions take: of both signs, positive
+        as of an exponential, or 1.
+    channels : iterable of int, optional
+        The numbers of channels that the functions take, any unless given.
 
     Raises
     ------
     OptionError
-        If no function is given, one is not callable, or an option or dtype is unknown.
+        If no function is given, one is not callable, or an option, dtype, diagonal or number of
+        channels is unknown.
 
     Examples
     --------
@@ -67,6 +74,8 @@ class Implementation:
     options: Sequence[str] = ()
     dtypes: Sequence[str] = DTYPES
     name: str | None = None
+    diagonal: Literal["any", "positive", "unit"] = "any"
+    channels: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         functions = [getattr(self, operation) for operation in OPERATIONS]
@@ -83,6 +92,14 @@ class Implementation:
         object.__setattr__(self, "dtypes", _known("dtypes", self.dtypes, DTYPES))
         if not self.dtypes:
             raise OptionError("dtypes must name float32, float64 or both; got none")
+        _validate.one_of("diagonal", self.diagonal, ("any", "positive", "unit"))
+        if self.channels is not None:
+            given_channels = (self.channels,) if np.ndim(self.channels) == 0 else self.channels
+            known = _validate.integers(tuple(given_channels), len(tuple(given_channels)), 1)
+            if not known:
+                shown = _validate.shown(self.channels)
+                raise OptionError(f"channels must be integers >= 1; got {shown}")
+            object.__setattr__(self, "channels", known)
         if self.name is None:
             object.__setattr__(self, "name", getattr(given[0], "__name__", "implementation"))
 

@@ -17,6 +17,7 @@ DIAGONALS = {  # the smallest and the largest |K_nn|
     "small": (0.4, 0.8),
     "tiny": (0.01, 0.03),
     "unit": (1.0, 1.0),
+    "wide": (0.05, 20.0),  # of evenly distributed logarithms
 }
 
 
@@ -41,9 +42,11 @@ class Problem:
     corner_block : {"lower", "upper", "dense", "diagonal"}
         The shape of B. With "diagonal" the kernel is that of "upper" but for the entries of B above
         the diagonal, which are 0.
-    diagonal : {"mixed", "large", "small", "tiny", "unit"}
+    diagonal : {"mixed", "large", "small", "tiny", "unit", "wide"}
         The size of the diagonal entries of B: about 2 with one below 1, about 2, below 1, about
-        0.02, or 1. An odd number of them is negative, except for "unit".
+        0.02, 1, or from 0.05 to 20. An odd number of them is negative, except for "unit".
+    positive : bool
+        Whether the diagonal entries of B are all positive.
     other_taps : float
         The sum above; 0 for a kernel that is 0 outside B.
     only_tap : (int, int), optional
@@ -69,6 +72,7 @@ class Problem:
     dtype: str = "float64"
     corner_block: str = "lower"
     diagonal: str = "mixed"
+    positive: bool = False
     other_taps: float = 0.7
     only_tap: tuple[int, int] | None = None
     integers: bool = False
@@ -137,12 +141,15 @@ class Problem:
     def _diagonal(self, rng):
         """Draw the diagonal of B; an odd number of entries is negative, so that det B is."""
         c = self.channels
-        magnitudes = rng.uniform(*DIAGONALS[self.diagonal], c)
+        least, largest = DIAGONALS[self.diagonal]
+        magnitudes = rng.uniform(least, largest, c)
+        if self.diagonal == "wide":
+            magnitudes = np.exp(rng.uniform(np.log(least), np.log(largest), c))
         if self.diagonal == "mixed" and c > 1:
             magnitudes[rng.integers(c)] = rng.uniform(0.7, 0.9)
         if self.integers:
             magnitudes = np.full(c, 2.0)
-        if self.diagonal == "unit":
+        if self.diagonal == "unit" or self.positive:
             return magnitudes
         signs = np.ones(c)
         signs[: 1 + 2 * int(rng.integers((c + 1) // 2))] = -1

@@ -9,7 +9,10 @@ from cinc_ref.testing import gradients, log_det, structure
 from cinc_ref.testing.base import Check
 from cinc_ref.testing.contract import contract_checks
 from cinc_ref.testing.correctness import correctness_checks
+from cinc_ref.testing.drawn import drawn_checks
 from cinc_ref.testing.implementation import Implementation
+from cinc_ref.testing.memory import memory_checks
+from cinc_ref.testing.values import value_checks
 
 __all__ = [
     "check_names",
@@ -52,16 +55,20 @@ def checks() -> list[tuple[str, Check]]:
 def conv_checks() -> Iterator[Check]:
     """Yield the checks of `conv`."""
     yield from correctness_checks("conv")
+    yield from drawn_checks("conv")
     yield structure.conv_exact
     yield structure.conv_of_zero_is_zero
     yield structure.conv_is_homogeneous
     yield structure.conv_reads_earlier_pixels_only
     yield from contract_checks("conv")
+    yield from memory_checks("conv")
+    yield from value_checks("conv")
 
 
 def conv_inverse_checks() -> Iterator[Check]:
     """Yield the checks of `conv_inverse`, with those that also need `conv`."""
     yield from correctness_checks("conv_inverse")
+    yield from drawn_checks("conv_inverse")
     yield structure.conv_inverse_exact
     yield structure.inverse_undoes_conv
     yield structure.conv_undoes_inverse
@@ -70,11 +77,14 @@ def conv_inverse_checks() -> Iterator[Check]:
     yield structure.conv_inverse_is_homogeneous
     yield structure.conv_inverse_reads_every_entry
     yield from contract_checks("conv_inverse")
+    yield from memory_checks("conv_inverse")
+    yield from value_checks("conv_inverse")
 
 
 def log_abs_det_checks() -> Iterator[Check]:
     """Yield the checks of `log_abs_det`, with the one that also needs `conv`."""
     yield from correctness_checks("log_abs_det")
+    yield from drawn_checks("log_abs_det")
     yield log_det.log_abs_det_one_figure
     yield log_det.log_abs_det_sign
     yield log_det.log_abs_det_counts_pixels
@@ -82,24 +92,35 @@ def log_abs_det_checks() -> Iterator[Check]:
     yield log_det.log_abs_det_in_nats
     yield log_det.log_abs_det_reads_the_corner_block_alone
     yield log_det.log_abs_det_does_not_underflow
+    yield log_det.log_abs_det_of_large_images
     yield log_det.log_abs_det_is_that_of_conv
     yield from contract_checks("log_abs_det")
+    yield from memory_checks("log_abs_det")
+    yield from value_checks("log_abs_det")
 
 
 def conv_vjp_checks() -> Iterator[Check]:
     """Yield the checks of `conv_vjp`, with those that also need `conv`."""
     yield from correctness_checks("conv_vjp")
+    yield from drawn_checks("conv_vjp")
+    yield gradients.conv_vjp_where_the_kernel_is_zero
     yield gradients.conv_vjp_finite_differences
     yield gradients.conv_vjp_adjoint
     yield from contract_checks("conv_vjp")
+    yield from memory_checks("conv_vjp")
+    yield from value_checks("conv_vjp")
 
 
 def conv_inverse_vjp_checks() -> Iterator[Check]:
     """Yield the checks of `conv_inverse_vjp`, with those that also need `conv_inverse`."""
     yield from correctness_checks("conv_inverse_vjp")
+    yield from drawn_checks("conv_inverse_vjp")
+    yield gradients.conv_inverse_vjp_where_the_kernel_is_zero
     yield gradients.conv_inverse_vjp_finite_differences
     yield gradients.conv_inverse_vjp_adjoint
     yield from contract_checks("conv_inverse_vjp")
+    yield from memory_checks("conv_inverse_vjp")
+    yield from value_checks("conv_inverse_vjp")
 
 
 def parametrize_with_checks(

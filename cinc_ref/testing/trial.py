@@ -1,6 +1,6 @@
 """`Trial`, a check at work on one implementation in one dtype: calls, comparisons and failures."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,7 @@ class Trial:
     statement: str
     seed: int
     dtype: str
+    last_call: dict[str, Any] = field(default_factory=dict, compare=False)
 
     @property
     def eps(self) -> float:
@@ -44,8 +45,21 @@ class Trial:
         return float(np.finfo(self.dtype).eps)
 
     def problem(self, **recipe: Any) -> Problem:
-        """Draw inputs from the seed and in the dtype of this trial."""
-        return Problem(seed=self.seed, dtype=self.dtype, **recipe)
+        """Draw inputs from the seed, in the dtype of this trial, that the implementation takes.
+
+        Channels and diagonals are those that it declares. A check of other channels is skipped.
+        """
+        allowed = self.implementation.channels
+        if allowed is not None and recipe.get("channels") not in allowed:
+            if "channels" in recipe:
+                raise CheckSkipped(f"{recipe['channels']} channels were not declared")
+            recipe["channels"] = 3 if 3 in allowed else allowed[0]
+        problem = Problem(seed=self.seed, dtype=self.dtype, **recipe)
+        if self.implementation.diagonal == "unit":
+            return replace(problem, diagonal="unit", integers=False)
+        if self.implementation.diagonal == "positive":
+            return replace(problem, positive=True)
+        return problem
 
     def call(self, operation: str, problem: Problem, **replaced: Any) -> Any:
         """Call an operation on copies of a problem's inputs, some of them replaced.
@@ -54,16 +68,25 @@ class Trial:
         """
         inputs = [replaced.get(name, getattr(problem, name)) for name in INPUTS[operation]]
         inputs = [np.array(a, order="C") if isinstance(a, np.ndarray) else a for a in inputs]
-        return self.call_on(operation, problem, inputs)
+        return self.call_on(operation, problem, inputs, tuple(replaced))
 
-    def call_on(self, operation: str, problem: Problem, inputs: list[Any]) -> Any:
-        """Call an operation on these very inputs, without copying them."""
+    def call_on(
+        self, operation: str, problem: Problem, inputs: list[Any], replaced: tuple[str, ...] = ()
+    ) -> Any:
+        """Call an operation on these very inputs, without copying them.
+
+        `replaced` names those that are not the problem's, for the message of a failure.
+        """
+        inputs_by_name = dict(zip(INPUTS[operation], inputs, strict=True))
+        self.last_call.update(operation=operation, inputs=inputs_by_name, replaced=replaced)
         options = problem.options
         if operation == "log_abs_det":
             options = {name: value for name, value in options.items() if name == "anchor"}
         try:
             result = getattr(self.implementation, operation)(*inputs, **options)
         except Exception as error:
+            if isinstance(error, NotImplementedError):
+                raise CheckSkipped(f"{operation} refuses it: {error}") from error
             facts = {"expected": "a result", "got": f"{type(error).__name__}: {error}"}
             raise self.failure(problem, facts, operation) from error
         if not operation.endswith("vjp"):
@@ -133,8 +156,9 @@ class Trial:
         self, problem: Problem, facts: dict[str, Any], operation: str, got: Array | None = None
     ) -> CheckFailure:
         """Make the error that describes what happened, with the lines that repeat it."""
-        shapes = [f"{n} {np.shape(getattr(problem, n))}" for n in INPUTS[operation] if n != "size"]
-        shapes.append(f"size {problem.size}")
+        inputs = self._inputs(problem, operation)
+        shapes = [f"{name} {np.shape(inputs[name])}" for name in inputs if name != "size"]
+        shapes.append(f"size {tuple(inputs.get('size', problem.size))}")
         if got is not None:
             shapes.append(f"result {got.shape}")
         facts = facts | {
@@ -143,6 +167,12 @@ class Trial:
             "seed": self.seed,
         }
         return CheckFailure(self.check, self.statement, facts, self._snippet(problem, operation))
+
+    def _inputs(self, problem, operation):
+        """Return the inputs of the last call by name, or those of the problem."""
+        if self.last_call.get("operation") == operation:
+            return self.last_call["inputs"]
+        return {name: getattr(problem, name) for name in INPUTS[operation]}
 
     def incomparable(self, error: Exception) -> CheckFailure:
         """Make the error for a result that cannot even be subtracted from the expected one."""
@@ -157,10 +187,20 @@ class Trial:
     def _snippet(self, problem=None, operation=None):
         lines = ["from cinc_ref import testing"]
         if problem is not None:
-            inputs = ", ".join(f"problem.{name}" for name in INPUTS[operation])
+            called = self.last_call.get("operation") == operation
+            replaced = self.last_call["replaced"] if called else ()
+            values = self._inputs(problem, operation)
+            inputs = ", ".join(_shown(name, values[name], name in replaced) for name in values)
             lines.append(f"problem = testing.{problem}")
             lines.append(f"# its call: implementation.{operation}({inputs}, **problem.options)")
         return [*lines, f'dict(testing.checks())["{self.check}"](implementation, seed={self.seed})']
+
+
+def _shown(name, value, is_replaced):
+    """Write an input as it stands in a call; arrays that are not the problem's by their name."""
+    if not is_replaced:
+        return f"problem.{name}"
+    return f"another_{name}" if isinstance(value, np.ndarray) else repr(value)
 
 
 def reference_results(operation: str, problem: Problem) -> list[tuple[Any, Any]]:

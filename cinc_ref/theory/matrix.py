@@ -8,6 +8,7 @@ import scipy.sparse
 
 from cinc_ref import _validate
 from cinc_ref._typing import Array, Corner, RealArrayLike, Size
+from cinc_ref.errors import OptionError
 from cinc_ref.theory.arguments import check_kernel
 
 __all__ = ["convolution_matrix"]
@@ -101,11 +102,20 @@ def convolution_matrix(
     kernel, geometry = check_kernel(kernel, corner, dilation, anchor)
     height, width = _validate.check_size(size)
     sparse = _validate.boolean("sparse", sparse)
-    rows, columns, entries = _entries(kernel, height, width, geometry)
-    shape = 2 * (height * width * len(kernel),)
-    if sparse:
+    rows_of_matrix = height * width * len(kernel)
+    shape = (rows_of_matrix, rows_of_matrix)
+    try:
+        matrix = None if sparse else np.zeros(shape, kernel.dtype)
+        rows, columns, entries = _entries(kernel, height, width, geometry)
+    except (MemoryError, ValueError) as error:  # ValueError: beyond the range of an index
+        gigabytes = rows_of_matrix**2 * kernel.itemsize / 2**30
+        advice = "use smaller images" if sparse else "use sparse=True or smaller images"
+        raise OptionError(
+            f"size must leave a matrix that fits into memory; got {rows_of_matrix:,} rows, "
+            f"{gigabytes:,.1f} GiB if dense: {advice}"
+        ) from error
+    if matrix is None:
         return scipy.sparse.coo_array((entries, (rows, columns)), shape).tocsr()
-    matrix = np.zeros(shape, kernel.dtype)
     matrix[rows, columns] = entries
     return matrix
 

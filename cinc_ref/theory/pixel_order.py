@@ -17,6 +17,8 @@ from fractions import Fraction
 from itertools import combinations
 from math import gcd, inf
 
+import numpy as np
+
 from cinc_ref import _validate
 from cinc_ref._display import short_repr
 from cinc_ref._typing import Size
@@ -121,6 +123,8 @@ def causal_order(taps: Iterable[tuple[int, int]]) -> CausalOrder:
     no order: 1/2*(-1, 0) + 1/4*(1, -1) + 1/4*(1, 1) = (0, 0), so a pixel depends on itself \
 through these taps
     """
+    if not np.iterable(taps):
+        raise OptionError(f"taps must be pairs (row, column); got {_validate.shown(taps)}")
     taps = tuple(sorted(set(map(_checked, taps)) - {(0, 0)}))
     combination = _combination(taps)
     return CausalOrder(taps, None if combination else _direction(taps), combination)

@@ -39,9 +39,7 @@ def actnorm(seed, log_det=None, undo=None, inverse_log_det=None):
     b = rng.normal(size=(C, 1, 1))
     logs = np.log(np.abs(s)).ravel()
     log_det = log_det or (lambda x, logs: np.full(len(x), pixels(x) * logs.sum()))
-    inverse_log_det = inverse_log_det or (
-        lambda y, logs: np.full(len(y), -pixels(y) * logs.sum())
-    )
+    inverse_log_det = inverse_log_det or (lambda y, logs: np.full(len(y), -pixels(y) * logs.sum()))
     undo = undo or (lambda y, s, b: y / s - b)
     return (
         lambda x: ((x + b) * s, log_det(x, logs)),

@@ -1,0 +1,120 @@
+"""Checks of kernels and images that hold NaN or infinity, and of singular kernels."""
+
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+
+from cinc_ref.testing.base import Check
+from cinc_ref.testing.failure import CheckFailure, CheckSkipped
+from cinc_ref.testing.trial import INPUTS
+
+__all__ = ["value_checks"]
+
+SIZE = (3, 4)
+
+HUGE = 1e6
+"""The size of a result that shows that a matrix is singular, as rounding leaves it."""
+
+
+def _answer(trial, operation, problem, **replaced):
+    """Return the result as a list of arrays, or None if the operation raises."""
+    try:
+        with np.errstate(all="ignore"):
+            result = trial.call(operation, problem, **replaced)
+    except CheckFailure as failure:
+        if failure.__cause__ is None:
+            raise
+        return None
+    except CheckSkipped:
+        return None
+    return list(result) if isinstance(result, tuple) else [result]
+
+
+def _require_an_answer(trial, operation, problem):
+    """Skip a check whose error proves nothing, because the operation always raises."""
+    if _answer(trial, operation, problem) is None:
+        raise CheckSkipped(f"{operation} raises for finite arrays too")
+
+
+def _shows_values(trial, operation, value, names):
+    """Put a value into each input; every finite result is one that silences it."""
+    problem = trial.problem(size=SIZE)
+    _require_an_answer(trial, operation, problem)
+    p, q = problem.anchor_tap
+    for name in names:
+        array = getattr(problem, name).copy()
+        if name == "kernel":
+            array[-1, 0, p, q] = value  # in B, which every pixel reads
+            if operation == "log_abs_det":
+                array[-1, -1, p, q] = value
+        else:
+            array[:, 0, 0, 0] = value
+        results = _answer(trial, operation, problem, **{name: array})
+        if results is not None and all(np.isfinite(part).all() for part in results):
+            got = f"finite numbers for {value} in {name}"
+            facts = {"expected": "an error, or a result that is not finite", "got": got}
+            raise trial.failure(problem, facts, operation, results[0])
+
+
+def _shows_nan(trial, operation):
+    """Put NaN into the kernel and into the images."""
+    _shows_values(trial, operation, np.nan, _array_names(operation))
+
+
+def _shows_infinity(trial, operation):
+    """Put infinity into the images: a kernel that holds it has an inverse that does not."""
+    _shows_values(trial, operation, np.inf, [n for n in _array_names(operation) if n != "kernel"])
+
+
+def _array_names(operation):
+    return [name for name in INPUTS[operation] if name != "size"]
+
+
+def _notices_singular_kernels(trial, operation):
+    """Set an entry of B's diagonal to 0: there is no inverse, and log|det M| is minus infinity."""
+    if trial.implementation.diagonal != "any":
+        raise CheckSkipped(f"the diagonal is {trial.implementation.diagonal}, by declaration")
+    problem = trial.problem(size=SIZE)
+    _require_an_answer(trial, operation, problem)
+    p, q = problem.anchor_tap
+    for channel in (0, problem.channels - 1):
+        kernel = problem.kernel.copy()
+        kernel[channel, :, p, q] = 0
+        results = _answer(trial, operation, problem, kernel=kernel)
+        if results is None:
+            continue
+        if operation == "log_abs_det":
+            noticed = not np.isfinite(results[0]).all() or float(np.max(results[0])) < -15
+        else:
+            noticed = any(not (np.abs(part) < HUGE).all() for part in results)
+        if not noticed:
+            expected = "an error, or a result that is not finite"
+            facts = {"expected": expected, "got": "numbers as of any kernel: K_nn = 0 is silenced"}
+            raise trial.failure(problem, facts, operation, results[0])
+
+
+ALL = ("conv", "conv_inverse", "log_abs_det", "conv_vjp", "conv_inverse_vjp")
+SOLVERS = ("conv_inverse", "log_abs_det", "conv_inverse_vjp")
+OF_IMAGES = tuple(operation for operation in ALL if operation != "log_abs_det")
+VALUES = {  # suffix of the check's name: (description, operations, body)
+    "shows_nan": ("of NaN in the kernel or the images is no finite number", ALL, _shows_nan),
+    "shows_infinity": (
+        "of infinity in the images is not finite everywhere",
+        OF_IMAGES,
+        _shows_infinity,
+    ),
+    "notices_singular_kernels": (
+        "of a kernel with K_nn = 0 is an error or not finite",
+        SOLVERS,
+        _notices_singular_kernels,
+    ),
+}
+
+
+def value_checks(operation: str) -> Iterator[Check]:
+    """Yield the checks of special values that concern an operation."""
+    for suffix, (description, operations, body) in VALUES.items():
+        if operation in operations:
+            name, statement = f"{operation}_{suffix}", f"{operation} {description}"
+            yield Check(name, statement, (operation,), (), partial(body, operation=operation))
