@@ -10,7 +10,7 @@ import numpy as np
 
 from cinc_ref import _typing, _validate
 from cinc_ref._claims import exclusive
-from cinc_ref._files import check_file, output_errors
+from cinc_ref._files import check_file, write_atomically, write_figure
 from cinc_ref.errors import IllConditionedWarning, NonFiniteError, OptionError
 from cinc_ref.flows import Flow, quantize
 from cinc_ref.flows.multiscale import check_flow
@@ -197,19 +197,18 @@ def write(path: _typing.Path, samples: Samples, data: str | None = None) -> None
     """
     check_suffix(path)
     path, images = Path(path), samples.images
-    with output_errors(path):
-        match path.suffix.lower():
-            case ".npy":
-                with open(path, "wb") as file:  # given a name, save would append to .NPY
-                    np.save(file, images)
-            case ".npz":
-                with open(path, "wb") as file:
-                    np.savez(file, images=images, samples=samples.samples)
-            case _:
-                from cinc_ref.plots import samples_figure  # matplotlib is optional
+    match path.suffix.lower():
+        case ".npy":
+            with write_atomically(path) as file:
+                np.save(file, images)
+        case ".npz":
+            with write_atomically(path) as file:
+                np.savez(file, images=images, samples=samples.samples)
+        case _:
+            from cinc_ref.plots import samples_figure  # matplotlib is optional
 
-                options = {"temperature": samples.temperature, "data": data}
-                samples_figure(images, samples.flow, **options).savefig(path)
+            options = {"temperature": samples.temperature, "data": data}
+            write_figure(path, samples_figure(images, samples.flow, **options))
 
 
 def sample_to_file(

@@ -11,7 +11,7 @@ import numpy as np
 
 from cinc_ref import _typing
 from cinc_ref._display import fields_html, short_repr
-from cinc_ref._files import make_folder, write_atomically
+from cinc_ref._files import make_folder, output_errors, remove_unfinished, write_text
 from cinc_ref.comparison.measuring import times
 from cinc_ref.comparison.table import rows_of
 from cinc_ref.data import ImageSet, image_set
@@ -164,9 +164,12 @@ def run_job(
     Returns
     -------
     dict or None
-        The result, which is also written to the folder; None if Ctrl-C stopped the training.
+        The result, which is also written to the folder; None if Ctrl-C or SIGTERM
+        stopped the training.
     """
     folder = make_folder(Path(out, job.title))
+    with output_errors(folder):
+        remove_unfinished(folder / RESULT)
     images = job.images()
     flow = job.flow(images)
     try:
@@ -222,8 +225,7 @@ def _evaluated(flow, params, test):
 
 
 def _save(result, folder):
-    with write_atomically(folder / RESULT, "utf-8") as file:
-        file.write(json.dumps(result, indent=1, allow_nan=False) + "\n")
+    write_text(folder / RESULT, json.dumps(result, indent=1, allow_nan=False) + "\n")
     return result
 
 
