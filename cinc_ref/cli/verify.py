@@ -12,6 +12,7 @@ from rich.text import Text
 import cinc_ref
 from cinc_ref._files import check_file, output_errors
 from cinc_ref._reading import open_regular, refusing
+from cinc_ref._schema import SCHEMA, schema
 from cinc_ref.cli._common import print_table, say
 from cinc_ref.cli._options import (
     found_in_files,
@@ -116,9 +117,10 @@ def verify(
 
 def _write_json(path, evidence, **settings):
     items = [item.to_dict() for item in evidence]
-    report = {"version": cinc_ref.__version__, **settings, "evidence": items}
+    content = {SCHEMA: schema("verify"), "version": cinc_ref.__version__}
+    content |= {**settings, "evidence": items}
     with output_errors(path):
-        path.write_text(json.dumps(report, indent=1, allow_nan=False), encoding="utf-8")
+        path.write_text(json.dumps(content, indent=1, allow_nan=False), encoding="utf-8")
 
 
 def _load(path):
