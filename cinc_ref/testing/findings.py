@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
+from cinc_ref._schema import SCHEMA, schema
 from cinc_ref.testing import rendering
 
 __all__ = ["SEVERITIES", "Finding", "LayerReport", "Severity"]
@@ -135,6 +136,7 @@ class LayerReport:
     def to_dict(self) -> dict[str, Any]:
         """Return the report as numbers, strings, lists and dicts, for JSON."""
         return {
+            SCHEMA: schema("check"),
             "name": self.name,
             "adapter": self.adapter,
             "shape": list(self.shape),
