@@ -27,7 +27,7 @@ class NumPy:
     """Layers of NumPy arrays."""
 
     name = "NumPy"
-    dtypes = ("float64", "float32")
+    dtypes: tuple[str, ...] = ("float64", "float32")
 
     def array(self, values: Array) -> Any:
         """Copy an array into an array of the library, C-contiguous."""

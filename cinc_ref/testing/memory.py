@@ -1,8 +1,9 @@
 """Checks of what an implementation remembers between calls: kernels, exceptions, threads."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -128,7 +129,9 @@ def _works_in_threads(trial, operation):
             compare(trial, operation, problem, result)
 
 
-MEMORY = {  # suffix of the check's name: (description, body)
+MEMORY: dict[
+    str, tuple[str, Callable[..., Any]]
+] = {  # suffix of the check's name: (description, body)
     "follows_the_kernel": ("follows a kernel that is changed in place", _follows_the_kernel),
     "follows_new_kernels": ("tells kernels of one shape and sum apart", _follows_new_kernels),
     "recovers_from_errors": ("is right after a call that failed", _recovers_from_errors),
