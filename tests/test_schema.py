@@ -2,23 +2,21 @@
 
 import ast
 import json
-from pathlib import Path
 from typing import get_args
 
 import numpy as np
 import pytest
 
-import cinc_ref
 from cinc_ref import _schema, theory
 from cinc_ref._schema import has_schema, schema
 from cinc_ref.bench import groups, machine
 from cinc_ref.comparison import Comparison, Job, job, table
 from cinc_ref.errors import CheckpointError, OptionError
 from cinc_ref.testing import check
+from tests.support.checkout import PACKAGE, ROOT
 from tests.support.commands import run
 from tests.support.layer_bugs import RIGHT
 
-ROOT = Path(__file__).parents[1]
 KERNEL = np.array([[[[0.0, 0.25], [0.5, 1.0]]]])
 JOB = Job("glow", "affine", 0, "digits", model={"levels": 1, "depth": 1, "width": 4})
 
@@ -77,12 +75,11 @@ SCHEMALESS = {"training/npz_file.py", "training/folder.py"}
 
 def test_modules_that_write_json_name_a_schema():
     writers = set()
-    package = Path(cinc_ref.__file__).parent
-    for path in package.rglob("*.py"):
+    for path in PACKAGE.rglob("*.py"):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         names = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
         imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-        module = path.relative_to(package).as_posix()
+        module = path.relative_to(PACKAGE).as_posix()
         if names & {"dump", "dumps"} and "cinc_ref._schema" not in imported:
             writers.add(module)
     # the two commands write what `to_dict` of a report returns

@@ -86,13 +86,12 @@ def _flow(rng, coupling):
     flow = cr.flows.build(
         "cinc", coupling, image_shape=(3, 8, 8), levels=2, depth=2, width=8, bins=16
     )
-    x = rng.random(size=(20, 3, 8, 8)).astype(np.float32)
+    x = (rng.random(size=(20, 3, 8, 8)) - 0.5).astype(np.float32)
     params = flow.init(0, x)
-    z, log_det = flow.forward(params, x)
-    back, _ = flow.inverse(params, z)
-    return {f"flow {coupling} log det": log_det, f"flow {coupling} back": back} | {
-        f"flow {coupling} {k}": part for k, part in enumerate(z)
-    }
+    latents = flow.encode(params, x)
+    results = {"log_prob": flow.log_prob(params, x), "back": flow.decode(params, latents)}
+    results |= {f"latent {level}": latent for level, latent in enumerate(latents)}
+    return {f"flow {coupling} {name}": result for name, result in results.items()}
 
 
 def results_on(name, small=False):
