@@ -21,7 +21,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--bijection-report",
         metavar="FILE",
         default=None,
-        help="write what the fixture bijection_check found there: .json, .xml (JUnit), .html or .md",
+        help="write the reports of the fixture bijection_check: .json, .xml (JUnit), .html, .md",
     )
 
 

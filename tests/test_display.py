@@ -32,6 +32,7 @@ from cinc_ref.theory.proofs import Formula, Proof, Proofs
 from cinc_ref.theory.verification import Verification
 from cinc_ref.timing import OneCore, Timing
 from cinc_ref.training.state import TrainingResult
+from tests.support.checkout import ROOT
 from tests.test_docstrings import EXPORTED
 
 
@@ -61,7 +62,7 @@ CONDITIONS = OneCore(3, ("/a/folder/with/a/long/name/libscipy_openblas.so",) * 9
 TIMING = Timing(tuple(np.linspace(0.25, 0.75, 1001).tolist()), CONDITIONS, (0.5,) * 1001)
 DIGITS = cr.data.ImageSet("digits", IMAGES[:20], IMAGES[20:25], IMAGES[25:], bins=17)
 MACHINE = Machine("a processor", {"numpy": "2"}, str(CONDITIONS), {"float32": 1.0})
-COMPARISON = json.loads(Path("comparison/digits/comparison.json").read_text("utf-8"))
+COMPARISON = json.loads((ROOT / "comparison/digits/comparison.json").read_text("utf-8"))
 EVALUATION = Evaluation(2.5, 0.01, 1e-6, 100, 10, 3.25)
 TRAINED = record_of(
     TrainedFlow, images=DIGITS, training=RESULT, test=EVALUATION, samples=IMAGES, sampling=TIMING

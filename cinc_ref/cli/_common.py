@@ -168,7 +168,8 @@ def images_of_model(model, flow, data, path):
     place = options.get("path") if path is None else None
     if isinstance(place, str) and "\0" not in place and not Path(place).exists():
         raise DataError(
-            f"{place}, which holds the images of the run, is missing: say with --path where they are"
+            f"{place}, which holds the images of the run, is missing: "
+            "say with --path where they are"
         )
     images = image_set(name, **options | ({} if path is None else {"path": path}))
     if changed := _changed_parts(images, trained_on):
