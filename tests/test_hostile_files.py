@@ -423,6 +423,7 @@ def test_a_jpeg_of_very_many_scans_is_refused(tmp_path):
 READERS = """
 import sys, zlib
 sys.path.insert(0, {root!r})
+import numpy.testing  # which runs lscpu in NumPy 2.0
 events = []
 sys.addaudithook(lambda name, args: events.append(name) if name in {forbidden!r} else None)
 from cinc_ref.data import image_set
