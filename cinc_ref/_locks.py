@@ -76,7 +76,8 @@ def check_unlocked(folder: _typing.Path) -> None:
         If it is locked, with its holder.
     """
     if Path(folder, LOCK).exists():
-        _acquired(Path(folder)).release()
+        with locked(folder):
+            pass
 
 
 def _acquired(folder):

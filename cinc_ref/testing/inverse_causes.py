@@ -106,7 +106,8 @@ def _cause_by_derivatives(observation, got, x, scale, where):
     if same(product, product[0, 0] * eye):
         words = f"the inverse is off by the factor {product[0, 0]:.6g}, and perhaps by a shift"
         return "wrong", "inverse, factor", words
-    if same(back, slopes) and np.abs(slopes * slopes - 1).max() > 1e-3:
+    scaled = np.abs(slopes).min() > 1e-3 and np.abs(slopes * slopes - 1).max() > 1e-3
+    if same(back, slopes) and scaled:
         return "wrong", "inverse, scale", f"the inverse multiplies by the scale again{where}"
     if np.abs(slopes * back - 1).max() <= 1e-4:
         words = (

@@ -182,8 +182,8 @@ def _fitting(obj, shapes, context, seed):
             if type(layer.framework).__name__ == "Jax" and dtype == "float32":
                 notes = ["JAX computes in float32 here; set jax_enable_x64 for a sharper test"]
             first = first or (layer, batch, notes)
-            if _takes(layer, batch):
-                return layer, batch, notes
+            if _takes(layer, batch):  # adapted anew, so that no call has left anything behind
+                return adapt(obj, batch, context), batch, notes
             unit = _draw((0.0, 1.0), shape, dtype, seed)
             if not np.isfinite(layer.domain).any() and _takes(layer, unit):
                 layer.domain = (0.0, 1.0)
