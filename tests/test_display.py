@@ -25,6 +25,7 @@ from cinc_ref.data.stack import Stack
 from cinc_ref.demo import Demonstration
 from cinc_ref.demo.flow import TrainedFlow
 from cinc_ref.evaluation import Evaluation
+from cinc_ref.flows import conditioning
 from cinc_ref.sampling import Samples
 from cinc_ref.theory.cases import Case
 from cinc_ref.theory.evidence import Counterexample, Evidence
@@ -98,6 +99,10 @@ INSTANCES = {  # as long as they come
     "cinc_ref.timing.OneCore": lambda: CONDITIONS,
     "cinc_ref.timing.Timing": lambda: TIMING,
     "cinc_ref.training.TrainingResult": lambda: RESULT,
+    "a flow's stability": lambda: conditioning.StabilityByLayer(
+        {f"level 1, step {k}, {LONG}": theory.stability(KERNEL[:1, :1], (4, 4)) for k in range(9)}
+    ),
+    "a template": lambda: FLOW.template,
     "a verification": lambda: Verification(EVIDENCE),
     "proofs": lambda: Proofs("pixel-major", (PROOF,) * 30),
     "a proof": lambda: PROOF,
@@ -169,7 +174,7 @@ def test_html_is_well_formed_and_escaped(name):
 LOOKED_AT = (
     "Comparison", "ImageSet", "Evaluation", "Flow", "Chain", "Stability", "TrainingResult",
     "a verification", "proofs", "a refutation", "a benchmark", "a demonstration",
-    "a verdict at a width",
+    "a verdict at a width", "a flow's stability",
 )  # fmt: skip
 
 
