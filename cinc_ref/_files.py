@@ -163,8 +163,8 @@ def check_replaceable(path: _typing.Path) -> Path:
         except (FileNotFoundError, NotADirectoryError):  # the latter is found again by who writes
             kind = stat.S_IFREG
         if kind != stat.S_IFREG:
-            name = KINDS.get(kind, "something else")
-            raise OSError(errno.EINVAL, f"it is {name}, not a regular file")
+            reason = f"it is {KINDS.get(kind, 'something else')}, not a regular file"
+            raise _output_error(path, OSError(errno.EINVAL, reason))
         return path.resolve()
 
 

@@ -96,7 +96,10 @@ def _acquired(folder):
 
 
 def _holder(folder):
-    with suppress(OSError, ValueError), open_regular(folder / HOLDER) as file:
-        if words := file.read(MAX_HOLDER).decode().split():
-            return " ".join(words)
-    return "another process"
+    """Return the holder in words, as far as it can be read; anybody may have written the file."""
+    try:
+        with open_regular(folder / HOLDER) as file:
+            words = file.read(MAX_HOLDER).decode().split()
+    except (OSError, ValueError):
+        words = []
+    return " ".join(words) or "another process"

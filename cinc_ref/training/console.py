@@ -38,7 +38,7 @@ class Interrupt:
 
     @property
     def requested(self) -> bool:
-        """Whether a signal came."""
+        """The fact that a signal came."""
         return self.number is not None
 
     @property
