@@ -2,6 +2,7 @@
 
 import os
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,8 +20,9 @@ LOCK, HOLDER = ".lock", ".lock.holder"
 MAX_HOLDER = 300
 """Bytes of the holder's name that are shown: a host's name has up to 253."""
 
-PATIENCE = 1.0
-"""Seconds to wait for a lock: others hold it for a moment when they look whether it is free."""
+PATIENCE, PAUSE = 1.0, 0.01
+"""Seconds to wait for a lock whose holder has no name, and between two trials. It has none before
+it is written, and where a process only looks whether the folder is free."""
 
 
 @contextmanager
@@ -55,16 +57,11 @@ def locked(folder: _typing.Path) -> Iterator[None]:
     lock = _acquired(folder)
     try:
         with suppress(OSError):  # on a full disk the holder has no name
-            (folder / HOLDER).unlink(missing_ok=True)
-            (folder / HOLDER).write_text(
-                f"process {os.getpid()} on {socket.gethostname()}", "utf-8"
-            )
+            name = f"process {os.getpid()} on {socket.gethostname()}"
+            (folder / HOLDER).write_text(name, encoding="utf-8")
         yield
     finally:
-        for name in (HOLDER, LOCK):  # one who waits notices that the file has lost its name
-            with suppress(OSError):
-                (folder / name).unlink()
-        lock.release()
+        _release(folder, lock)
 
 
 def check_unlocked(folder: _typing.Path) -> None:
@@ -76,23 +73,36 @@ def check_unlocked(folder: _typing.Path) -> None:
         If it is locked, with its holder.
     """
     if Path(folder, LOCK).exists():
-        with locked(folder):
-            pass
+        _release(Path(folder), _acquired(Path(folder)))
 
 
 def _acquired(folder):
     from filelock import FileLock, Timeout  # slow to import
 
+    deadline = time.monotonic() + PATIENCE
     with output_errors(folder / LOCK):
         lock = FileLock(check_replaceable(folder / LOCK), thread_local=False)
-        try:
-            lock.acquire(timeout=PATIENCE, poll_interval=PATIENCE / 20)
-        except Timeout:
-            raise OutputError(
-                f"{folder} is in use by {_holder(folder)}: wait until it ends, or choose another "
-                "folder"
-            ) from None
+        while not lock.is_locked:
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                holder = _holder(folder)
+                if holder or time.monotonic() > deadline:
+                    raise OutputError(
+                        f"{folder} is in use by {holder or 'another process'}: wait until it ends, "
+                        "or choose another folder"
+                    ) from None
+                time.sleep(PAUSE)
+    with suppress(OSError):
+        (folder / HOLDER).unlink()  # of a process that was killed
     return lock
+
+
+def _release(folder, lock):
+    for name in (HOLDER, LOCK):  # one who waits notices that the file has lost its name
+        with suppress(OSError):
+            (folder / name).unlink()
+    lock.release()
 
 
 def _holder(folder):
@@ -102,4 +112,4 @@ def _holder(folder):
             words = file.read(MAX_HOLDER).decode().split()
     except (OSError, ValueError):
         words = []
-    return " ".join(words) or "another process"
+    return " ".join(words)

@@ -124,17 +124,21 @@ def test_a_second_training_is_refused_in_threads_and_within_itself(tmp_path):
     assert fit(tmp_path, resume=True, steps=4, progress=nested).step == 4
 
 
-def test_of_many_threads_one_at_a_time_holds_the_lock(tmp_path, monkeypatch):
+def test_of_many_threads_one_at_a_time_holds_the_lock(tmp_path):
     """A file that is removed and made anew must not let two of them in."""
-    monkeypatch.setattr("cinc_ref._locks.PATIENCE", 30.0)
-    inside, most = [], []
+    inside, most, refused = [], [], []
 
     def work():
-        for _ in range(10):
-            with locked(tmp_path):
-                inside.append(1)
-                most.append(len(inside))
-                inside.pop()
+        held = 0
+        while held < 10:
+            try:
+                with locked(tmp_path):
+                    held += 1
+                    inside.append(1)
+                    most.append(len(inside))
+                    inside.pop()
+            except OutputError as error:
+                refused.append(str(error))
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:
@@ -142,6 +146,7 @@ def test_of_many_threads_one_at_a_time_holds_the_lock(tmp_path, monkeypatch):
     for thread in threads:
         thread.join()
     assert len(most) == 40 and max(most) == 1
+    assert all("in use by" in text for text in refused)
 
 
 def test_a_folder_is_free_after_an_error(tmp_path):
