@@ -159,7 +159,7 @@ def test_the_plugin(folder):
         [sys.executable, "-m", "pytest", "-q", "-p", "cinc_ref_pytest", "test_layers.py",
          f"--bijection-report={report}"],
         capture_output=True, text=True, cwd=folder,
-        env={"PYTHONPATH": f"{ROOT}:{folder}", "PATH": ""},
+        env={"PYTHONPATH": f"{ROOT}:{folder}", "PATH": "", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
     )  # fmt: skip
     assert "1 failed, 2 passed" in done.stdout, done.stdout + done.stderr
     assert "pixels were not counted" in done.stdout
