@@ -21,7 +21,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--bijection-report",
         metavar="FILE",
         default=None,
-        help="write what the fixture bijection_check found there: .json, .xml (JUnit), .html or .md",
+        help="write the reports of the fixture bijection_check: .json, .xml (JUnit), .html, .md",
     )
 
 
@@ -54,10 +54,11 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     path = session.config.getoption("--bijection-report")
     if path is None:
         return
+    from cinc_ref._files import write_text
+
     reports = session.config.stash[REPORTS]
     writers = {".xml": _as_junit, ".html": _as_html, ".md": _as_markdown}
-    path = Path(path)
-    path.write_text(writers.get(path.suffix, _as_json)(reports), encoding="utf-8")
+    write_text(path, writers.get(Path(path).suffix, _as_json)(reports))
 
 
 def _as_json(reports):

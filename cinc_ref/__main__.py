@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     Misuse is what the command line alone shows to be wrong: options, arguments and their
     combination. Files that are missing or damaged, folders that cannot be written and checks that
     fail exit with 1. Either is one line on stderr, without a traceback. After Ctrl-C the code is
-    130.
+    130, and after SIGTERM, where a command catches it, 143.
 
     Parameters
     ----------

@@ -1,23 +1,41 @@
 """Output files, which are written whole or not at all, and the error where they cannot be."""
 
 import errno
+import io
 import os
+import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from cinc_ref import _typing
+from cinc_ref._reading import KINDS
 from cinc_ref.errors import OutputError
 
 __all__ = [
     "check_file",
     "check_folder",
+    "check_replaceable",
     "make_folder",
     "output_errors",
     "remove_unfinished",
     "write_atomically",
+    "write_figure",
+    "write_text",
 ]
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Errors of a full disk, a spent quota and a limit of the size of files: room helps."""
+
+
+class Drawing(Protocol):
+    """An object that draws itself as matplotlib's figures do."""
+
+    def savefig(self, fname: Any, /, *, format: str) -> object:
+        """Write the picture to a file object."""
+        ...
 
 
 @contextmanager
@@ -39,11 +57,13 @@ def output_errors(path: _typing.Path) -> Iterator[None]:
     >>> with output_errors("picture.png"):
     ...     raise OSError(28, "No space left on device")
     Traceback (most recent call last):
-    cinc_ref.errors.OutputError: cannot write picture.png: No space left on device; choose \
-another place
+    cinc_ref.errors.OutputError: cannot write picture.png: No space left on device; make room, or \
+choose another place
     """
     try:
         yield
+    except OutputError:
+        raise
     except OSError as error:
         raise _output_error(error.filename or path, error) from error
 
@@ -81,28 +101,78 @@ def write_atomically(path: _typing.Path, encoding: str | None = None) -> Iterato
     'abc'
     """
     try:
-        final = Path(path).resolve()
-        temporary = final.with_name(f"{_temporary_prefix(final)}{os.getpid()}.tmp")
+        final = check_replaceable(path)
+        temporary = final.with_name(f"{_temporary_prefix(final)}{secrets.token_hex(4)}.tmp")
         try:
-            with open(temporary, "w" if encoding else "wb", encoding=encoding) as file:
+            with open(temporary, "x" if encoding else "xb", encoding=encoding) as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
+            with suppress(OSError):  # a new file's mode is that of the process
+                os.chmod(temporary, stat.S_IMODE(os.stat(final).st_mode))
             os.replace(temporary, final)
         except BaseException:
             with suppress(OSError):
                 temporary.unlink()
             raise
         _sync_folder(final.parent)
+    except OutputError:
+        raise
     except OSError as error:
         raise _output_error(path, error) from error
 
 
+def write_text(path: _typing.Path, text: str) -> None:
+    """Write a text in UTF-8, whole or not at all.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    with write_atomically(path, "utf-8") as file:
+        file.write(text)
+
+
+def write_figure(path: _typing.Path, figure: Drawing) -> None:
+    """Write a picture in the format of the file's ending, whole or not at all.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    picture = io.BytesIO()  # drawing takes long, and a process that is killed leaves no file
+    figure.savefig(picture, format=Path(path).suffix[1:].lower())
+    with write_atomically(path) as file:
+        file.write(picture.getbuffer())
+
+
+def check_replaceable(path: _typing.Path) -> Path:
+    """Return where a file is written, behind links; refuse what is there and no regular file.
+
+    Raises
+    ------
+    OutputError
+        If it is a folder, a device, a pipe or a socket, or the path holds a NUL character.
+    """
+    path = _checked_path(path)
+    with output_errors(path):
+        try:
+            kind = stat.S_IFMT(os.stat(path).st_mode)
+        except (FileNotFoundError, NotADirectoryError):  # the latter is found again by who writes
+            kind = stat.S_IFREG
+        if kind != stat.S_IFREG:
+            reason = f"it is {KINDS.get(kind, 'something else')}, not a regular file"
+            raise _output_error(path, OSError(errno.EINVAL, reason))
+        return path.resolve()
+
+
 def remove_unfinished(path: _typing.Path) -> None:
     """Remove the temporary files that killed processes left of a file of this name."""
-    path = Path(path)
-    for file in path.parent.glob(_temporary_prefix(path) + "*.tmp"):
-        file.unlink()
+    final = Path(path).resolve()
+    for file in final.parent.glob(_temporary_prefix(final) + "*.tmp"):
+        file.unlink(missing_ok=True)
 
 
 def make_folder(path: _typing.Path) -> Path:
@@ -113,7 +183,7 @@ def make_folder(path: _typing.Path) -> Path:
     OutputError
         If it cannot be made.
     """
-    path = Path(path)
+    path = _checked_path(path)
     with output_errors(path):
         path.mkdir(parents=True, exist_ok=True)
     return path
@@ -125,16 +195,16 @@ def check_file(path: _typing.Path) -> None:
     Raises
     ------
     OutputError
-        If its folder is missing or not writable, or the name is that of a folder.
+        If its folder is missing or not writable, or something else than a regular file has the
+        name.
     """
-    path = Path(path)
+    final = check_replaceable(path)
     with output_errors(path):
-        if path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, "it is a folder")
-        folder = path.resolve().parent
-        if not folder.is_dir():
-            raise FileNotFoundError(errno.ENOENT, f"there is no folder {folder}")
-        _check_writable(path if path.exists() else folder)
+        if not final.parent.is_dir():
+            raise FileNotFoundError(errno.ENOENT, f"there is no folder {final.parent}")
+        _check_writable(final.parent)  # a new file takes the place of the former
+        if final.exists():
+            _check_writable(final)
 
 
 def check_folder(path: _typing.Path) -> None:
@@ -145,7 +215,7 @@ def check_folder(path: _typing.Path) -> None:
     OutputError
         If it, or the nearest of its parents that exists, is a file or not writable.
     """
-    path = Path(path)
+    path = _checked_path(path)
     with output_errors(path):
         nearest = path.resolve()
         while not nearest.exists() and nearest != nearest.parent:
@@ -153,6 +223,20 @@ def check_folder(path: _typing.Path) -> None:
         if not nearest.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, f"{nearest} is a file")
         _check_writable(nearest)
+
+
+def _checked_path(path):
+    """Return it as a `Path`, if the system can have a file of this name."""
+    path = Path(path)
+    try:
+        named = b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        raise OutputError(
+            f"a path must be text that file names can hold; got {str(path)!r}"
+        ) from None
+    if not named:
+        raise OutputError(f"a path must hold no NUL character; got {str(path)!r}")
+    return path
 
 
 def _check_writable(path):
@@ -175,4 +259,7 @@ def _sync_folder(folder):
 
 
 def _output_error(path, error):
-    return OutputError(f"cannot write {path}: {error.strerror or error}; choose another place")
+    advice = (
+        "make room, or choose another place" if error.errno in NO_ROOM else "choose another place"
+    )
+    return OutputError(f"cannot write {path}: {error.strerror or error}; {advice}")

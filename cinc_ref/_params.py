@@ -37,6 +37,10 @@ class Template:
 
     tree: Any
 
+    def __repr__(self) -> str:
+        count = sum(leaf.size for leaf in named_leaves(self.tree).values())
+        return f"Template({len(self.shapes)} arrays of {count:,} numbers)"
+
     @classmethod
     def of(cls, params: Any) -> "Template":
         """Return the template of a tree of arrays."""

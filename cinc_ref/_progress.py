@@ -17,7 +17,10 @@ from tqdm import tqdm
 __all__ = ["SILENCE", "Progress", "count_compilation", "progress", "tracked", "write_line"]
 
 SILENCE = 2.0
-"""Seconds without output after which a line is written, or the bar of a whole command appears."""
+"""Seconds without output after which a line is written."""
+
+PATIENCE = 4.0
+"""Seconds of silence before a whole command is shown: most wrong ones are refused earlier."""
 
 TICK = 0.25
 """Seconds between two looks of the thread."""
@@ -60,7 +63,7 @@ class Progress:
     total : float, optional
         The value of `done` at the end; 1 if it is a fraction.
     patient : bool
-        Whether nothing is shown before `SILENCE` is over.
+        Whether nothing is shown before `PATIENCE` is over.
     """
 
     title: str
@@ -71,6 +74,7 @@ class Progress:
     def __init__(self, title: str, total: float | None, patient: bool = False) -> None:
         self.title, self.total, self.done, self.text = title, total, 0.0, ""
         self._patient = patient
+        self._silence = PATIENCE if patient else SILENCE
         self._start, self._compiled = time.monotonic(), _compiled
         self._in_place = _takes_bars()
         self._bar: tqdm | None = None
@@ -132,7 +136,7 @@ class Progress:
             with _lock:
                 if not self._is_shown():
                     continue
-                silent = time.monotonic() - max(_last_output, self._start) >= SILENCE
+                silent = time.monotonic() - max(_last_output, self._start) >= self._silence
                 if self._in_place and (self._bar is not None or not self._patient or silent):
                     self._draw()
                 elif not self._in_place and silent:

@@ -13,11 +13,12 @@ from typing import Literal
 import numpy as np
 
 from cinc_ref import _validate
+from cinc_ref._arrays import plain_array
 from cinc_ref._extras import extra
 from cinc_ref._figure import Figure
 from cinc_ref._images import HANDWRITING
 from cinc_ref._typing import Corner, RealArrayLike, Size
-from cinc_ref.errors import OptionError, ShapeError
+from cinc_ref.errors import DtypeError, OptionError, ShapeError
 from cinc_ref.flows import Flow
 from cinc_ref.geometry import check_geometry
 from cinc_ref.theory.matrix import convolution_matrix
@@ -137,6 +138,8 @@ def image_grid(
 
     Raises
     ------
+    DtypeError
+        If an array holds no real numbers.
     ShapeError
         If the images are not of shape (N, 1, H, W) or (N, 3, H, W) with N >= 1.
     OptionError
@@ -151,7 +154,7 @@ def image_grid(
     >>> figure.axes[0].get_title()
     '6 images of 8x8 pixels'
     """
-    images = np.asarray(images)
+    images = _numbers(images)
     if images.ndim != 4 or images.shape[1] not in (1, 3) or 0 in images.shape:
         raise ShapeError(
             f"images must have shape (N, 1, H, W) or (N, 3, H, W) with N >= 1; got {images.shape}"
@@ -196,6 +199,8 @@ def image_table(
 
     Raises
     ------
+    DtypeError
+        If an array holds no real numbers.
     ShapeError
         If the images have another shape, or there is not one heading a column.
     OptionError
@@ -211,7 +216,7 @@ def image_table(
     >>> figure.axes[0].get_xlabel()
     'temperature'
     """
-    images, headings = np.asarray(images), _check_strings("headings", headings)
+    images, headings = _numbers(images), _check_strings("headings", headings)
     if images.ndim != 5 or images.shape[1] != len(headings):
         raise ShapeError(
             f"images must have shape (rows, {len(headings)}, C, H, W), one heading a column; "
@@ -261,6 +266,8 @@ def samples_figure(
 
     Raises
     ------
+    DtypeError
+        If an array holds no real numbers.
     ShapeError
         If the images are not of shape (N, 1, H, W) or (N, 3, H, W) with N >= 1.
     OptionError
@@ -279,7 +286,8 @@ def samples_figure(
     """
     temperature = _validate.number("temperature", temperature, minimum=0)
     _check_flow(flow)
-    count = len(np.asarray(images))
+    images = _numbers(images)
+    count = len(images) if images.ndim else 0
     return image_grid(
         images,
         value_range=(0, flow.bins - 1),
@@ -306,6 +314,8 @@ def interpolation_figure(images: RealArrayLike, flow: Flow, *, data: str | None 
 
     Raises
     ------
+    DtypeError
+        If an array holds no real numbers.
     ShapeError
         If the images have another shape.
     OptionError
@@ -320,7 +330,7 @@ def interpolation_figure(images: RealArrayLike, flow: Flow, *, data: str | None 
     >>> [label.get_text() for label in figure.axes[0].get_xticklabels()]
     ['first image', '0.5', 'second image']
     """
-    images = np.asarray(images)
+    images = _numbers(images)
     if images.ndim != 5 or len(images) < 2:
         raise ShapeError(
             f"images must have shape (steps, N, C, H, W) with steps >= 2; got {images.shape}"
@@ -358,6 +368,8 @@ def temperature_figure(
 
     Raises
     ------
+    DtypeError
+        If an array holds no real numbers.
     ShapeError
         If the images have another shape, or there is not one temperature for each column.
     OptionError
@@ -372,7 +384,7 @@ def temperature_figure(
     >>> figure.axes[0].get_xlabel()
     'temperature'
     """
-    images = np.asarray(images)
+    images = _numbers(images)
     temperatures = list(temperatures) if np.iterable(temperatures) else [temperatures]
     numbers = [_validate.number("temperatures", value, minimum=0) for value in temperatures]
     if images.ndim != 5 or len(images) != len(numbers):
@@ -422,6 +434,8 @@ def inverse_figure(
 
     Raises
     ------
+    DtypeError
+        If an array holds no real numbers.
     ShapeError
         If the three shapes differ, there is no image, or there is more than one channel.
     OptionError
@@ -437,7 +451,8 @@ def inverse_figure(
     >>> figure.axes[3].texts[0].get_text()
     'exactly 0'
     """
-    images, convolved, inverted = map(np.asarray, (images, convolved, inverted))
+    images = _numbers(images)
+    convolved, inverted = _numbers(convolved, "convolved"), _numbers(inverted, "inverted")
     shape = images.shape
     if not shape == convolved.shape == inverted.shape or shape[1:2] != (1,) or 0 in shape:
         raise ShapeError(
@@ -521,7 +536,10 @@ def loss_figure(
     >>> loss_figure(rows, against="step").axes[0].get_xlabel()
     'steps of training'
     """
-    labels = {"seconds": "time of training without compilation, seconds", "step": "steps of training"}
+    labels = {
+        "seconds": "time of training without compilation, seconds",
+        "step": "steps of training",
+    }
     against = _validate.one_of("against", against, labels)
     if not history:
         raise ShapeError("history must hold at least one row; got none")
@@ -596,7 +614,7 @@ def matrix_figure(
     >>> figure.axes[0].get_xlabel()
     'input pixel, pixel-major order: i·W + j'
     """
-    kernel = np.asarray(kernel)
+    kernel = plain_array(kernel, "kernel")
     options = {"corner": corner, "dilation": dilation, "anchor": anchor}
     convolution_matrix(kernel, size, **options)  # validates all arguments
     size = _validate.check_size(size)
@@ -676,6 +694,14 @@ def _image_figure(images, columns, value_range, title, cmap):
     if channels == 1:
         figure.supxlabel(_explained(cmap, low, high), fontsize=SMALL, color=INK)
     return figure, title
+
+
+def _numbers(values, name="images"):
+    """Return values to be drawn as an array of integers or floats."""
+    array = plain_array(values, name)
+    if array.dtype.kind not in "biuf":
+        raise DtypeError(f"{name} must hold real numbers; got {array.dtype}")
+    return array
 
 
 def _new_figure(width, height):

@@ -10,10 +10,11 @@ import numpy as np
 
 from cinc_ref import _typing, _validate
 from cinc_ref._claims import exclusive
-from cinc_ref._files import check_file, output_errors
+from cinc_ref._files import check_file, write_atomically, write_figure
 from cinc_ref.errors import IllConditionedWarning, NonFiniteError, OptionError
 from cinc_ref.flows import Flow, quantize
 from cinc_ref.flows.multiscale import check_flow
+from cinc_ref.kernels._jit import without_compilation
 
 __all__ = [
     "SUFFIXES",
@@ -33,9 +34,8 @@ def __dir__() -> list[str]:
 SUFFIXES = (".png", ".npy", ".npz")
 """Endings of a file's name, each of which stands for a format."""
 
-LANES = 64
-"""Images of which every number of SIMD lanes is a divisor: counts that differ by a multiple of it
-need the same compiled code, but for rare choices of the tiles."""
+FIRST = 64
+"""Images that are drawn first, and thrown away, so that compiled code is loaded."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -94,8 +94,8 @@ def draw(
 ) -> Samples:
     """Draw images, and measure how long that takes.
 
-    A first draw of a few images, which is thrown away, compiles or loads what is needed, so that
-    the time is that of every later draw.
+    A first draw of a few images, which is thrown away, loads what is compiled, and the clock stands
+    still while anything is compiled, so that the time is that of every later call.
 
     Parameters
     ----------
@@ -140,11 +140,11 @@ def draw(
     seed = _validate.integer("seed", seed, minimum=0)
     with exclusive, warnings.catch_warnings(record=True) as caught, np.errstate(all="ignore"):
         warnings.simplefilter("always", IllConditionedWarning)
-        flow.sample(params, np.random.default_rng(seed), _first_draw(count))
+        flow.sample(params, np.random.default_rng(seed), min(count, FIRST))
         caught.clear()
-        started = time.perf_counter()
+        started = without_compilation(time.monotonic)
         samples = flow.sample(params, np.random.default_rng(seed), count, temperature)
-        seconds = time.perf_counter() - started
+        seconds = without_compilation(time.monotonic) - started
     reason = f" ({caught[0].message})" if caught else ""
     check_not_lost(samples, f"samples at temperature {temperature:g}", reason)
     for warning in caught:
@@ -175,11 +175,6 @@ def check_not_lost(images: _typing.FloatArray, name: str, reason: str = "") -> N
         )
 
 
-def _first_draw(count):
-    """Return how many images to draw first: few, but cut into SIMD lanes as `count` is."""
-    return min(count, LANES + count % LANES)
-
-
 def write(path: _typing.Path, samples: Samples, data: str | None = None) -> None:
     """Write samples to a file.
 
@@ -202,19 +197,18 @@ def write(path: _typing.Path, samples: Samples, data: str | None = None) -> None
     """
     check_suffix(path)
     path, images = Path(path), samples.images
-    with output_errors(path):
-        match path.suffix.lower():
-            case ".npy":
-                with open(path, "wb") as file:  # given a name, save would append to .NPY
-                    np.save(file, images)
-            case ".npz":
-                with open(path, "wb") as file:
-                    np.savez(file, images=images, samples=samples.samples)
-            case _:
-                from cinc_ref.plots import samples_figure  # matplotlib is optional
+    match path.suffix.lower():
+        case ".npy":
+            with write_atomically(path) as file:
+                np.save(file, images)
+        case ".npz":
+            with write_atomically(path) as file:
+                np.savez(file, images=images, samples=samples.samples)
+        case _:
+            from cinc_ref.plots import samples_figure  # matplotlib is optional
 
-                options = {"temperature": samples.temperature, "data": data}
-                samples_figure(images, samples.flow, **options).savefig(path)
+            options = {"temperature": samples.temperature, "data": data}
+            write_figure(path, samples_figure(images, samples.flow, **options))
 
 
 def sample_to_file(

@@ -59,8 +59,8 @@ def pretend_to_compile(seconds, dispatcher=Dispatcher):
 
 def test_seconds_exclude_compilation():
     result = fit(steps=3, progress=lambda report: pretend_to_compile(0.4))
-    assert result.seconds < 0.4
-    assert result.history[-1]["seconds"] < 0.4
+    assert result.seconds < 1.0  # of 1.2 seconds of compilation
+    assert result.history[-1]["seconds"] < 1.0
 
 
 def test_a_budget_of_minutes_is_not_spent_by_compilation():
@@ -73,13 +73,15 @@ def test_the_time_of_other_functions_and_of_nested_ones_is_right():
     foreign = type("Foreign", (), {"py_func": staticmethod(np.linalg.norm)})
     before = clock() - _jit.without_compilation(clock)
     pretend_to_compile(0.2, foreign)
-    assert clock() - _jit.without_compilation(clock) == pytest.approx(before, abs=0.01)
+    assert clock() - _jit.without_compilation(clock) == pytest.approx(before, abs=0.1)
     data = {"dispatcher": Dispatcher, "args": (), "return_type": None}
+    started = clock()
     with event.trigger_event("numba:compile", data=data):
         stopped = _jit.without_compilation(clock)
         pretend_to_compile(0.2)  # one function calls for another
         assert _jit.without_compilation(clock) == stopped
-    assert 0.2 <= clock() - _jit.without_compilation(clock) - before < 0.4
+    spent = clock() - started  # no part of it counts twice
+    assert 0.2 <= clock() - _jit.without_compilation(clock) - before < spent + 0.1
 
 
 # ---- another budget ----------------------------------------------------------------------------

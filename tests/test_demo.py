@@ -9,7 +9,7 @@ from cinc_ref.demo.convolution import RoundTrip, convolve_and_invert
 from cinc_ref.demo.flow import arrange, there_and_back
 from cinc_ref.errors import OptionError, OutputError
 from cinc_ref.flows import build
-from tests.support.commands import assert_one_line_error, few_digits, run
+from tests.support.commands import assert_one_line_error, few_digits, run, run_with_progress
 
 TINY = {"system": "cinc", "coupling": "quad", "levels": 2, "depth": 1, "width": 4}
 
@@ -78,7 +78,7 @@ def test_it_says_what_stopped_the_training(capsys, tmp_path, result):
 
 
 def test_every_part_is_shown(capsys, tmp_path):
-    err = run(capsys, "demo", "--steps", 1, "--out", tmp_path)[2]
+    err = run_with_progress(capsys, "demo", "--steps", 1, "--out", tmp_path)[2]
     for part in ("convolve", "train: 100%, step 1,", "evaluate", "float64", "sample", "pictures"):
         assert part in err
 

@@ -25,6 +25,7 @@ from cinc_ref.data.stack import Stack
 from cinc_ref.demo import Demonstration
 from cinc_ref.demo.flow import TrainedFlow
 from cinc_ref.evaluation import Evaluation
+from cinc_ref.flows import conditioning
 from cinc_ref.sampling import Samples
 from cinc_ref.theory.cases import Case
 from cinc_ref.theory.evidence import Counterexample, Evidence
@@ -32,6 +33,7 @@ from cinc_ref.theory.proofs import Formula, Proof, Proofs
 from cinc_ref.theory.verification import Verification
 from cinc_ref.timing import OneCore, Timing
 from cinc_ref.training.state import TrainingResult
+from tests.support.checkout import ROOT
 from tests.test_docstrings import EXPORTED
 
 
@@ -61,7 +63,7 @@ CONDITIONS = OneCore(3, ("/a/folder/with/a/long/name/libscipy_openblas.so",) * 9
 TIMING = Timing(tuple(np.linspace(0.25, 0.75, 1001).tolist()), CONDITIONS, (0.5,) * 1001)
 DIGITS = cr.data.ImageSet("digits", IMAGES[:20], IMAGES[20:25], IMAGES[25:], bins=17)
 MACHINE = Machine("a processor", {"numpy": "2"}, str(CONDITIONS), {"float32": 1.0})
-COMPARISON = json.loads(Path("comparison/digits/comparison.json").read_text("utf-8"))
+COMPARISON = json.loads((ROOT / "comparison/digits/comparison.json").read_text("utf-8"))
 EVALUATION = Evaluation(2.5, 0.01, 1e-6, 100, 10, 3.25)
 TRAINED = record_of(
     TrainedFlow, images=DIGITS, training=RESULT, test=EVALUATION, samples=IMAGES, sampling=TIMING
@@ -97,6 +99,10 @@ INSTANCES = {  # as long as they come
     "cinc_ref.timing.OneCore": lambda: CONDITIONS,
     "cinc_ref.timing.Timing": lambda: TIMING,
     "cinc_ref.training.TrainingResult": lambda: RESULT,
+    "a flow's stability": lambda: conditioning.StabilityByLayer(
+        {f"level 1, step {k}, {LONG}": theory.stability(KERNEL[:1, :1], (4, 4)) for k in range(9)}
+    ),
+    "a template": lambda: FLOW.template,
     "a verification": lambda: Verification(EVIDENCE),
     "proofs": lambda: Proofs("pixel-major", (PROOF,) * 30),
     "a proof": lambda: PROOF,
@@ -168,7 +174,7 @@ def test_html_is_well_formed_and_escaped(name):
 LOOKED_AT = (
     "Comparison", "ImageSet", "Evaluation", "Flow", "Chain", "Stability", "TrainingResult",
     "a verification", "proofs", "a refutation", "a benchmark", "a demonstration",
-    "a verdict at a width",
+    "a verdict at a width", "a flow's stability",
 )  # fmt: skip
 
 

@@ -7,14 +7,13 @@ import re
 import textwrap
 from functools import cache
 from importlib import import_module
-from pathlib import Path
 
 import pytest
 
-import cinc_ref
 from cinc_ref.errors import CincError
+from tests.support.checkout import PACKAGE, ROOT
 
-SOURCES = sorted(Path(cinc_ref.__file__).parent.rglob("*.py"))
+SOURCES = sorted(PACKAGE.rglob("*.py"))
 MODULES = {
     path: ".".join(path.relative_to(SOURCES[0].parents[0]).with_suffix("").parts)
     for path in SOURCES
@@ -283,10 +282,13 @@ NAMED_FILE = re.compile(r"`((?:cinc_ref|tests|tools|examples|comparison|docs|pro
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_documents_name_files_that_exist(name):
-    root = SOURCES[0].parents[1]
-    named = NAMED_FILE.findall((root / name).read_text(encoding="utf-8"))
-    missing = {path for path in named if "NAME" not in path and not (root / path).exists()}
+    named = NAMED_FILE.findall((ROOT / name).read_text(encoding="utf-8"))
+    missing = {path for path in named if "NAME" not in path and not _exists(path)}
     assert named and not missing, sorted(missing)
+
+
+def _exists(path):
+    return (PACKAGE.parent if path.startswith("cinc_ref/") else ROOT).joinpath(path).exists()
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=MODULES.get)

@@ -207,7 +207,10 @@ def test_every_symbol_of_the_package_has_a_meaning_in_ascii():
 
 
 def environment(encoding, way):
-    base = {name: value for name, value in os.environ.items() if not name.startswith("LC_")}
+    base = dict(os.environ)
+    for name in os.environ:
+        if name.startswith("LC_") or name in ("LANG", "LANGUAGE", "PYTHONIOENCODING"):
+            del base[name]
     base |= {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PYTHONUTF8": "0"}
     base |= {"PYTHONCOERCECLOCALE": "0", "NUMBA_DISABLE_JIT": "1", "TERM": "xterm"}
     return base | ({"PYTHONIOENCODING": encoding} if way == "variable" else {"LC_ALL": "C"})

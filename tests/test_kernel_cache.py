@@ -1,8 +1,10 @@
 """The cache of compiled functions: no state of its files stops a call or changes its result."""
 
+import ctypes
 import importlib.util
 import logging
 import os
+import shutil
 import subprocess
 import sys
 
@@ -11,6 +13,7 @@ import numpy as np
 import pytest
 
 from cinc_ref.kernels import _cache, _jit
+from tests.support.checkout import PACKAGE
 
 SOURCE = "def twice_and(x):\n    return 2 * x + {}\n"
 """A module with one small function, which compiles in a tenth of a second."""
@@ -219,6 +222,67 @@ def test_a_process_without_room_computes_and_the_next_one_repairs(tmp_path):
     announced, damaged = sorted(use(tmp_path), key=lambda line: "damage" in line or "anew" in line)
     assert announced == _jit.ANNOUNCEMENT and "cannot be used" in damaged
     assert use(tmp_path) == []
+
+
+def respect_permissions():
+    """Take root's capability to write everywhere from the program that is executed next."""
+    ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE)
+
+
+PR_CAPBSET_DROP, CAP_DAC_OVERRIDE = 24, 1
+"""Numbers of Linux."""
+
+
+@pytest.fixture
+def installed(tmp_path):
+    """A copy of the package with nothing compiled, and a home, which both cannot be written."""
+    copy, home = tmp_path / "site" / "cinc_ref", tmp_path / "home"
+    shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    home.mkdir()
+    folders = [home, copy, *(path for path in copy.rglob("*") if path.is_dir())]
+    for path in folders:
+        path.chmod(0o555)
+    yield copy.parent, home
+    for path in folders:
+        path.chmod(0o755)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="permissions of Linux")
+@pytest.mark.parametrize("compiler", [True, False], ids=["compiler", "no compiler"])
+def test_a_read_only_installation_and_home(installed, compiler):
+    site, home = installed
+    inherited = {
+        k: v for k, v in os.environ.items() if not k.startswith(("NUMBA", "XDG", "PYTHON"))
+    }
+    environment = inherited | {
+        "HOME": str(home),
+        "NUMBA_DISABLE_JIT": str(int(not compiler)),
+        "PYTHONPATH": str(site),
+    }
+    code = (
+        f"{USE}\nassert cr.__file__.startswith({str(site)!r})\n"
+        + """
+import pathlib, pytest
+with pytest.raises(PermissionError):
+    pathlib.Path.home().joinpath("cache").mkdir()
+"""
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "0"],
+        env=environment,
+        cwd=home,
+        check=True,
+        capture_output=True,
+        text=True,
+        preexec_fn=respect_permissions if os.geteuid() == 0 else None,
+    )
+    assert done.stdout == "[4.0, 7.0, 6.0, 10.0]\n"
+    if compiler:
+        announced, unwritable = done.stderr.splitlines()
+        assert announced == _jit.ANNOUNCEMENT
+        assert "compiled functions cannot be kept" in unwritable
+    else:
+        assert done.stderr == ""
 
 
 def test_the_announcement_can_be_silenced(tmp_path):

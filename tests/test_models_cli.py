@@ -18,7 +18,7 @@ from cinc_ref.cli.train import TRAINING_OPTIONS
 from cinc_ref.data import IMAGE_SETS, ImageSet
 from cinc_ref.training.presets import PRESETS
 from cinc_ref.training.trainer import Trainer
-from tests.support.commands import assert_one_line_error, few_digits, run
+from tests.support.commands import assert_one_line_error, few_digits, run, run_with_progress
 
 FLOW = ("--levels", 1, "--depth", 1, "--width", 4, "--coupling", "affine")
 OPTIONS = (*FLOW, "--steps", 4, "--batch-size", 8)
@@ -62,10 +62,8 @@ def test_train_leaves_a_model_its_history_and_a_picture(model):
 
 
 def test_train_prints_where_the_model_is_and_how_good(capsys, tmp_path):
-    with pytest.raises(SystemExit) as exit_:  # `run` would leave out the progress
-        main(["train", "--out", str(tmp_path / "run"), *map(str, OPTIONS)])
-    out, err = capsys.readouterr()
-    assert not exit_.value.code
+    code, out, err = run_with_progress(capsys, "train", "--out", tmp_path / "run", *OPTIONS)
+    assert code == 0
     assert f"model: {tmp_path / 'run' / 'best.npz'}" in out
     assert "Finished 4 steps." in out
     assert "validation, bits/dim" in out

@@ -15,14 +15,14 @@ from cinc_ref import _typing
 from cinc_ref.data import sets
 from cinc_ref.flows import systems
 from cinc_ref.theory import general_convolution, proofs
+from tests.support.checkout import PACKAGE, ROOT
 
-ROOT = Path(__file__).parents[1]
 NAMES = [
     module.name
     for module in pkgutil.walk_packages(cr.__path__, "cinc_ref.")
     if not module.name.endswith("__main__")
 ]
-STUBS = sorted((ROOT / "cinc_ref").rglob("*.pyi"))
+STUBS = sorted(PACKAGE.rglob("*.pyi"))
 MAP = set(re.findall(r"^\| .*", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE))
 
 
@@ -32,7 +32,7 @@ def public(names):
 
 @pytest.mark.parametrize("stub", STUBS, ids=lambda stub: stub.parent.name)
 def test_the_run_time_reads_every_name_of_a_stub_and_no_other(stub):
-    package = importlib.import_module(".".join(stub.parent.relative_to(ROOT).parts))
+    package = importlib.import_module(".".join(stub.parent.relative_to(PACKAGE.parent).parts))
     imports = [n for n in ast.parse(stub.read_text()).body if isinstance(n, ast.ImportFrom)]
     listed = [alias.asname for node in imports for alias in node.names]
     assert dir(package) == package.__all__ == sorted(listed)

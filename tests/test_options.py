@@ -84,6 +84,15 @@ def choice(*names, error=OptionError):
     return Kind(lambda v: type(v) is str and v in names, error, names)
 
 
+def are_channels(value):
+    """Return whether a value is None, an integer >= 1 or a sequence of such."""
+    values = value if isinstance(value, list | tuple | np.ndarray) else [value]
+    integers_only = all(
+        isinstance(v, int | np.integer) and not isinstance(v, bool) and v >= 1 for v in values
+    )
+    return value is None or (len(values) > 0 and integers_only)
+
+
 def optional(kind):
     return replace(kind, accepts=lambda v: v is None or kind.accepts(v))
 
@@ -492,6 +501,8 @@ TABLE = {
         {
             "options": Kind(is_empty, examples=(["corner"], ("anchor", "dilation"))),
             "dtypes": replace(NOTHING, examples=(["float32"], "float64", np.float32)),
+            "diagonal": choice("any", "positive", "unit"),
+            "channels": Kind(are_channels, examples=([1, 3], (2,), 4)),
             "name": NAME,
             "conv_inverse": CALLABLE,
             "log_abs_det": CALLABLE,
@@ -511,7 +522,7 @@ TABLE = {
     ),
     "check_bijection": row(
         check_bijection,
-        {"volume_preserving": BOOLEAN},
+        {"tolerance": optional(number(lambda v: v > 0)), "volume_preserving": BOOLEAN},
         forward=identity,
         inverse=identity,
         x=X[:, :, :1, :2],
@@ -555,7 +566,8 @@ WITHOUT_OPTIONS = {
     "testing.parametrize_with_checks", "testing.strategies", "theory.load_counterexample",
     "timing.one_blas_thread", "timing.one_core", *(f"interop.{name}" for name in interop.__all__),
     # Classes of results and of errors.
-    "testing.Check", "testing.CheckFailure", "testing.CheckSkipped", "testing.NotChecked",
+    "testing.Check", "testing.Finding", "testing.LayerReport", "testing.check",
+    "testing.CheckFailure", "testing.CheckSkipped", "testing.NotChecked",
     "testing.Problem", "testing.Report", "theory.Counterexample", "theory.Evidence",
     "theory.Stability",
     "timing.OneCore", "timing.Timing",

@@ -1,38 +1,63 @@
 """What an installation brings, and what an import costs."""
 
 import configparser
+import importlib.metadata
 import os
 import re
 import subprocess
 import sys
+from fnmatch import fnmatch
 from importlib import import_module
-from pathlib import Path
 
 import pytest
 
 import cinc_ref
 from cinc_ref._extras import extra
 from cinc_ref.errors import MissingExtraError
+from tests.support.checkout import PACKAGE, ROOT
 
-ROOT = Path(__file__).parents[1]
 SETUP = configparser.RawConfigParser()
 SETUP.read(ROOT / "setup.cfg", encoding="utf-8")
 
 
 def python(code):
     """What a fresh interpreter prints when it runs `code`."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PYTHONPATH": str(PACKAGE.parent)}
     result = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
     )
     return result.stdout.strip()
 
 
-def test_version_is_the_one_of_setup_cfg_and_changelog():
-    version = SETUP["metadata"]["version"]
-    assert cinc_ref.__version__ == version
-    assert f"## {version} " in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+def test_the_version_is_the_same_wherever_it_stands():
+    assert SETUP["metadata"]["version"] == "attr: cinc_ref.__version__"
+    version = cinc_ref.__version__
+    newest = re.search(r"^## (\S+) - ", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+    assert newest[1] == version
     assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+
+
+def test_an_installation_has_the_version_of_the_package():
+    try:
+        installed = importlib.metadata.version("cinc_ref")
+    except importlib.metadata.PackageNotFoundError:
+        pytest.skip("cinc_ref is not installed")
+    assert installed == cinc_ref.__version__
+
+
+def test_the_sdist_holds_every_file_of_the_checkout():
+    listed = subprocess.run(
+        ["git", "-C", str(ROOT), "ls-files"], capture_output=True, text=True, check=False
+    )
+    if listed.returncode:
+        pytest.skip("this is no clone of the repository")
+    lines = (ROOT / "MANIFEST.in").read_text(encoding="utf-8").splitlines()
+    grafted = {line.split()[1] for line in lines if line.startswith("graft ")}
+    included = [p for line in lines if line.startswith("include ") for p in line.split()[1:]]
+    brought = {"LICENSE", "MANIFEST.in", "cinc_ref_pytest.py", "pyproject.toml", "setup.cfg"}
+    for name in set(listed.stdout.split()) - brought - {".gitignore"}:
+        top, *rest = name.split("/")
+        assert top in grafted if rest else any(fnmatch(top, p) for p in included), name
 
 
 def test_the_oldest_versions_are_the_bounds_of_setup_cfg():
@@ -66,9 +91,9 @@ def test_ci_runs_the_test_command_of_the_readme_and_the_proofs():
 
 def test_the_package_points_at_no_file_that_a_wheel_does_not_contain():
     outside = re.compile(r"\b(tests|tools|examples|docs|comparison)/\w|python -m (tests|tools)\b")
-    for path in (ROOT / "cinc_ref").rglob("*.py"):
+    for path in PACKAGE.rglob("*.py"):
         found = outside.search(path.read_text(encoding="utf-8"))
-        assert not found, f"{path.relative_to(ROOT)} points at {found[0]}"
+        assert not found, f"{path.relative_to(PACKAGE)} points at {found[0]}"
 
 
 def test_import_loads_nothing_until_it_is_used():
@@ -120,6 +145,7 @@ def test_a_module_whose_extra_is_missing_says_so(missing, module, name):
 import sys
 sys.modules["{missing}"] = None  # importing it raises ModuleNotFoundError
 from cinc_ref.errors import MissingExtraError
+from tests.support.checkout import PACKAGE, ROOT
 try:
     import cinc_ref.{module}
 except MissingExtraError as error:
@@ -136,6 +162,7 @@ import sys
 sys.modules["z3"] = None
 from cinc_ref import theory
 from cinc_ref.errors import MissingExtraError
+from tests.support.checkout import PACKAGE, ROOT
 try:
     theory.prove()
 except MissingExtraError as error:
@@ -152,6 +179,7 @@ import sys
 sys.modules["sklearn"] = None
 from cinc_ref.data import digits
 from cinc_ref.errors import MissingExtraError
+from tests.support.checkout import PACKAGE, ROOT
 try:
     digits()
 except MissingExtraError as error:

@@ -21,8 +21,12 @@ def _read(folder, channels=1):
 
 
 def _thrice(folder, ending, save):
+    """Write a picture three times; older Pillows write fewer modes."""
     for k in range(3):
-        save(folder / f"{k}{ending}")
+        try:
+            save(folder / f"{k}{ending}")
+        except (KeyError, OSError) as error:
+            pytest.skip(f"this Pillow does not write it: {error}")
     return folder
 
 
@@ -55,7 +59,9 @@ def test_hidden_files_and_folders_are_not_read(tmp_path, hidden):
     assert sum(map(len, (images.train, images.validation, images.test))) == 3
 
 
-@pytest.mark.parametrize("ending", [".eps", ".ps", ".pdf", ".h5", ".mpg", ".wmf", ".grib", ".palm"])
+@pytest.mark.parametrize(
+    "ending", [".eps", ".ps", ".pdf", ".h5", ".mpg", ".wmf", ".grib", ".jp2", ".ico"]
+)
 def test_endings_that_pillow_does_not_decode_by_itself_are_ignored(tmp_path, ending):
     _thrice(tmp_path, ".png", Image.fromarray(_ramp()).save)
     (tmp_path / f"more{ending}").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n")
@@ -71,11 +77,9 @@ def test_postscript_under_the_name_of_a_picture_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "ending", [".bmp", ".gif", ".jp2", ".pcx", ".png", ".pgm", ".sgi", ".tga", ".tif", ".PNG"]
+    "ending", [".bmp", ".gif", ".pcx", ".png", ".pgm", ".sgi", ".tga", ".tif", ".PNG"]
 )
 def test_formats_without_loss_return_every_level(tmp_path, ending):
-    if ending == ".jp2" and not features.check("jpg_2000"):
-        pytest.skip("this Pillow has no JPEG 2000")
     image = _read(_thrice(tmp_path, ending, Image.fromarray(_ramp()).save))
     assert np.array_equal(image[0], _ramp())
 
@@ -110,14 +114,17 @@ def test_modes_of_8_bits_are_converted_by_pillow(tmp_path, mode, ending):
     if mode == "LAB":
         picture = Image.fromarray(np.full((SIZE, SIZE, 3), (200, 128, 128), np.uint8), "LAB")
     picture = picture.convert(mode)
-    image = _read(_thrice(tmp_path, ending, picture.save), channels=3)
+    _thrice(tmp_path, ending, picture.save)
+    try:
+        Image.open(tmp_path / f"0{ending}").load()
+    except OSError as error:
+        pytest.skip(f"this Pillow does not read what it wrote: {error}")
+    image = _read(tmp_path, channels=3)
     assert np.array_equal(image, np.asarray(picture.convert("RGB")).transpose(2, 0, 1))
 
 
-@pytest.mark.parametrize("ending", [".png", ".tif", ".pgm", ".jp2"])
+@pytest.mark.parametrize("ending", [".png", ".tif", ".pgm"])
 def test_levels_of_16_bits_are_divided_by_256(tmp_path, ending):
-    if ending == ".jp2" and not features.check("jpg_2000"):
-        pytest.skip("this Pillow has no JPEG 2000")
     levels = _ramp(np.uint16, 65535)
     image = _read(_thrice(tmp_path, ending, Image.fromarray(levels).save))
     assert np.array_equal(image[0], levels // 256)
@@ -287,10 +294,11 @@ def test_a_large_photograph_is_read(tmp_path):
     assert image.shape == (1, SIZE, SIZE)
 
 
-@pytest.mark.parametrize("shape", [(9, 32, 32, 4), (9, 5, 4, 4)])
+@pytest.mark.parametrize("shape", [(9, 32, 32, 4), (9, 5, 4, 4), (9, 8, 8, 2)])
 def test_arrays_of_images_with_transparency_are_refused(tmp_path, shape):
     np.save(tmp_path / "images.npy", np.zeros(shape, np.uint8))
-    with pytest.raises(DataError, match=r"transparency \(N, H, W, 4\) have: lay them"):
+    problem = rf"transparency \(N, H, W, {shape[3]}\) have: lay them .* {shape[3] - 1}\)$"
+    with pytest.raises(DataError, match=problem):
         image_set("array", path=tmp_path / "images.npy")
 
 

@@ -4,11 +4,11 @@ import inspect
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
 
 import cinc_ref as cr
 import cinc_ref.demo
 from cinc_ref import plots
+from cinc_ref._figure import Figure
 from cinc_ref.data import IMAGE_SETS, ImageSet
 from cinc_ref.errors import OptionError, ShapeError
 from cinc_ref.flows import build

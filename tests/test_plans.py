@@ -427,5 +427,23 @@ def test_registers_are_as_wide_as_the_processor_says(features, expected, monkeyp
             raise RuntimeError("unknown processor")
         return features
 
+    monkeypatch.setattr(cpu.config, "CPU_FEATURES", None)
     monkeypatch.setattr(cpu.binding, "get_host_cpu_features", of_host)
     assert cpu._vector_bytes() == expected
+
+
+@pytest.mark.parametrize(
+    "name, features, expected",
+    [
+        ("znver5", "+avx512f,+avx2,+fma", (64, True)),
+        ("haswell", "-avx512f,+avx2,+fma", (32, False)),
+        ("x86-64", "", (16, False)),
+        ("generic", "-avx2", (16, False)),
+    ],
+)
+def test_registers_are_those_of_the_processor_that_numba_compiles_for(
+    name, features, expected, monkeypatch
+):
+    monkeypatch.setattr(cpu.config, "CPU_NAME", name)
+    monkeypatch.setattr(cpu.config, "CPU_FEATURES", features)
+    assert (cpu._vector_bytes(), cpu._name().startswith("znver")) == expected

@@ -4,7 +4,7 @@ import pytest
 
 from cinc_ref.testing import CheckFailure, check_bijection, check_density, checks, run_checks
 from tests.conftest import INTERPRETED
-from tests.support import planted_bugs
+from tests.support import fresh_bugs, planted_bugs
 from tests.support.layers import RIGHT_LAYERS, VOLUME_PRESERVING, density
 from tests.support.right_implementations import NEEDS, RIGHT
 
@@ -31,6 +31,12 @@ def test_bug_in_the_convolution_is_caught(bug):
         caught(bug.check, SUITE[bug.check], planted_bugs.planted(bug), seed)
 
 
+@pytest.mark.parametrize("bug", fresh_bugs.FRESH, ids=lambda bug: bug.description)
+def test_bug_at_some_shapes_values_or_calls_is_caught(bug):
+    for seed in SEEDS:
+        caught(bug.check, SUITE[bug.check], fresh_bugs.planted(bug), seed)
+
+
 @pytest.mark.parametrize("description", planted_bugs.LAYERS)
 def test_bug_in_a_layer_is_caught(description):
     name, make = planted_bugs.LAYERS[description]
@@ -50,9 +56,10 @@ def test_right_implementation_passes(name):
     if name in NEEDS:
         package = NEEDS[name]
         pytest.importorskip(package, reason=f"{package} is not installed: pip install {package}")
-    for seed in range(1 if INTERPRETED else 2):
-        report = run_checks(RIGHT[name](), seed)
-        assert report.ok, str(report)
+    if name == "ours" and not INTERPRETED:
+        pytest.skip("every drawn shape compiles; test_our_operation has the others")
+    report = run_checks(RIGHT[name](), 1)
+    assert report.ok, str(report)
 
 
 @pytest.mark.parametrize("name", RIGHT_LAYERS)

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
-from cinc_ref.errors import OptionError, ShapeError
+from cinc_ref import plots
+from cinc_ref.errors import DtypeError, OptionError, ShapeError
+from cinc_ref.flows import build
 from cinc_ref.plots import ANCHOR, image_grid, inverse_figure, loss_figure, matrix_figure
 from cinc_ref.theory import convolution_matrix
 
@@ -176,3 +178,32 @@ def test_inverse_figure_refuses_other_shapes(shape):
 def test_matrix_figure_refuses_what_convolution_matrix_refuses():
     with pytest.raises(ShapeError, match="kernel"):
         matrix_figure(np.zeros((3, 3)), (4, 4))
+
+
+class _Unreadable:
+    shape = (2, 1, 4, 4)
+
+    def __array__(self, *_arguments, **_options):
+        raise RuntimeError("raw")
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        _Unreadable(), "abc", None, np.full((2, 1, 4, 4), "a"), np.ones((2, 1, 4, 4), object),
+        np.ones((2, 1, 4, 4), complex), np.zeros((2, 1, 4, 4), [("a", float)]), [[1, 2], [3]],
+        np.ma.masked_less(np.arange(32.0).reshape(2, 1, 4, 4), 3),
+    ],
+)  # fmt: skip
+def test_arrays_that_hold_no_numbers_are_refused(images):
+    flow = build("cinc", "affine", (1, 4, 4), levels=1, depth=1, width=4)
+    for draw in (
+        lambda: plots.image_grid(images),
+        lambda: plots.image_table(images, ["a"]),
+        lambda: plots.samples_figure(images, flow, temperature=1.0),
+        lambda: plots.interpolation_figure(images, flow),
+        lambda: plots.temperature_figure(images, flow, [1.0]),
+        lambda: plots.inverse_figure(images, images, images),
+    ):
+        with pytest.raises((DtypeError, ShapeError), match=r"^images must"):
+            draw()

@@ -402,7 +402,7 @@ def test_too_few_pictures(tmp_path, rng):
         ((20, 6, 5, 1), (1, 6, 5)),
         ((20, 2, 6, 1), (1, 2, 6)),
         ((20, 1, 6, 3), (1, 6, 3)),
-        ((20, 6, 5, 2), (6, 5, 2)),
+        ((20, 6, 5, 7), (6, 5, 7)),
     ],
 )
 @pytest.mark.parametrize("save", [np.save, np.savez, np.savez_compressed])

@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 
 import cinc_ref as cr
 from cinc_ref import theory
-from cinc_ref.errors import DtypeError, IllConditionedWarning, ShapeError, SingularKernelError
+from cinc_ref._trees import named_leaves
+from cinc_ref.errors import (
+    DtypeError,
+    IllConditionedWarning,
+    ParamsError,
+    ShapeError,
+    SingularKernelError,
+)
 from cinc_ref.geometry import Geometry
 from cinc_ref.primitives import diagnostics
 from cinc_ref.theory import conditioning, explanation, norms
@@ -444,3 +451,37 @@ def test_a_corner_block_that_floats_call_singular():
 def test_explain_never_fails_on_integers(seed):
     kernel = np.random.default_rng(seed).integers(-2, 3, (2, 2, 2, 2))
     assert "Invertible" in theory.explain(kernel, (3, 3))
+
+
+@pytest.mark.parametrize("system", ["glow", "emerging-plu", "finc-plu", "cinc-plu", "cinc"])
+def test_a_kernel_beyond_the_range_of_floats_is_named_by_its_layer_and_leaf(system):
+    system, _, block = system.partition("-")
+    options = {"corner_block": block} if block else {}
+    flow = cr.flows.build(system, "affine", (1, 4, 4), levels=1, depth=2, width=2, **options)
+    x = np.random.default_rng(0).normal(size=(2, 1, 4, 4))
+    params = flow.init(0, x)
+    leaves = named_leaves(params["levels"][0][2])
+    diagonals = [leaf for name, leaf in leaves.items() if name.endswith("log_diagonal")]
+    latents = tuple(np.ones((2, *shape)) for shape in flow.latent_shapes)
+    calls = {
+        "decode": lambda: flow.decode(params, latents),
+        "sample": lambda: flow.sample(params, 0, 2),
+        "encode": lambda: flow.encode(params, x),
+        "log_prob": lambda: flow.log_prob(params, x),
+        "constant memory": lambda: flow.log_prob(params, x, constant_memory=True),
+        "stability": lambda: flow.stability(params),
+        "evaluate": lambda: cr.evaluate(flow, params, np.zeros((2, 1, 4, 4), int), draws=1),
+    }
+    for leaf in diagonals:
+        leaf[:] = 1000
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        problem = r"^level 1, step 2, \w+.*: .* finite kernel; log_diagonal of up to 1e\+03"
+        for call in calls.values():
+            with pytest.raises(ParamsError, match=problem):
+                call()
+    for leaf in diagonals:
+        leaf[:] = -1000
+    for name in ("decode", "sample"):
+        with pytest.raises(SingularKernelError, match=r"^level 1, step 2, .*corner block"):
+            calls[name]()

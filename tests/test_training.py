@@ -761,7 +761,7 @@ def test_options_have_one_default_in_one_place():
 
 
 def test_every_option_is_explained_in_the_order_of_the_signature():
-    explained = re.findall(r"^    ([a-z_0-9, ]+) : ", train.__doc__, flags=re.MULTILINE)
+    explained = re.findall(r"^([a-z_0-9, ]+) : ", inspect.getdoc(train), flags=re.MULTILINE)
     explained = [name for names in explained for name in names.split(", ")]
     assert explained == list(inspect.signature(train).parameters)
 

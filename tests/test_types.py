@@ -6,11 +6,11 @@ import subprocess
 import sys
 from importlib import import_module
 from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests.support.checkout import PACKAGE, ROOT
+
 MISTAKES, EVERY_NAME = (
     (ROOT / "tests" / "data" / name).read_text(encoding="utf-8")
     for name in ("user_script.txt", "every_name.txt")
@@ -30,7 +30,9 @@ def report(request, tmp_path_factory):
     checker, folder = request.param, tmp_path_factory.mktemp(request.param)
     if find_spec(checker) is None:
         pytest.skip(f"{checker} is not installed")
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "MYPYPATH": str(ROOT)}
+    environment = {**os.environ, "PYTHONPATH": str(PACKAGE.parent)}
+    if PACKAGE.parent == ROOT:  # mypy refuses a path to installed packages
+        environment["MYPYPATH"] = str(ROOT)
 
     def check(script, *more):
         (folder / "script.py").write_text(script, encoding="utf-8")

@@ -154,6 +154,7 @@ def growth_kernel(seed, number, shape, anchor):
 def inverse_norm(kernel, size, anchor):
     """The 1-norm of M^{-1}, by a sparse triangular solve for the first columns."""
     matrix = cr.convolution_matrix(kernel, (size, size), anchor=anchor, sparse=True)
+    matrix.eliminate_zeros()  # SciPy 1.13 takes stored zeros above the diagonal for entries
     columns = len(kernel) * (size if anchor[1] < kernel.shape[3] - 1 else 1)
     impulses = np.eye(matrix.shape[0], columns)
     return np.abs(spsolve_triangular(matrix, impulses, lower=True)).sum(axis=0).max()

@@ -12,8 +12,8 @@ import sys
 from tqdm import tqdm
 
 from cinc_ref.testing import CheckFailure, check, check_bijection, check_density, run_checks
-from tests.support.layers import RIGHT_LAYERS, VOLUME_PRESERVING, density
 from tests.support.layer_bugs import RIGHT as RIGHT_FOR_CHECK
+from tests.support.layers import RIGHT_LAYERS, VOLUME_PRESERVING, density
 from tests.support.right_implementations import NEEDS, RIGHT
 
 

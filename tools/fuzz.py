@@ -8,7 +8,7 @@ Each input is a file of a true format (`tests/support/formats.py`) that was chan
 times: bits, bytes and integer fields, cuts, insertions, pieces of other files; in half of the
 inputs inside of the compression, with checksums made right again. A reader must return or raise a
 `CincError`. Reported are other exceptions, running out of memory, more than 2 seconds, growth of
-the memory above 192 MiB, files written, and processes started. An input depends on its number and
+the memory above 128 MiB, files written, and processes started. An input depends on its number and
 the seed alone; what is reported is kept in --out.
 """
 
@@ -50,7 +50,7 @@ SECONDS = 2.0
 HANG = 60.0
 """Time after which a process that does not answer is ended, in seconds."""
 
-GROWTH = 192 * 2**20
+GROWTH = 128 * 2**20
 """Bytes that the memory may grow with one input: what it returns, 64 MiB, and a decoded picture."""
 
 ADDRESS_SPACE = 8 * 2**30

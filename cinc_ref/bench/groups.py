@@ -10,6 +10,7 @@ from typing import Any
 from cinc_ref import _validate
 from cinc_ref._display import repr_of, short_repr, table_html
 from cinc_ref._progress import tracked
+from cinc_ref._schema import SCHEMA, schema
 from cinc_ref._typing import Size
 from cinc_ref.bench import compilation, convolution, flows, machine, scaling
 from cinc_ref.bench.rows import DISTURBED, Dtype, Row
@@ -175,6 +176,7 @@ class Report:
     def to_dict(self) -> dict[str, Any]:
         """Convert the report to JSON values."""
         return {
+            SCHEMA: schema("bench"),
             "date": self.date,
             "machine": asdict(self.machine),
             "disturbance": self.disturbance,

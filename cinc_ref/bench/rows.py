@@ -16,7 +16,7 @@ Dtype: TypeAlias = Literal["float32", "float64"]
 DISTURBED = 1.5
 """Ratio of median to minimum above which other work on the core disturbed a measurement.
 
-19 of 20 rows of ``bench kernels`` on an idle machine are below 1.41 (``docs/benchmark.md``).
+19 of 20 rows of ``bench kernels`` on an idle machine are below 1.41.
 """
 
 

@@ -14,7 +14,7 @@ from cinc_ref._params import check_params
 from cinc_ref._typing import Corner, FloatArray, Params
 from cinc_ref.bijections.base import Bijection, per_image, store, template
 from cinc_ref.convolution import log_abs_det
-from cinc_ref.errors import OptionError
+from cinc_ref.errors import OptionError, ParamsError
 from cinc_ref.geometry import Geometry, check_geometry
 from cinc_ref.primitives.call import solve
 from cinc_ref.primitives.causal import causal_conv
@@ -187,9 +187,14 @@ class InvertibleConv(Bijection):
         channels = len(params["taps"])
         shape = (channels, channels, *self.kernel_size)
         taps, corner = _flat_indices(shape, self._other_taps)
-        block = self._corner_block(params, channels)
-        others = stable_taps(params["taps"], block) if self.stable else params["taps"]
-        return scatter(anp.ravel(others), taps, shape) + scatter(anp.ravel(block), corner, shape)
+        with np.errstate(over="ignore", invalid="ignore"):  # the result is checked
+            block = self._corner_block(params, channels)
+            others = stable_taps(params["taps"], block) if self.stable else params["taps"]
+            kernel = scatter(anp.ravel(others), taps, shape)
+            kernel = kernel + scatter(anp.ravel(block), corner, shape)
+        if not _validate.all_finite(value_of(kernel)):
+            raise ParamsError(_overflow(params))
+        return kernel
 
     def _corner_block(self, params, channels):
         if self.corner_block == "dense":
@@ -251,6 +256,16 @@ class InvertibleConv(Bijection):
     def convolutions(self, params: Any) -> tuple[tuple[Bijection, Any, tuple[int, int]], ...]:
         """List the layer itself; see `Bijection.convolutions`."""
         return ((self, params, (0, len(params["taps"]))),)
+
+
+def _overflow(params):
+    """Describe finite parameters whose kernel is not finite; names the largest leaf."""
+    leaves = {name: value_of(leaf) for name, leaf in params.items()}
+    name = max(leaves, key=lambda name: np.abs(leaves[name]).max(initial=0))
+    return (
+        f"the parameters of InvertibleConv must give a finite kernel; {name} of up to "
+        f"{np.abs(leaves[name]).max():.3g} overflows {leaves[name].dtype.name}"
+    )
 
 
 def _channels_of_taps(params):

@@ -66,7 +66,8 @@ class EmergingConv(Chain):
     dilation: int = 1
     stable: bool = False
 
-    __repr__ = short_repr
+    def __repr__(self) -> str:
+        return short_repr(self)
 
     def __post_init__(self) -> None:
         k = _validate.integer("kernel_size", self.kernel_size, minimum=1)

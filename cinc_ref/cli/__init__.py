@@ -6,8 +6,9 @@ Errors are not caught here: `cinc_ref.__main__` turns them into one line.
 from cinc_ref._extras import extra
 
 with extra("cli"):
-    import rich.console  # noqa: F401
     import typer  # noqa: F401
+with extra("cli"):
+    import rich.console  # noqa: F401
 
 from cinc_ref.cli._options import usage_error
 from cinc_ref.cli.app import app

@@ -1,7 +1,8 @@
 """Functions of several commands: printing, models with their images, and the command line."""
 
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,10 @@ from cinc_ref.errors import CheckpointError, DataError
 from cinc_ref.flows import Flow
 from cinc_ref.training import load
 from cinc_ref.training.checkpoint import DIGESTS, load_data
+from cinc_ref.training.console import Interrupt, interruptible
 
 __all__ = [
     "COMPILING",
-    "INTERRUPTED",
     "command_line",
     "describe",
     "explicit_options",
@@ -35,13 +36,11 @@ __all__ = [
     "print_figures",
     "print_table",
     "say",
+    "stoppable",
 ]
 
 MODEL_FILES = ("best.npz", "model.npz")
 """Names of the model in the folder of a run and in that of the demonstration."""
-
-INTERRUPTED = 130
-"""Exit code, by custom, of a process that Ctrl-C ended."""
 
 COMPILING = "compiling for this machine, which happens once; this may take a minute ..."
 """Sentence that is printed when a command compiles."""
@@ -169,7 +168,8 @@ def images_of_model(model, flow, data, path):
     place = options.get("path") if path is None else None
     if isinstance(place, str) and "\0" not in place and not Path(place).exists():
         raise DataError(
-            f"{place}, which holds the images of the run, is missing: say with --path where they are"
+            f"{place}, which holds the images of the run, is missing: "
+            "say with --path where they are"
         )
     images = image_set(name, **options | ({} if path is None else {"path": path}))
     if changed := _changed_parts(images, trained_on):
@@ -225,6 +225,21 @@ def describe(flow: Flow) -> str:
 
 
 # ---- the command line ----------------------------------------------------------------------------
+
+
+@contextmanager
+def stoppable(message: str = "") -> Iterator[Interrupt]:
+    """Let Ctrl-C and SIGTERM end a command in this block, with a message and their exit codes.
+
+    Training stops after its step, and the block continues; a second signal ends the command.
+    """
+    with interruptible(at_once=True) as interrupt:
+        try:
+            yield interrupt
+        except KeyboardInterrupt:
+            if message:
+                say(message)
+            raise typer.Exit(interrupt.exit_code) from None
 
 
 def explicit_options(context: typer.Context) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import typer
 from rich.table import Column
 
 from cinc_ref import bench as benchmarks
-from cinc_ref._files import check_file, output_errors
+from cinc_ref._files import check_file, write_text
 from cinc_ref._validate import one_of
 from cinc_ref.cli._common import print_table, say
 from cinc_ref.cli._options import (
@@ -143,5 +143,4 @@ def _bounds(verdicts):
 
 def _write_json(path, report, verdicts):
     content = report.to_dict() | {"bounds": [verdict.to_dict() for verdict in verdicts]}
-    with output_errors(path):
-        path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")

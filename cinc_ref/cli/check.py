@@ -9,7 +9,7 @@ import typer
 
 import cinc_ref
 from cinc_ref import _validate
-from cinc_ref._files import check_file, output_errors
+from cinc_ref._files import check_file, write_text
 from cinc_ref.cli._common import say
 from cinc_ref.cli._options import (
     integer_option,
@@ -109,8 +109,7 @@ def check(
         if path is not None:
             content = getattr(report, method)()
             text = content if isinstance(content, str) else json.dumps(content, indent=1)
-            with output_errors(path):
-                path.write_text(text, encoding="utf-8")
+            write_text(path, text)
     raise typer.Exit(0 if report.ok else 1)
 
 

@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.table import Column
 
 from cinc_ref import flows
-from cinc_ref._files import check_folder, output_errors
+from cinc_ref._files import check_folder, write_figure, write_text
 from cinc_ref._validate import one_of
-from cinc_ref.cli._common import INTERRUPTED, command_line, print_table, say
+from cinc_ref.cli._common import command_line, print_table, say, stoppable
 from cinc_ref.cli._options import (
     DATA_OPTIONS,
     SIZE_OPTIONS,
@@ -34,6 +34,9 @@ __all__ = ["compare"]
 
 ALL_SYSTEMS = ",".join(SYSTEMS)
 """The systems that are compared by default, as on the command line."""
+
+INTERRUPTED = "Interrupted; everything is saved. To continue, repeat the command."
+"""Sentence that is printed after Ctrl-C or SIGTERM."""
 
 MINUTES = 5.0
 """Minutes that each run trains where neither a time nor a number of steps is given."""
@@ -95,7 +98,8 @@ def compare(
 ) -> None:
     """Train several systems in the same way, and compare their quality and their cost.
 
-    Every run has the same time, images and seeds. Ctrl-C stops it; the same command continues.
+    Every run has the same time, images and seeds. Ctrl-C or SIGTERM stops it, with exit
+    code 130 or 143; the same command continues.
     The folder --out receives comparison.md, comparison.json, comparison.png, and a folder for each
     run.
     """
@@ -105,7 +109,7 @@ def compare(
     check_data(options["data"], options["path"], size=options["size"])
     check_folder(out)
     image_set(options["data"], **data_options)  # refuses what does not fit, before runs are read
-    with options_must_fit(), found_in_files():
+    with stoppable(INTERRUPTED) as interrupt, options_must_fit(), found_in_files():
         comparison = compare_systems(
             out,
             systems=systems,
@@ -126,8 +130,8 @@ def compare(
         _print(comparison)
         say(f"wrote {out / 'comparison.md'}, comparison.json and comparison.png")
     if not comparison.complete:
-        say("Interrupted; everything is saved. To continue, repeat the command.")
-        raise typer.Exit(INTERRUPTED)
+        say(INTERRUPTED)
+        raise typer.Exit(interrupt.exit_code)
 
 
 def _write(comparison, out, command):
@@ -136,14 +140,12 @@ def _write(comparison, out, command):
         "comparison.json": as_json(comparison, command),
     }
     for name, text in texts.items():
-        with output_errors(out / name):
-            (out / name).write_text(text, encoding="utf-8")
+        write_text(out / name, text)
     if find_spec("matplotlib") is None:
         return
     from cinc_ref.comparison.picture import comparison_figure  # slow to import
 
-    with output_errors(out / "comparison.png"):
-        comparison_figure(comparison).savefig(out / "comparison.png")
+    write_figure(out / "comparison.png", comparison_figure(comparison))
 
 
 def _print(comparison):

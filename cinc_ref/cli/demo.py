@@ -1,11 +1,14 @@
 """``python -m cinc_ref demo``."""
 
+import signal
 from pathlib import Path
 from typing import Annotated
 
+import typer
+
 from cinc_ref import demo as demonstration
 from cinc_ref._files import check_folder
-from cinc_ref.cli._common import describe, grey_levels, print_figures, say
+from cinc_ref.cli._common import describe, grey_levels, print_figures, say, stoppable
 from cinc_ref.cli._options import folder_option, integer_option, number_option
 
 __all__ = ["demo"]
@@ -29,12 +32,14 @@ def demo(
     """Invert a convolution of real digits; train a flow on them, invert it, sample and time it.
 
     It takes two to three minutes, and up to eight where the machine is busy or slow. Start with
-    report.md in the folder --out. Ctrl-C ends the training, and the demonstration continues with
-    the model so far.
+    report.md in the folder --out. Ctrl-C or SIGTERM ends the training, and the demonstration
+    continues with the model so far; a second one ends it at once. After SIGTERM the exit code is
+    143.
     """
     check_folder(out)
     say("inverting a convolution of handwritten digits, then training a flow on them ...")
-    result = demonstration.run(out, minutes=minutes, steps=steps, progress=True)
+    with stoppable() as interrupt:
+        result = demonstration.run(out, minutes=minutes, steps=steps, progress=True)
     trips, trained = result.inversion.round_trips, result.trained
     sampling, training = trained.sampling, trained.training
     say(f"one convolution of {len(trips[0].images):,} digits, inverted:")
@@ -55,3 +60,5 @@ def demo(
     say(f"(sampling: median of {len(sampling.seconds)}, {sampling.conditions})")
     for path in result.files:
         say(f"wrote {path}")
+    if interrupt.number == signal.SIGTERM:
+        raise typer.Exit(interrupt.exit_code)

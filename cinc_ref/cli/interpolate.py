@@ -7,7 +7,7 @@ import numpy as np
 import typer
 
 from cinc_ref import flows
-from cinc_ref._files import check_file, output_errors
+from cinc_ref._files import check_file, write_figure
 from cinc_ref.cli._common import images_of_model, load_model, say
 from cinc_ref.cli._options import (
     PICTURES,
@@ -97,6 +97,5 @@ def interpolate(
 
 
 def _save(figure, path):
-    with output_errors(path):
-        figure.savefig(path)
+    write_figure(path, figure)
     say(f"wrote {path}")

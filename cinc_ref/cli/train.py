@@ -7,14 +7,14 @@ from typing import Annotated, Any
 import typer
 
 from cinc_ref import flows
-from cinc_ref._files import output_errors
+from cinc_ref._files import write_figure
 from cinc_ref.cli._common import (
-    INTERRUPTED,
     command_line,
     describe,
     explicit_options,
     print_figures,
     say,
+    stoppable,
 )
 from cinc_ref.cli._options import (
     CHANNELS,
@@ -34,7 +34,7 @@ from cinc_ref.data import image_set
 from cinc_ref.evaluation import evaluate
 from cinc_ref.training import train as train_flow
 from cinc_ref.training.estimate import estimate
-from cinc_ref.training.folder import Folder
+from cinc_ref.training.folder import LOSS, Folder
 from cinc_ref.training.presets import PRESETS
 from cinc_ref.training.presets import preset as find_preset
 from cinc_ref.training.settings import Settings
@@ -99,8 +99,9 @@ def train(
 ) -> None:
     """Train a flow on images, and keep the model that does best on the validation part.
 
-    Ctrl-C stops after the current step, saves, and prints how to continue. The folder --out
-    receives best.npz (the model), last.npz (to resume from), history.json and loss.png.
+    Ctrl-C or SIGTERM stops after the current step, saves, and prints how to continue; the exit
+    code is 130 or 143. A second one stops at once. The folder --out receives best.npz (the model),
+    last.npz (to resume from), history.json and loss.png.
     """
     no_budget = options["minutes"] is None and options["steps"] is None
     only_estimate = preset is not None and no_budget and not resume
@@ -141,14 +142,16 @@ def train(
     elif no_budget:
         settings["minutes"] = MINUTES
     settings |= {"origin": origin, "out": out, "resume": resume, "progress": True}
-    with found_in_files():
-        result = train_flow(flow, images.train, images.validation, **settings)
-    _draw(result)
-    if result.reason == "interrupted":
-        say(f"Interrupted after {result.step} steps; everything is saved. To continue:")
-        say(f"  {command_line(context, without='resume')} --resume")
-        raise typer.Exit(INTERRUPTED)
-    _report(result, images)
+    with stoppable() as interrupt:
+        with found_in_files():
+            result = train_flow(flow, images.train, images.validation, **settings)
+        _draw(result)
+        if result.reason == "interrupted":
+            say(f"Interrupted after {result.step} steps; everything is saved. To continue:")
+            say(f"  {command_line(context, without='resume')} --resume")
+        if interrupt.requested:
+            raise typer.Exit(interrupt.exit_code)
+        _report(result, images)
 
 
 def _images_and_flow(options):
@@ -215,6 +218,4 @@ def _draw(result):
         return
     from cinc_ref.plots import loss_figure  # slow to import
 
-    path = result.out / "loss.png"
-    with output_errors(path):
-        loss_figure(result.history).savefig(path)
+    write_figure(result.out / LOSS, loss_figure(result.history))

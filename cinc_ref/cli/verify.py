@@ -10,8 +10,9 @@ from rich.table import Column
 from rich.text import Text
 
 import cinc_ref
-from cinc_ref._files import check_file, output_errors
+from cinc_ref._files import check_file, write_text
 from cinc_ref._reading import open_regular, refusing
+from cinc_ref._schema import SCHEMA, schema
 from cinc_ref.cli._common import print_table, say
 from cinc_ref.cli._options import (
     found_in_files,
@@ -116,9 +117,9 @@ def verify(
 
 def _write_json(path, evidence, **settings):
     items = [item.to_dict() for item in evidence]
-    report = {"version": cinc_ref.__version__, **settings, "evidence": items}
-    with output_errors(path):
-        path.write_text(json.dumps(report, indent=1, allow_nan=False), encoding="utf-8")
+    content = {SCHEMA: schema("verify"), "version": cinc_ref.__version__}
+    content |= {**settings, "evidence": items}
+    write_text(path, json.dumps(content, indent=1, allow_nan=False))
 
 
 def _load(path):

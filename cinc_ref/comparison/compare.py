@@ -13,6 +13,7 @@ from tqdm import tqdm
 from cinc_ref import _typing
 from cinc_ref._extras import extra
 from cinc_ref._files import make_folder
+from cinc_ref._locks import locked
 from cinc_ref._validate import boolean, instance, integer, one_of, shown
 from cinc_ref.comparison.job import Job, remeasure, run_job, saved_result
 from cinc_ref.comparison.result import Comparison
@@ -103,7 +104,7 @@ def compare(
     MissingExtraError
         If joblib is not installed.
     OutputError
-        If the folder cannot be written.
+        If the folder cannot be written, or another process works in it.
     CheckpointError
         If the model or the result of a finished run is damaged.
     CincError
@@ -145,12 +146,13 @@ def compare(
     ]
     jobs[0].flow(jobs[0].images())  # refuses an impossible model before anything is trained
     out = make_folder(Path(instance("out", out, str | PathLike, "a path")))
-    results_by_title = {job.title: saved_result(job, out) for job in jobs}
-    missing = [job for job in jobs if not results_by_title[job.title]]
-    complete = _run(missing, out, n_jobs, progress, results_by_title)
-    if measure_again:
-        finished = [job for job in jobs if results_by_title[job.title]]
-        results_by_title |= {job.title: remeasure(job, out) for job in finished}
+    with locked(out):
+        results_by_title = {job.title: saved_result(job, out) for job in jobs}
+        missing = [job for job in jobs if not results_by_title[job.title]]
+        complete = _run(missing, out, n_jobs, progress, results_by_title)
+        if measure_again:
+            finished = [job for job in jobs if results_by_title[job.title]]
+            results_by_title |= {job.title: remeasure(job, out) for job in finished}
     results = [results_by_title[job.title] for job in jobs if results_by_title[job.title]]
     settings = common | {"machine": _processor(), "python": platform.python_version()}
     return Comparison(rows_of(results), results, settings, complete)

@@ -11,7 +11,8 @@ import numpy as np
 
 from cinc_ref import _typing
 from cinc_ref._display import fields_html, short_repr
-from cinc_ref._files import make_folder, write_atomically
+from cinc_ref._files import make_folder, output_errors, remove_unfinished, write_text
+from cinc_ref._schema import SCHEMA, has_schema, schema
 from cinc_ref.comparison.measuring import times
 from cinc_ref.comparison.table import rows_of
 from cinc_ref.data import ImageSet, image_set
@@ -125,20 +126,27 @@ def saved_result(job: Job, out: _typing.Path) -> dict[str, Any] | None:
     OptionError
         If the run that is saved under this name had other options.
     CheckpointError
-        If the file is damaged.
+        If the file is damaged, or of another form than this version writes.
     """
     path = Path(out, job.title, RESULT)
     if not path.exists():
         return None
     try:
         result = json.loads(path.read_text(encoding="utf-8"))
-        saved = _flat(result["job"])
-        rows_of([result])  # needs every figure
+        readable = has_schema(result, "comparison-run")
+        if readable:
+            saved = _flat(result["job"])
+            rows_of([result])  # needs every figure
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(
             f"{path} must be the result of a run; it is damaged or something else: "
             "delete it, and its run is finished again"
         ) from error
+    if not readable:
+        raise CheckpointError(
+            f"{path} has schema {result[SCHEMA]}, this cinc_ref reads {schema('comparison-run')}: "
+            "use the cinc_ref that wrote it, or choose another folder"
+        )
     for name, wanted in _flat(asdict(job)).items():
         if saved.get(name) != wanted:
             raise OptionError(
@@ -164,9 +172,12 @@ def run_job(
     Returns
     -------
     dict or None
-        The result, which is also written to the folder; None if Ctrl-C stopped the training.
+        The result, which is also written to the folder; None if Ctrl-C or SIGTERM
+        stopped the training.
     """
     folder = make_folder(Path(out, job.title))
+    with output_errors(folder):
+        remove_unfinished(folder / RESULT)
     images = job.images()
     flow = job.flow(images)
     try:
@@ -222,8 +233,8 @@ def _evaluated(flow, params, test):
 
 
 def _save(result, folder):
-    with write_atomically(folder / RESULT, "utf-8") as file:
-        file.write(json.dumps(result, indent=1, allow_nan=False) + "\n")
+    result = {SCHEMA: schema("comparison-run"), **result}
+    write_text(folder / RESULT, json.dumps(result, indent=1, allow_nan=False) + "\n")
     return result
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cinc_ref._display import short_repr
+from cinc_ref._schema import SCHEMA, schema
 from cinc_ref.comparison import paper
 from cinc_ref.comparison.result import Comparison
 
@@ -165,6 +166,7 @@ def explanation(comparison: Comparison) -> list[str]:
 def as_json(comparison: Comparison, command: str | None = None) -> str:
     """Format all of a comparison as JSON."""
     content = {
+        SCHEMA: schema("comparison"),
         "command": command,
         "settings": comparison.settings,
         "complete": comparison.complete,

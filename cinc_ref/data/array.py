@@ -20,8 +20,8 @@ MAX_BINS = 256
 LARGEST_BINS = 4096
 """Largest size of the array "bins" in bytes that is read at all."""
 
-RGBA = 4
-"""Number of channels of images with transparency."""
+WITHOUT_ALPHA = {2: 1, 4: 3}
+"""Number of channels of images with transparency: without it. Only the last axis has so few."""
 
 EXPECTED = f"an npy or npz of images: unsigned bytes, shape {SHAPES}"
 
@@ -118,10 +118,10 @@ def _rows(array, path, name):
     stored, axes = (shape[0], 1, *shape[1:]) if len(shape) == 3 else shape, (0, 1, 2, 3)
     if stored[1] not in (1, 3) and stored[3] in (1, 3):
         axes = (0, 3, 1, 2)
-    elif stored[1] > RGBA == stored[3]:
+    elif stored[1] > max(WITHOUT_ALPHA) and stored[3] in WITHOUT_ALPHA:
         raise DataError(
-            f"{name} has shape {shape}, as images with transparency (N, H, W, 4) have: lay "
-            "them on a background and save the three colours, (N, H, W, 3)"
+            f"{name} has shape {shape}, as images with transparency (N, H, W, {stored[3]}) have: "
+            f"lay them on a background and save (N, H, W, {WITHOUT_ALPHA[stored[3]]})"
         )
     return Rows(
         path, EXPECTED, stored, array.open, axes, array.offset, fortran=array.header.fortran

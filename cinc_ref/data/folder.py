@@ -11,7 +11,7 @@ from cinc_ref._typing import Path
 from cinc_ref._validate import integer, is_integer, shown
 from cinc_ref.data.image_set import ImageSet
 from cinc_ref.data.parts import complete_orders, mentioned_part, parts_by_name
-from cinc_ref.data.picture import ENDINGS, PictureError, read_picture
+from cinc_ref.data.picture import ENDINGS, FORMATS, PictureError, read_picture
 from cinc_ref.data.reading import existing
 from cinc_ref.errors import DataError, OptionError
 
@@ -82,7 +82,10 @@ def _pictures(top):
                 if not _is_hidden(name) and os.path.splitext(name)[1].lower() in ENDINGS
             ]
     if not files:
-        raise DataError(f"{top} must be a folder that holds pictures; it holds none")
+        raise DataError(
+            f"{top} must be a folder that holds pictures; it holds none of "
+            f"the formats {', '.join(FORMATS)}"
+        )
     return sorted(files)
 
 

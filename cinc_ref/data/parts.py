@@ -78,7 +78,7 @@ def parts_by_name(names: Iterable[str], where: str, others: Iterable[str] = ()) 
     unknown = [name for name in (*names, *others) if name not in names_of_parts.values()]
     if names_of_parts and unknown:
         raise DataError(
-            f"{where} holds {', '.join(names_of_parts.values())}, which are parts, and beside them "
+            f"{where} holds parts ({', '.join(names_of_parts.values())}), and beside them "
             f"{', '.join(unknown[:10])}: name the others as parts too (train, validation, test), "
             "or move them away"
         )

@@ -10,7 +10,7 @@ from cinc_ref._reading import CHUNK
 from cinc_ref._typing import Array
 from cinc_ref.errors import CincError
 
-__all__ = ["ENDINGS", "PictureError", "read_picture"]
+__all__ = ["ENDINGS", "FORMATS", "PictureError", "read_picture"]
 
 FORMATS: dict[str, tuple[str, ...]] = {
     "AVIF": (".avif", ".avifs"),
@@ -19,7 +19,6 @@ FORMATS: dict[str, tuple[str, ...]] = {
     "DIB": (".dib",),
     "GIF": (".gif",),
     "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"),
-    "JPEG2000": (".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx"),
     "PCX": (".pcx",),
     "PNG": (".png", ".apng"),
     "PPM": (".pbm", ".pgm", ".ppm", ".pnm", ".pfm"),
@@ -34,8 +33,9 @@ FORMATS: dict[str, tuple[str, ...]] = {
 """Raster formats that Pillow decodes by itself, with their endings.
 
 Pillow also knows formats that it hands to another program (.eps to Ghostscript), only writes (.pdf)
-or merely recognizes (.h5, .mpg); none of these is read. Icons (.ico) are not either: the pictures
-in them may be larger than they say.
+or merely recognizes (.h5, .mpg); none of these is read. Icons (.ico) and JPEG 2000 (.jp2) are not
+either: pictures in icons may be larger than they say, and a file of 150 bytes can make the decoder
+of JPEG 2000 take 1,600 bytes a pixel.
 """
 
 ENDINGS: frozenset[str] = frozenset(ending for endings in FORMATS.values() for ending in endings)
@@ -44,14 +44,10 @@ ENDINGS: frozenset[str] = frozenset(ending for endings in FORMATS.values() for e
 MAX_PIXELS = 2**26
 """Largest number of pixels of a picture, 64 megapixels: it is decoded whole, 4 bytes a pixel."""
 
-FREE_BYTES = 2**14
-"""A file that is smaller counts as one of 16 kB: flat pictures of 4 megapixels are as small."""
+FREE_PIXELS, PIXELS_PER_BYTE = 2**22, 256
+"""A picture above 4 megapixels has at most so many pixels per byte of its file.
 
-PIXELS_PER_BYTE = {"JPEG2000": 16}
-"""Largest number of pixels per byte of the file; in the formats that are not listed it is 256.
-
-Photographs have 1 to 20; a file of 20 kB that unpacks to 169 megapixels has 8,450. The decoder of
-JPEG 2000 takes 250 bytes a pixel.
+Photographs have 1 to 20; a file of 20 kB that unpacks to 169 megapixels has 8,450.
 """
 
 JPEG, SCAN = b"\xff\xd8", b"\xff\xda"
@@ -82,7 +78,7 @@ ALPHA_MODES = {"LA": "RGBA", "La": "LA", "PA": "RGBA", "RGBa": "RGBA", "RGBA": "
 SIXTEEN_BIT_MODES = ("I;16", "I;16L", "I;16B", "I;16N")
 """Modes of grey levels from 0 to 65,535."""
 
-SIXTEEN_BIT_FORMATS = ("PNG", "PPM", "JPEG2000")
+SIXTEEN_BIT_FORMATS = ("PNG", "PPM")
 """Formats whose wide grey levels have 16 bits, also where Pillow says 32 (mode I)."""
 
 BAND = 2**18
@@ -131,9 +127,10 @@ def read_picture(file: Any, file_size: int, size: int, channels: int) -> Array:
     mode = "L" if channels == 1 else "RGB"
     try:
         with Image.open(file, formats=known) as picture:
-            _check_pixels(*picture.size, file_size, PIXELS_PER_BYTE.get(str(picture.format), 256))
+            _check_pixels(*picture.size, file_size)
             picture.load()
-            _turn_upright(picture)
+            if picture.format != "TIFF":  # which Pillow turns when it loads them
+                _turn_upright(picture)
             levels = _eight_bits(picture)
             levels = levels if levels.mode == mode else levels.convert(mode)
             fitted = ImageOps.fit(levels, (size, size), Image.Resampling.LANCZOS)
@@ -153,11 +150,11 @@ def _check_scans(file):
         raise PictureError(f"{scans:,} scans, more than {MAX_SCANS}")
 
 
-def _check_pixels(width, height, file_size, pixels_per_byte):
+def _check_pixels(width, height, file_size):
     pixels = width * height
     if pixels > MAX_PIXELS:
         raise PictureError(f"{width}x{height} pixels, more than {MAX_PIXELS:,}: scale it down")
-    if pixels > pixels_per_byte * max(FREE_BYTES, file_size):
+    if pixels > max(FREE_PIXELS, PIXELS_PER_BYTE * file_size):
         raise PictureError(f"{width}x{height} pixels in a file of {file_size:,} bytes")
 
 

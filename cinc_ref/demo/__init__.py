@@ -5,7 +5,8 @@ from pathlib import Path
 
 from cinc_ref import _typing
 from cinc_ref._display import repr_of, table_html
-from cinc_ref._files import make_folder, output_errors
+from cinc_ref._files import make_folder, output_errors, remove_unfinished
+from cinc_ref._locks import locked
 from cinc_ref.data import digits, image_set
 from cinc_ref.demo.convolution import Inversion, convolve_and_invert
 from cinc_ref.demo.flow import MINUTES, STEPS, TrainedFlow, stage, train_and_sample
@@ -83,7 +84,7 @@ def run(
     OptionError
         If `minutes` or `steps` is impossible.
     OutputError
-        If the folder or a file in it cannot be written.
+        If the folder or a file in it cannot be written, or another process works in it.
     MissingExtraError
         If matplotlib or scikit-learn is not installed.
     """
@@ -91,15 +92,19 @@ def run(
 
     Settings(minutes=minutes, steps=steps)  # refuses impossible ones before anything is computed
     folder = make_folder(folder)
-    if (folder / LAST).exists():
-        raise OutputError(f"{folder} holds a training run ({LAST}); choose another folder")
     files = tuple(folder / name for name in FILES)
-    with stage("convolve digits and invert that", progress):
-        inversion = convolve_and_invert(digits())
-    with one_blas_thread():
-        trained = train_and_sample(
-            image_set("digits"), minutes=minutes, steps=steps, progress=progress
-        )
-    with output_errors(folder), stage("draw the pictures", progress):
-        write(inversion, trained, folder)
+    with locked(folder):
+        if (folder / LAST).exists():
+            raise OutputError(f"{folder} holds a training run ({LAST}); choose another folder")
+        with output_errors(folder):
+            for file in files:
+                remove_unfinished(file)
+        with stage("convolve digits and invert that", progress):
+            inversion = convolve_and_invert(digits())
+        with one_blas_thread():
+            trained = train_and_sample(
+                image_set("digits"), minutes=minutes, steps=steps, progress=progress
+            )
+        with output_errors(folder), stage("draw the pictures", progress):
+            write(inversion, trained, folder)
     return Demonstration(inversion, trained, files)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from cinc_ref._files import write_figure, write_text
 from cinc_ref.demo.convolution import Inversion
 from cinc_ref.demo.flow import TEMPERATURE, TrainedFlow, there_and_back
 from cinc_ref.demo.report import render
@@ -24,8 +25,8 @@ def write(inversion: Inversion, trained: TrainedFlow, folder: Path) -> None:
     samples = samples_figure(
         trained.samples, training.flow, temperature=TEMPERATURE, data=trained.images.name
     )
-    samples.savefig(folder / "samples.png")
-    loss_figure(training.history).savefig(folder / "loss.png")
+    write_figure(folder / "samples.png", samples)
+    write_figure(folder / "loss.png", loss_figure(training.history))
     names = ("digit", "its latents", "decoded")
     latents = inverse_figure(
         *there_and_back(trained, count=5),
@@ -33,7 +34,7 @@ def write(inversion: Inversion, trained: TrainedFlow, folder: Path) -> None:
         units=("grey levels", "standardized, no unit"),
         title="Test digits, the latents of the trained flow, and the digits decoded from them",
     )
-    latents.savefig(folder / "latents.png")
+    write_figure(folder / "latents.png", latents)
     double = inversion.round_trips[-1]
     chosen = [index for index in PICTURED if index < len(double.images)]
     arrays = (double.images, double.convolved, double.inverted)
@@ -42,7 +43,7 @@ def write(inversion: Inversion, trained: TrainedFlow, folder: Path) -> None:
         units=("grey levels", "grey levels"),
         title="Digits, their convolution, and its exact inverse",
     )
-    inverse.savefig(folder / "inverse.png")
-    matrix_figure(inversion.kernel, MATRIX_SIZE).savefig(folder / "matrix.png")
+    write_figure(folder / "inverse.png", inverse)
+    write_figure(folder / "matrix.png", matrix_figure(inversion.kernel, MATRIX_SIZE))
     report = render(inversion, trained, MATRIX_SIZE)
-    (folder / "report.md").write_text(report, encoding="utf-8")
+    write_text(folder / "report.md", report)

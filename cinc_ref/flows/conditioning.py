@@ -6,15 +6,18 @@ Diagnostics name a convolution by its level, its step and the layer that applies
 
 import sys
 import warnings
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cinc_ref._autodiff import value_of
+from cinc_ref._display import table_html
 from cinc_ref._typing import FloatArray, Params
 from cinc_ref.bijections import Bijection, Chain, Inverse, InvertibleConv
-from cinc_ref.errors import IllConditionedWarning
+from cinc_ref.errors import IllConditionedWarning, ParamsError, SingularKernelError
 from cinc_ref.primitives.diagnostics import warn_if_ill_conditioned, warn_if_nonfinite
 from cinc_ref.theory.conditioning import Stability, condition_and_digits, stability
 
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from cinc_ref.flows.multiscale import Flow
 
 __all__ = [
+    "StabilityByLayer",
     "checked_inverse",
     "leaf_layers",
     "named_convolutions",
@@ -43,17 +47,33 @@ def named_convolutions(
         shape = chain.output_shape(shape)
         for name, layer, layer_params in leaf_layers(chain, params["levels"][level], level):
             for convolution, conv_params, _ in layer.convolutions(layer_params):
-                kernel = value_of(convolution.kernel(conv_params))
-                yield _convolution_name(name, convolution), convolution, kernel, shape[1:]
+                inner = _convolution_name(name, convolution)
+                with _named(inner):
+                    kernel = value_of(convolution.kernel(conv_params))
+                yield inner, convolution, kernel, shape[1:]
         shape = (shape[0] // 2, *shape[1:])
 
 
-def stability_by_layer(flow: "Flow", params: Params) -> dict[str, Stability]:
+class StabilityByLayer(dict[str, Stability]):
+    """The `Stability` of convolutions by name: a dict that notebooks show as a table."""
+
+    def __repr__(self) -> str:
+        verdicts = Counter(item.verdict for item in self.values())
+        counts = ", ".join(f"{verdicts[verdict]} {verdict}" for verdict in sorted(verdicts))
+        return f"StabilityByLayer({len(self)} convolutions: {counts})"
+
+    def _repr_html_(self) -> str:
+        names = ("size", "condition_number", "skeel_number", "verdict", "rate")
+        rows = [(layer, *(getattr(item, name) for name in names)) for layer, item in self.items()]
+        return table_html(("layer", *names), rows)
+
+
+def stability_by_layer(flow: "Flow", params: Params) -> StabilityByLayer:
     """Return the `Stability` of every invertible convolution by name."""
-    return {
-        name: stability(kernel, size, dilation=layer.dilation, anchor=layer.anchor)
+    return StabilityByLayer(
+        (name, stability(kernel, size, dilation=layer.dilation, anchor=layer.anchor))
         for name, layer, kernel, size in named_convolutions(flow, params)
-    }
+    )
 
 
 def worst_conditioned(flow: "Flow", params: Params) -> tuple[str, float, float]:
@@ -80,10 +100,11 @@ def checked_inverse(
     """Apply chain.inverse layer by layer, and warn of the layer whose result is not finite.
 
     With `check` it also warns of every convolution whose inverse leaves a large residual or keeps
-    too few digits. All warnings are `IllConditionedWarning`.
+    too few digits. All warnings are `IllConditionedWarning`; warnings and errors name the layer.
     """
     for name, layer, layer_params in reversed(list(leaf_layers(chain, params, level))):
-        x, _ = layer._inverse(layer_params, y)
+        with _named(name):
+            x, _ = layer._inverse(layer_params, y)
         _check_layer(name, layer, layer_params, value_of(x), value_of(y), check)
         y = x
     return y
@@ -109,10 +130,6 @@ def _check_layer(name, layer, params, x, y, check):
         return
     for convolution, conv_params, (start, stop) in layer.convolutions(params):
         kernel = value_of(convolution.kernel(conv_params))
-        if not np.isfinite(kernel).all():
-            inner = _convolution_name(name, convolution)
-            _warn(inner, f"the kernel of {inner} overflows in {kernel.dtype}")
-            continue
         part, source = x[:, start:stop], y[:, start:stop]
         options = {
             "layer": _convolution_name(name, convolution),
@@ -122,6 +139,15 @@ def _check_layer(name, layer, params, x, y, check):
             warn_if_ill_conditioned(part, source, kernel, convolution.geometry, **options)
         else:
             warn_if_nonfinite((part,), source, kernel, convolution.geometry, **options)
+
+
+@contextmanager
+def _named(name):
+    """Put the name of a layer before errors about its parameters."""
+    try:
+        yield
+    except (ParamsError, SingularKernelError) as error:
+        raise type(error)(f"{name}: {error}") from error
 
 
 def _warn(name, message):

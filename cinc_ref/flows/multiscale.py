@@ -1,6 +1,8 @@
 """The multi-scale flow: squeeze and flow steps; half of the channels are factored out per level."""
 
+from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from typing import Any
@@ -17,8 +19,13 @@ from cinc_ref._typing import Array, FloatArray, FloatArrayLike, IntegerArrayLike
 from cinc_ref.bijections import ActNorm, Chain, Squeeze
 from cinc_ref.bijections.base import Shape, store, template
 from cinc_ref.bijections.conv import CORNER_BLOCKS, CornerBlock
-from cinc_ref.errors import DataError, OptionError, ShapeError
-from cinc_ref.flows.conditioning import checked_inverse, stability_by_layer
+from cinc_ref.errors import DataError, OptionError, ParamsError, ShapeError, SingularKernelError
+from cinc_ref.flows.conditioning import (
+    StabilityByLayer,
+    checked_inverse,
+    named_convolutions,
+    stability_by_layer,
+)
 from cinc_ref.flows.dequantize import bits_per_dim, check_fits, dequantize
 from cinc_ref.flows.systems import (
     COUPLINGS,
@@ -33,7 +40,6 @@ from cinc_ref.primitives.channels import take_channels
 from cinc_ref.primitives.layers import add_bias, same_conv
 from cinc_ref.primitives.memory_order import batch_first, batch_last
 from cinc_ref.primitives.recompute import compose
-from cinc_ref.theory.conditioning import Stability
 
 __all__ = ["Flow", "check_flow"]
 
@@ -420,9 +426,10 @@ class Flow:
     def _decode(self, params, latents, check):
         latents = [batch_last(z) for z in latents]
         if not check:
-            x = batch_first(self._decode_levels(params, latents, _inverse))
-            if np.isfinite(value_of(x)).all():
-                return x
+            with suppress(ParamsError, SingularKernelError):  # which name no layer yet
+                x = batch_first(self._decode_levels(params, latents, _inverse))
+                if np.isfinite(value_of(x)).all():
+                    return x
         inverse = partial(checked_inverse, check=check)
         return batch_first(self._decode_levels(params, latents, inverse))
 
@@ -481,7 +488,7 @@ class Flow:
             x = inverse(self.chains[level], params["levels"][level], x, level)
         return x
 
-    def stability(self, params: Params) -> dict[str, Stability]:
+    def stability(self, params: Params) -> StabilityByLayer:
         """Analyse how usable the inverse of every convolution is, on its images and on larger ones.
 
         The numbers (condition number, digits) are those of the image size that the convolution
@@ -495,8 +502,8 @@ class Flow:
 
         Returns
         -------
-        dict of str to cinc_ref.theory.Stability
-            The analysis by the layer's name, from data to latent.
+        StabilityByLayer
+            A dict of `cinc_ref.theory.Stability` by the layer's name, from data to latent.
 
         Raises
         ------
@@ -644,7 +651,11 @@ class Flow:
         """
         latents, total = [], 0
         for level, chain in enumerate(self.chains):
-            x, log_det = forward(chain, params["levels"][level], x)
+            try:
+                x, log_det = forward(chain, params["levels"][level], x)
+            except ParamsError:
+                deque(named_convolutions(self, params), maxlen=0)  # names the layer
+                raise
             total = total + log_det
             if level < self.levels - 1:
                 kept = x.shape[1] // 2

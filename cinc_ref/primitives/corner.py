@@ -48,10 +48,11 @@ def pivots(matrix: Array) -> Array:
 def log_abs_det_corner(corner: FloatArray, pixels: int) -> np.floating[Any]:
     """Return pixels * log|det B| in the dtype of B, with eight digits of det B at least."""
     block = corner.astype(np.float64)
-    if _is_ill_conditioned(block):
+    diagonal = None if _is_ill_conditioned(block) else pivots(block)
+    if diagonal is None or not np.isfinite(diagonal).all():  # pivots overflow before logarithms
         log_det = exact.log_abs(exact.matrix_determinant(block))
     else:
-        log_det = fsum(log(abs(pivot)) for pivot in pivots(block).tolist())
+        log_det = fsum(log(abs(pivot)) for pivot in diagonal.tolist())
     return corner.dtype.newbyteorder("=").type(pixels * log_det)
 
 
@@ -70,7 +71,7 @@ def _inverse_transpose(corner):
     identity = np.eye(len(block))
     if lower or upper:
         inverse = scipy.linalg.solve_triangular(block, identity, trans="T", lower=lower)
-    elif _is_ill_conditioned(block):
+    elif _is_ill_conditioned(block) or not np.isfinite(pivots(block)).all():
         inverse = np.vectorize(exact.to_float, otypes=[float])(exact.matrix_inverse(block)).T
     else:
         inverse = np.linalg.solve(block.T, identity)

@@ -42,7 +42,7 @@ LOG_DETS = (
 
 
 class InverseMissing(Exception):
-    """The layer has no inverse, by its own account."""
+    """The layer has no inverse, by the library's account."""
 
 
 Perturbation = Callable[[np.random.Generator, float], int]
@@ -98,7 +98,7 @@ class Request(NamedTuple):
     obj: Any
     x: Array
     context: Any
-    like: Any  # the user's own array, or None
+    like: Any  # the user's log_det_method array, or None
 
 
 class Adapter(NamedTuple):
@@ -168,7 +168,7 @@ def _without_inverse(error):
 
 
 def _guarded(inverse):
-    """Translate a library's own way of having no inverse to `InverseMissing`."""
+    """Translate a library's way of having no inverse to `InverseMissing`."""
 
     def guarded(y):
         try:
@@ -268,7 +268,7 @@ def _of_module(request, adapter, module, forward, inverse, **known):
 
 
 def _is_single(obj):
-    """Return whether an object holds float32, or no parameters of its own to tell."""
+    """Return whether an object holds float32, or no parameters to tell."""
     torch = sys.modules["torch"]
     tensors = list(obj.parameters()) if hasattr(obj, "parameters") else []
     dtypes = {tensor.dtype for tensor in tensors}
@@ -417,9 +417,9 @@ def _zuko(request):
 def _plain_module(request):
     """Adapt a PyTorch module by the names of its methods and of their arguments."""
     module, notes = _prepared(request.obj, request.x.dtype)
-    forward, inverse, found = _functions_of(module, request, Torch())
+    forward, inverse, remarks = _functions_of(module, request, Torch())
     return _of_module(
-        request, "PyTorch module", module, forward, inverse, notes=notes + found,
+        request, "PyTorch module", module, forward, inverse, notes=notes + remarks,
         shape=_event_shape(request.obj),
     )  # fmt: skip
 
@@ -435,7 +435,7 @@ def _plain_object(request):
 
 
 def _functions_of(obj, request, framework):
-    """Find the two directions of an object, the log-determinant, and sentences on what was found."""
+    """Find both directions of an object with the log-determinant, and describe what it takes."""
     forward = obj.forward if hasattr(obj, "forward") else obj
     names = _parameters_of(forward)
     flag = next((name for name in FLAGS if name in names), None)
@@ -443,7 +443,7 @@ def _functions_of(obj, request, framework):
     notes = []
     run = obj if callable(obj) else forward
 
-    own = next((n for n in LOG_DETS if callable(getattr(obj, n, None))), None)
+    log_det_method = next((n for n in LOG_DETS if callable(getattr(obj, n, None))), None)
 
     def directed(function, takes_from, **flags):
         def apply(x):
@@ -459,9 +459,9 @@ def _functions_of(obj, request, framework):
         return apply
 
     forward_pair = directed(run, forward, **({flag: False} if flag else {}))
-    if own is not None:
-        notes.append(f"where forward returns no log-determinant, {own} gives it")
-        plain, function = forward_pair, getattr(obj, own)
+    if log_det_method is not None:
+        notes.append(f"where forward returns no log-determinant, {log_det_method} gives it")
+        plain, function = forward_pair, getattr(obj, log_det_method)
 
         def forward_pair(x):
             y, log_det = plain(x)
@@ -696,7 +696,7 @@ ADAPTERS: tuple[Adapter, ...] = (
     Adapter("object with forward", _has("forward"), _plain_object),
     Adapter("function", callable, _functions),
 )
-"""The adapters in the order in which they are tried; the first that recognizes an object is taken."""
+"""The adapters in the order in which they are tried; the first that fits is taken."""
 
 
 def adapt(obj: Any, x: Array, context: Any = None, like: Any = None) -> Layer:
@@ -711,7 +711,7 @@ def adapt(obj: Any, x: Array, context: Any = None, like: Any = None) -> Layer:
     context : array_like, optional
         The context of conditional layers, shape (1 or N, ...); its first row is used.
     like : object, optional
-        The user's own array, which decides the library of a pair of functions.
+        The user's array, which decides the library of a pair of functions.
 
     Raises
     ------

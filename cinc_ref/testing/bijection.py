@@ -1,4 +1,4 @@
-"""`check_bijection`, the test of any invertible layer by its two directions."""
+"""`check_bijection`, the test of any invertible layer by its two directions, which raises."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,22 +6,15 @@ from typing import Any
 import numpy as np
 
 from cinc_ref import _validate
-from cinc_ref.testing.failure import CheckFailure, difference, to_numpy
-from cinc_ref.testing.jacobian import slogdet_of
+from cinc_ref.testing.adapters import Layer
+from cinc_ref.testing.evidence import MAX_ENTRIES, STATEMENTS, Observation, collect
+from cinc_ref.testing.failure import CheckFailure, to_numpy
+from cinc_ref.testing.frameworks import framework_of
 
 __all__ = ["check_bijection"]
 
-BASE_POINTS = 3
-"""The number of images at which the Jacobian is computed."""
-
-TOLERANCE_FACTOR = 1e3
-"""The allowed error of a round trip in eps, as a multiple of Skeel's number of the Jacobian."""
-
-MAX_LOG_DET_ERROR = 0.1
-"""The error in nats up to which log|det J| by differences is used; it is larger near a kink."""
-
-MAX_ENTRIES = 1024
-"""The largest number of entries of an image, because the Jacobian has its square."""
+NEVER_RAISED = ("other_sizes", "empty_batch", "nan_stays")
+"""Properties that only `check` reports: functions may be made for images of one size."""
 
 
 def check_bijection(
@@ -29,6 +22,7 @@ def check_bijection(
     inverse: Callable[[Any], Any],
     x: Any,
     volume_preserving: bool = False,
+    tolerance: float | None = None,
 ) -> None:
     r"""Fail unless a layer inverts itself and its log-determinants are right.
 
@@ -40,7 +34,8 @@ def check_bijection(
 
     by central differences at several images (their error is estimated and stated); whether images
     are independent of each other, calls repeat, inputs and earlier results stay as they are, and
-    the dtype is that of x. A failure gives the name of the property.
+    the dtype is that of x. A failure gives the name of the first property that does not hold;
+    `check` reports all of them, and takes layers of any library.
 
     Parameters
     ----------
@@ -54,11 +49,13 @@ def check_bijection(
         Whether the log-determinant is 0 by design. Otherwise a layer that has log-determinant 0
         and only permutes its input is refused, because nothing can be tested at the identity: move
         its parameters away from their initial values first.
+    tolerance : float, optional
+        The relative error of a round trip that is by design, as of an iterative inverse.
 
     Raises
     ------
     OptionError
-        If `volume_preserving` is no truth value.
+        If `volume_preserving` is no truth value, or `tolerance` no number > 0.
     CheckFailure
         An AssertionError whose `check` is the name of the property that failed.
 
@@ -74,223 +71,67 @@ def check_bijection(
     >>> check_bijection(forward, inverse, x)
     """
     volume_preserving = _validate.boolean("volume_preserving", volume_preserving)
-    layer = _Layer(forward, inverse, x)
-    x = layer.x
-    y, log_det = layer.call("forward", x)
-    _shapes(layer, x, y, log_det)
-    _repeats(layer, x, y, log_det)
-    _results_are_kept(layer, "forward", x)
-    jacobians = [slogdet_of(layer.forward_array, image) for image in x[:BASE_POINTS]]
-    tolerance = TOLERANCE_FACTOR * layer.eps * max(jacobian.conditioning for jacobian in jacobians)
-
-    _round_trip(layer, "inverse_undoes_forward", "inverse", y, x, tolerance, log_det)
-    _results_are_kept(layer, "inverse", y)
-    points = _points_between(y)
-    layer.call("forward", x)  # an inverse that remembers this is wrong at other points
-    other, other_log_det = layer.call("inverse", points)
-    layer.require_shape("image_shape", other, x.shape, "x from inverse(y)")
-    _round_trip(layer, "forward_undoes_inverse", "forward", other, points, tolerance, other_log_det)
-    _conclusive(layer, jacobians, tolerance)
-    for k, jacobian in enumerate(jacobians):
-        if jacobian.error <= MAX_LOG_DET_ERROR:
-            layer.assert_within(
-                "log_det_is_that_of_the_jacobian",
-                log_det[k : k + 1],
-                np.full(1, jacobian.log_abs_det),
-                jacobian.error + tolerance * (1 + abs(jacobian.log_abs_det)),
-                f"log_det of image {k}; expected from differences of forward",
-            )
-    _images_apart(layer, x, y, log_det, "forward", tolerance)
-    _images_apart(layer, y, *layer.call("inverse", y), "inverse", tolerance)
-    _not_vacuous(layer, x, y, log_det, volume_preserving, tolerance)
+    if tolerance is not None:
+        tolerance = _validate.number("tolerance", tolerance, above=0)
+    images = _usable(x)
+    framework = framework_of(x)
+    layer = Layer("layer", "pair of functions", framework, _paired(forward), _paired(inverse))
+    evidence = collect(layer, images, volume_preserving=volume_preserving, tolerance=tolerance)
+    observed = [observation for observation in evidence.observations if _is_raised(observation)]
+    if observed:
+        raise _failure(min(observed, key=_rank), images)
 
 
-class _Layer:
-    """The two directions as functions of NumPy arrays, with checks of every call."""
-
-    def __init__(self, forward, inverse, x):
-        self.functions = {"forward": forward, "inverse": inverse}
-        self.tensor = x if hasattr(x, "new_tensor") else None
-        self.x = to_numpy(x).copy()
-        dtype = self.x.dtype
-        if dtype not in (np.float32, np.float64):
-            self.fail("usable_input", {"expected": "x of float32 or float64", "got": f"{dtype}"})
-        if self.x.ndim < 2 or not len(self.x):
-            facts = {"expected": "images (N, ...), N >= 1", "got": f"shape {self.x.shape}"}
-            self.fail("usable_input", facts)
-        if len(self.x) == 1:
-            self.x = np.concatenate([self.x, self.x * dtype.type(0.75)])
-        if not 0 < self.x[0].size <= MAX_ENTRIES:
-            facts = {
-                "expected": f"images of 1 to {MAX_ENTRIES} entries",
-                "got": f"{self.x[0].size}",
-            }
-            self.fail("usable_input", facts)
-        self.eps = float(np.finfo(dtype).eps)
-
-    def call(self, direction, array):
-        """Call a direction; return (images, log_det) as arrays and check that the input is kept."""
-        user_array = self.to_user_array(array)
-        result = self.call_user(direction, user_array)
-        facts = difference(to_numpy(user_array), array, np.zeros(()))
-        if facts:
-            self.fail("inputs_are_kept", {"of": f"the input of {direction}, after"} | facts)
-        images, log_det = (to_numpy(part).copy() for part in result)
-        for part, what in ((images, "images"), (log_det, "log_det")):
-            if part.dtype != self.x.dtype:
-                facts = {"expected": f"dtype {self.x.dtype}", "got": f"dtype {part.dtype}"}
-                self.fail("dtype_is_kept", {"of": f"{what} of {direction}"} | facts)
-        return images, log_det
-
-    def to_user_array(self, array):
-        """Copy an array, to a tensor if x is one."""
-        return array.copy() if self.tensor is None else self.tensor.new_tensor(array)
-
-    def call_user(self, direction, user_array):
-        """Call a direction and return its pair without conversion."""
-        try:
-            result = self.functions[direction](user_array)
-        except Exception as error:
-            facts = {"of": direction, "got": f"{type(error).__name__}: {error}"}
-            self.fail("returns_a_pair", facts, error)
-        if not (isinstance(result, tuple | list) and len(result) == 2):
-            facts = {"expected": "a pair (images, log_det)", "got": type(result).__name__}
-            self.fail("returns_a_pair", {"of": direction} | facts)
-        return result
-
-    def forward_array(self, array):
-        """Apply forward to images, without the log-determinants."""
-        return self.call("forward", array)[0]
-
-    def assert_within(self, check, got, expected, bound, part):
-        """Fail unless `got` is within the bound of the expected array."""
-        facts = difference(got, np.asarray(expected), np.asarray(bound))
-        if facts:
-            self.fail(check, {"of": part} | facts)
-
-    def require_shape(self, check, got, shape, part):
-        """Fail unless `got` has this shape."""
-        if got.shape != shape:
-            self.fail(check, {"of": part, "expected": f"shape {shape}", "got": f"{got.shape}"})
-
-    def fail(self, check, facts, cause=None):
-        """Raise the failure of a named check."""
-        facts = facts | {"shapes": f"x {self.x.shape}", "dtype": str(self.x.dtype)}
-        facts["seed"] = "none: everything follows from x"
-        snippet = [
-            "from cinc_ref.testing import check_bijection",
-            "check_bijection(forward, inverse, x)",
-        ]
-        raise CheckFailure(check, STATEMENTS[check], facts, snippet) from cause
+def _rank(observation):
+    """Return the place of an observation: images that depend on their batch spoil Jacobians."""
+    order = list(STATEMENTS)
+    if observation.check == "images_are_independent" and observation.data["what"] == "images":
+        return order.index("conclusive") - 0.5
+    return order.index(observation.check)
 
 
-STATEMENTS = {
-    "usable_input": "x is a batch on which the layer can be tested",
-    "returns_a_pair": "forward and inverse return (images, log_det)",
-    "inputs_are_kept": "forward and inverse leave their inputs as they are",
-    "dtype_is_kept": "images and log_det have the dtype of x",
-    "image_shape": "forward keeps the number of images and of entries an image",
-    "log_det_shape": "log_det has shape (N,): one figure an image",
-    "finite": "images and log_det are finite",
-    "inverse_undoes_forward": "inverse(forward(x)) is x",
-    "forward_undoes_inverse": "forward(inverse(y)) is y, for y between the images of x",
-    "log_dets_are_antisymmetric": "log_det of inverse at y is minus that of forward at x",
-    "log_det_is_that_of_the_jacobian": "log_det is log|det dy/dx|",
-    "images_are_independent": "an image has the same result whatever other images the batch holds",
-    "calls_repeat": "a call gives the same result each time",
-    "results_are_kept": "a result stays as it is when the layer is called again",
-    "conclusive": "the layer is smooth and well conditioned enough to be tested in this dtype",
-    "not_vacuous": "the layer does something that can be tested",
-    "volume_is_preserved": "a layer that preserves volume has log_det 0",
-}
-"""The properties that `check_bijection` tries, by the name that a failure gives."""
+def _usable(x):
+    """Return the images as an array of at least two, or raise the failure of `usable_input`."""
+    images = to_numpy(x).copy()
+    if images.dtype not in (np.float32, np.float64):
+        facts = {"expected": "x of float32 or float64", "got": f"{images.dtype}"}
+        raise _failure(Observation("usable_input", facts, {}), images)
+    if images.ndim < 2 or not len(images):
+        facts = {"expected": "images (N, ...), N >= 1", "got": f"shape {images.shape}"}
+        raise _failure(Observation("usable_input", facts, {}), images)
+    if len(images) == 1:
+        images = np.concatenate([images, images * images.dtype.type(0.75)])
+    if not 0 < images[0].size <= MAX_ENTRIES:
+        expected = f"images of 1 to {MAX_ENTRIES} entries"
+        facts = {"expected": expected, "got": f"{images[0].size}"}
+        raise _failure(Observation("usable_input", facts, {}), images)
+    return images
 
 
-def _shapes(layer, x, y, log_det):
-    if y.ndim == 0 or len(y) != len(x) or y.size != x.size:
-        facts = {"expected": f"{len(x)} images of {x[0].size} entries", "got": f"shape {y.shape}"}
-        layer.fail("image_shape", facts)
-    layer.require_shape("log_det_shape", log_det, (len(x),), "log_det of forward")
-    for part, what in ((y, "y"), (log_det, "log_det")):
-        if not np.isfinite(part).all():
-            layer.fail(
-                "finite", {"of": what, "expected": "finite numbers", "got": "NaN or infinity"}
-            )
+def _paired(function):
+    """Return a function whose result is a pair: what is no pair has no log-determinant."""
+
+    def call(x):
+        result = function(x)
+        if isinstance(result, tuple | list) and len(result) == 2:
+            return tuple(result)
+        return result, None
+
+    return call
 
 
-def _round_trip(layer, check, direction, start, end, tolerance, log_det):
-    """Fail unless a direction maps `start` to `end` with minus the given log-determinant."""
-    back, back_log_det = layer.call(direction, start)
-    layer.require_shape(check, back, end.shape, f"the result of {direction}")
-    layer.assert_within(check, back, end, tolerance * _scale(end), f"the result of {direction}")
-    layer.require_shape("log_det_shape", back_log_det, (len(end),), f"log_det of {direction}")
-    bound = tolerance * (1 + np.abs(log_det))
-    part = f"minus the log_det of {direction}; expected that of the other direction"
-    layer.assert_within("log_dets_are_antisymmetric", -back_log_det, log_det, bound, part)
+def _is_raised(observation):
+    """Return whether an observation fails the test: not the limits of a layer of one size."""
+    detached = observation.check == "gradients" and observation.data["kind"] == "detached"
+    return observation.check not in NEVER_RAISED and not detached
 
 
-def _conclusive(layer, jacobians, tolerance):
-    """Fail if the Jacobian is known too badly for the test to be able to fail."""
-    error = min(jacobian.error for jacobian in jacobians)
-    if not error <= MAX_LOG_DET_ERROR:
-        facts = {"expected": f"log|det J| by differences, to {MAX_LOG_DET_ERROR}"}
-        fact = "J is singular" if np.isinf(error) else f"known to {error:.1g} only"
-        layer.fail("conclusive", facts | {"got": f"{fact}: other x, or float64"})
-    if not tolerance <= 0.1:
-        facts = {"expected": "round trips to 0.1 or better", "got": f"{tolerance:.1g}: use float64"}
-        layer.fail("conclusive", facts)
-
-
-def _scale(array):
-    return 1 + np.abs(array).max()
-
-
-def _points_between(y):
-    """Mix outputs to other points of the range of forward, if that is convex."""
-    mixed = 0.75 * y + 0.25 * np.roll(y, 1, axis=0)
-    return mixed.astype(y.dtype)
-
-
-def _images_apart(layer, x, y, log_det, direction, tolerance):
-    """Compute each image among other ones, and alone."""
-    for batch, row in ((x[::-1], -1), (np.concatenate([x[:1], x[:0:-1] * 0.5]), 0), (x[:1], 0)):
-        images, figures = layer.call(direction, np.ascontiguousarray(batch))
-        part = f"image 0 of {direction} in a batch of {len(batch)}"
-        check = "images_are_independent"
-        layer.require_shape(check, figures, (len(batch),), f"log_det of {direction}")
-        layer.assert_within(check, images[row], y[0], tolerance * _scale(y), part)
-        layer.assert_within(
-            check, figures[row], log_det[0], tolerance * (1 + abs(log_det[0])), part
-        )
-
-
-def _repeats(layer, x, y, log_det):
-    again, figures = layer.call("forward", x)
-    layer.assert_within("calls_repeat", again, y, TOLERANCE_FACTOR * layer.eps * _scale(y), "y")
-    bound = TOLERANCE_FACTOR * layer.eps * (1 + np.abs(log_det))
-    layer.assert_within("calls_repeat", figures, log_det, bound, "log_det")
-
-
-def _results_are_kept(layer, direction, array):
-    """Compare a result before and after a call with the same images in another order."""
-    pair = layer.call_user(direction, layer.to_user_array(array))
-    results = [to_numpy(part) for part in pair]
-    copies = [part.copy() for part in results]
-    layer.call(direction, np.ascontiguousarray(array[::-1]))
-    for part, before, name in zip(results, copies, ("images", "log_det"), strict=True):
-        description = f"{name} of {direction} after the next call"
-        layer.assert_within("results_are_kept", part, before, 0.0, description)
-
-
-def _not_vacuous(layer, x, y, log_det, volume_preserving, tolerance):
-    if volume_preserving:
-        bound = tolerance * x[0].size
-        layer.assert_within("volume_is_preserved", log_det, np.zeros(len(x)), bound, "log_det")
-        return
-    flat = (np.sort(a.reshape(len(x), -1), axis=1) for a in (x, y))
-    if not log_det.any() and np.array_equal(*flat):
-        facts = {
-            "expected": "parameters away from their initial values, or volume_preserving=True",
-            "got": "log_det 0 and y a permutation of x, where most mistakes do not show",
-        }
-        layer.fail("not_vacuous", facts)
+def _failure(observation, images):
+    """Make the error of an observation."""
+    facts = observation.facts | {"shapes": f"x {images.shape}", "dtype": str(images.dtype)}
+    facts["seed"] = "none: everything follows from x"
+    snippet = [
+        "from cinc_ref.testing import check_bijection",
+        "check_bijection(forward, inverse, x)",
+    ]
+    return CheckFailure(observation.check, STATEMENTS[observation.check], facts, snippet)

@@ -34,9 +34,9 @@ def _images_argument(operation):
 def _keeps_its_inputs(trial, operation):
     """Compare the inputs before and after a call, also of a dense block, which may be refused."""
     for corner_block in ("lower", "dense"):
-        problem = trial.problem(size=SIZE, corner_block=corner_block)
-        inputs = _inputs(operation, problem)
         try:
+            problem = trial.problem(size=SIZE, corner_block=corner_block)
+            inputs = _inputs(operation, problem)
             trial.call_on(operation, problem, inputs)
         except (CheckFailure, CheckSkipped):
             if corner_block == "lower":

@@ -1,33 +1,27 @@
 """`diagnose`, which turns observations into findings: one for each cause, with the cause in words.
 
-A wrong log-determinant is compared with candidates, each the figure of a known mistake. A candidate
-is named only if it agrees with every figure that was measured.
+Rules are tried in turn, causes before their consequences: what one explains, later ones do not see.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, TypeAlias
 
 import numpy as np
 
+from cinc_ref.testing.candidates import (
+    AGREEMENT,
+    CONSTANTS,
+    RATIOS,
+    batch_candidates,
+    match,
+    with_sign,
+)
 from cinc_ref.testing.evidence import Evidence, Observation, Point
 from cinc_ref.testing.findings import SEVERITIES, Finding, Severity
+from cinc_ref.testing.inverse_causes import cause_of_inverse
+from cinc_ref.testing.log_det_causes import cause_of_points
 
 __all__ = ["diagnose"]
-
-AGREEMENT = 1e-6
-"""The relative difference up to which a figure is that of a candidate, besides its own error."""
-
-APPROXIMATE = 1e-3
-"""The largest relative error of an inverse that an iterative solver explains."""
-
-SPREAD = 0.25
-"""The share of entries that an approximate inverse gets wrong; a coupling leaves half unchanged."""
-
-SINGLE = 1e-5
-"""The largest relative error that computing in float32 explains."""
-
-HALF = 2e-2
-"""The largest relative error that computing in half precision explains."""
 
 
 def diagnose(evidence: Evidence) -> tuple[Finding, ...]:
@@ -56,393 +50,6 @@ def _left(evidence, explained, *checks):
 # ---- log-determinants ----------------------------------------------------------------------------
 
 
-class Candidate(NamedTuple):
-    """The figure of a known mistake at a point, or None where it does not apply."""
-
-    cause: str
-    figure: Callable[[Point], float | None]
-    words: Callable[[Point], str]
-
-
-def _sizes(point):
-    """Return N, C, H, W and the number of entries D; H W is None for what is no image."""
-    shape = point.images.shape
-    n, event = shape[0], shape[1:]
-    c, h, w = event if len(event) == 3 else (event[0], None, None)
-    return n, c, h, w, int(np.prod(event))
-
-
-def _ratio(cause, factor, words, images_only=True):
-    """Make the candidate "expected times a factor" from the sizes (N, C, H, W, D)."""
-
-    def figure(point):
-        sizes = _sizes(point)
-        if images_only and sizes[2] is None:
-            return None
-        return point.expected * factor(*sizes)
-
-    return Candidate(cause, figure, lambda point: words(*_sizes(point)))
-
-
-def _quotient(name):
-    return lambda n, c, h, w, d: {
-        "H*W": f"log det is 1/{_count(h, w)} of the Jacobian's: {_count(h, w)} = H*W, "
-        "the pixels were not counted",
-        "C*H*W": f"log det is 1/{d} of the Jacobian's: {d} = C*H*W, the entries were not counted",
-        "D": f"log det is 1/{d} of the Jacobian's: {d} entries, a mean was taken for a sum",
-        "C": f"log det is 1/{c} of the Jacobian's: {c} = C, the channels were not counted",
-        "N": f"log det is 1/{n} of the Jacobian's: {n} = N, it was averaged over the batch",
-        "H": f"log det is 1/{h} of the Jacobian's: {h} = H, the rows were not counted",
-        "W": f"log det is 1/{w} of the Jacobian's: {w} = W, the columns were not counted",
-    }[name]
-
-
-def _times(name):
-    return lambda n, c, h, w, d: {
-        "H*W": f"log det is {_count(h, w)} times the Jacobian's: {_count(h, w)} = H*W, the pixels "
-        "were counted twice",
-        "C": f"log det is {c} times the Jacobian's: {c} = C, the channels were counted twice",
-        "N": f"log det is {n} times the Jacobian's: {n} = N, it was summed over the batch",
-        "D": f"log det is {d} times the Jacobian's: {d} entries, they were counted twice",
-    }[name]
-
-
-def _count(h, w):
-    return None if h is None else h * w
-
-
-LN2 = float(np.log(2))
-LN10 = float(np.log(10))
-
-RATIOS = (
-    _ratio("sign", lambda n, c, h, w, d: -1, lambda *s: "log det has the wrong sign", False),
-    _ratio("pixels", lambda n, c, h, w, d: 1 / (h * w), _quotient("H*W")),
-    _ratio(
-        "H*H for H*W", lambda n, c, h, w, d: h / w,
-        lambda n, c, h, w, d: "log det counts H*H pixels for H*W: right on square images only",
-    ),
-    _ratio(
-        "W*W for H*W", lambda n, c, h, w, d: w / h,
-        lambda n, c, h, w, d: "log det counts W*W pixels for H*W: right on square images only",
-    ),
-    _ratio(
-        "H+W for H*W", lambda n, c, h, w, d: (h + w) / (h * w),
-        lambda n, c, h, w, d: "log det counts H + W pixels for H*W",
-    ),
-    _ratio("pixels twice", lambda n, c, h, w, d: h * w, _times("H*W")),
-    _ratio("channels", lambda n, c, h, w, d: 1 / c, _quotient("C"), True),
-    _ratio("channels twice", lambda n, c, h, w, d: c, _times("C"), True),
-    _ratio("entries", lambda n, c, h, w, d: 1 / d, _quotient("C*H*W"), True),
-    _ratio(
-        "entries", lambda n, c, h, w, d: 1 / d if h is None else np.nan, _quotient("D"), False
-    ),
-    _ratio("entries twice", lambda n, c, h, w, d: d, _times("D"), False),
-    _ratio(
-        "half", lambda *s: 1 / 2, lambda *s: "log det is half of the Jacobian's: a factor 2", False
-    ),
-    _ratio(
-        "double", lambda *s: 2, lambda *s: "log det is twice the Jacobian's: a factor 2", False
-    ),
-    _ratio(
-        "log 2", lambda *s: 1 / LN2,
-        lambda *s: "log det is the Jacobian's over log 2: it is in bits, not nats", False,
-    ),
-    _ratio(
-        "log 2", lambda *s: LN2,
-        lambda *s: "log det is the Jacobian's times log 2: nats were converted as if they were bits",
-        False,
-    ),
-    _ratio(
-        "log 10", lambda *s: 1 / LN10,
-        lambda *s: "log det is the Jacobian's over log 10: a decimal logarithm", False,
-    ),
-    _ratio("rows", lambda n, c, h, w, d: 1 / h, _quotient("H")),
-    _ratio("columns", lambda n, c, h, w, d: 1 / w, _quotient("W")),
-    _ratio("batch", lambda n, c, h, w, d: n if n > 1 else np.nan, _times("N"), False),
-    _ratio("batch", lambda n, c, h, w, d: 1 / n if n > 1 else np.nan, _quotient("N"), False),
-    _ratio("zero", lambda *s: 0, lambda *s: "log det is 0, and that of the Jacobian is not", False),
-)  # fmt: skip
-"""Candidates that multiply the right figure, the more common mistakes first."""
-
-
-def _added(cause, amount, words):
-    def figure(point):
-        return point.expected + amount(*_sizes(point))
-
-    return Candidate(cause, figure, lambda point: words)
-
-
-CONSTANTS = tuple(
-    _added(cause, amount, words)
-    for sign, verb in ((1, "added"), (-1, "taken off"))
-    for cause, amount, words in (
-        (
-            "log 2 an entry", lambda n, c, h, w, d, s=sign: s * d * LN2,
-            f"log 2 is {verb} for every entry of an image",
-        ),
-        (
-            "normal constant", lambda n, c, h, w, d, s=sign: s * d / 2 * np.log(2 * np.pi),
-            f"log(2 pi)/2 is {verb} for every entry: a constant of the normal density",
-        ),
-        (
-            "bins", lambda n, c, h, w, d, s=sign: s * d * np.log(256),
-            f"log 256 is {verb} for every entry: the width of a grey level",
-        ),
-        (
-            "pixels of log 2", lambda n, c, h, w, d, s=sign: s * (h or 1) * (w or 1) * LN2,
-            f"log 2 is {verb} for every pixel",
-        ),
-        (
-            "log 2 an image", lambda n, c, h, w, d, s=sign: s * LN2,
-            f"log 2 is {verb} once for every image",
-        ),
-    )
-)  # fmt: skip
-"""Candidates that add a known constant."""
-
-
-def _of_jacobian(cause, figure, words):
-    """Make a candidate from the Jacobian, whose rows and columns are entries of the image."""
-
-    def from_point(point):
-        if point.jacobian is None or not np.isfinite(point.jacobian).all():
-            return None
-        with np.errstate(all="ignore"):
-            value = figure(point, point.jacobian)
-        return None if value is None else float(value)
-
-    return Candidate(cause, from_point, lambda point: words)
-
-
-def _diagonal_where(condition):
-    """Sum log|J_ii| over the entries for which a condition of (x, J_ii) holds."""
-
-    def figure(point, jacobian):
-        diagonal = np.diagonal(jacobian)
-        logs = np.log(np.abs(diagonal))
-        if not abs(logs.sum() - point.expected) <= point.error + 1e-6:  # triangular
-            return None
-        x = point.images[point.index].ravel()
-        chosen = condition(x, diagonal)
-        return None if chosen.all() else logs[chosen].sum()
-
-    return figure
-
-
-def _block(choose):
-    """Take log|det| of the block of the entries that a function of the index array chooses."""
-
-    def figure(point, jacobian):
-        index = np.arange(len(jacobian)).reshape(point.images.shape[1:])
-        chosen = choose(index)
-        if chosen is None or not 0 < np.size(chosen) < len(jacobian):
-            return None
-        rows = np.ravel(chosen)
-        return np.linalg.slogdet(jacobian[np.ix_(rows, rows)])[1]
-
-    return figure
-
-
-def _image(choose):
-    """Apply a choice of entries to images only."""
-    return lambda index: choose(index) if index.ndim == 3 else None
-
-
-STRUCTURE = (
-    _of_jacobian(
-        "branch", _diagonal_where(lambda x, slope: x > 0),
-        "only one branch is counted: entries x > 0, those below 0 are left out",
-    ),
-    _of_jacobian(
-        "branch", _diagonal_where(lambda x, slope: x < 0),
-        "only one branch is counted: entries x < 0, those above 0 are left out",
-    ),
-    _of_jacobian(
-        "branch", _diagonal_where(lambda x, slope: np.abs(slope) > 1),
-        "only slopes above 1 are counted: those that shrink are left out",
-    ),
-    _of_jacobian(
-        "branch", _diagonal_where(lambda x, slope: np.abs(slope) < 1),
-        "only slopes below 1 are counted: those that stretch are left out",
-    ),
-    _of_jacobian(
-        "negative slopes", _diagonal_where(lambda x, slope: slope > 0),
-        "negative slopes are left out: the absolute value is missing",
-    ),
-    _of_jacobian(
-        "part", _block(lambda i: i[: len(i) // 2] if len(i) > 1 else None),
-        "only the first half of the channels is counted",
-    ),
-    _of_jacobian(
-        "part", _block(lambda i: i[len(i) // 2 :] if len(i) > 1 else None),
-        "only the second half of the channels is counted",
-    ),
-    _of_jacobian("part", _block(lambda i: i[:1]), "only the first channel is counted"),
-    _of_jacobian("part", _block(lambda i: i[-1:]), "only the last channel is counted"),
-    _of_jacobian("part", _block(lambda i: i[:-1]), "the last channel is not counted"),
-    _of_jacobian("part", _block(lambda i: i[1:]), "the first channel is not counted"),
-    _of_jacobian(
-        "pixels", _block(_image(lambda i: i[:, 0, 0])),
-        "only the first pixel is counted: no sum over H and W",
-    ),
-    _of_jacobian(
-        "part", _block(_image(lambda i: i[:, 0])),
-        "only the first row is counted: no sum over H",
-    ),
-    _of_jacobian(
-        "part", _block(_image(lambda i: i[:, :, 0])),
-        "only the first column is counted: no sum over W",
-    ),
-    _of_jacobian("part", _block(_image(lambda i: i[:, :-1])), "the last row is not counted"),
-    _of_jacobian("part", _block(_image(lambda i: i[:, :, :-1])), "the last column is not counted"),
-    _of_jacobian(
-        "no logarithm", lambda p, j: np.linalg.det(j),
-        "the determinant itself is returned, not its logarithm",
-    ),
-    _of_jacobian(
-        "no logarithm", lambda p, j: np.abs(np.linalg.det(j)),
-        "the determinant itself is returned, not its logarithm",
-    ),
-    _of_jacobian(
-        "trace", lambda p, j: np.trace(j),
-        "the trace of the Jacobian is returned: a sum of slopes, not of their logarithms",
-    ),
-    _of_jacobian(
-        "trace", lambda p, j: np.abs(np.diagonal(j)).sum(),
-        "the sum of the slopes is returned, not of their logarithms",
-    ),
-    _of_jacobian(
-        "trace", lambda p, j: np.diagonal(j)[np.abs(np.diagonal(j) - 1) > 1e-9].sum(),
-        "the sum of the scales is returned, not of their logarithms",
-    ),
-    _of_jacobian(
-        "log of a sum", lambda p, j: np.log(np.abs(np.trace(j))),
-        "the logarithm of a sum is returned, not the sum of logarithms",
-    ),
-    _of_jacobian(
-        "log of a sum", lambda p, j: np.log(np.abs(np.trace(j)) / len(j)),
-        "the logarithm of a mean is returned, not the sum of logarithms",
-    ),
-    _of_jacobian(
-        "diagonal", lambda p, j: np.log(np.abs(np.diagonal(j))).sum(),
-        "only the diagonal of the Jacobian is counted: it is not triangular",
-    ),
-    _of_jacobian(
-        "log1p", lambda p, j: np.log1p(np.abs(np.diagonal(j))).sum(),
-        "log(1 + s) stands where log(s) belongs",
-    ),
-    _of_jacobian(
-        "log1p", lambda p, j: np.log1p(np.diagonal(j) - 1 + np.diagonal(j)).sum()
-        if (2 * np.diagonal(j) > 0).all() else None,
-        "log(2 s) stands where log(s) belongs",
-    ),
-    _of_jacobian(
-        "sign of the determinant", lambda p, j: np.linalg.slogdet(j)[0],
-        "the sign of the determinant is returned, the first result of slogdet",
-    ),
-    _of_jacobian(
-        "square", lambda p, j: np.log(np.abs(np.diagonal(j)) ** 2 + 1).sum(),
-        "log(1 + s^2) stands where log(s) belongs",
-    ),
-)  # fmt: skip
-"""Candidates that count a part of the Jacobian, or another function of it."""
-
-
-def _batch_candidates(points):
-    """Make the candidates that need the right figures of a whole batch."""
-    expected = {}
-    for point in points:
-        expected.setdefault(id(point.images), {})[point.index] = point.expected
-
-    def whole(point):
-        known = expected.get(id(point.images), {})
-        n = len(point.images)
-        return np.array([known[k] for k in range(n)]) if n > 1 and len(known) == n else None
-
-    def of_batch(cause, function, words):
-        def figure(point):
-            values = whole(point)
-            return None if values is None else float(function(values, point.index))
-
-        return Candidate(cause, figure, lambda point: words)
-
-    return (
-        of_batch("batch", lambda v, k: v.mean(), "log det is the mean over the batch, not each image's"),
-        of_batch("batch", lambda v, k: v.sum(), "log det is summed over the batch, one sum for all images"),
-        of_batch("batch", lambda v, k: v[0], "log det is that of the first image for all images"),
-        of_batch("batch", lambda v, k: v[-1], "log det is that of the last image for all images"),
-        of_batch("batch", lambda v, k: v[::-1][k], "log det is in the reverse order of the images"),
-        of_batch("batch", lambda v, k: v[k - 1], "log det is that of the image before"),
-        of_batch("batch", lambda v, k: v[(k + 1) % len(v)], "log det is that of the image after"),
-        of_batch("batch", lambda v, k: np.sort(v)[k], "log det is sorted over the batch"),
-        of_batch("batch", lambda v, k: v[: k + 1].sum(), "log det accumulates from image to image"),
-        of_batch("batch", lambda v, k: v.max(), "log det is the largest of the batch"),
-    )  # fmt: skip
-
-
-def _products(ratios):
-    """Combine each ratio with the wrong sign."""
-    sign, *others = ratios
-    combined = []
-    for other in others:
-        if other.cause != "zero":
-
-            def figure(point, of=other.figure):
-                value = of(point)
-                return None if value is None else -value
-
-            def words(point, of=other.words):
-                return f"{of(point)}; and the sign is wrong"
-
-            combined.append(Candidate(f"sign and {other.cause}", figure, words))
-    return tuple(combined)
-
-
-def _agrees(candidate, point):
-    value = candidate.figure(point)
-    if value is None or not np.isfinite(value):
-        return None
-    allowed = 2 * point.error + AGREEMENT * (1 + abs(value))
-    if _wrong(point):  # much nearer to the candidate than to the right figure
-        allowed = min(allowed, 0.02 * abs(point.got - point.expected))
-    return abs(point.got - value) <= allowed
-
-
-def _separable(points):
-    """Return points at which a wrong figure differs from the right one by far more than errors."""
-    return [p for p in points if np.isfinite(p.got)]
-
-
-def _match(points, candidates):
-    """Return the candidates that agree at every point where they apply: two, if there are two."""
-    matches = []
-    for candidate in candidates:
-        verdicts = [_agrees(candidate, point) for point in points]
-        known = [p for p, verdict in zip(points, verdicts, strict=True) if verdict is not None]
-        enough = len(known) >= min(2, len(points)) and any(map(_wrong, known))
-        if enough and False not in verdicts:
-            matches.append(candidate)
-    return matches
-
-
-def _match_in_turn(evidence, points, tables):
-    """Return the matches of the first table that has any at the size of x.
-
-    Images of other sizes decide between several; where none agrees there, they decide nothing.
-    """
-    here = [p for p in points if p.images.shape[1:] == evidence.x.shape[1:]]
-    for table in tables:
-        matches = _match(here, table) if any(map(_wrong, here)) else _match(points, table)
-        everywhere = _match(points, matches)
-        if matches:
-            return everywhere or matches
-    return []
-
-
-def _wrong(point):
-    return not abs(point.got - point.expected) <= point.error
-
-
 def _wrong_log_dets(evidence, explained):
     """Return the observations of log-determinants that are not those of the Jacobian."""
     return _left(evidence, explained, "log_det_is_that_of_the_jacobian") + [
@@ -455,8 +62,8 @@ def _log_det(evidence, explained):
     observations = _wrong_log_dets(evidence, explained)
     if not observations:
         return
-    points = _separable(evidence.points + evidence.other_points)
-    diagnosis = _diagnosis_of_points(evidence, points)
+    points = [p for p in evidence.points + evidence.other_points if np.isfinite(p.got)]
+    diagnosis = cause_of_points(evidence, points)
     severity, cause, words = diagnosis
     related = [
         o
@@ -489,92 +96,6 @@ def _of_the_inverse(evidence):
     return ""
 
 
-def _diagnosis_of_points(evidence, points):
-    """Return severity, cause and words for wrong log-determinants."""
-    wrong = [p for p in points if _wrong(p)]
-    tables = (RATIOS, _batch_candidates(points), _products(RATIOS), CONSTANTS, STRUCTURE)
-    preserved = all(abs(p.expected) <= p.error + 1e-9 for p in points)
-    matches = _match_in_turn(evidence, points, (CONSTANTS,) if preserved else tables)
-    if matches and wrong:
-        words = list(dict.fromkeys(c.words(wrong[0]) for c in matches))
-        return "wrong", matches[0].cause, " or ".join(words[:2])
-    here = [p for p in points if p.images.shape[1:] == evidence.x.shape[1:]]
-    if any(map(_wrong, here)):
-        points, wrong = here, [p for p in here if _wrong(p)]
-    elif wrong and evidence.x.ndim == 4:
-        return _at_other_sizes(wrong, [p for p in points if not _wrong(p)], evidence.x.shape[1:])
-    right = [p for p in points if not _wrong(p)]
-    return _pattern(evidence, wrong, right, preserved)
-
-
-def _pattern(evidence, wrong, right, preserved):
-    """Describe wrong figures that no candidate explains."""
-    if not wrong:
-        return "wrong", "log det", "log det is not that of the Jacobian"
-    got, expected = (np.array([getattr(p, name) for p in wrong]) for name in ("got", "expected"))
-    gaps = got - expected
-    relative = np.abs(gaps) / (1 + np.abs(expected))
-    varies = len(wrong) > 1 and np.ptp(expected) > 1e-3
-    if preserved and np.ptp(got) <= 1e-9:
-        words = f"log det is {got[0]:.6g} at every image, and forward preserves volume: 0 is right"
-        return "wrong", "volume", words
-    if relative.max() <= SINGLE and evidence.x.dtype == np.float64:
-        words = f"log det is off by {relative.max():.0e}, as if it were computed in float32"
-        return "fragile", "precision", words
-    if right:
-        return _branches(wrong, right)
-    if varies and np.ptp(gaps) <= 1e-6 * (1 + np.abs(got).max()):
-        words = (
-            f"log det is off by the same {gaps[0]:.6g} at every image: a layer or a constant term"
-        )
-        return "wrong", "constant", f"{words} is not counted"
-    if varies and np.ptp(got) <= 1e-9 * (1 + np.abs(got).max()):
-        words = f"log det is {got[0]:.6g} at every image, and that of the Jacobian changes"
-        return "wrong", "constant figure", f"{words}: it is clamped, or not computed from x"
-    ratios = got / expected
-    if varies and np.ptp(ratios) <= 1e-6 * np.abs(ratios[0]):
-        return "wrong", "factor", f"log det is {ratios[0]:.6g} times that of the Jacobian"
-    if relative.max() <= HALF:
-        words = f"log det is off by {np.abs(gaps).max():.1e} nats at most: half precision, "
-        words += "a clamped or shifted scale, or a truncated series"
-        return "wrong", "small error", words
-    words = f"log det is not that of the Jacobian: {got[0]:.6g}, not {expected[0]:.6g}"
-    return "wrong", "log det", words
-
-
-def _pixels(point):
-    return point.images.shape[2] * point.images.shape[3]
-
-
-def _at_other_sizes(wrong, right, base):
-    """Diagnose a figure that is right at the size of x and wrong at other sizes."""
-    pixels, shape = base[1] * base[2], wrong[0].images.shape[1:]
-    others = {p.images.shape[1:] for p in right} - {base}
-    if others and min(map(_pixels, wrong)) > max(map(_pixels, right)):
-        words = f"log det is right up to H*W = {max(map(_pixels, right))} and wrong for {shape}"
-        return "wrong", "many pixels", words
-    if others:
-        return "wrong", "other sizes", f"log det is right for {base} and wrong for {shape}"
-    fixed = all(
-        abs(p.got - p.expected * pixels / _pixels(p)) <= 2 * p.error + AGREEMENT * (1 + abs(p.got))
-        for p in wrong
-    )
-    words = f"log det is right for {base} alone: {shape} is wrong, and not refused"
-    if fixed:
-        words = f"log det counts {pixels} pixels whatever the size: {shape} is wrong, not refused"
-    return "convention", "fixed size", words
-
-
-def _branches(wrong, right):
-    """Diagnose a figure that is right at some images and wrong at others."""
-    largest = [max(np.abs(p.images[p.index]).max() for p in group) for group in (right, wrong)]
-    smallest = min(np.abs(p.images[p.index]).max() for p in wrong)
-    where = f"wrong at {len(wrong)} of {len(wrong) + len(right)} images"
-    if smallest > largest[0]:
-        where += f", those with entries beyond {largest[0]:.2g}"
-    return "wrong", "branch", f"log det is right on one branch only: {where}"
-
-
 def _antisymmetry(evidence, explained):
     """Diagnose the log-determinant of the inverse, where forward's is right."""
     observations = _left(evidence, explained, "log_dets_are_antisymmetric")
@@ -597,7 +118,7 @@ def _antisymmetry(evidence, explained):
         Point(k, evidence.x, float(right[k]), 1e-9 * (1 + abs(float(right[k]))), float(got[k]))
         for k in range(shape[0])
     ]
-    matches = _match(points, (*RATIOS, *_products(RATIOS), *_batch_candidates(points), *CONSTANTS))
+    matches = match(points, (*RATIOS, *with_sign(RATIOS), *batch_candidates(points), *CONSTANTS))
     words = "the log det of the inverse is not minus that of forward"
     cause = "log det of the inverse"
     if matches:
@@ -634,139 +155,8 @@ def _inverse(evidence, explained):
                          "images_are_independent", "parameters_are_read_anew")
         if o.check != "images_are_independent" or o.data["direction"] == "inverse"
     ]  # fmt: skip
-    severity, cause, words = _cause_of_inverse(evidence, first)
+    severity, cause, words = cause_of_inverse(evidence, first)
     yield _finding(severity, cause, words, observations + related), observations + related
-
-
-def _cause_of_inverse(evidence, observation):
-    """Return severity, cause and words for an inverse that does not undo forward."""
-    got, x = observation.data["got"], observation.data["expected"]
-    if got.shape != x.shape:
-        return "wrong", "inverse, shape", f"the inverse returns shape {got.shape} for {x.shape}"
-    if not np.isfinite(got).all():
-        return "wrong", "inverse, not finite", "the inverse returns NaN or infinity"
-    if observation.check == "forward_undoes_inverse":
-        return _cause_between_images(evidence, observation)
-    got, x = got.astype(float), x.astype(float)
-    scale = 1 + np.abs(x).max()
-    error = np.abs(got - x)
-    wrong = error > max(10 * evidence.tolerance, 1e-12) * scale
-    relative = error.max() / scale
-    if relative <= APPROXIMATE and wrong.mean() > SPREAD:
-        return _approximate(evidence, got, x, relative)
-    return (
-        _cause_by_values(observation, got, x, scale)
-        or _cause_by_derivatives(observation, got, x, scale, _where(wrong, x.shape))
-        or _cause_by_order(got, x)
-        or ("wrong", "inverse", f"the inverse does not undo forward{_where(wrong, x.shape)}")
-    )
-
-
-def _cause_between_images(evidence, observation):
-    start = observation.data["start"]
-    scale = 1 + np.abs(start).max()
-    if start.shape == evidence.x.shape and np.abs(start - evidence.x).max() <= 1e-6 * scale:
-        words = "the inverse returns what forward last saw: right after forward, wrong elsewhere"
-        return "wrong", "inverse, stale", words
-    words = (
-        "forward(inverse(y)) is not y between the images of x, though inverse(forward(x)) is x: "
-    )
-    words += "the inverse keeps something of forward, or y leaves the range of forward"
-    return "wrong", "inverse, range", words
-
-
-def _approximate(evidence, got, x, relative):
-    """Tell float32 inside from an iterative solver."""
-    if 1e-9 < relative <= SINGLE and evidence.x.dtype == np.float64 and _like_float32(got, x):
-        words = f"the inverse is off by {relative:.0e}, as if it were computed in float32"
-        return "fragile", "inverse, precision", words
-    wanted = 10 ** np.ceil(np.log10(relative))
-    words = f"the inverse is approximate, to {relative:.0e}: if it is iterative by design, "
-    cause = "inverse, precision" if relative <= SINGLE else "inverse, approximate"
-    return "fragile", cause, f"{words}pass tolerance={wanted:.0e}"
-
-
-def _cause_by_values(observation, got, x, scale):
-    """Compare the result with -x, with the input, and with forward of the input."""
-
-    def near(other):
-        if other is None or other.size != got.size:
-            return False
-        return np.abs(got - other.reshape(got.shape)).max() <= 1e-6 * scale
-
-    if near(observation.data["start"].astype(float)):
-        return "wrong", "inverse, nothing", "the inverse returns its input"
-    if near(-x):
-        return "wrong", "inverse, sign", "the inverse returns -x"
-    if near(observation.data.get("again")):
-        return "wrong", "inverse, forward", "the inverse applies forward a second time"
-    ratio = (got * x).sum() / max((x * x).sum(), 1e-300)
-    if abs(ratio) > 1e-9 and abs(ratio - 1) > 1e-3 and near(ratio * x):
-        return "wrong", "inverse, factor", f"the inverse is off by the factor {ratio:.6g}"
-    return None
-
-
-def _cause_by_derivatives(observation, got, x, scale, where):
-    """Compare the Jacobian of the inverse with that of forward, at image 0."""
-    jacobian, backward = observation.data.get("jacobian"), observation.data.get("backward")
-    if jacobian is None or backward is None or not np.isfinite(backward).all():
-        return None
-    if jacobian.shape != backward.shape:
-        return None
-
-    def same(a, b):
-        return np.abs(a - b).max() <= 1e-4 * (1 + np.abs(b).max())
-
-    product, eye = backward @ jacobian, np.eye(len(jacobian))
-    slopes, back = np.diagonal(jacobian), np.diagonal(backward)
-    if same(backward, jacobian.T) and not same(backward, jacobian):
-        return "wrong", "inverse, transpose", "the inverse is the transpose"
-    if same(product, eye):
-        words = "the derivative of the inverse is right, its value is off: a shift is not undone"
-        return "wrong", "inverse, shift", words
-    if same(product, -eye):
-        return "wrong", "inverse, sign", "the inverse has the wrong sign"
-    if same(product, product[0, 0] * eye):
-        words = f"the inverse is off by the factor {product[0, 0]:.6g}, and perhaps by a shift"
-        return "wrong", "inverse, factor", words
-    if same(back, slopes) and np.abs(slopes * slopes - 1).max() > 1e-3:
-        return "wrong", "inverse, scale", f"the inverse multiplies by the scale again{where}"
-    if np.abs(slopes * back - 1).max() <= 1e-4:
-        words = (
-            "the inverse undoes the scale of each entry and not its shift: a shift in the wrong "
-        )
-        words += "order or of the wrong sign, or a network that reads other entries than in forward"
-        return "wrong", "inverse, shift", words + where
-    return None
-
-
-def _cause_by_order(got, x):
-    """Recognize entries of x in another order."""
-    if np.array_equal(np.sort(got.ravel().round(8)), np.sort(x.ravel().round(8))):
-        words = "the inverse returns the entries of x in another order: a permutation is not undone"
-        return "wrong", "inverse, order", words
-    return None
-
-
-def _like_float32(got, x):
-    """Return whether the errors are those of rounding to float32: a few units, of both signs."""
-    units = (got - x) / (np.spacing(np.abs(x).astype(np.float32)).astype(float) + 1e-300)
-    return np.median(np.abs(units)) < 50 and (units > 0).any() and (units < 0).any()
-
-
-def _where(wrong, shape):
-    """Say in which images, channels, rows or columns an array is wrong, if not everywhere."""
-    names = ("image", "channel", "row", "column") if len(shape) == 4 else ("image", "entry")
-    if len(shape) not in (2, 4):
-        return ""
-    for axis in sorted(range(len(shape)), key=lambda a: -a if a else -9):
-        others = tuple(a for a in range(len(shape)) if a != axis)
-        bad = np.flatnonzero(wrong.any(axis=others))
-        if 0 < len(bad) < shape[axis]:
-            plural = f"{names[axis]}{'s' if len(bad) > 1 else ''}"
-            plural = plural.replace("entrys", "entries")
-            return f": right but in {plural} {', '.join(map(str, bad[:8]))} of {shape[axis]}"
-    return ""
 
 
 # ---- all others ----------------------------------------------------------------------------------
@@ -1060,11 +450,12 @@ def _rest(evidence, explained):
         yield _finding("wrong", check, words, group), group
 
 
-Rule = Callable[[Evidence, set[int]], Any]
+Rule: TypeAlias = Callable[[Evidence, set[int]], Any]
 
 RULES: tuple[Rule, ...] = (
     _raised, _input_kept, _repeats, _dtypes, _shapes, _dependent_images, _singular, _finite,
     _figures_of_pixels, _log_det, _log_det_shapes, _batches_of_forward, _inconclusive, _kept,
-    _inverse, _antisymmetry, _batches_of_inverse, _vacuous, _memory, _edges, _gradients, _parameters, _rest,
+    _inverse, _antisymmetry, _batches_of_inverse, _vacuous, _memory, _edges, _gradients,
+    _parameters, _rest,
 )  # fmt: skip
 """The rules, causes before their consequences: what a rule explains, later ones do not see."""

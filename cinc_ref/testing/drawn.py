@@ -5,8 +5,9 @@ other combinations, because mistakes are often those of one number: a block of 4
 remainder of a batch by 8, a tap that a small image never reads.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -29,7 +30,7 @@ KERNEL_SIZES = ((3, 3), (4, 4), (5, 5), (7, 7), (2, 2), (3, 3), (1, 1), (3, 2))
 MAX_UNKNOWNS = 132
 """The largest number of unknowns of an image; the reference inverts a matrix of this size."""
 
-FAR = (
+FAR: tuple[dict[str, Any], ...] = (
     {"channels": 1, "kernel_size": (7, 7), "size": (9, 10)},
     {"channels": 1, "kernel_size": (5, 5), "size": (8, 11)},
     {"channels": 2, "kernel_size": (4, 4), "size": (7, 8)},
@@ -107,7 +108,8 @@ def _refusable(rng):
     ]
 
 
-GROUPS = {  # name: (description, function that draws recipes, whether errors are refusals)
+GROUPS: dict[str, tuple[str, Callable[[np.random.Generator], list[dict[str, Any]]], bool]] = {
+    # name: (description, function that draws recipes, whether errors are refusals)
     "drawn_shapes": ("shapes that the seed draws", _plain, False),
     "drawn_options": ("shapes and options that the seed draws", _with_options, False),
     "drawn_blocks": ("corner blocks that the seed draws, or errors", _refusable, True),

@@ -4,8 +4,8 @@ A property that does not hold becomes an `Observation`; `diagnosis` turns observ
 findings. No property stops another one: what cannot be tried is skipped, with the reason.
 """
 
+import sys
 import warnings
-from collections.abc import Callable
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
@@ -58,8 +58,8 @@ STATEMENTS: dict[str, str] = {
     "calls_repeat": "a call gives the same result each time",
     "results_are_kept": "a result stays as it is when the layer is called again",
     "inverse_undoes_forward": "inverse(forward(x)) is x",
-    "log_dets_are_antisymmetric": "log_det of inverse at y is minus that of forward at x",
     "forward_undoes_inverse": "forward(inverse(y)) is y, for y between the images of x",
+    "log_dets_are_antisymmetric": "log_det of inverse at y is minus that of forward at x",
     "conclusive": "the layer is smooth and well conditioned enough to be tested in this dtype",
     "log_det_is_that_of_the_jacobian": "log_det is log|det dy/dx|",
     "images_are_independent": "an image has the same result whatever other images the batch holds",
@@ -545,8 +545,8 @@ class _Examination:
         function = self.images_of_forward
         estimate = probed_log_det(function, transposed, image, rng)
         self.evidence.notes.append(
-            f"log|det J| of {image.size} entries by random vectors, to {estimate.error:.1g} nats: a "
-            "right layer is blamed with probability below 1e-6, a smaller error is not seen"
+            f"log|det J| of {image.size} entries by random vectors, to {estimate.error:.1g} nats: "
+            "a right layer is blamed with probability below 1e-6, a smaller error is not seen"
         )
         return estimate
 
@@ -557,6 +557,8 @@ class _Examination:
         estimates = [self.estimate(image) for image in x[:count]]
         self.jacobians = estimates
         conditioning = max(e.conditioning for e in estimates)
+        if self.one_by_one:  # the conditioning of an image alone is not that of a batch
+            conditioning = 100.0
         self.evidence.tolerance = TOLERANCE_FACTOR * self.eps * conditioning
         if log_det is None:
             raise _Skip("forward returns no log-determinant")
@@ -592,7 +594,7 @@ class _Examination:
         if not same_images or not np.ptp(figures):
             return log_det, None
         self.evidence.notes.append(
-            f"log_det is random: its mean over {RANDOM_CALLS} seeds is compared, to six standard errors"
+            f"log_det is random: its mean over {RANDOM_CALLS} seeds is compared"
         )
         return figures.mean(axis=0), 6 * figures.std(axis=0, ddof=1) / np.sqrt(RANDOM_CALLS)
 
@@ -630,7 +632,7 @@ class _Examination:
             self.observe("conclusive", facts | {"got": got}, singular=False)
 
     def _visit_far_branches(self):
-        """Compare log_det at images that are smaller and larger than x, which may be other branches."""
+        """Compare log_det at smaller and larger images, which may be on other branches."""
         x = self.evidence.x
         for factor in (0.1, 3.0):
             lower, upper = self.layer.domain
@@ -944,8 +946,6 @@ class _Examination:
         self._same_slope(got, slope, error, what, "x", gradient is None)
 
     def _gradient_by(self, name, parameter, x, rng, weight, of):
-        import sys
-
         torch = sys.modules["torch"]
         part, what = of
         direction = torch.from_numpy(rng.normal(size=tuple(parameter.shape))).to(parameter)
@@ -1054,6 +1054,3 @@ def _numpy_views(array):
         ("with gaps", spaced),
         ("that is read-only", read_only),
     ]
-
-
-Collector = Callable[..., Evidence]

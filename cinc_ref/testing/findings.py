@@ -3,12 +3,13 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
+from cinc_ref._schema import SCHEMA, schema
 from cinc_ref.testing import rendering
 
 __all__ = ["SEVERITIES", "Finding", "LayerReport", "Severity"]
 
 Severity: TypeAlias = Literal["wrong", "fragile", "convention"]
-"""The grades of a finding: a wrong result, one that is wrong at the edges, a difference of custom."""
+"""The grades of a finding: wrong, wrong at the edges only, or a difference of custom."""
 
 SEVERITIES: tuple[Severity, ...] = ("wrong", "fragile", "convention")
 """The severities, the worst first."""
@@ -52,7 +53,12 @@ class Finding:
         return f"Finding({self.severity}, {self.cause}: {self.diagnosis})"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the finding as strings and lists of strings, for JSON."""
+        """Return the finding as strings and lists of strings, for JSON.
+
+        Returns
+        -------
+        dict
+        """
         return {
             "severity": self.severity,
             "cause": self.cause,
@@ -123,7 +129,16 @@ class LayerReport:
         return all(finding.severity == "convention" for finding in self.findings)
 
     def of(self, severity: Severity) -> tuple[Finding, ...]:
-        """Return the findings of one severity."""
+        """Return the findings of one severity.
+
+        Parameters
+        ----------
+        severity : {"wrong", "fragile", "convention"}
+
+        Returns
+        -------
+        tuple of Finding
+        """
         return tuple(finding for finding in self.findings if finding.severity == severity)
 
     def __repr__(self) -> str:
@@ -133,8 +148,14 @@ class LayerReport:
         return rendering.text(self)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the report as numbers, strings, lists and dicts, for JSON."""
+        """Return the report as numbers, strings, lists and dicts, for JSON.
+
+        Returns
+        -------
+        dict
+        """
         return {
+            SCHEMA: schema("check"),
             "name": self.name,
             "adapter": self.adapter,
             "shape": list(self.shape),
@@ -148,20 +169,40 @@ class LayerReport:
         }
 
     def to_markdown(self) -> str:
-        """Return the report as Markdown, for an issue or a README."""
+        """Return the report as Markdown, for an issue or a README.
+
+        Returns
+        -------
+        str
+        """
         return rendering.markdown(self)
 
     def _repr_html_(self) -> str:
         return rendering.html(self)
 
     def to_junit(self) -> str:
-        """Return the report as JUnit XML, one test case for each property and finding."""
+        """Return the report as JUnit XML, one test case for each property and finding.
+
+        Returns
+        -------
+        str
+        """
         return rendering.junit(self)
 
     def to_badge(self) -> str:
-        """Return an SVG image of a line: the number of findings, or "passing"."""
+        """Return an SVG image of a line: the number of findings, or "passing".
+
+        Returns
+        -------
+        str
+        """
         return rendering.badge(self)
 
     def to_test(self) -> str:
-        """Return the lines of a pytest test that checks the layer again, to paste into a file."""
+        """Return the lines of a pytest test that checks the layer again, to paste into a file.
+
+        Returns
+        -------
+        str
+        """
         return rendering.test(self)

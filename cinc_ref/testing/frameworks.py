@@ -44,14 +44,14 @@ class NumPy:
     @contextmanager
     def seeded(self, seed: int) -> Iterator[None]:
         """Draw global random numbers from a seed in this block, then restore their state."""
-        python_state, numpy_state = random.getstate(), np.random.get_state()
+        python_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002
         random.seed(seed)
-        np.random.seed(seed % 2**32)
+        np.random.seed(seed % 2**32)  # noqa: NPY002, the global state that layers draw from
         try:
             yield
         finally:
             random.setstate(python_state)
-            np.random.set_state(numpy_state)
+            np.random.set_state(numpy_state)  # noqa: NPY002
 
     def gradient(self, function: Callable[..., Any], values: Array, weights: Any) -> Any:
         """Differentiate <weights, function(values)>; None where the library cannot."""

@@ -104,7 +104,7 @@ def _is_right_at_zeros(trial, operation):
 
 @needs("conv_vjp")
 def conv_vjp_where_the_kernel_is_zero(trial):
-    """conv_vjp is the gradient by every tap, also where the kernel is 0, as an identity kernel is."""
+    """conv_vjp is the gradient by every tap, also where the kernel is 0 as in the identity."""
     _is_right_at_zeros(trial, "conv_vjp")
 
 

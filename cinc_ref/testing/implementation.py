@@ -61,7 +61,7 @@ class Implementation:
     Examples
     --------
     >>> import cinc_ref as cr
-    >>> ours = cr.testing.Implementation(conv=cr.conv, conv_inverse=cr.conv_inverse, name="ours")
+    >>> ours = cr.testing.Implementation(log_abs_det=cr.log_abs_det, name="ours")
     >>> cr.testing.run_checks(ours).ok
     True
     """

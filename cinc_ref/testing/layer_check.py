@@ -51,7 +51,7 @@ def check(
     seed: int = 0,
     name: str | None = None,
 ) -> LayerReport:
-    r"""Test whether a layer is a bijection with the right log-determinants; never stop at a failure.
+    r"""Test whether a layer is a bijection with the right log-determinants, and diagnose it.
 
     The object is recognized by the packages and names that define it (`cinc_ref.testing.adapters`):
     torch.distributions, nflows, enflows, flowcon, normflows, torchflows, FrEIA, zuko, Pyro,
@@ -182,8 +182,8 @@ def _fitting(obj, shapes, context, seed):
             if type(layer.framework).__name__ == "Jax" and dtype == "float32":
                 notes = ["JAX computes in float32 here; set jax_enable_x64 for a sharper test"]
             first = first or (layer, batch, notes)
-            if _takes(layer, batch):
-                return layer, batch, notes
+            if _takes(layer, batch):  # adapted anew, so that no call has left anything behind
+                return adapt(obj, batch, context), batch, notes
             unit = _draw((0.0, 1.0), shape, dtype, seed)
             if not np.isfinite(layer.domain).any() and _takes(layer, unit):
                 layer.domain = (0.0, 1.0)
@@ -241,7 +241,7 @@ def _batch(x):
 def _moved(layer: Layer, batch: Array, perturb: bool, seed: Seed):
     """Move the trainable parameters, less if the layer is not finite then; return notes."""
     if layer.perturb is None or not perturb:
-        return ["parameters are as they were given"] if layer.perturb is not None else []
+        return [] if layer.perturb is None else ["parameters are as they were given"]
     rng = np.random.default_rng([seed, 3])  # type: ignore[list-item]
     moved = layer.perturb(rng, NOISE)
     if not moved:
@@ -250,4 +250,4 @@ def _moved(layer: Layer, batch: Array, perturb: bool, seed: Seed):
         if _takes(layer, batch):
             break
         layer.perturb(np.random.default_rng([seed, 3]), size)  # type: ignore[list-item]
-    return [f"{moved} trainable parameters were moved by noise; buffers and frozen ones were not"]
+    return [f"noise moved the trainable parameters ({moved}); buffers and frozen ones stayed"]

@@ -7,7 +7,7 @@ from xml.sax.saxutils import quoteattr
 __all__ = ["badge", "html", "junit", "markdown", "short", "test", "text"]
 
 MAX_REPR = 500
-"""The largest number of characters of a repr, so that a notebook's list of reports stays readable."""
+"""The largest number of characters of a repr, so that lists of reports stay readable."""
 
 COLORS = {"wrong": "#c0392b", "fragile": "#d68910", "convention": "#2e86c1", "passing": "#1e8449"}
 """The colours of badges and tables by the worst severity."""

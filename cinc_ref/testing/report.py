@@ -7,7 +7,7 @@ from operator import itemgetter
 from cinc_ref import _validate
 from cinc_ref._progress import tracked
 from cinc_ref.testing.failure import CheckSkipped
-from cinc_ref.testing.implementation import Implementation
+from cinc_ref.testing.implementation import OPERATIONS, Implementation
 from cinc_ref.testing.suite import check_names, checks
 
 __all__ = ["Report", "run_checks"]
@@ -18,7 +18,9 @@ SHOWN_NAMES = 6
 
 @dataclass(frozen=True)
 class Report:
-    """The outcome of `run_checks`; printed, it shows the failures and what was not checked.
+    """The outcome of `run_checks`; printed, it shows a record of each operation that failed.
+
+    It also names the other failures, whose records are in `failures`, and what was not checked.
 
     Parameters
     ----------
@@ -40,7 +42,7 @@ class Report:
     Examples
     --------
     >>> import cinc_ref as cr
-    >>> report = cr.testing.run_checks(cr.testing.Implementation(conv=cr.conv))
+    >>> report = cr.testing.run_checks(cr.testing.Implementation(log_abs_det=cr.log_abs_det))
     >>> report.ok, report.failed, report.skipped["conv_inverse_tall"]
     (True, [], 'conv_inverse was not given')
     """
@@ -74,7 +76,7 @@ class Report:
             f"{len(self.failures)} failed, {len(self.expected)} failed as expected, "
             f"{len(self.skipped)} not checked"
         )
-        blocks = [head, *self.failures.values()]
+        blocks = [head, *_grouped(self.failures), *_hints(self)]
         blocks += [
             f"{name}: failed as expected: {reason}" for name, (reason, _) in self.expected.items()
         ]
@@ -89,6 +91,45 @@ class Report:
             f"not checked, {reason}: {_first_names(names)}" for reason, names in reasons.items()
         ]
         return "\n\n".join(blocks)
+
+
+NO_CONVOLUTION = ("conv_of_zero_is_zero", "conv_reads_earlier_pixels_only")
+"""Checks whose failure shows that a layer is another map: a bias, or another padding."""
+
+
+def _operation(name):
+    """Return the operation of a check's name; those of two operations stand by themselves."""
+    return next((o for o in sorted(OPERATIONS, key=len, reverse=True) if name.startswith(o)), name)
+
+
+def _grouped(failures):
+    """Return the first record of each operation in full, and the names of the others.
+
+    A bug fails many checks: its records differ in the shapes alone.
+    """
+    groups = {}
+    for name in failures:
+        groups.setdefault(_operation(name), []).append(name)
+    blocks = []
+    for operation, names in groups.items():
+        blocks.append(failures[names[0]])
+        if len(names) > 1:
+            others = ", ".join(names[1:])
+            blocks.append(
+                f"{len(names) - 1} more of {operation} failed, each with a record in "
+                f"report.failures: {others}"
+            )
+    return blocks
+
+
+def _hints(report):
+    """Point to `check` where a layer is no causal convolution without bias."""
+    if any(name in report.failures for name in NO_CONVOLUTION):
+        return [
+            "hint: a layer with a bias or another padding is no causal convolution; "
+            "cinc_ref.testing.check tests any layer"
+        ]
+    return []
 
 
 def run_checks(

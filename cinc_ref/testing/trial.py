@@ -54,6 +54,10 @@ class Trial:
             if "channels" in recipe:
                 raise CheckSkipped(f"{recipe['channels']} channels were not declared")
             recipe["channels"] = 3 if 3 in allowed else allowed[0]
+        if self.implementation.diagonal != "any" and recipe.get("corner_block") == "dense":
+            raise CheckSkipped(
+                f"a dense corner block has no {self.implementation.diagonal} diagonal"
+            )
         problem = Problem(seed=self.seed, dtype=self.dtype, **recipe)
         if self.implementation.diagonal == "unit":
             return replace(problem, diagonal="unit", integers=False)

@@ -1,7 +1,8 @@
 """Checks of kernels and images that hold NaN or infinity, and of singular kernels."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -97,7 +98,8 @@ def _notices_singular_kernels(trial, operation):
 ALL = ("conv", "conv_inverse", "log_abs_det", "conv_vjp", "conv_inverse_vjp")
 SOLVERS = ("conv_inverse", "log_abs_det", "conv_inverse_vjp")
 OF_IMAGES = tuple(operation for operation in ALL if operation != "log_abs_det")
-VALUES = {  # suffix of the check's name: (description, operations, body)
+VALUES: dict[str, tuple[str, tuple[str, ...], Callable[[Any, str], None]]] = {
+    # suffix of the check's name: (description, operations, body)
     "shows_nan": ("of NaN in the kernel or the images is no finite number", ALL, _shows_nan),
     "shows_infinity": (
         "of infinity in the images is not finite everywhere",

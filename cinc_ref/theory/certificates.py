@@ -21,7 +21,8 @@ isolating it there. Proofs of these theorems are in the modules `accretive`,
 are checked in integers and Fractions, the others in floating point with bounds of all rounding
 errors. ``"balance"`` holds exponents e of a matrix D = diag(2^e): the
 checks are made for D K D^{-1}, which is bounded iff K is. ``"fingerprint"`` binds the proof to the
-kernel, so that damage is noticed.
+kernel, so that damage is noticed. ``"schema"``, which older proofs do not have, is the version of
+all this.
 """
 
 import hashlib
@@ -35,6 +36,7 @@ from typing import Any
 
 import numpy as np
 
+from cinc_ref._schema import has_schema
 from cinc_ref._typing import Array, RealArrayLike
 from cinc_ref.theory.arguments import check_kernel
 
@@ -115,6 +117,8 @@ def _ratio(number):
 
 
 def _holds(kernel, anchor, proof):
+    if not has_schema(proof, "certificate"):
+        return False
     if proof["fingerprint"] != fingerprint(kernel, anchor, proof):
         return False
     verdict, check = CHECKS[proof["kind"]]

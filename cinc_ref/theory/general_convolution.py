@@ -250,9 +250,11 @@ class Convolution:
         ------
         ShapeError
             If the size is not as described.
+        OptionError
+            If `sparse` is no truth value.
         """
         rows, columns, entries, shape = self._entries(self._checked_size(size), self.kernel)
-        if sparse:
+        if _validate.boolean("sparse", sparse):
             return scipy.sparse.coo_array((entries, (rows, columns)), shape).tocsr()
         return _dense(rows, columns, entries, shape)
 

@@ -20,7 +20,7 @@ from typing import Literal, TypeAlias
 from cinc_ref import _validate
 from cinc_ref._display import short_repr, table_html
 from cinc_ref._extras import extra
-from cinc_ref._files import make_folder, write_atomically
+from cinc_ref._files import make_folder, write_text
 
 __all__ = [
     "STATEMENTS",
@@ -257,9 +257,7 @@ class Proofs:
         """
         folder = make_folder(folder)
         for proof in self.proofs:
-            path = folder / f"{proof.formula.name}.smt2"
-            with write_atomically(path, encoding="utf-8") as file:
-                file.write(str(proof.formula))
+            write_text(folder / f"{proof.formula.name}.smt2", str(proof.formula))
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.proofs))

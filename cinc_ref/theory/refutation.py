@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from itertools import combinations, islice, product
 from math import inf, prod
 from os import PathLike
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -20,7 +19,8 @@ import numpy as np
 from cinc_ref import _validate
 from cinc_ref._display import short_repr, table_html
 from cinc_ref._extras import extra
-from cinc_ref._files import write_atomically
+from cinc_ref._files import write_text
+from cinc_ref._schema import SCHEMA, schema
 from cinc_ref.errors import OptionError, ShapeError
 from cinc_ref.theory.general_convolution import Convolution
 
@@ -102,9 +102,9 @@ class Refutation:
         if not self.is_false:
             raise OptionError(f"{self.claim} must be refuted before a counterexample is saved")
         descriptions = [convolution.to_dict() for convolution in self.convolutions]
-        content = {"claim": self.claim, "size": self.size, "convolutions": descriptions}
-        with write_atomically(Path(path), encoding="utf-8") as file:
-            file.write(json.dumps(content, indent=1) + "\n")
+        content = {SCHEMA: schema("counterexample"), "claim": self.claim, "size": self.size}
+        content["convolutions"] = descriptions
+        write_text(path, json.dumps(content, indent=1) + "\n")
 
     def __str__(self) -> str:
         if not self.is_false:

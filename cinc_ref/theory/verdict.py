@@ -23,6 +23,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from cinc_ref._display import fields_html, short_repr
+from cinc_ref._schema import SCHEMA, schema
 from cinc_ref._typing import Array
 from cinc_ref.theory import bidisk, transfer
 from cinc_ref.theory.accretive import accretive
@@ -159,7 +160,8 @@ def sealed(verdict: Verdict, kernel: Array, anchor: tuple[int, int], symbol: Sym
     """Complete the proof of a verdict with D and with the fingerprint of the kernel."""
     if verdict.proof is None:
         return verdict
-    proof = {"verdict": verdict.verdict, **verdict.proof, "balance": list(symbol.balance)}
+    proof = {SCHEMA: schema("certificate"), "verdict": verdict.verdict, **verdict.proof}
+    proof["balance"] = list(symbol.balance)
     proof["fingerprint"] = fingerprint(kernel, anchor, proof)
     # M = D^{-1} M(taps) D / scale: the bound in units of the kernel
     spread = Fraction(2) ** (max(symbol.balance) - min(symbol.balance))

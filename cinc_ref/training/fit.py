@@ -15,7 +15,7 @@ from cinc_ref.errors import DataError, OptionError
 from cinc_ref.flows import Flow, dequantize
 from cinc_ref.flows.dequantize import check_fits
 from cinc_ref.training.console import interruptible, reporting
-from cinc_ref.training.folder import Folder
+from cinc_ref.training.folder import Folder, held
 from cinc_ref.training.settings import Settings
 from cinc_ref.training.state import TrainingResult
 from cinc_ref.training.trainer import Trainer
@@ -56,8 +56,9 @@ def train(
     """Fit a flow to integer images by maximum likelihood.
 
     The loss is the mean of bits per dimension over dequantized batches. The exponential (Polyak)
-    average of the parameters is evaluated and returned. Ctrl-C stops after the current step. BLAS
-    is held to one thread: on matrices of this size several threads wait for one another.
+    average of the parameters is evaluated and returned. Ctrl-C or SIGTERM stops after the current
+    step, a second one at once. BLAS is held to one thread: on matrices of this size several
+    threads wait for one another.
 
     With `steps` a run is repeatable bit for bit on one machine, however often it was interrupted
     and resumed; with `minutes` it depends on the speed of the machine.
@@ -103,7 +104,7 @@ def train(
         Dtype of the parameters and of the arithmetic.
     out : path, optional
         Folder that receives ``best.npz`` (for `load`), ``last.npz`` (to resume from) and
-        ``history.json``.
+        ``history.json``. One run at a time, of any process or thread, holds it.
     resume : bool
         Continue from the state in `out`; the images and all options must be the same, except
         where noted. `minutes` and `steps` may differ, and both count from the start of the run, so
@@ -144,7 +145,8 @@ def train(
     DataError, ShapeError
         If the images do not fit the flow.
     OutputError
-        If the folder cannot be written, or holds another run.
+        If the folder cannot be written, holds another run, or is in use by another process or
+        thread, which the message names.
     CheckpointError
         If there is no whole run to resume.
     NonFiniteError
@@ -179,7 +181,12 @@ def train(
     _warn_of_unused_levels(flow, train_images)
     validation_images = _checked_images(flow, validation_images, "validation_images")
     trainer = Trainer(flow, train_images, validation_images, settings, out, _checked_origin(origin))
-    with interruptible() as interrupt, one_blas_thread(), reporting(progress) as report:
+    with (
+        held(out, resume),
+        interruptible() as interrupt,
+        one_blas_thread(),
+        reporting(progress) as report,
+    ):
         if resume:
             trainer.restore()
         else:

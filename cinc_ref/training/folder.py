@@ -1,6 +1,8 @@
 """The folder of a run: its best model, its state to resume from, its history."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -10,8 +12,9 @@ from cinc_ref._files import (
     make_folder,
     output_errors,
     remove_unfinished,
-    write_atomically,
+    write_text,
 )
+from cinc_ref._locks import check_unlocked, locked
 from cinc_ref.errors import CheckpointError, OptionError, OutputError
 from cinc_ref.flows import Flow
 from cinc_ref.training import npz_file
@@ -20,9 +23,9 @@ from cinc_ref.training.flat_params import FlatParams
 from cinc_ref.training.settings import BUDGET
 from cinc_ref.training.state import State
 
-__all__ = ["BEST", "HISTORY", "LAST", "Folder"]
+__all__ = ["BEST", "HISTORY", "LAST", "LOSS", "Folder", "held"]
 
-BEST, LAST, HISTORY = "best.npz", "last.npz", "history.json"
+BEST, LAST, HISTORY, LOSS = "best.npz", "last.npz", "history.json", "loss.png"
 DEMO = "model.npz"
 """Name of the model of a demonstration, whose pictures a run would overwrite."""
 
@@ -37,7 +40,9 @@ class Folder:
     """The folder in which one run is saved.
 
     ``best.npz`` is the model that did best on the validation images, for `load`. ``last.npz`` is
-    the training state, with the best model so far in it. ``history.json`` is for people.
+    the training state, with the best model so far in it. ``history.json`` and ``loss.png`` are for
+    people. Each file is replaced as a whole, and ``last.npz`` is the first to be written: wherever
+    a process is killed, its folder holds a run to resume or none.
     """
 
     path: Path
@@ -54,7 +59,7 @@ class Folder:
             If there is no whole run.
         """
         self.check(resume=True)
-        with npz_file.opened(self.path / LAST) as file:
+        with self._opened_state() as file:
             run = file.header["run"]
             return {name: run[name] for name in BUDGET}
 
@@ -76,26 +81,53 @@ class Folder:
             If there is no run to resume.
         """
         folder = cls(path)
-        folder.check(resume)
+        check_folder(folder.path)
+        folder._check_content(resume)
         make_folder(folder.path)
-        with output_errors(folder.path):
-            for name in (BEST, LAST, HISTORY):
-                remove_unfinished(folder.path / name)
         return folder
 
     def check(self, resume: bool) -> None:
-        """Refuse a folder that cannot be opened, without making it; errors are as for `open`."""
+        """Refuse a folder that cannot be opened, without making it.
+
+        Errors are as for `open`, and an `OutputError` for a folder that another process or thread
+        holds.
+        """
+        check_folder(self.path)
+        check_unlocked(self.path)
+        self._check_content(resume)
+
+    def _check_content(self, resume):
         path = self.path
-        check_folder(path)
         run = next((name for name in (LAST, BEST, DEMO) if (path / name).exists()), None)
-        if resume and not (path / LAST).exists():
+        if resume and run == BEST:
+            raise CheckpointError(
+                f"{path} holds no run to resume ({LAST} is missing), only a model ({BEST}); begin "
+                "one in another folder"
+            )
+        if resume and run != LAST:
             raise CheckpointError(
                 f"{path} holds no run to resume ({LAST} is missing); leave out --resume "
                 "(resume=True) to begin one"
             )
         if run and not resume:
-            advice = "" if run == DEMO else "continue it with --resume (resume=True) or "
+            advice = "continue it with --resume (resume=True) or " if run == LAST else ""
             raise OutputError(f"{path} holds another run ({run}); {advice}choose another folder")
+
+    @contextmanager
+    def _opened_state(self) -> Iterator[npz_file.NpzFile]:
+        """Open the state; if that is impossible, say what remains."""
+        path = self.path / LAST
+        try:
+            with npz_file.opened(path) as file:
+                if file.header["kind"] != "training state":
+                    raise CheckpointError(f"{path} is a model, not a state of training")
+                yield file
+        except CheckpointError as error:
+            model = f"its best model is in {self.path / BEST}"
+            remains = f"{model}; train anew" if (self.path / BEST).exists() else "train anew"
+            raise CheckpointError(
+                f"{error}: the run cannot be resumed; {remains} in another folder"
+            ) from error
 
     def save_best(self, flow: Flow, params: _typing.Params, data: dict[str, Any] | None) -> None:
         """Write the best model so far, with what identifies the run's images."""
@@ -130,8 +162,7 @@ class Folder:
         }
         vectors = {STATE + name: vector for name, vector in state.vectors().items()}
         npz_file.write(self.path / LAST, header, model_arrays(best) | vectors)
-        with write_atomically(self.path / HISTORY, "utf-8") as file:
-            file.write(json.dumps(state.history, indent=1) + "\n")
+        write_text(self.path / HISTORY, json.dumps(state.history, indent=1) + "\n")
 
     def load_state(
         self, flow: Flow, fingerprint: dict[str, Any], data: dict[str, Any] | None
@@ -150,10 +181,7 @@ class Folder:
         OptionError
             If it belongs to another flow, other images or other settings, which the message names.
         """
-        path = self.path / LAST
-        with npz_file.opened(path) as file:
-            if file.header["kind"] != "training state":
-                raise CheckpointError(f"{path} is a model, not a state of training")
+        with self._opened_state() as file:
             saved_flow, params = read_model(file)
             flat = FlatParams.of(params)
             best = flat.vector(params)
@@ -167,6 +195,29 @@ class Folder:
             test_images = {"test_images": data["test_images"]}
             _check_equal(self.path, saved_data, test_images)
         return flat, state
+
+
+@contextmanager
+def held(path: _typing.Path | None, resume: bool) -> Iterator[None]:
+    """Keep other processes and threads out of the folder of a run in this block, if there is one.
+
+    What killed processes left unfinished is removed.
+
+    Raises
+    ------
+    OutputError, CheckpointError
+        As for `Folder.check`.
+    """
+    if path is None:
+        yield
+        return
+    Folder(path).check(resume)
+    folder = make_folder(path)
+    with locked(folder):
+        with output_errors(folder):
+            for name in (BEST, LAST, HISTORY, LOSS):
+                remove_unfinished(folder / name)
+        yield
 
 
 def _read_vectors(file, best):

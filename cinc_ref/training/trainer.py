@@ -276,10 +276,10 @@ class Trainer:
         state, timer, wall = self.state, StepTimer(), CLOCKS["wall"]
         self._check_inverses()
         if not state.history:
-            self._validate_and_save()
-        elif self.folder:  # the process may have been killed between writing the two files
+            self._timed_validation()
+        self.save()  # before the model, with which alone nothing could be resumed
+        if self.folder:  # a process may have been killed between writing the two files
             self._save_best()
-        self.save()
         saved = time.monotonic()
         while not (reason := self._reason_to_stop(interrupt)):
             began = wall()
@@ -314,11 +314,14 @@ class Trainer:
 
     def _validate_and_save(self):
         """Validate, and write the model if it is the best so far."""
+        self._timed_validation()
+        if self.folder and self.state.best_step == self.state.step:
+            self._save_best()
+
+    def _timed_validation(self):
         self._update_seconds()
         self.validate()
         self._update_seconds()
-        if self.folder and self.state.best_step == self.state.step:
-            self._save_best()
 
     def _save_best(self):
         self.folder.save_best(self.flow, self.flat.params(self.state.best), self.data)

@@ -48,7 +48,7 @@ def actnorm(seed, log_det=None, undo=None, inverse_log_det=None):
 
 
 def coupling(seed, log_det=None, undo=None, inverse_log_det=None):
-    """Make y1 = x1, y2 = x2 exp(a) + t with networks of x1; log_det gets a, shape (N, C/2, H, W)."""
+    """Make y1 = x1, y2 = x2 exp(a) + t with networks of x1; log_det gets a."""
     rng = np.random.default_rng([seed, 2])
     weights = rng.uniform(0.4, 0.9, (2, C // 2, C // 2)) * rng.choice([-1, 1], (2, C // 2, C // 2))
 

@@ -243,7 +243,6 @@ def shifts():
         return transposed(g, kernel, **options), by_kernel(x, g, kernel, **options)
 
     def conv_inverse_vjp(y, kernel, g, **options):
-        p, q, d, turn = _geometry(kernel, **options)
         eye = np.eye(len(kernel) * y.shape[2] * y.shape[3]).astype(kernel.dtype)
         units = eye.reshape(-1, len(kernel), *y.shape[2:])
         matrix = conv(units, kernel, **options).reshape(len(eye), -1)  # rows are columns of M
@@ -272,7 +271,7 @@ def windows():
 
 
 def fourier():
-    """Make an `Implementation` of a convolution by fast Fourier transforms, which round globally."""
+    """Make an `Implementation` of fast Fourier transforms, which round globally."""
     from scipy import fft
 
     def conv(x, kernel):
@@ -291,7 +290,7 @@ def filters():
 
     def conv_inverse(y, kernel):
         taps = kernel[0, 0].astype(np.float64)
-        kh, kw = taps.shape
+        kh = len(taps)
         x = np.zeros(y.shape)
         for i in range(y.shape[2]):
             rest = y[:, 0, i].astype(np.float64)
@@ -406,7 +405,7 @@ def triangular():
 
 
 def tensors():
-    """Make an `Implementation` that returns tensors, float32 by default, and one figure an image."""
+    """Make an `Implementation` that returns float32 tensors, and one figure an image."""
     import torch
 
     right = shifts()
@@ -422,7 +421,7 @@ def tensors():
 
 
 def jax():
-    """Make an `Implementation` of JAX with its defaults: float32, and arrays that nobody changes."""
+    """Make an `Implementation` of JAX with its defaults: float32, arrays that nobody changes."""
     import jax
     import jax.numpy as jnp
 

@@ -1,6 +1,11 @@
-"""Properties of the processor that the kernels are shaped by."""
+"""Properties of the processor that the kernels are shaped by: the one that Numba compiles for.
+
+That is this machine's, unless ``NUMBA_CPU_NAME`` and ``NUMBA_CPU_FEATURES`` name another. Machines
+that share a cache of compiled code by them have to agree on the vectors too.
+"""
 
 from llvmlite import binding
+from numba import config
 
 __all__ = [
     "LATENCY",
@@ -13,13 +18,22 @@ __all__ = [
 ]
 
 
-def _vector_bytes() -> int:
-    """Find the width of the SIMD registers; a wrong guess costs speed alone."""
+def _features() -> set[str]:
+    """Return the names of the features that the processor has."""
+    if config.CPU_FEATURES is not None:
+        signed = config.CPU_FEATURES.split(",")
+        return {feature[1:] for feature in signed if feature.startswith("+")}
     try:
         features = binding.get_host_cpu_features()
     except RuntimeError:  # LLVM does not know this kind of machine
-        return 16
-    return 64 if features.get("avx512f") else 32 if features.get("avx2") else 16
+        return set()
+    return {feature for feature, present in features.items() if present}
+
+
+def _vector_bytes() -> int:
+    """Find the width of the SIMD registers; a wrong guess costs speed alone."""
+    features = _features()
+    return 64 if "avx512f" in features else 32 if "avx2" in features else 16
 
 
 VECTOR_BYTES = _vector_bytes()
@@ -42,14 +56,17 @@ let each vector that is loaded serve more multiply-adds (``bench kernels``).
 """
 
 
-def _host() -> str:
+def _name() -> str:
+    """Return LLVM's name of the processor."""
+    if config.CPU_NAME is not None:
+        return config.CPU_NAME
     try:
         return binding.get_host_cpu_name()
     except RuntimeError:
         return ""
 
 
-IS_AMD = _host().startswith("znver")
+IS_AMD = _name().startswith("znver")
 
 MAX_ACCUMULATORS = MAX_BLOCK_ROWS if IS_AMD else REGISTERS
 """Vectors of a register block at most.
@@ -59,7 +76,7 @@ AMD's processors LLVM moves these loads so far ahead that the accumulators no lo
 registers, and one vector takes two thirds of the time of two (``bench kernels``).
 """
 
-WAVEFRONT_BYTES = 32 if VECTOR_BYTES == 64 and IS_AMD and _host() <= "znver4" else VECTOR_BYTES
+WAVEFRONT_BYTES = 32 if VECTOR_BYTES == 64 and IS_AMD and _name() <= "znver4" else VECTOR_BYTES
 """Bytes of the vectors of a wavefront.
 
 Short vectors fit the diagonals of an image better; they are as fast as long ones on a core that
