@@ -201,6 +201,7 @@ LIBRARY = Library(
     title="torchflows",
     distribution="torchflows",
     version="1.2.1",
+    unneeded={"pytest": "a test runner, which its layers do not import"},
     imports=IMPORTS,
     roots=("torchflows.bijections",),
     bases=("torchflows.bijections.base.Bijection",),
