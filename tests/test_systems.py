@@ -45,12 +45,15 @@ def _level(flow, params):
 
 
 @pytest.mark.parametrize("system, coupling, corner_block, direction", ALL)
-def test_round_trip_jacobian_and_conformance(system, coupling, corner_block, direction):
+def test_round_trip_jacobian_and_conformance(
+    system, coupling, corner_block, direction, interpreted
+):
     flow, params, x = _flow(system, coupling, corner_block, direction)
     latents = flow.encode(params, x)
     np.testing.assert_allclose(flow.decode(params, latents), x, rtol=0, atol=1e-9)
     forward, inverse = _level(flow, params)
-    check_bijection(forward, inverse, x)  # the names of its failures say which property
+    if coupling == "affine" or not interpreted:  # ten seconds each without the compiler
+        check_bijection(forward, inverse, x)  # the names of its failures say which property
 
     def flat(v):
         return anp.ravel(forward(anp.reshape(v, (1, *flow.image_shape)))[0])
