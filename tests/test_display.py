@@ -333,3 +333,10 @@ def test_a_notebook_shows_what_a_person_expects():
     assert "bits_per_dim" in evaluation["text/html"] and "median" in timing["text/plain"]
     assert "verdict" in stability["text/html"] and "holds" in report["text/html"]
     assert "image/png" in figure
+
+
+@pytest.mark.parametrize("module", [cr.flows, cr.bench, cr.data, cr.theory, cr.bijections])
+def test_tables_of_a_public_module_are_short(module):
+    values = {name: getattr(module, name) for name in module.__all__}
+    lengths = {name: len(repr(value)) for name, value in values.items()}
+    assert {name for name, length in lengths.items() if length > MAX_CHARACTERS} == set()

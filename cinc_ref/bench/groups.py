@@ -1,7 +1,7 @@
 """The groups of measurements, in the order in which they run, and a whole run."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from functools import partial
 from operator import itemgetter
@@ -42,8 +42,8 @@ class Group:
     """
 
     title: str
-    note: str
-    jobs: tuple[Callable[[], list[Row]], ...]
+    note: str = field(repr=False)
+    jobs: tuple[Callable[[], list[Row]], ...] = field(repr=False)
     answer: str = ""
 
     __repr__ = short_repr
