@@ -159,3 +159,5 @@ assert test.largest_error < 0.01  # grey levels, in float32
 assert np.isclose(log_density, flow.log_prob(exact, x)[0], rtol=1e-6)
 assert np.isclose(bits, flow.bits_per_dim(exact, digits.test[:1], 0)[0], rtol=1e-6)
 print(f"largest error of a digit there and back: {test.largest_error:.1e} grey levels")
+
+# sphinx_gallery_thumbnail_number = 2
