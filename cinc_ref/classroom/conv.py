@@ -184,7 +184,8 @@ SLIPS = (
     ),
     Slip("Only the first input channel is read.", {"taps": _only_input(0)}),
     Slip(
-        "Only the tap K[:, :, -1, -1] counts: sums over taps must start once and be added to (+=).",
+        "Only the tap K[:, :, -1, -1] counts: the others are missing, or the sum starts anew at "
+        "every tap (= for +=).",
         {"taps": _only_taps(-1, -1)},
     ),
     Slip(

@@ -182,6 +182,10 @@ SLIPS = (
         {"kernel_bar": _correlated(read=lambda x, kernel: conv(x, kernel)[0])},
     ),
     Slip(
+        "kernel_bar: x and g have exchanged roles: g is read at the pixel, x at those before it.",
+        {"kernel_bar": lambda x, kernel, g: kernel_bar_of(g, kernel, x)},
+    ),
+    Slip(
         "kernel_bar: this adds up g alone, the gradient of a bias.",
         {
             "kernel_bar": _correlated(

@@ -41,6 +41,7 @@ def grade(number: int, task: Task, functions: Sequence[Callable[..., Any]]) -> G
         first = next(k for k, is_right in enumerate(right) if not is_right and outcomes[k].results)
         words = [slip.words.format_map(cases[first].sizes) for slip in slips]
         diagnosis = words[0] if len(words) == 1 else f"Two mistakes. (1) {words[0]} (2) {words[1]}"
+        diagnosis += _crash_besides(task, slips, cases, outcomes)
     else:
         diagnosis, is_by_values = _unforeseen(task, cases, outcomes, right)
         if is_by_values and task.second_opinion:
@@ -90,10 +91,31 @@ def matching_slips(
         if not pair[0].options.keys() & pair[1].options.keys()
     ]
     for slips in candidates:
-        options = {name: value for slip in slips for name, value in slip.options.items()}
-        if _explains(task, options, cases, outcomes):
+        if _explains(task, _options(slips), cases, outcomes):
             return slips
     return ()
+
+
+def _crash_besides(task, slips, cases, outcomes):
+    """Return the complaint of a case for which the slips give a result, after a space, if any."""
+    for case, outcome in zip(cases, outcomes, strict=True):
+        if outcome.complaint and _results_of_model(task, _options(slips), case) is not None:
+            return f" Besides, for {describe(case.sizes)}: {outcome.complaint}"
+    return ""
+
+
+def _options(slips):
+    return {name: value for slip in slips for name, value in slip.options.items()}
+
+
+def _results_of_model(task, options, case):
+    """Return the results of the model, or None where its steps are impossible for these sizes."""
+    arguments = (argument for arguments in case.arguments for argument in arguments)
+    try:
+        with np.errstate(all="ignore"):
+            return tuple(map(np.asarray, task.model(*arguments, **options)))
+    except (ValueError, IndexError, np.linalg.LinAlgError):
+        return None
 
 
 def _explains(task, options, cases, outcomes):
@@ -102,13 +124,10 @@ def _explains(task, options, cases, outcomes):
     for case, outcome in zip(cases, outcomes, strict=True):
         if outcome.results is None:
             continue
-        try:
-            with np.errstate(all="ignore"):
-                arguments = (a for arguments in case.arguments for a in arguments)
-                results = tuple(map(np.asarray, task.model(*arguments, **options)))
-        except (ValueError, IndexError, np.linalg.LinAlgError):  # impossible for these sizes
-            return False
-        if not all(agree(g, r) for g, r in zip(outcome.results, results, strict=True)):
+        results = _results_of_model(task, options, case)
+        if results is None or not all(
+            agree(g, r) for g, r in zip(outcome.results, results, strict=True)
+        ):
             return False
         is_wrong |= not _is_right(outcome, case)
     return is_wrong
@@ -143,13 +162,14 @@ def _unforeseen(task, cases, outcomes, right):
         words += " (the results are integers: an array of integers cuts off fractions)"
     elif not all(np.isfinite(got).all() for got in outcome.results):
         words += " (the results are not all finite)"
+    words += _common_factor(task, cases, outcomes)
     return f"{words}.{_where_right(cases, right)}", True
 
 
 SPECIAL_CASES: tuple[tuple[str, Callable[[dict[str, int]], bool]], ...] = (
-    ("one image and one channel", lambda s: s.get("N", 1) == s.get("C", 1) == 1),
-    ("one image", lambda s: s.get("N") == 1),
     ("one channel", lambda s: s.get("C") == 1),
+    ("one image", lambda s: s.get("N") == 1),
+    ("one image of one channel", lambda s: s.get("N") == s.get("C") == 1),
     ("square images", lambda s: s.get("H", 0) == s.get("W", -1)),
     ("square kernels", lambda s: s.get("kh", 0) == s.get("kw", -1)),
     ("kernels of one tap", lambda s: s.get("kh") == s.get("kw") == 1),
@@ -159,11 +179,31 @@ SPECIAL_CASES: tuple[tuple[str, Callable[[dict[str, int]], bool]], ...] = (
 """Kinds of cases in which an answer that is otherwise wrong may be right."""
 
 
+def _common_factor(task, cases, outcomes):
+    """Say by which factor a result is off, if it is the same one in all cases."""
+    for k, name in enumerate(task.results):
+        factors = set()
+        for case, outcome in zip(cases, outcomes, strict=True):
+            if outcome.results is None or outcome.results[k].shape != case.expected[k].shape:
+                break
+            got, expected = outcome.results[k], case.expected[k]
+            factor = float(np.sum(got * expected) / np.sum(expected * expected))
+            if not np.isfinite(factor) or not agree(got, factor * expected):
+                break
+            factors.add(round(factor, 9))
+        else:
+            if factors == {0.0}:
+                return f"; {name} is 0 in all cases"
+            if len(factors) == 1 and factors != {1.0}:
+                return f"; {name} is {factors.pop():.6g} times the right one in all cases"
+    return ""
+
+
 def _where_right(cases, right):
     """Say for which kind of cases the results are right, if exactly those of one kind are."""
     if not any(right):
         return ""
     for words, belongs in SPECIAL_CASES:
         if [belongs(case.sizes) for case in cases] == right:
-            return f" It is right for {words} and wrong in all other cases."
+            return f" It is right for {words} and wrong in all others that were tried."
     return f" It is right in {sum(right)} of {len(cases)} cases."

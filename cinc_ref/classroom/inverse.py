@@ -118,8 +118,8 @@ SLIPS = (
         {"earlier": lambda kernel, size: -_earlier(kernel, size)},
     ),
     Slip(
-        "Only earlier pixels of the same row are subtracted: the taps of the rows above are "
-        "missing.",
+        "Only earlier pixels of the same row are subtracted: what the rows above gave is missing "
+        "(their taps are left out, or they are not solved yet).",
         {"earlier": _row_by_row},
     ),
     Slip(

@@ -75,10 +75,6 @@ def _one_channel(kernel, size):
     return convolution_matrix(kernel[:1, :1], size)
 
 
-def _diagonal_blocks(kernel, size):
-    return np.kron(np.eye(size[0] * size[1]), kernel[:, :, -1, -1])
-
-
 SLIPS = (
     Slip(
         "This is the transpose of the matrix: row r should hold what the output entry r reads.",
@@ -111,10 +107,6 @@ SLIPS = (
     Slip(
         "The channels are forgotten: M has one row for each pixel, where it should have C = {C}.",
         {"build": _one_channel},
-    ),
-    Slip(
-        "Only the blocks on the diagonal are there: the taps that read earlier pixels are missing.",
-        {"build": _diagonal_blocks},
     ),
     *(
         Slip(f"This is the matrix of another convolution. {slip.words}", slip.options)
