@@ -122,7 +122,7 @@ SLIPS = (
 def _cases():
     cases = []
     rng = np.random.default_rng(0)
-    draws = [(np.array([-2.0]), (1, 1, 1), 2), (np.array([0.0, 9.0]), (1, 1, 2), 17)]
+    draws = [(np.array([-2.0]), (1, 1, 1), 4), (np.array([0.0, 9.0]), (1, 1, 2), 17)]
     for n, shape, bins in ((1, (3, 2, 2), 256), (5, (3, 4, 6), 256), (4, (1, 8, 8), 17)):
         draws.append((rng.normal(size=n) * np.prod(shape), shape, bins))
     for log_prob, shape, bins in draws:

@@ -14,6 +14,9 @@ from cinc_ref.testing.failure import to_numpy
 
 __all__ = ["Outcome", "call"]
 
+MAX_LINE = 80
+"""The largest number of characters that is quoted of a student's line."""
+
 
 class Outcome(NamedTuple):
     """The results of a call, or a complaint in words if there are none."""
@@ -72,7 +75,9 @@ def _crash(error, function, signature, arguments):
     ]
     if lines:
         words += f", in line {lines[-1].lineno}"
-        words += f", `{lines[-1].line}`" if lines[-1].line else ""
+        line = lines[-1].line or ""
+        line = line if len(line) <= MAX_LINE else f"{line[:MAX_LINE]} ..."
+        words += f", `{line}`" if line else ""
     return f"{words}. It was called with {shapes}." if shapes else f"{words}."
 
 

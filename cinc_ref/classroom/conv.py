@@ -59,20 +59,28 @@ def reversed_taps(kernel: Array) -> Array:
     return kernel[:, :, ::-1, ::-1]
 
 
+def _einsum(subscripts):
+    return lambda kernel, windows: np.einsum(subscripts, kernel, windows)
+
+
+SUM_OVER_INPUTS = _einsum("ocab,nchwab->nohw")
+"""The sum of the task, over input channels and taps."""
+
+
 def conv(
     x: Array,
     kernel: Array,
     *,
     taps: Callable[[Array], Array] = lambda kernel: kernel,
     pad: Pad = TOP_LEFT,
-    sums: str = "ocab,nchwab->nohw",
+    sums: Callable[[Array, Array], Array] = SUM_OVER_INPUTS,
     finish: Callable[[Array], Array] = lambda y: y,
 ) -> tuple[Array]:
     """Compute y = conv(x, kernel) as sums over windows of the padded images."""
     kernel = taps(kernel)
     kh, kw = kernel.shape[2:]
     windows = sliding_window_view(pad(x, kh, kw), (kh, kw), axis=(2, 3))
-    return (finish(np.einsum(sums, kernel, windows)),)
+    return (finish(sums(kernel, windows)),)
 
 
 def _without(rows, columns):
@@ -97,12 +105,9 @@ def _only_taps(row, column):
 
 
 def _only_input(channel):
-    def taps(kernel):
-        kept = np.zeros_like(kernel)
-        kept[:, channel] = kernel[:, channel]
-        return kept
-
-    return taps
+    return lambda kernel, windows: np.einsum(
+        "oab,nhwab->nohw", kernel[:, channel], windows[:, channel]
+    )
 
 
 def _first_image(y):
@@ -114,8 +119,13 @@ def _first_image(y):
 SLIPS = (
     Slip(
         "The kernel is flipped in both directions, the convolution of mathematics: here nothing is "
-        "flipped, and K[:, :, -1, -1], not K[:, :, 0, 0], reads the pixel itself.",
+        "flipped (cross-correlation).",
         {"taps": reversed_taps},
+    ),
+    Slip(
+        "The convolution is reflected: every pixel reads itself and pixels at its bottom right, "
+        "where it should read those at its top left.",
+        {"taps": reversed_taps, "pad": padded(0, 1, 0, 1)},
     ),
     Slip("The kernel is flipped upside down.", {"taps": lambda k: k[:, :, ::-1]}),
     Slip("The kernel is flipped from left to right.", {"taps": lambda k: k[:, :, :, ::-1]}),
@@ -165,24 +175,24 @@ SLIPS = (
     Slip(
         "Input and output channels of the kernel are exchanged: the output channel comes first in "
         "K[o, c, a, b].",
-        {"sums": "coab,nchwab->nohw"},
+        {"sums": _einsum("coab,nchwab->nohw")},
     ),
     Slip(
         "The sum over the input channels is missing: each output channel reads the input channel "
         "of the same number only.",
-        {"sums": "ooab,nohwab->nohw"},
+        {"sums": _einsum("ooab,nohwab->nohw")},
     ),
     Slip(
         "Each output channel reads the input channel of the same number with the taps of all "
         "channels added up.",
-        {"sums": "ocab,nohwab->nohw"},
+        {"sums": _einsum("ocab,nohwab->nohw")},
     ),
     Slip(
         "Only the last input channel counts: sums over channels must start once and be added to "
         "(+=).",
-        {"taps": _only_input(-1)},
+        {"sums": _only_input(-1)},
     ),
-    Slip("Only the first input channel is read.", {"taps": _only_input(0)}),
+    Slip("Only the first input channel is read.", {"sums": _only_input(0)}),
     Slip(
         "Only the tap K[:, :, -1, -1] counts: the others are missing, or the sum starts anew at "
         "every tap (= for +=).",
@@ -191,6 +201,10 @@ SLIPS = (
     Slip(
         "The first row and the first column of taps are left out.",
         {"taps": _without(slice(0, 1), slice(0, 1))},
+    ),
+    Slip(
+        "The tap K[:, :, -1, -1] is left out, so no pixel reads itself.",
+        {"taps": lambda kernel: kernel - _only_taps(-1, -1)(kernel)},
     ),
     Slip(
         "The last row and the last column of taps are left out.",

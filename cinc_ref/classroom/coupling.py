@@ -46,6 +46,7 @@ STEPS: dict[str, Any] = {
     "log_det": _sum_of_logs,
     "inverse_log_det": lambda s, t: -_sum_of_logs(s, t),
     "merge": lambda halves: np.concatenate(halves, axis=1),
+    "order": lambda images, log_det: (images, log_det),
 }
 """The steps of a right coupling by name, each of which a mistake may replace."""
 
@@ -69,7 +70,7 @@ def coupling(
         halves = np.split(images, 2, axis=1)
         t, s = steps.ask(network, halves[source])
         halves[steps.changed] = step(halves[steps.changed], t, s)
-        results += (steps.merge(halves), figure(s, t))
+        results += steps.order(steps.merge(halves), figure(s, t))
     return results
 
 
@@ -101,6 +102,24 @@ SLIPS = (
     Slip(
         "Both directions scale first and then shift, x1 s + t, where the task has (x1 + t) s.",
         {"forward": lambda half, t, s: half * s + t, "inverse": lambda half, t, s: (half - t) / s},
+    ),
+    Slip(
+        "Forward scales the shift only, x1 + t s, and the inverse undoes that: the task has "
+        "(x1 + t) s.",
+        {"forward": lambda half, t, s: half + t * s, "inverse": lambda half, t, s: half - t * s},
+    ),
+    Slip(
+        "Forward and inverse are exchanged.",
+        {
+            "forward": lambda half, t, s: half / s - t,
+            "inverse": lambda half, t, s: (half + t) * s,
+            "log_det": lambda s, t: -_sum_of_logs(s, t),
+            "inverse_log_det": _sum_of_logs,
+        },
+    ),
+    Slip(
+        "The results are returned in the wrong order: the images come first.",
+        {"order": lambda images, log_det: (log_det, images)},
     ),
     Slip(
         "The inverse undoes the steps in the wrong order: what forward did last must be undone "
@@ -218,8 +237,8 @@ def _expected(x, y, network):
 
 def _cases():
     network = _Network(2.0, 1.0, 0)
-    x = np.array([[[[1.0]], [[2.0]]]])
-    y = np.array([[[[6.0]], [[1.0]]]])
+    x = np.array([[[[3.0]], [[2.0]]]])
+    y = np.array([[[[22.0]], [[3.0]]]])
     cases = [_case(x, y, network)]
     rng = np.random.default_rng(0)
     for shape in ((1, 2, 1, 2), (1, 4, 2, 3), (3, 2, 2, 3), (2, 6, 3, 2)):

@@ -18,6 +18,7 @@ RECIPES = (
     Problem(4, 2, 3, (3, 3), (5, 4)),
     Problem(5, 2, 2, (3, 2), (1, 4)),  # the kernel is taller than the image
     Problem(6, 2, 3, (1, 1), (2, 3)),
+    Problem(7, 1, 2, (1, 1), (3, 2)),
 )
 """Recipes of the drawn problems; sizes that a mistake may confuse differ in one of them."""
 

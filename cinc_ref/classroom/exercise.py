@@ -31,7 +31,7 @@ class Exercise:
     >>> def inverse(y, kernel):
     ...     return np.einsum("oc,nchw->nohw", np.linalg.inv(kernel[:, :, -1, -1]), y)
     >>> print(exercise(3).check(inverse).diagnosis)
-    The taps of earlier pixels are left out: every pixel is solved by itself.
+    The taps of earlier pixels are left out: every pixel is treated by itself.
     """
 
     number: int

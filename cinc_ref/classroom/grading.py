@@ -204,6 +204,6 @@ def _where_right(cases, right):
     if not any(right):
         return ""
     for words, belongs in SPECIAL_CASES:
-        if [belongs(case.sizes) for case in cases] == right:
+        if sum(right) > 1 and [belongs(case.sizes) for case in cases] == right:
             return f" It is right for {words} and wrong in all others that were tried."
     return f" It is right in {sum(right)} of {len(cases)} cases."

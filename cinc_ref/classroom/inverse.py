@@ -5,6 +5,7 @@ whose matrix mistakes change: M = (corner block on the diagonal) + (earlier pixe
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,24 +27,57 @@ def _earlier(kernel, size):
     return convolution_matrix(taps, size)
 
 
+def _exactly(block, others):
+    return np.linalg.inv(_diagonal(block, others) + others)
+
+
+def _diagonal(block, others):
+    """Return the matrix with the corner block on its diagonal, of the size of another."""
+    return np.kron(np.eye(len(others) // len(block)), block)
+
+
+class _Method(NamedTuple):
+    """The way to solve: a change of the kernel, and the matrix from corner block and others."""
+
+    taps: Callable[[Array], Array] = lambda kernel: kernel
+    solve: Callable[[Array, Array], Array] = _exactly
+
+
+EXACT = _Method()
+"""The way to solve M x = y as it is."""
+
+
 def inverse(
     y: Array,
     kernel: Array,
     *,
-    taps: Callable[[Array], Array] = lambda kernel: kernel,
-    block: Callable[[Array], Array] = lambda block: block,
+    method: _Method = EXACT,
     earlier: Build = _earlier,
-    solve: Callable[[Array, Array], Array] = lambda diagonal, others: np.linalg.inv(
-        diagonal + others
-    ),
     finish: Callable[[Array], Array] = lambda x: x,
 ) -> tuple[Array]:
     """Compute x = M^-1 y, with the inverse of M."""
-    kernel, size = taps(kernel), y.shape[2:]
-    corner_block = block(kernel[:, :, -1, -1])
-    diagonal = np.kron(np.eye(size[0] * size[1]), corner_block)
-    rows = in_pixel_order(y) @ solve(diagonal, earlier(kernel, size)).T
-    return (finish(to_images(rows, y.shape)),)
+    kernel = method.taps(kernel)
+    matrix = method.solve(kernel[:, :, -1, -1], earlier(kernel, y.shape[2:]))
+    return (finish(to_images(in_pixel_order(y) @ matrix.T, y.shape)),)
+
+
+def _divided(block, matrix):
+    return np.linalg.solve(_diagonal(block, matrix), matrix)
+
+
+def _solved(solve):
+    """Return the options of a mistake in the way to solve."""
+    return {"method": _Method(solve=solve)}
+
+
+def _block(change):
+    """Return the options of a mistake that changes the corner block."""
+    return _solved(lambda block, others: _exactly(change(block), others))
+
+
+def _taps(change):
+    """Return the options of a mistake that changes the kernel."""
+    return {"method": _Method(taps=change)}
 
 
 def _at_corner(corner):
@@ -85,37 +119,37 @@ def _only_first_image(x):
 SLIPS = (
     Slip(
         "This applies the convolution to y again, where it should undo it.",
-        {"solve": lambda diagonal, others: diagonal + others},
+        _solved(lambda block, others: _diagonal(block, others) + others),
     ),
     Slip(
         "This applies the transpose of the matrix, which is not its inverse.",
-        {"solve": lambda diagonal, others: (diagonal + others).T},
+        _solved(lambda block, others: (_diagonal(block, others) + others).T),
     ),
     Slip(
         "This is the inverse of the transpose: M^T is solved in the place of M.",
-        {"solve": lambda diagonal, others: np.linalg.inv(diagonal + others).T},
+        _solved(lambda block, others: _exactly(block, others).T),
     ),
     Slip(
         "What the earlier pixels gave is computed from y: it should be computed from the entries "
         "of x that are solved already.",
-        {"solve": lambda diagonal, others: np.linalg.solve(diagonal, np.eye(len(others)) - others)},
+        _solved(lambda block, others: _divided(block, np.eye(len(others)) - others)),
     ),
     Slip(
         "The division by the corner block comes too early: it divides y alone, and what the "
         "earlier pixels gave is subtracted undivided.",
-        {
-            "solve": lambda diagonal, others: np.linalg.solve(
-                np.eye(len(others)) + others, np.linalg.inv(diagonal)
+        _solved(
+            lambda block, others: np.linalg.solve(
+                np.eye(len(others)) + others, _divided(block, np.eye(len(others)))
             )
-        },
-    ),
-    Slip(
-        "The taps of earlier pixels are left out: every pixel is solved by itself.",
-        {"earlier": _no_earlier},
+        ),
     ),
     Slip(
         "What the earlier pixels gave is added, where it should be subtracted.",
-        {"earlier": lambda kernel, size: -_earlier(kernel, size)},
+        _solved(lambda block, others: _exactly(block, -others)),
+    ),
+    Slip(
+        "The taps of earlier pixels are left out: every pixel is treated by itself.",
+        {"earlier": _no_earlier},
     ),
     Slip(
         "Only earlier pixels of the same row are subtracted: what the rows above gave is missing "
@@ -124,21 +158,21 @@ SLIPS = (
     ),
     Slip(
         "The division by the corner block K[:, :, -1, -1] is missing.",
-        {"block": lambda block: np.eye(len(block))},
+        _block(lambda block: np.eye(len(block))),
     ),
     Slip(
         "This multiplies by the corner block, where it should divide.",
-        {"block": np.linalg.inv},
+        _block(np.linalg.inv),
     ),
     Slip(
         "Only the diagonal of the corner block is used: the channels of a pixel also read each "
         "other.",
-        {"block": lambda block: np.diag(np.diag(block))},
+        _block(lambda block: np.diag(np.diag(block))),
     ),
-    Slip("The corner block is transposed.", {"block": lambda block: block.T}),
+    Slip("The corner block is transposed.", _block(lambda block: block.T)),
     Slip(
         "Only the first entry K[0, 0, -1, -1] of the corner block is used, for all channels.",
-        {"block": lambda block: block[0, 0] * np.eye(len(block))},
+        _block(lambda block: block[0, 0] * np.eye(len(block))),
     ),
     Slip(
         "The pixels are solved from the bottom right, as if the image had been padded there.",
@@ -158,17 +192,20 @@ SLIPS = (
         {"earlier": _left_reads_right_end},
     ),
     Slip(
-        "This inverts the convolution with the kernel flipped: K[:, :, -1, -1], not K[:, :, 0, 0], "
-        "reads the pixel itself.",
-        {"taps": reversed_taps},
+        "This inverts the convolution with the kernel flipped in both directions.",
+        _taps(reversed_taps),
     ),
     Slip(
         "Input and output channels of the kernel are exchanged.",
-        {"taps": lambda kernel: kernel.swapaxes(0, 1)},
+        _taps(lambda kernel: kernel.swapaxes(0, 1)),
+    ),
+    Slip(
+        "Input and output channels are exchanged in the taps of earlier pixels.",
+        {"earlier": lambda kernel, size: _earlier(kernel.swapaxes(0, 1), size)},
     ),
     Slip(
         "Rows and columns of the kernel are exchanged.",
-        {"taps": lambda kernel: kernel.swapaxes(2, 3)},
+        _taps(lambda kernel: kernel.swapaxes(2, 3)),
     ),
     Slip("Only the first image of the batch is solved.", {"finish": _only_first_image}),
     Slip("The sign of the result is wrong.", {"finish": lambda x: -x}),

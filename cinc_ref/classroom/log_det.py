@@ -25,11 +25,12 @@ def log_abs_det(
     figure: Callable[[Array], Any] = lambda block: np.linalg.slogdet(block)[1],
     count: Callable[..., float] = lambda h, w, c, kh, kw: h * w,
     unit: float = 1.0,
+    sign: float = 1.0,
     finish: Callable[[Any, Array, tuple[int, int]], Any] = lambda value, kernel, size: value,
 ) -> tuple[Any]:
     """Compute log|det M| = H W log|det B|."""
     pixels = count(*size, len(kernel), *kernel.shape[2:])
-    return (finish(pixels * figure(block(kernel)) / unit, kernel, size),)
+    return (finish(sign * pixels * figure(block(kernel)) / unit, kernel, size),)
 
 
 def _of_diagonal(function):
@@ -65,6 +66,10 @@ SLIPS = (
         {"count": lambda h, w, c, kh, kw: c * h * w},
     ),
     Slip(
+        "The pixels are counted twice: the factor is (H*W)^2, where it should be H*W = {HW}.",
+        {"count": lambda h, w, c, kh, kw: (h * w) ** 2},
+    ),
+    Slip(
         "This counts only the pixels whose window lies inside of the image without padding: every "
         "pixel has a diagonal block.",
         {"count": lambda h, w, c, kh, kw: (h - kh + 1) * (w - kw + 1)},
@@ -73,7 +78,7 @@ SLIPS = (
         "The log-determinant is divided by the number of entries C*H*W: it is a sum, not a mean.",
         {"count": lambda h, w, c, kh, kw: 1 / c},
     ),
-    Slip("The sign is wrong: this is the log-determinant of the inverse.", {"unit": -1.0}),
+    Slip("The sign is wrong: this is the log-determinant of the inverse.", {"sign": -1.0}),
     Slip("This is in bits (log2), where nats (log) are expected.", {"unit": float(np.log(2))}),
     Slip("This is log10, where the natural logarithm is expected.", {"unit": float(np.log(10))}),
     Slip(
@@ -150,7 +155,7 @@ SLIPS = (
 
 def _cases():
     problems = [(problem.kernel, problem.x.shape[2:], problem.sizes) for problem in drawn()]
-    small = Problem(7, 1, 3, (2, 2), (2, 3), diagonal="small")  # its log-determinant is negative
+    small = Problem(8, 1, 3, (2, 2), (2, 3), diagonal="small")  # its log-determinant is negative
     problems.append((small.kernel, small.size, sizes_of(small.x, small.kernel)))
     faint = np.array([[[[0.1, -0.2], [0.3, 0.5]]]])  # 0.5 ** 1200 is 0 in float64
     large = np.broadcast_to(0.0, (1, 1, 40, 30))

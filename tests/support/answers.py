@@ -112,6 +112,12 @@ def conv_channels_last(x, kernel):
     return conv_windows(x, kernel, sums="nchwab,ocab->nhwo")
 
 
+def conv_strictly_causal(x, kernel):
+    kernel = kernel.copy()
+    kernel[:, :, -1, -1] = 0
+    return conv_windows(x, kernel)
+
+
 def conv_fft(x, kernel):
     h, w = x.shape[2:]
     spectrum = np.fft.rfft2(x)[:, None] * np.fft.rfft2(kernel[:, :, ::-1, ::-1], (h, w))
@@ -269,6 +275,13 @@ def inverse_first_order(y, kernel):
     others[:, :, -1, -1] = 0
     x = np.einsum("oc,nchw->nohw", block, y)
     return np.einsum("oc,nchw->nohw", block, y - conv_shifts(x, others))
+
+
+def inverse_exchanges_earlier_taps(y, kernel):
+    """Exchange the channels everywhere but in the corner block."""
+    exchanged = kernel.swapaxes(0, 1).copy()
+    exchanged[:, :, -1, -1] = kernel[:, :, -1, -1]
+    return inverse_loops(y, exchanged)
 
 
 def inverse_of_kernel(y, kernel):
@@ -495,9 +508,15 @@ WRONG = {
         (lambda x, k: x[:, :, 99], "raises IndexError"),
         (lambda x, k: conv_windows(x, k[::-1, ::-1].astype(complex)), "real numbers"),
         (conv_assigns, "Only the last input channel"),
+        (conv_strictly_causal, "no pixel reads itself"),
+        (lambda x, k: cr.conv(x, k, corner="bottom-right"), "is reflected"),
+        (lambda x, k: conv_windows(x, k, sums="nohwab,ooab->nohw"), "sum over the input channels"),
+        (lambda x, k: conv_windows(x, k).astype(np.float32), "float32"),
+        (lambda x, k: conv_windows(x, k) + 1, None),
+        (lambda x, k: np.maximum(conv_windows(x, k), 0), None),
         (conv_recursive, None),
         (conv_of_integers, "an array of integers cuts off"),
-        (conv_one_channel, "(2) Only the first input channel is read"),
+        (conv_one_channel, "right for one channel and wrong"),
         (conv_forgets_h, "raises IndexError"),
         (conv_channels_last, "must have shape"),
         (conv_fft, None),
@@ -511,6 +530,11 @@ WRONG = {
         (lambda k, s: matrix_loops(k[:1, :1], s), "The channels are forgotten"),
         (matrix_upper_by_mistake, "Input and output channels"),
         (lambda k, s: matrix_loops(k, s, condition=lambda r, c: r * c == r and r == 0), None),
+        (lambda k, s: cr.convolution_matrix(k, s, corner="bottom-right"), "is reflected"),
+        (lambda k, s: matrix_loops(k, s)[::-1, ::-1], None),
+        (lambda k, s: (matrix_loops(k, s) != 0) * 1.0, None),
+        (lambda k, s: -matrix_loops(k, s), "-1 times the right one"),
+        (lambda k, s: matrix_loops(k[:, :, ::-1], s), "upside down"),
         (matrix_of_dim, "must have shape (4, 4); got (2, 2)"),
         (matrix_python_index, None),
         (matrix_mixed_order, "right for one channel and wrong"),
@@ -538,6 +562,11 @@ WRONG = {
         (lambda y, k: inverse_loops(y[..., ::-1, ::-1], k)[..., ::-1, ::-1], "bottom right"),
         (inverse_no_check_of_column, "At the left border"),
         (lambda y, k: inverse_loops(y, k, rows=lambda h: range(h)[::-1]), "not solved yet"),
+        (inverse_exchanges_earlier_taps, "exchanged in the taps of earlier pixels"),
+        (lambda y, k: inverse_loops(y, -k), "sign of the result"),
+        (lambda y, k: inverse_loops(y.swapaxes(2, 3), k).swapaxes(2, 3), "Rows and columns"),
+        (lambda y, k: inverse_loops(y, k).round(6), "right to a few digits only"),
+        (lambda y, k: y / k[0, 0, -1, -1], "Two mistakes. (1) The taps of earlier pixels are left"),
         (inverse_first_order, None),
         (inverse_of_kernel, None),
         (inverse_float32, "float32"),
@@ -557,6 +586,11 @@ WRONG = {
         (lambda k, s: log_det_of_block(k[:1, :1], s), "Only the first channel"),
         (lambda k, s: np.exp(log_det_of_block(k, s)), "logarithm is missing"),
         (log_det_of_product, "overflows or becomes 0"),
+        (lambda k, s: log_det_of_block(k, s) * s[0] * s[1], "pixels are counted twice"),
+        (lambda k, s: -log_det_of_block(k, s) / s[1], "Two mistakes. (1) This counts H = 2"),
+        (lambda k, s: 2 * log_det_of_block(k, s), "2 times the right one"),
+        (lambda k, s: s[0] * s[1] * math.log(np.linalg.det(k[:, :, -1, -1])), "raises ValueError"),
+        (lambda k, s: log_det_of_block(k, s) * np.ones(5), "must have shape (); got (5,)"),
         (log_det_pair, "returns 2 values, where log_det is expected"),
         (lambda k, s: np.linalg.det(matrix_kronecker(k, s)), "logarithm is missing"),
         (
@@ -594,11 +628,14 @@ WRONG = {
             gradient(lambda x, k, g: conv_loops(g, k), lambda x, k, g: -gradient_loops(x, k, g)[1]),
             "Two mistakes. (1) x_bar: this is conv(g, K)",
         ),
-        (gradient(x_bar=lambda x, k, g: np.zeros_like(x)), None),
+        (gradient(kernel_bar=lambda x, k, g: gradient_loops(g, k, x)[1]), "exchanged roles"),
+        (gradient(x_bar=lambda x, k, g: conv_loops(g, k, flip=True)), "K is flipped, but g"),
+        (gradient(x_bar=lambda x, k, g: np.zeros_like(x)), "x_bar is 0 in all cases"),
+        (gradient(kernel_bar=lambda x, k, g: gradient_loops(x, k, 0 * g + 1)[1]), None),
+        (gradient(lambda x, k, g: gradient_loops(x, k, g)[0].sum(0)[None]), "right for one image"),
         (gradient(kernel_bar=lambda x, k, g: k), None),
         (gradient(kernel_bar=lambda x, k, g: gradient_loops(x, k, g)[1].sum(0)), "must have shape"),
         (gradient(kernel_bar=lambda x, k, g: 2 * gradient_loops(x, k, g)[1]), None),
-        (gradient(kernel_bar=lambda x, k, g: gradient_loops(g, k, x)[1]), None),
         (gradient(x_bar=lambda x, k, g: 2 * gradient_loops(x, k, g)[0]), None),
     ],
     6: [
@@ -621,6 +658,26 @@ WRONG = {
             (coupled(figure=lambda s: np.log(s).sum()), undone(figure=lambda s: -np.log(s).sum())),
             "one sum over all images",
         ),
+        ((inverse, forward), "Forward and inverse are exchanged"),
+        (
+            (
+                coupled(lambda half, t, s: half + t * s),
+                undone(step=lambda half, t, s: half - t * s),
+            ),
+            "scales the shift only",
+        ),
+        (
+            (
+                lambda x, network: forward(x, network)[::-1],
+                lambda y, network: inverse(y, network)[::-1],
+            ),
+            "wrong order: the images come first",
+        ),
+        (
+            (lambda x, network: (forward(x, network)[0], 2 * forward(x, network)[1]), inverse),
+            "2 times the right one",
+        ),
+        ((coupled(read=lambda a, b: np.concatenate([a, b], 1)), inverse), None),
         ((forward_in_place, inverse), "changes its argument x in place"),
         ((coupled(merge=lambda a, b: a), undone(merge=lambda a, b: a)), "Only the changed half"),
         (
@@ -652,6 +709,11 @@ WRONG = {
             lambda p, s, b: -(p - np.prod(s) * np.log2(b)) / (np.prod(s) * np.log(2)),
             "log2(bins) in",
         ),
+        (lambda p, s, b: p / np.prod(s) / np.log(2) + np.log2(b), "log_prob has the wrong sign"),
+        (lambda p, s, b: -p / np.prod(s) / np.log(2) + np.log(b), "in nats as well"),
+        (lambda p, s, b: bits(p, s, b) / len(p), "number of images as well"),
+        (lambda p, s, b: bits(p, s, b) / np.log(2), "1.4427 times the right one"),
+        (lambda p, s, b: bits(p, s, b).mean() * np.ones(len(p)), "right for one image and wrong"),
         (lambda p, s, b: np.log2(np.exp(-bits(p, s, b))), None),
         (lambda p, s, b: bits(p, s, b) - 1, None),
         (lambda p, s, b: bits(p, s, b)[:, None], "must have shape (1,); got (1, 1)"),
