@@ -219,3 +219,14 @@ def test_a_grade_is_plain_data():
     grade = exercise(7).check(RIGHT[7][0])
     assert grade == Grade(7, True, "bits_per_dim is right in 5 cases.")
     assert repr(grade).startswith("Grade(exercise=7, passed=True, diagnosis='bits_per_dim is right")
+
+
+def test_one_case_is_no_kind_of_cases():
+    """The only square images of exercise 6 are those of one pixel, which prove nothing."""
+
+    def right_for_one_pixel(x, network):
+        y, log_det = RIGHT[6][0][0](x, network)
+        return y + (x.shape[3] > 1), log_det
+
+    grade = exercise(6).check(right_for_one_pixel, RIGHT[6][0][1])
+    assert "It is right in 1 of 5 cases" in grade.diagnosis
