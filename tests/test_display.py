@@ -21,6 +21,7 @@ from cinc_ref._display import MAX_CHARACTERS, images_html, repr_of, table_html
 from cinc_ref.bench.groups import GROUPS, Report
 from cinc_ref.bench.machine import Machine
 from cinc_ref.bench.rows import Row
+from cinc_ref.classroom import Grade, exercise
 from cinc_ref.data.stack import Stack
 from cinc_ref.demo import Demonstration
 from cinc_ref.demo.flow import TrainedFlow
@@ -83,6 +84,8 @@ INSTANCES = {  # as long as they come
     ),
     "cinc_ref.bijections.QuadCoupling": lambda: bijections.QuadCoupling(512, "first"),
     "cinc_ref.bijections.Squeeze": lambda: bijections.Squeeze(),
+    "cinc_ref.classroom.Exercise": lambda: exercise(6),
+    "cinc_ref.classroom.Grade": lambda: Grade(1, False, LONG, LONG),
     "cinc_ref.comparison.Comparison": lambda: cr.comparison.Comparison(
         COMPARISON["rows"], COMPARISON["results"], COMPARISON["settings"], True
     ),
@@ -174,7 +177,7 @@ def test_html_is_well_formed_and_escaped(name):
 LOOKED_AT = (
     "Comparison", "ImageSet", "Evaluation", "Flow", "Chain", "Stability", "TrainingResult",
     "a verification", "proofs", "a refutation", "a benchmark", "a demonstration",
-    "a verdict at a width", "a flow's stability",
+    "a verdict at a width", "a flow's stability", "Exercise", "Grade",
 )  # fmt: skip
 
 
