@@ -15,7 +15,6 @@ from cinc_ref.testing import (
     NotChecked,
     Problem,
     check_bijection,
-    check_density,
     checks,
     gradients,
     log_det,
@@ -26,7 +25,7 @@ from cinc_ref.testing import (
 )
 from cinc_ref.theory.exact import matrix_determinant
 from tests.conftest import INTERPRETED
-from tests.support.layers import quad_coupling, small_flow
+from tests.support.layers import quad_coupling
 from tests.support.planted_bugs import CONVOLUTION, planted
 from tests.support.registry import LAYERS, layer_case
 from tests.support.right_implementations import ours
@@ -50,16 +49,6 @@ def test_our_layers(name, dtype):
         lambda y: layer.inverse(params, y),
         x,
         volume_preserving=name == "Squeeze",
-    )
-
-
-@pytest.mark.parametrize("seed", range(1 if INTERPRETED else 3))
-def test_our_flow_is_the_density_of_its_samples(seed):
-    flow, params, _ = small_flow(seed, shape=(1, 2, 2), levels=1)
-    check_density(
-        lambda x: flow.log_prob(params, x),
-        lambda rng, n: flow.sample(params, rng, n),
-        draws=2000 if INTERPRETED else 20_000,
     )
 
 
@@ -510,39 +499,3 @@ def test_a_map_that_is_no_bijection_decides_nothing_about_log_dets():
 
     with pytest.raises(CheckFailure):
         check_bijection(flat, flat, np.random.default_rng(0).normal(size=(3, 4)))
-
-
-def test_density_takes_either_kind_of_sampler():
-    def log_prob(x):
-        return -0.5 * np.sum(x**2, axis=1) - np.log(2 * np.pi)
-
-    generator = np.random.default_rng(0)
-    check_density(log_prob, lambda n: generator.normal(size=(n, 2)))
-    check_density(log_prob, lambda rng, n: rng.normal(size=(n, 2)))
-    check_density(log_prob, lambda rng, n, scale=1.0: scale * rng.normal(size=(n, 2)))
-
-
-def test_density_that_is_too_large_or_not_finite():
-    with pytest.raises(CheckFailure, match="at most 12") as raised:
-        check_density(lambda x: x[:, 0], lambda n: np.ones((n, 13)))
-    assert raised.value.check == "sample_shape"
-    with pytest.raises(CheckFailure) as raised:
-        check_density(lambda x: np.inf * x[:, 0], lambda rng, n: rng.normal(size=(n, 2)))
-    assert raised.value.check == "finite"
-
-
-def test_density_whose_samples_all_agree():
-    def log_prob(x):
-        return -0.5 * np.sum(x**2, axis=1) - np.log(2 * np.pi)
-
-    for sample in (lambda n: np.ones((n, 2)), lambda rng, n: rng.normal(size=(n, 1)) * [1, 2]):
-        with pytest.raises(CheckFailure, match="fill the space"):
-            check_density(log_prob, sample)
-
-
-def test_density_on_a_bounded_support():
-    def log_prob(x):
-        inside = np.all((0 <= x) & (x < 1), axis=1)
-        return np.where(inside, 0.0, -np.inf)
-
-    check_density(log_prob, lambda rng, n: rng.random((n, 3)))
