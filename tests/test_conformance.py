@@ -178,10 +178,38 @@ def test_failure_shows_the_arguments_of_its_call(check, replaced):
         assert f"size {replaced}" in message
 
 
-def test_a_layer_with_a_bias_is_sent_to_check():
-    report = run_checks(Implementation(conv=lambda x, kernel: cr.conv(x, kernel) + 1))
+def _circular(x, kernel):
+    wide = np.pad(x, ((0, 0), (0, 0), (2, 0), (2, 0)), mode="wrap")
+    return cr.conv(wide, kernel)[:, :, 2:, 2:]
+
+
+def _with_bias(x, kernel):
+    return cr.conv(x, kernel) + 1
+
+
+def _inverse_with_bias(y, kernel):
+    return cr.conv_inverse(y - 1, kernel)
+
+
+@pytest.mark.parametrize(
+    "functions, failed",
+    [
+        ({"conv": _with_bias}, "conv_of_zero_is_zero"),
+        ({"conv": _with_bias, "conv_inverse": _inverse_with_bias}, "conv_of_zero_is_zero"),
+        ({"conv_inverse": _inverse_with_bias}, "conv_inverse_of_zero_is_zero"),
+        ({"conv": _circular, "log_abs_det": cr.log_abs_det}, "conv_reads_earlier_pixels_only"),
+    ],
+)
+def test_a_layer_of_another_kind_is_sent_to_check(functions, failed):
+    report = run_checks(Implementation(**functions))
+    assert report.failed == [failed]
     assert "cinc_ref.testing.check tests any layer" in str(report)
-    assert "hint" not in str(run_checks(Implementation(conv=cr.conv)))
+    assert len(report.failed) + len(report.passed) + len(report.skipped) == len(SUITE)
+
+
+def test_a_convolution_is_not_sent_away():
+    for function in (cr.conv, lambda x, kernel: cr.conv(x, kernel)[:1], lambda x, kernel: None):
+        assert "tests any layer" not in str(run_checks(Implementation(conv=function)))
 
 
 def test_what_is_declared_is_not_blamed():
@@ -203,6 +231,14 @@ def test_a_refusal_is_not_checked_and_proves_nothing():
 
     report = run_checks(Implementation(conv=conv))
     assert report.ok and not report.passed, report.passed
+
+
+def test_an_exception_at_every_call_passes_no_check():
+    def conv(x, kernel):
+        raise RuntimeError("no GPU")
+
+    report = run_checks(Implementation(conv=conv))
+    assert not report.ok and not report.passed, report.passed
 
 
 def test_expected_failures_leave_the_report_ok():
