@@ -63,15 +63,18 @@ def _failed(check, *arguments, **options):
     return []
 
 
-def main(seeds, names=()):
-    """Print every failed check of the cases whose names begin so; none is expected."""
+def main(seeds, names=(), first=0):
+    """Print every failed check of the cases whose names begin so; none is expected.
+
+    Seeds are those from `first` on, so that a long campaign can be run in pieces.
+    """
     chosen = {
         name: case
         for name, case in cases().items()
         if not names or any(name.startswith(start) for start in names)
     }
     alarms = 0
-    for seed in tqdm(range(seeds)):
+    for seed in tqdm(range(first, first + seeds)):
         for name, failed in ((name, case(seed)) for name, case in chosen.items()):
             alarms += len(failed)
             if failed:
@@ -84,5 +87,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("seeds", nargs="?", type=int, default=3)
     parser.add_argument("names", nargs="*", help="beginnings of the names of cases")
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
     arguments = parser.parse_args()
-    sys.exit(main(arguments.seeds, arguments.names) > 0)
+    sys.exit(main(arguments.seeds, arguments.names, arguments.first) > 0)

@@ -13,6 +13,7 @@ from cinc_ref.testing.frameworks import framework_of
 
 __all__ = ["check_bijection"]
 
+
 def check_bijection(
     forward: Callable[[Any], Any],
     inverse: Callable[[Any], Any],
