@@ -1,5 +1,4 @@
-"""A sampler gives the results of its flow, whatever its batch, and shares no memory with anybody."""
-
+"""A sampler gives the results of its flow, whatever its batch, and shares no memory."""
 
 import numpy as np
 import pytest
