@@ -30,3 +30,20 @@ def test_draws_what_the_flow_samples(system, coupling, dtype):
         images = flow.sampler(params, batch=batch).draw(3, 7, temperature=0.8)
         assert images.dtype == dtype
         assert np.array_equal(images, expected), batch
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"direction": "inverse"}, {"dilation": 2}, {"stable": True}]
+)
+@pytest.mark.parametrize("corner_block", ["unit", "triangular", "plu", "dense"])
+def test_encodes_what_the_flow_encodes(corner_block, options):
+    flow, params = _flow("cinc", "quad", corner_block=corner_block, **options)
+    x = np.random.default_rng(0).uniform(-0.5, 0.5, (7, 3, 8, 8)).astype(np.float32)
+    for batch in (3, 7):
+        sampler = flow.sampler(params, batch=batch)
+        latents, log_prob = sampler.encode(x)
+        for ours, expected in zip(latents, flow.encode(params, x), strict=True):
+            assert np.array_equal(ours, expected)
+        np.testing.assert_allclose(log_prob, flow.log_prob(params, x), rtol=1e-5)
+        assert np.array_equal(sampler.decode(latents), flow.decode(params, latents))
+    assert np.array_equal(log_prob, flow.log_prob(params, x))  # of one batch

@@ -28,6 +28,7 @@ from cinc_ref.flows.conditioning import (
     stability_by_layer,
 )
 from cinc_ref.flows.dequantize import bits_per_dim, check_dtype, check_fits, dequantize
+from cinc_ref.flows.normal import log_normal
 from cinc_ref.flows.sampler import BATCH, Sampler
 from cinc_ref.flows.systems import (
     COUPLINGS,
@@ -338,7 +339,7 @@ class Flow:
 
     def _log_prob(self, params, x, forward):
         latents, log_det = self._encode(params, x, forward)
-        return sum((_standard_normal(z) for z in latents), log_det)
+        return sum((log_normal(z) for z in latents), log_det)
 
     def encode(self, params: Params, x: FloatArrayLike) -> tuple[Array, ...]:
         """Compute all latents of images, standardized: the model has them standard normal.
@@ -759,12 +760,6 @@ def _scale_in(dtype, temperature):
     if not np.isfinite(scale):
         raise OptionError(f"temperature must be finite in {dtype}; got {temperature:g}")
     return scale
-
-
-def _standard_normal(z):
-    """Return log N(z; 0, I) of each latent, in nats."""
-    dimensions = z.shape[1] * z.shape[2] * z.shape[3]
-    return -0.5 * anp.sum(z * z, axis=(1, 2, 3)) - 0.5 * dimensions * float(np.log(2 * np.pi))
 
 
 def check_flow(flow: Any) -> Flow:
