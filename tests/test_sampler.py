@@ -94,6 +94,9 @@ def test_a_dtype_of_its_own_rounds_the_parameters():
     sampler = flow.sampler(params, dtype="float32")
     assert sampler.dtype == np.float32
     assert np.array_equal(sampler.draw(0, 3), flow.sample(single, 0, 3))
+    params["top"]["mean"][0, 0, 0] = 1e300
+    with pytest.raises(ParamsError, match="top/mean"):
+        flow.sampler(params, dtype="float32")
 
 
 def test_later_changes_of_the_parameters_do_not_reach_it():

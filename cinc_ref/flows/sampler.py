@@ -59,9 +59,11 @@ class Sampler:
     dtype: "np.dtype[Any]"
 
     def __init__(self, flow: "Flow", params: Params, batch: int, dtype: "np.dtype[Any]") -> None:
-        leaves = (np.array(leaf, dtype) for leaf in named_leaves(params).values())
+        with np.errstate(over="ignore"):  # the result is checked
+            leaves = [np.array(leaf, dtype) for leaf in named_leaves(params).values()]
         self.flow, self.batch, self.dtype = flow, batch, dtype
-        self._params = rebuild(params, leaves)
+        self._params = rebuild(params, iter(leaves))
+        flow.check_params(self._params)
         self._lock = Lock()
         self._decoders = _Programs(self._decoder)
         self._encoders = _Programs(self._encoder)
