@@ -257,7 +257,7 @@ class InvertibleConv(Bijection):
 
     def _record_into(self, program, params, x, y, inverse):
         """Append the call of a direction that writes its result to y; both are (C, H, W, N)."""
-        kernel = self._kernel(params)
+        kernel = program.constant(lambda: self._kernel(params))
         program.add_convolution(SOLVE if inverse else CONV, x, y, kernel, self.geometry)
         if not program.density:
             return None
