@@ -329,7 +329,7 @@ def test_a_wrong_link_leaves_the_other_fields_and_says_what_is_wrong():
     for (text, words), got in zip(WRONG.items(), run(script, list(WRONG)), strict=True):
         (sentence,) = got["problems"]
         assert words in sentence and sentence.endswith("."), (text, sentence)
-        assert got["state"] == {**expected, "size": [8, 8], "step": 32}, text
+        assert got["state"] == {**expected, "size": [8, 8], "step": 37}, text
 
 
 def test_numbers_are_read_as_people_type_them():

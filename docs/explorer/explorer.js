@@ -437,11 +437,21 @@ const Explorer = (() => {
     return largest;
   }
 
-  /** Return the factor a step by which the second half of a profile grows, or 0 if it ends. */
+  /** Return the factor a step by which a profile grows over the second half of what is not 0. */
   function growth(largest) {
-    const middle = Math.floor((largest.length - 1) / 2);
-    const steps = largest.length - 1 - middle;
-    return steps && largest[middle] ? (largest.at(-1) / largest[middle]) ** (1 / steps) : 0;
+    const known = largest.map((value, step) => [value, step]).filter(([value]) => value !== 0);
+    const [[from, start], [to, end]] = [known[Math.floor((known.length - 1) / 2)], known.at(-1)];
+    return end > start ? (to / from) ** (1 / (end - start)) : 0;
+  }
+
+  /** Return whether a response is not 0 near the borders that lie opposite to the padded corner. */
+  function reachesBorder({ kernel: { length: channels }, size, corner, dilation }, response) {
+    const [height, width] = size;
+    return pixelOrder({ size, corner }).some(([i, j], index) => {
+      const isNear = index >= (height - dilation) * width || index % width >= width - dilation;
+      const at = (i * width + j) * channels;
+      return isNear && response.slice(at, at + channels).some((value) => value !== 0);
+    });
   }
 
   // ---- images -----------------------------------------------------------------------------------
@@ -544,7 +554,7 @@ const Explorer = (() => {
       state.anchor = parseIntegers(field, ",", [0, 0], [plane.length - 1, plane[0].length - 1]);
     });
     const pixels = state.size[0] * state.size[1];
-    state.step = Math.min(Math.floor(pixels / 2), pixels);
+    state.step = Math.floor(0.58 * pixels); // in the midst of the digit
     read("step", (field) => ([state.step] = parseIntegers(field, ",", [0], [pixels])));
     return { state, problems };
   }
@@ -609,6 +619,7 @@ const Explorer = (() => {
     pixelOrder,
     profile,
     range,
+    reachesBorder,
     resample,
     substitute,
     taps,
