@@ -4,9 +4,10 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from site_parts.drawings import convolution_and_matrix
 from site_parts.paths import ROOT
 
-__all__ = ["conformance_reports", "conformance_table", "document", "parts"]
+__all__ = ["conformance_reports", "conformance_table", "document", "home", "parts"]
 
 PAGES = {
     "README.md": "index.md",
@@ -24,6 +25,7 @@ LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([^)#\s]+)(#[^)]*)?\)")
 def parts() -> dict[str, str]:
     """Return the documents without their headings, by file name."""
     return {
+        "home.md": home(),
         "contributing.md": document("CONTRIBUTING.md"),
         "changelog.md": document("CHANGELOG.md"),
         "security.md": document("SECURITY.md"),
@@ -51,6 +53,13 @@ def document(name: str, pages: Mapping[str, str] = PAGES) -> str:
         return f"[{words}](/{pages[path]})" if path in pages else words
 
     return LINK.sub(led, text)
+
+
+def home() -> str:
+    """Return the README as the first page, with its picture drawn in the colours of the page."""
+    text = document("README.md")
+    picture = re.compile(r"!\[[^\]]*\]\(docs/_static/convolution\.svg\)")
+    return picture.sub(lambda _: convolution_and_matrix().inline(), text)
 
 
 def _normal(path):

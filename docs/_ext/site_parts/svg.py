@@ -121,7 +121,7 @@ class Drawing:
     def inline(self) -> str:
         """Return the picture as a part of a Markdown page, which gives the colours."""
         frame = f'<div class="drawing" style="max-width: {1.4 * self.width:g}px">'
-        return f"{frame}{self._svg('')}</div>\n"
+        return f"{frame}\n{self._svg('')}\n</div>\n"
 
     def standalone(self) -> str:
         """Return the picture as a file, whose colours follow the reader's preference."""
