@@ -9,8 +9,9 @@ DOCS = Path(__file__).parent
 ROOT = DOCS.parent
 sys.path.insert(0, str(DOCS / "_ext"))
 
-import cinc_ref  # noqa: E402
 from site_parts import gallery, generate, inventories  # noqa: E402
+
+import cinc_ref  # noqa: E402
 
 # ---- what is generated before Sphinx reads a page -----------------------------------------------
 
@@ -37,7 +38,14 @@ extensions = [
     "site_parts.mathml",
 ]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
-exclude_patterns = ["_build", "_generated", "_ext", "**/README.md", "explorer", "sg_execution_times.rst"]
+exclude_patterns = [
+    "_build",
+    "_generated",
+    "_ext",
+    "**/README.md",
+    "explorer",
+    "sg_execution_times.rst",
+]
 templates_path = ["_templates"]
 default_role = "py:obj"
 # Fences without a language show output and formulas.

@@ -49,7 +49,9 @@ def parts() -> dict[str, str]:
 def _machine(content):
     machine = content["machine"]
     peak = ", ".join(f"{dtype} {rate:.0f}" for dtype, rate in machine["peak"].items())
-    versions = ", ".join(f"{name} {v or 'not installed'}" for name, v in machine["versions"].items())
+    versions = ", ".join(
+        f"{name} {v or 'not installed'}" for name, v in machine["versions"].items()
+    )
     return (
         f"{machine['cpu']}, {machine['conditions']}; {content['date'][:10]}. {versions}. "
         f"Matrix products, GFLOP/s: {peak}.\n"

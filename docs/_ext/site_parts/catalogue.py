@@ -34,7 +34,10 @@ def suite_tables() -> str:
             for name, check in testing.checks()
             if _operation(check) == operation
         ]
-        lines += [f"## {title}\n", table(["check", "what holds", "options it needs"], rows, text_columns=3)]
+        lines += [
+            f"## {title}\n",
+            table(["check", "what holds", "options it needs"], rows, text_columns=3),
+        ]
     return "\n".join(lines)
 
 

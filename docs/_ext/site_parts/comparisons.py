@@ -12,7 +12,11 @@ from site_parts.svg import Drawing
 
 __all__ = ["at_equal", "gains", "gains_table", "parts", "stored"]
 
-SHAPES = {"additive": ("yellow", "triangle"), "affine": ("blue", "circle"), "quad": ("red", "square")}
+SHAPES = {
+    "additive": ("yellow", "triangle"),
+    "affine": ("blue", "circle"),
+    "quad": ("red", "square"),
+}
 """Colour and shape of the points of each coupling, which differ without colours too."""
 
 COMMANDS = {
@@ -57,7 +61,8 @@ def at_equal(unit: str, comparisons: list[tuple[Comparison, str]]) -> str:
     chosen = [pair for pair in comparisons if pair[0].settings["training"][unit] is not None]
     if not chosen:
         commands = "\n".join(COMMANDS[unit])
-        return f"No such comparison is stored yet. These commands make two:\n\n```sh\n{commands}\n```\n"
+        words = "No such comparison is stored yet. These commands make two:"
+        return f"{words}\n\n```sh\n{commands}\n```\n"
     return "\n".join(_description(comparison, command) for comparison, command in chosen)
 
 
@@ -164,7 +169,8 @@ def _bits_drawing(comparison):
         (row["system"], row["coupling"]): [
             result["test_bits_per_dim"]
             for result in comparison.results
-            if (result["job"]["name"], result["job"]["coupling"]) == (row["system"], row["coupling"])
+            if (result["job"]["name"], result["job"]["coupling"])
+            == (row["system"], row["coupling"])
         ]
         for row in rows
     }

@@ -117,7 +117,9 @@ def tiles() -> Drawing:
     drawing.rect(x, 36, width - 6, 40)
     drawing.rect(x, 36, 14, 40, fill="yellow", opacity=0.45)
     drawing.text(x + 28, 94, "96–99", anchor="middle")
-    drawing.text(left, 118, "a tile is swept alone: its images wait for no other tile", colour="muted")
+    drawing.text(
+        left, 118, "a tile is swept alone: its images wait for no other tile", colour="muted"
+    )
     return drawing
 
 
@@ -140,14 +142,19 @@ def row_ring() -> Drawing:
         "later": "later",
     }
     for row, kind in enumerate(kinds):
-        fill, opacity = {"old": ("", 1), "read": ("blue", 0.4), "strip": ("red", 1), "later": ("", 1)}[kind]
+        fill, opacity = {
+            "old": ("", 1),
+            "read": ("blue", 0.4),
+            "strip": ("red", 1),
+            "later": ("", 1),
+        }[kind]
         drawing.rect(left, top + row * height, width, height, fill=fill, opacity=opacity)
         if row == 0 or kinds[row - 1] != kind:
             drawing.text(left + width + 14, top + row * height + 14, words[kind],
                          colour="muted" if kind in ("old", "later") else "ink")  # fmt: skip
     y = top + 4 * height
     drawing.line((left - 10, y), (left - 10, y + 4 * height), colour="red", width=3)
-    drawing.text(left - 12, top + 10 * height + 22, "working memory holds the rows at the bar only,",
+    drawing.text(left - 12, top + 10 * height + 22, "working memory holds the rows at the bar only",
                  colour="red")  # fmt: skip
     return drawing
 
@@ -207,7 +214,9 @@ def packing() -> Drawing:
                 for b in range(2):
                     x, y = left + o * 160 + c * 72 + b * side, 36 + a * side
                     _cell(drawing, x, y, side, (a, b), words=f"{'abcd'[2 * a + b]}{o}{c}")
-    drawing.text(left, 130, "packed: tap after tap, outputs of one register block together", bold=True)
+    drawing.text(
+        left, 130, "packed: tap after tap, outputs of one register block together", bold=True
+    )
     place = 0
     for a, b in ((0, 0), (0, 1), (1, 0), (1, 1)):
         for c in range(2):
@@ -223,5 +232,7 @@ def packing() -> Drawing:
                     drawing.text(x + 12.7, 162, words, anchor="middle", size=11,
                                  colour="on-red" if (a, b) == (1, 1) else "ink")  # fmt: skip
                 place += 1
-    drawing.text(left, 194, "the sweep reads them once, from left to right, at every pixel", colour="muted")
+    drawing.text(
+        left, 194, "the sweep reads them once, from left to right, at every pixel", colour="muted"
+    )
     return drawing

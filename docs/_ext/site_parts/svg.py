@@ -67,7 +67,7 @@ class Drawing:
         *,
         anchor: str = "start",
         colour: str = "ink",
-        size: float = 12,
+        size: float = 13,
         bold: bool = False,
     ) -> None:
         """Write a line of words; y is the line on which they stand."""
@@ -130,10 +130,14 @@ class Drawing:
         return self._svg(f"<style>{style}</style>\n") + "\n"
 
     def _svg(self, style):
-        head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width:g} {self.height:g}"'
+        head = (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width:g} {self.height:g}"'
+        )
         head += ' role="img" font-family="system-ui, sans-serif">'
         words = f"<title>{escape(self.title)}</title><desc>{escape(self.description)}</desc>"
-        return "\n".join([head, words, style.rstrip(), *self.shapes, "</svg>"]).replace("\n\n", "\n")
+        return "\n".join([head, words, style.rstrip(), *self.shapes, "</svg>"]).replace(
+            "\n\n", "\n"
+        )
 
 
 def stylesheet() -> str:
