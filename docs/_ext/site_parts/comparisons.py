@@ -159,7 +159,7 @@ def _verdict(comparison):
 
 # ---- drawings ------------------------------------------------------------------------------------
 
-LEFT, RIGHT, ROW, HEAD = 118, 424, 24, 46
+LEFT, RIGHT, ROW, HEAD = 130, 424, 24, 46
 """Sides of the scale, height of a line and of what stands above the first, in units."""
 
 

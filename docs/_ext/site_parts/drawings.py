@@ -214,9 +214,7 @@ def packing() -> Drawing:
                 for b in range(2):
                     x, y = left + o * 160 + c * 72 + b * side, 36 + a * side
                     _cell(drawing, x, y, side, (a, b), words=f"{'abcd'[2 * a + b]}{o}{c}")
-    drawing.text(
-        left, 130, "packed: tap after tap, outputs of one register block together", bold=True
-    )
+    drawing.text(left, 130, "packed: tap after tap, all outputs of a tap together", bold=True)
     place = 0
     for a, b in ((0, 0), (0, 1), (1, 0), (1, 1)):
         for c in range(2):
