@@ -40,19 +40,10 @@ PROJECTS = {
     "torch": (
         "https://docs.pytorch.org/docs/stable/",
         {
-            "torch.nn.Module": ("py:class", "generated/torch.nn.Module.html#torch.nn.Module"),
-            "torch.nn.PixelUnshuffle": (
-                "py:class",
-                "generated/torch.nn.PixelUnshuffle.html#torch.nn.PixelUnshuffle",
-            ),
-            "torch.nn.functional.conv2d": (
-                "py:function",
-                "generated/torch.nn.functional.conv2d.html#torch.nn.functional.conv2d",
-            ),
-            "torch.nn.functional.pad": (
-                "py:function",
-                "generated/torch.nn.functional.pad.html#torch.nn.functional.pad",
-            ),
+            "torch.nn.Module": ("py:class", "generated/{name}.html"),
+            "torch.nn.PixelUnshuffle": ("py:class", "generated/{name}.html"),
+            "torch.nn.functional.conv2d": ("py:function", "generated/{name}.html"),
+            "torch.nn.functional.pad": ("py:function", "generated/{name}.html"),
         },
     ),
     "matplotlib": (
