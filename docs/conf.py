@@ -62,6 +62,7 @@ autosummary_ignore_module_all = False
 autodoc_typehints = "none"  # numpydoc sections have the types
 autodoc_mock_imports = [name for name in ("torch", "jax") if find_spec(name) is None]
 numpydoc_show_class_members = False
+toc_object_entries_show_parents = "hide"
 intersphinx_mapping = inventories.mapping("_generated/inventories")
 intersphinx_disabled_reftypes = ["std:doc"]
 

@@ -175,7 +175,7 @@ def test_the_reference_has_every_public_name():
             assert f"   {name}\n" in pages[f"{room}.rst"], name
     assert "   conv_inverse\n" in pages["cinc_ref.rst"]
     assert "   evaluate\n" not in pages["cinc_ref.evaluation.rst"]  # under its short name alone
-    assert all(f"   {page[:-4]}\n" in pages["index.rst"] for page in pages if page != "index.rst")
+    assert all(f" <{page[:-4]}>\n" in pages["index.rst"] for page in pages if page != "index.rst")
 
 
 def test_documents_of_the_top_folder_lead_to_pages():

@@ -63,7 +63,7 @@ def _contents(rooms):
     for name, heading in rooms.items():
         lines += [f"   * - :doc:`{name} <{name}>`", f"     - {heading}"]
     lines += ["", ".. toctree::", "   :hidden:", "   :maxdepth: 1", ""]
-    lines += [f"   {name}" for name in rooms]
+    lines += [f"   {name} <{name}>" for name in rooms]
     return "\n".join(lines) + "\n"
 
 
