@@ -22,17 +22,17 @@ def _cell(drawing, x, y, side, tap, *, words=""):
 def convolution_and_matrix() -> Drawing:
     """Draw a 2x2 kernel on a 4x4 image, and the matrix of this convolution."""
     drawing = Drawing(
-        560,
-        270,
+        420,
+        262,
         "A causal convolution is a triangular matrix",
         "Left, an image of four by four pixels: a pixel reads itself and three pixels before it. "
         "Right, the matrix, sixteen by sixteen: nothing above the diagonal, and on the diagonal "
         "always the tap that reads the pixel itself.",
     )
     taps = [(a, b) for a in range(2) for b in range(2)]
-    side, left, top = 36, 34, 70
-    drawing.text(106, 24, "a pixel reads itself", anchor="middle", size=14, bold=True)
-    drawing.text(106, 42, "and pixels before it", anchor="middle", size=14, bold=True)
+    side, left, top = 36, 10, 70
+    drawing.text(82, 24, "a pixel reads itself", anchor="middle", size=14, bold=True)
+    drawing.text(82, 42, "and pixels before it", anchor="middle", size=14, bold=True)
     for number in range(16):
         i, j = divmod(number, 4)
         drawing.rect(left + j * side, top + i * side, side, side)
@@ -44,12 +44,12 @@ def convolution_and_matrix() -> Drawing:
     for a, b in taps:
         _cell(drawing, left + (1 + b) * side, top + (1 + a) * side, side, (a, b),
               words=f"K{a + 1}{b + 1}")  # fmt: skip
-    drawing.text(106, 236, "image, 4×4 pixels", anchor="middle", colour="muted")
-    drawing.arrow((198, 142), (258, 142))
-    _matrix(drawing, taps, 290, 52)
-    drawing.text(402, 24, "so its matrix is triangular,", anchor="middle", size=14, bold=True)
-    drawing.text(402, 42, "with K22 on the diagonal", anchor="middle", size=14, bold=True)
-    drawing.text(392, 252, "det M = K22 to the power 16", anchor="middle", size=12, colour="muted")
+    drawing.text(82, 236, "image, 4×4 pixels", anchor="middle", colour="muted")
+    drawing.arrow((166, 142), (200, 142))
+    _matrix(drawing, taps, 214, 52)
+    drawing.text(310, 24, "so its matrix is triangular,", anchor="middle", size=14, bold=True)
+    drawing.text(310, 42, "with K22 on the diagonal", anchor="middle", size=14, bold=True)
+    drawing.text(306, 254, "det M = K22 to the power 16", anchor="middle", size=12, colour="muted")
     return drawing
 
 
