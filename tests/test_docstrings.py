@@ -277,7 +277,7 @@ def test_names_are_the_terms_of_the_field(path):
     assert not wrong, "\n".join(wrong)
 
 
-DOCUMENTS = ("README.md", "CONTRIBUTING.md")
+DOCUMENTS = ("CONTRIBUTING.md", "docs/one_core.md", "docs/theorem.md")
 NAMED_FILE = re.compile(r"`((?:cinc_ref|tests|tools|examples|comparison|docs|proofs)/[\w./-]*)`")
 
 
