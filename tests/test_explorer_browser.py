@@ -304,9 +304,12 @@ def test_screen_readers_get_names_and_results(open_page):
     page.wait_for_function("document.querySelector('#announcement').textContent.includes('Cond')")
     announced = page.locator("#announcement").text_content()
     assert "float32" in announced and text(page, "condition") in announced
-    unnamed = """[...document.querySelectorAll('canvas, input, select, button, [role]')].filter((node) =>
-      node.offsetParent && !node.matches('[role=status], [role=alert]') && !(node.labels?.length
-        || node.getAttribute('aria-label') || node.textContent.trim())).map((node) => node.outerHTML)"""
+    unnamed = """
+        [...document.querySelectorAll('canvas, input, select, button, [role]')]
+            .filter((node) => node.offsetParent && !node.matches('[role=status], [role=alert]'))
+            .filter((node) => !(node.labels?.length || node.getAttribute('aria-label')
+                                || node.textContent.trim()))
+            .map((node) => node.outerHTML)"""
     assert page.evaluate(unnamed) == []
     label = page.locator("#impulse").get_attribute("aria-label")
     assert "Largest magnitude after 0, 1, 2, … steps: 2; 3.6;" in label
