@@ -64,7 +64,7 @@ def test_the_page_has_every_stored_figure_of_a_comparison(path):
 def test_the_drawing_of_a_comparison_has_a_point_for_each_run():
     for comparison, _ in COMPARISONS:
         drawing = comparisons._bits_drawing(comparison)
-        points = [s for s in drawing.shapes if "0.75" in s]
+        points = [s for s in drawing.shapes if 'fill-opacity="0.75"' in s]
         assert len(points) == len(comparison.results)
         for row in comparison.rows:
             assert any(f">{row['test_bits_per_dim']:.3f}<" in shape for shape in drawing.shapes)
