@@ -34,9 +34,6 @@ def __dir__() -> list[str]:
 SUFFIXES = (".png", ".npy", ".npz")
 """Endings of a file's name, each of which stands for a format."""
 
-FIRST = 64
-"""Images that are drawn first, and thrown away, so that compiled code is loaded."""
-
 
 @dataclass(frozen=True, repr=False)
 class Samples:
@@ -94,8 +91,9 @@ def draw(
 ) -> Samples:
     """Draw images, and measure how long that takes.
 
-    A first draw of a few images, which is thrown away, loads what is compiled, and the clock stands
-    still while anything is compiled, so that the time is that of every later call.
+    The flow is prepared first (`Flow.sampler`), and a first draw, which is thrown away, loads what
+    is compiled. The clock stands still while anything is compiled, so that the time is that of
+    every later call.
 
     Parameters
     ----------
@@ -140,10 +138,11 @@ def draw(
     seed = _validate.integer("seed", seed, minimum=0)
     with exclusive, warnings.catch_warnings(record=True) as caught, np.errstate(all="ignore"):
         warnings.simplefilter("always", IllConditionedWarning)
-        flow.sample(params, np.random.default_rng(seed), min(count, FIRST))
+        sampler = flow.sampler(params)
+        sampler.draw(seed, min(count, sampler.batch + count % sampler.batch))
         caught.clear()
         started = without_compilation(time.monotonic)
-        samples = flow.sample(params, np.random.default_rng(seed), count, temperature)
+        samples = sampler.draw(seed, count, temperature)
         seconds = without_compilation(time.monotonic) - started
     reason = f" ({caught[0].message})" if caught else ""
     check_not_lost(samples, f"samples at temperature {temperature:g}", reason)

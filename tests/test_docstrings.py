@@ -21,6 +21,7 @@ MODULES = {
 ROOMS = (
     "cinc_ref",
     "cinc_ref.bijections",
+    "cinc_ref.classroom",
     "cinc_ref.comparison",
     "cinc_ref.data",
     "cinc_ref.errors",
