@@ -78,8 +78,9 @@ def test_gains_are_differences_with_the_spread_of_both():
 
 
 @pytest.mark.parametrize("quad, words", [
-    ([1.9, 2.0], "quad is better than affine in every system"),
-    ([2.4, 2.5], "quad is worse than affine in every system"),
+    ([1.8, 1.81], "quad against affine is better in every system"),
+    ([2.0, 2.1], "quad against affine is within the uncertainty in every system"),
+    ([2.4, 2.5], "quad against affine is worse in every system"),
 ])  # fmt: skip
 def test_the_verdict_on_quad_follows_from_the_results(quad, words):
     comparison = two_seeds([2.0, 2.2], quad, steps=1500)
