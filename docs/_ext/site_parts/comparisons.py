@@ -143,18 +143,26 @@ def _gain_text(gain):
 
 
 def _verdict(comparison):
-    """Say in a sentence for how many systems quad has fewer bits/dim than affine."""
-    values = [value for value, _ in gains(comparison).values()]
-    better = [value for value in values if value < 0]
+    """Say in a sentence in which systems quad is better than affine, and in which it is worse.
+
+    A change that is not larger than its uncertainty is neither.
+    """
+    found = gains(comparison)
+    clear = {
+        system: value for system, (value, spread) in found.items() if abs(value) > (spread or 0)
+    }
+    groups = {
+        "better": [system for system, value in clear.items() if value < 0],
+        "worse": [system for system, value in clear.items() if value > 0],
+        "within the uncertainty": [system for system in found if system not in clear],
+    }
+    said = [
+        f"{words} in {'every system' if len(group) == len(found) else ', '.join(group)}"
+        for words, group in groups.items()
+        if group
+    ]
     budget_text, data = budget(comparison.settings), comparison.settings["data"]
-    change = f"by {min(map(abs, values)):.3f} to {max(map(abs, values)):.3f} bits/dim"
-    if len(better) == len(values):
-        text = f"quad is better than affine in every system, {change}"
-    elif not better:
-        text = f"quad is worse than affine in every system, {change}"
-    else:
-        text = f"quad is better than affine in {len(better)} of {len(values)} systems"
-    return f"On {data}, each run with {budget_text}: {text}."
+    return f"On {data}, each run with {budget_text}, quad against affine is {'; '.join(said)}."
 
 
 # ---- drawings ------------------------------------------------------------------------------------
