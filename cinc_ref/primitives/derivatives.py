@@ -125,6 +125,20 @@ DERIVATIVES["log_abs_det_corner"] = Derivatives(
     ),
 )
 
+# the same for the whole kernel, whose corner block B is the tap at the anchor
+DERIVATIVES["log_abs_det"] = Derivatives(
+    vjp=(
+        lambda ops, g, log_det, kernel, pixels, anchor: ops.at_tap(
+            g * pixels * ops.inverse_transpose(kernel[:, :, *anchor]), kernel.shape, anchor
+        ),
+    ),
+    jvp=(
+        lambda ops, g, log_det, kernel, pixels, anchor: (
+            pixels * (ops.inverse_transpose(kernel[:, :, *anchor]) * g[:, :, *anchor]).sum()
+        ),
+    ),
+)
+
 # V = B^{-T}: dV = -V dB^T V, and <g, dV> = <-V g^T V, dB>
 DERIVATIVES["inverse_transpose"] = Derivatives(
     vjp=(lambda ops, g, v, corner: -(v @ g.T @ v),),
