@@ -34,19 +34,23 @@ import numpy as np
 
 from cinc_ref import _validate, convolution
 from cinc_ref._extras import extra
-from cinc_ref._typing import Corner, Size
+from cinc_ref._params import check_params
+from cinc_ref._typing import Array, Corner, Size
+from cinc_ref.bijections.base import template
+from cinc_ref.bijections.conv import CornerBlock, InvertibleConv, Triangle, rotation, triangles
 from cinc_ref.errors import DtypeError
 from cinc_ref.geometry import Geometry, check_options
 from cinc_ref.primitives import causal
 from cinc_ref.primitives.corner import inverse_transpose
 from cinc_ref.primitives.derivatives import DERIVATIVES
+from cinc_ref.primitives.stable import BOUND
 
 with extra("torch"):
     import torch
     from torch import Tensor
     from torch.nn import functional as F
 
-__all__ = ["conv", "conv_inverse", "log_abs_det"]
+__all__ = ["InvertibleConv2d", "conv", "conv_inverse", "log_abs_det"]
 
 
 def __dir__() -> list[str]:
@@ -185,6 +189,222 @@ def log_abs_det(kernel: Tensor, size: Size, *, anchor: Sequence[int] | None = No
     _validate.check_kernel_shape(kernel)
     size = _validate.check_size(size)
     return _ops.log_abs_det(kernel, size, check_options(kernel.shape[2:], anchor=anchor).anchor)
+
+
+class InvertibleConv2d(torch.nn.Module):
+    r"""Causal convolution with a corner block that stays invertible, as a module.
+
+    It is `cinc_ref.bijections.InvertibleConv` for tensors: the parameters have the same names,
+    shapes and meaning, so `params` and `load_params` exchange them with flows and checkpoints.
+
+    Parameters
+    ----------
+    channels : int
+        Number of channels C.
+    kernel_size, corner_block, corner, dilation, anchor, seed, stable, triangle
+        As for `cinc_ref.bijections.InvertibleConv`.
+    dtype : torch.dtype, optional
+        float32 or float64; PyTorch's default dtype unless given.
+
+    Attributes
+    ----------
+    layer : InvertibleConv
+        The layer of `cinc_ref.bijections` with the same options.
+
+    Raises
+    ------
+    OptionError
+        If an option is not as described.
+
+    Notes
+    -----
+    Parameters start from random numbers that follow `torch.manual_seed`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from cinc_ref.torch import InvertibleConv2d
+    >>> layer, x = InvertibleConv2d(3, corner_block="plu"), torch.randn(2, 3, 5, 4)
+    >>> bool(torch.allclose(layer.inverse(layer(x)), x, atol=1e-4))
+    True
+    >>> log_det = layer.log_abs_det(x.shape[2:])  # of each image
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        kernel_size: int | tuple[int, int] = 3,
+        corner_block: CornerBlock = "triangular",
+        corner: Corner = "top-left",
+        *,
+        dilation: int = 1,
+        anchor: tuple[int, int] | None = None,
+        seed: int = 0,
+        stable: bool = False,
+        triangle: Triangle = "lower",
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        self.channels: int = _validate.integer("channels", channels, minimum=1)
+        self.layer: InvertibleConv = InvertibleConv(
+            kernel_size, corner_block, corner, dilation, anchor, seed, stable, triangle
+        )
+        rng = np.random.default_rng(torch.randint(2**63 - 1, ()).item())
+        params = self.layer.init(rng, np.zeros((1, self.channels, 1, 1)))
+        for name, value in params.items():
+            tensor = torch.from_numpy(value).to(dtype or torch.get_default_dtype())
+            self.register_parameter(name, torch.nn.Parameter(tensor))
+        # constants, which follow the module's dtype but belong to no checkpoint
+        _, lower, upper = triangles(self.channels)
+        permutation, _, _, signs = rotation(self.layer.seed, self.channels)
+        constants = {
+            "_lower": lower, "_upper": upper, "_identity": np.eye(self.channels),
+            "_permutation": permutation, "_signs": signs,
+        }  # fmt: skip
+        for name, value in constants.items():
+            tensor = torch.from_numpy(value)
+            if tensor.is_floating_point():
+                tensor = tensor.to(self.taps.dtype)
+            self.register_buffer(name, tensor, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve images.
+
+        Parameters
+        ----------
+        x : Tensor, shape (N, C, H, W), dtype of the parameters
+
+        Returns
+        -------
+        Tensor, shape (N, C, H, W)
+
+        Raises
+        ------
+        ShapeError, DtypeError, NonFiniteError, OptionError
+            As `conv` does.
+        """
+        return conv(x, self.kernel(), **self._options)
+
+    def inverse(self, y: Tensor) -> Tensor:
+        """Return the images of which `forward` makes y.
+
+        Parameters
+        ----------
+        y : Tensor, shape (N, C, H, W), dtype of the parameters
+
+        Returns
+        -------
+        Tensor, shape (N, C, H, W)
+
+        Raises
+        ------
+        SingularKernelError
+            If a "dense" corner block has become singular.
+        ShapeError, DtypeError, NonFiniteError, OptionError
+            As `conv_inverse` does.
+        """
+        return conv_inverse(y, self.kernel(), **self._options)
+
+    def log_abs_det(self, size: Size) -> Tensor:
+        """Compute the log-determinant of `forward` on one image, in nats.
+
+        Parameters
+        ----------
+        size : (int, int)
+            Image height and width (H, W).
+
+        Returns
+        -------
+        Tensor, shape ()
+
+        Raises
+        ------
+        SingularKernelError
+            If a "dense" corner block has become singular.
+        ShapeError, DtypeError, NonFiniteError, OptionError
+            As `log_abs_det` does.
+        """
+        if self.layer.corner_block == "dense":
+            return log_abs_det(self.kernel(), size, anchor=self.layer.anchor)
+        height, width = _validate.check_size(size)
+        if self.layer.corner_block == "unit":
+            return self.taps.new_zeros(())
+        return height * width * self.log_diagonal.sum()
+
+    def kernel(self) -> Tensor:
+        """Compute the kernel from the parameters; see `cinc_ref.bijections.InvertibleConv`.
+
+        Returns
+        -------
+        Tensor, shape (C, C, kh, kw)
+        """
+        corner, taps = self._corner_block(), self.taps
+        if self.layer.stable:  # cinc_ref.primitives.stable has the equation
+            shrink = BOUND / (1 + taps.shape[2] * taps.square().sum()).sqrt()
+            taps = torch.tensordot(corner, taps, 1) * shrink
+        height, width = self.layer.kernel_size
+        later = height * width - taps.shape[2] - 1
+        flat = torch.cat([taps, corner[:, :, None]], 2)
+        return F.pad(flat, (0, later)).unflatten(2, (height, width))
+
+    def params(self) -> dict[str, Array]:
+        """Copy the parameters into arrays, as those of `cinc_ref.bijections.InvertibleConv`.
+
+        Returns
+        -------
+        dict of str to ndarray
+        """
+        return {name: value.detach().numpy().copy() for name, value in self.named_parameters()}
+
+    def load_params(self, params: dict[str, Array]) -> None:
+        """Copy parameters of `cinc_ref.bijections.InvertibleConv` into those of the module.
+
+        Parameters
+        ----------
+        params : dict of str to ndarray
+            Those of a layer with the options of this one, for instance of a flow that
+            `cinc_ref.load` has read.
+
+        Raises
+        ------
+        ParamsError
+            If the parameters do not fit.
+        """
+        expected = template(self.layer, (self.channels, 1, 1))
+        check_params(params, expected, lambda: "params must fit InvertibleConv2d")
+        with torch.no_grad():
+            for name, parameter in self.named_parameters():
+                parameter.copy_(torch.from_numpy(np.array(params[name])))
+
+    def extra_repr(self) -> str:
+        """Return the options that the representation of the module shows."""
+        return f"channels={self.channels}, {self.layer}"
+
+    @property
+    def _options(self):
+        geometry = self.layer.geometry
+        last = tuple(side - 1 for side in self.layer.kernel_size)
+        return geometry._asdict() | {"anchor": None if geometry.anchor == last else geometry.anchor}
+
+    def _corner_block(self):
+        kind, triangle = self.layer.corner_block, self.layer.triangle
+        if kind == "dense":
+            return self.corner
+        if kind == "plu":
+            lower = self._strict("lower") + self._identity
+            upper = self._strict("upper") + torch.diag(self._signs * self.log_diagonal.exp())
+            return self._permutation @ (lower @ upper)
+        strict = self._strict(triangle)
+        if kind == "unit":
+            return strict + self._identity
+        return strict + torch.diag(self.log_diagonal.exp())
+
+    def _strict(self, triangle):
+        """Return the parameters of a strict triangle as a (C, C) matrix."""
+        indices = self._lower if triangle == "lower" else self._upper
+        values = getattr(self, triangle)
+        flat = values.new_zeros(self.channels**2).scatter(0, indices, values)
+        return flat.unflatten(0, (self.channels, self.channels))
 
 
 def _prepared(images, name, kernel, corner, dilation, anchor):
