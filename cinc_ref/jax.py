@@ -244,7 +244,7 @@ def _define(
         return jax.pure_callback(on_host, result, *values, vmap_method="expand_dims")
 
     def forward(*arguments):
-        result = compute(*arguments)
+        result = operation(*arguments)  # which may itself be differentiated
         return result, (result, *arguments[:arrays])
 
     def backward(*arguments):
