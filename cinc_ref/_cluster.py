@@ -68,7 +68,7 @@ def completed(
     with _connected(address) as client, _explained(address):
         shared = client.submit(_same, shared, pure=False)
         waiting: dict[str, Job] = {}
-        done = as_completed()
+        done = as_completed(loop=client.loop)
 
         def hand_out(count):
             for _, job in zip(range(count), jobs, strict=False):
@@ -135,7 +135,7 @@ def _explained(address):
             f"the Dask workers at {address} die of a job (the last was {error.last_worker.address})"
             ": look into their logs, and repeat the command to continue"
         ) from error
-    except CancelledError as error:
+    except (CancelledError, OSError) as error:  # of connections; those of jobs are above
         raise CincError(
             f"the Dask scheduler at {address} was lost: repeat the command to continue"
         ) from error

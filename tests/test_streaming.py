@@ -8,7 +8,6 @@ import subprocess
 import sys
 import textwrap
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,18 +19,21 @@ from cinc_ref.errors import CheckpointError, NonFiniteError, OptionError, Output
 from cinc_ref.flows import quantize
 from cinc_ref.sampling import CHUNK, draw
 from cinc_ref.streaming import stream_samples
+from tests.support.checkout import ROOT
 from tests.support.commands import assert_one_line_error, run
-
-ROOT = Path(__file__).parents[1]
-COUNT = 2 * CHUNK + 300
-"""Two whole chunks and a part of one."""
+from tests.support.streams import (
+    COUNT,
+    chunks_in,
+    interrupt,
+    small_model,
+    stop_after,
+    unfinished,
+)
 
 
 @pytest.fixture(scope="module")
 def model():
-    flow = cr.flows.build("cinc", "affine", (1, 2, 2), levels=1, depth=1, width=2, bins=17)
-    images = np.random.default_rng(0).uniform(-0.5, 0.5, (8, 1, 2, 2)).astype(np.float32)
-    return flow, flow.init(0, images)
+    return small_model()
 
 
 @pytest.fixture(scope="module")
@@ -45,31 +47,6 @@ def undisturbed(model, tmp_path_factory):
 def file(model, tmp_path):
     cr.save(tmp_path / "model.npz", *model)
     return tmp_path / "model.npz"
-
-
-def unfinished(path):
-    return path.with_name(path.name + ".unfinished")
-
-
-def stop_after(monkeypatch, count, error=KeyboardInterrupt):
-    """Let drawing end after so many chunks, with an error."""
-    drawn = []
-
-    def levels(chunk, model):
-        if len(drawn) == count + 1:  # the first loads what is compiled
-            raise error
-        drawn.append(chunk)
-        return real(chunk, model)
-
-    real = streaming.draw_levels
-    monkeypatch.setattr(streaming, "draw_levels", levels)
-
-
-def interrupt(monkeypatch, path, model, count=1, **options):
-    with monkeypatch.context() as patch:
-        stop_after(patch, count)
-        with pytest.raises(KeyboardInterrupt):
-            stream_samples(path, *model, COUNT, **options)
 
 
 # ---- the images ----------------------------------------------------------------------------------
@@ -250,16 +227,9 @@ def start(*arguments):
     )
 
 
-def chunks_in(folder):
-    try:
-        return (folder / "chunks.txt").read_text().count("\n")
-    except OSError:
-        return 0
-
-
-def wait_for_chunks(process, folder, count):
+def wait_for_chunks(process, path, count):
     deadline = time.monotonic() + 60
-    while chunks_in(folder) < count:
+    while chunks_in(path) < count:
         assert process.poll() is None and time.monotonic() < deadline, process.communicate()
         time.sleep(0.01)
 
@@ -271,13 +241,13 @@ def test_a_signal_stops_the_command_and_the_same_command_continues(
 ):
     path, count = tmp_path / "s.npy", 30 * CHUNK
     process = start("sample", file, "-n", count, "--seed", 2, "--out", path)
-    wait_for_chunks(process, unfinished(path), 2)
+    wait_for_chunks(process, path, 2)
     process.send_signal(number)
     out, _ = process.communicate(timeout=60)
     assert process.returncode == code
     assert ("repeat the command" in out) == (number == signal.SIGTERM)
     assert not path.exists()
-    written = chunks_in(unfinished(path))
+    written = chunks_in(path)
     assert 2 <= written < 30
     code, out, err = run(capsys, "sample", file, "-n", count, "--seed", 2, "--out", path)
     assert (code, err) == (0, "")
@@ -291,7 +261,7 @@ def test_a_second_process_is_refused(file, model, tmp_path, capsys):
     path = tmp_path / "s.npy"
     process = start("sample", file, "-n", COUNT, "--out", path)
     try:
-        wait_for_chunks(process, unfinished(path), 1)
+        wait_for_chunks(process, path, 1)
         code, out, err = run(capsys, "sample", file, "-n", COUNT, "--out", path)
         assert (code, out) == (1, "")
         assert_one_line_error(err)
