@@ -124,6 +124,8 @@ compare --out new --systems cinc-full                           # got 'full'
 compare --out new --couplings none                              # additive, affine, quad
 compare --out new --seeds 0                                     # --seeds
 compare --out new --jobs 0                                      # --jobs
+compare --out new --jobs 2 --dask tcp://127.0.0.1:8786          # --jobs must be 1
+compare --out new --dask here                                   # --dask must be the address
 compare --out new --steps nan                                   # --steps
 compare --out new --learning-rate 0                             # --learning-rate
 compare --out new --path folder                                 # digits has no option path

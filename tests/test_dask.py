@@ -11,11 +11,13 @@ import threading
 import time
 from contextlib import ExitStack, contextmanager
 
+import numpy as np
 import pytest
 
 import cinc_ref as cr
 from cinc_ref import _cluster, streaming
-from cinc_ref.errors import CincError, MissingExtraError, NonFiniteError
+from cinc_ref.comparison import compare
+from cinc_ref.errors import CincError, MissingExtraError, NonFiniteError, OptionError
 from cinc_ref.sampling import CHUNK
 from cinc_ref.streaming import stream_samples
 from tests.support.checkout import ROOT
@@ -195,6 +197,59 @@ def test_a_lost_image_is_the_error_of_this_process(model, cluster, tmp_path):
             tmp_path / "s.npy", flow, params | {"levels": steps}, COUNT, dask=cluster.address
         )
     assert os.listdir(tmp_path) == []
+
+
+# ---- comparisons ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def comparison(tmp_path):
+    """The options of a comparison that saves after each step."""
+    levels = np.random.default_rng(0).binomial(3, 0.5, (60, 1, 4, 4)).astype(np.uint8)
+    np.savez(tmp_path / "images.npz", images=levels, bins=4)
+    return {
+        "systems": ["glow", "cinc"],
+        "couplings": ["affine"],
+        "data": "array",
+        "data_options": {"path": tmp_path / "images.npz"},
+        "seeds": 2,
+        "steps": 40,
+        "model": {"levels": 1, "depth": 1, "width": 4},
+        "training": {"batch_size": 16, "save_every": 0.0},
+    }
+
+
+def judged(found):
+    """Return what a comparison found, but for what was timed."""
+    return {
+        tuple(result["job"][key] for key in ("name", "coupling", "seed")): (
+            result["steps"],
+            result["validation_bits_per_dim"],
+            result["test_bits_per_dim"],
+        )
+        for result in found.results
+    }
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_comparison_is_the_same_on_workers(comparison, cluster, tmp_path, monkeypatch, killed):
+    monkeypatch.chdir(tmp_path)
+    expected = judged(compare(tmp_path / "here", **comparison))
+    assert len(expected) == 4
+    cluster.add(2)
+    if killed:
+        killer = when(lambda: any((tmp_path / "there").glob("*/last.npz")), cluster.kill)
+    found = compare("there", **comparison, dask=cluster.address)
+    if killed:
+        killer.join()
+    assert found.complete
+    assert len(cluster.workers) == 2 - killed
+    assert judged(found) == expected
+
+
+def test_workers_and_jobs_are_not_counted_twice(comparison, tmp_path):
+    with pytest.raises(OptionError, match="n_jobs must be 1 with dask"):
+        compare(tmp_path / "out", **comparison, n_jobs=2, dask="tcp://127.0.0.1:1")
 
 
 # ---- what can be wrong with a cluster ------------------------------------------------------------
