@@ -8,7 +8,9 @@ import numpy as np
 
 from cinc_ref._autodiff import value_of
 from cinc_ref.bijections.base import Bijection, per_image
+from cinc_ref.kernels import elementwise
 from cinc_ref.primitives.layers import scale_channels
+from cinc_ref.primitives.program import batch_first_view
 
 __all__ = ["ActNorm"]
 
@@ -58,6 +60,16 @@ class ActNorm(Bijection):
         log_scale = params["log_scale"]
         x = scale_channels(y, _zeros_per_channel(y), anp.exp(-log_scale), -params["bias"])
         return x, per_image(-(y.shape[2] * y.shape[3]) * anp.sum(log_scale), y)
+
+    def _record(self, program, params, x, inverse):
+        bias, log_scale = params["bias"], params["log_scale"]
+        zeros = np.zeros_like(bias)
+        before, after = (zeros, -bias) if inverse else (bias, zeros)
+        scale = np.exp(-log_scale if inverse else log_scale)
+        pixels = x.reshape(len(x), -1)
+        program.add(elementwise.scale_channels, pixels, before, scale, after, pixels)
+        log_det = per_image(x.shape[1] * x.shape[2] * np.sum(log_scale), batch_first_view(x))
+        return x, (-log_det if inverse else log_det) if program.density else None
 
     def channels_of(self, params: Any) -> int:
         """Return the number of channels that are normalized; see `Bijection.channels_of`."""

@@ -10,6 +10,7 @@ from cinc_ref import _validate
 from cinc_ref._autodiff import as_array, value_of
 from cinc_ref._params import Template, check_params, check_same_dtype
 from cinc_ref._typing import Array, FloatArray, FloatArrayLike, Seed
+from cinc_ref.primitives.program import batch_first_view
 
 __all__ = ["Bijection", "Shape", "per_image", "store", "template"]
 
@@ -39,6 +40,8 @@ class Bijection:
     - ``channels_of(params)`` returns the number of channels for which parameters were made, or
       None for any.
     - ``steps(params)`` lists the layers of a composition; by default there are none.
+    - ``_record(program, params, x, inverse)`` appends the calls of either direction to a `Program`,
+      for the sampler of a flow; by default a call of ``_forward`` or ``_inverse``.
     - ``convolutions(params)`` lists the invertible convolutions that a layer applies to groups of
       channels; by default there are none. The diagnostics of a flow are about these.
 
@@ -233,6 +236,16 @@ class Bijection:
     def _init(self, rng, x):
         return {}
 
+    def _record(self, program, params, x, inverse):
+        """Return the array of the result (C, H, W, N), and its log-determinants unless inverse.
+
+        The calls may change x. Log-determinants are None unless `program.density`.
+        """
+        shape = (self.input_shape if inverse else self.output_shape)(x.shape[:3])
+        y, log_det = program.array((*shape, program.count)), program.array((program.count,))
+        program.add(_apply, self._inverse if inverse else self._forward, params, x, y, log_det)
+        return y, log_det if program.density else None
+
     def _template(self, shape):
         """Return parameters, of any values, for images of a shape (C, H, W)."""
         rng = np.random.default_rng(0)
@@ -259,6 +272,12 @@ class Bijection:
                 f"got images of shape {shape}{advice}"
             )
         return f"params must fit {layer} and images of shape {shape}"
+
+
+def _apply(direction, params, x, y, log_det):
+    """Write the result of a direction of a layer, both (C, H, W, N), and the log-determinants."""
+    images, log_det[:] = direction(params, batch_first_view(x))
+    y[...] = images.transpose(1, 2, 3, 0)
 
 
 def template(layer: Bijection, shape: Shape) -> Template:

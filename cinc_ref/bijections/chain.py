@@ -96,6 +96,14 @@ class Chain(Bijection):
             total = total + log_det
         return y, total
 
+    def _record(self, program, params, x, inverse):
+        steps, total = list(zip(self.layers, params, strict=True)), None
+        for layer, layer_params in reversed(steps) if inverse else steps:
+            x, log_det = layer._record(program, layer_params, x, inverse)
+            if program.density:
+                total = program.add_log_dets(total, log_det)
+        return x, total
+
     def output_shape(self, shape: Shape) -> Shape:
         """Return the shape after the last layer; see `Bijection.output_shape`."""
         for layer in self.layers:

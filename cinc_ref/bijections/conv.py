@@ -16,9 +16,11 @@ from cinc_ref.bijections.base import Bijection, per_image, store, template
 from cinc_ref.convolution import log_abs_det
 from cinc_ref.errors import OptionError, ParamsError
 from cinc_ref.geometry import Geometry, check_geometry
+from cinc_ref.kernels.causal.plan import CONV, SOLVE
 from cinc_ref.primitives.call import solve
 from cinc_ref.primitives.causal import causal_conv
 from cinc_ref.primitives.channels import scatter
+from cinc_ref.primitives.program import Program, batch_first_view
 from cinc_ref.primitives.stable import stable_taps
 
 __all__ = ["CORNER_BLOCKS", "TRIANGLES", "CornerBlock", "InvertibleConv"]
@@ -248,6 +250,21 @@ class InvertibleConv(Bijection):
     def _inverse(self, params, y):
         kernel = self._kernel(params)
         return solve(y, kernel, self.geometry), -self._log_det(kernel, params, y)
+
+    def _record(self, program, params, x, inverse):
+        y = program.partner(x)
+        return y, self.record_into(program, params, x, y, inverse)
+
+    def record_into(
+        self, program: Program, params: Params, x: FloatArray, y: FloatArray, inverse: bool
+    ) -> FloatArray | None:
+        """Append the call of a direction that writes its result to y; both are (C, H, W, N)."""
+        kernel = self._kernel(params)
+        program.add_convolution(SOLVE if inverse else CONV, x, y, kernel, self.geometry)
+        if not program.density:
+            return None
+        log_det = self._log_det(kernel, params, batch_first_view(x))
+        return -log_det if inverse else log_det
 
     def channels_of(self, params: Any) -> int:
         """Return the channels of the kernel; see `Bijection.channels_of`."""

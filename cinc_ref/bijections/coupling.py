@@ -10,12 +10,18 @@ network reads all blocks after its own.
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
+import numpy as np
+
 from cinc_ref import _validate
 from cinc_ref.bijections.base import Bijection, Shape, per_image, store
 from cinc_ref.bijections.channels import channel_groups
-from cinc_ref.bijections.network import apply_network, init_network
+from cinc_ref.bijections.network import apply_network, init_network, record_network
 from cinc_ref.errors import ShapeError
-from cinc_ref.primitives.affine_coupling import affine_coupling, log_scale_sum
+from cinc_ref.primitives.affine_coupling import (
+    affine_coupling,
+    log_scale_sum,
+    record_affine_coupling,
+)
 from cinc_ref.primitives.channels import pad_channels, take_channels
 
 __all__ = ["UNCHANGED", "AdditiveCoupling", "AffineCoupling", "QuadCoupling"]
@@ -71,6 +77,27 @@ class _Coupling(Bijection):
             x, block_log_det = self._merge(x, h, block, inverse=True)
             log_det = log_det + block_log_det
         return x, log_det
+
+    def _record(self, program, params, x, inverse):
+        y, total = x, None
+        if not inverse:  # the networks read the blocks as they were
+            y = program.partner(x)
+            program.add(np.copyto, y, x)
+        for network, block in zip(params, self._split(len(x))[1:], strict=True):
+            start, stop = block
+            first, last = (0, start) if self.unchanged == "first" else (stop, len(x))
+            h = record_network(program, network, x[first:last])
+            log_det = self._record_merge(program, y[start:stop], h, inverse)
+            if program.density:
+                total = program.add_log_dets(total, log_det)
+        return y, total
+
+    def _record_merge(self, program, part, h, inverse):
+        """Append the calls that transform a block of images in place; see `_merge`."""
+        if not self.scaled:
+            program.add(np.subtract if inverse else np.add, part, h, part)
+            return np.zeros(program.count, program.dtype) if program.density else None
+        return record_affine_coupling(program, part, h, inverse)
 
     def _transformed_blocks(self, params, images):
         """Pair each network with the (start, stop) of the block that it transforms."""

@@ -125,6 +125,15 @@ class FincConv(Bijection):
     def _inverse(self, params, y):
         return self._apply_to_groups(InvertibleConv._inverse, params, y)
 
+    def _record(self, program, params, x, inverse):
+        y, total = program.partner(x), None
+        for layer, layer_params, (start, stop) in self.convolutions(params):
+            parts = x[start:stop], y[start:stop]
+            log_det = layer.record_into(program, layer_params, *parts, inverse)
+            if program.density:
+                total = program.add_log_dets(total, log_det)
+        return y, total
+
     def _apply_to_groups(self, apply, params, images):
         parts, total = [], 0
         for layer, layer_params, (start, stop) in self.convolutions(params):

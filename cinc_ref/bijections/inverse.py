@@ -69,6 +69,9 @@ class Inverse(Bijection):
     def _inverse(self, params, y):
         return self.layer._forward(params, y)
 
+    def _record(self, program, params, x, inverse):
+        return self.layer._record(program, params, x, not inverse)
+
     def output_shape(self, shape: Shape) -> Shape:
         """Return the inner layer's `input_shape`."""
         return self.layer.input_shape(shape)

@@ -10,10 +10,11 @@ import numpy as np
 
 from cinc_ref._autodiff import value_of
 from cinc_ref._typing import FloatArray, Params
-from cinc_ref.primitives.coupling_network import coupling_network
+from cinc_ref.primitives.coupling_network import coupling_network, network_layers
 from cinc_ref.primitives.layers import add_bias, same_conv
+from cinc_ref.primitives.program import Program
 
-__all__ = ["apply_network", "init_network"]
+__all__ = ["apply_network", "init_network", "record_network"]
 
 
 def init_network(
@@ -49,11 +50,20 @@ def init_network(
 
 def apply_network(params: Params, x: FloatArray) -> FloatArray:
     """Apply a network to images (N, inputs, H, W), zero-padded: (N, outputs, H, W)."""
+    return coupling_network(x, *_arguments(params, x.shape[2:], value_of(x).dtype))
+
+
+def record_network(program: Program, params: Params, x: FloatArray) -> FloatArray:
+    """Append a network on images (inputs, H, W, N); return the array of its result."""
+    return program.add_layers(network_layers(*_arguments(params, x.shape[1:3], x.dtype)), x)
+
+
+def _arguments(params, size, dtype):
+    """Return the arguments of `coupling_network` behind the images."""
     first, second, last = params["first"], params["second"], params["last"]
-    ones = np.ones((1, 1, *x.shape[2:]), value_of(x).dtype)
+    ones = np.ones((1, 1, *size), dtype)
     position = add_bias(same_conv(ones, first["border"]), first["bias"])
-    return coupling_network(
-        x,
+    return (
         first["weight"],
         position,
         second["weight"],

@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from cinc_ref.bijections.base import Bijection, Shape, per_image
 from cinc_ref.errors import ShapeError
 from cinc_ref.primitives.channels import squeeze, unsqueeze
+from cinc_ref.primitives.program import batch_first_view
 
 __all__ = ["Squeeze"]
 
@@ -31,6 +34,16 @@ class Squeeze(Bijection):
 
     def _inverse(self, params, y):
         return unsqueeze(y), per_image(0, y)
+
+    def _record(self, program, params, x, inverse):
+        shape = (self.input_shape if inverse else self.output_shape)(x.shape[:3])
+        y = program.array((*shape, program.count))
+        (channels, height, width, count), images = min((x, y), key=len).shape, min((x, y), key=len)
+        squares = images.reshape(channels, height // 2, 2, width // 2, 2, count)
+        squares = squares.transpose(0, 2, 4, 1, 3, 5)
+        stacked = max((x, y), key=len).reshape(squares.shape)
+        program.add(np.copyto, *((squares, stacked) if inverse else (stacked, squares)))
+        return y, per_image(0, batch_first_view(x)) if program.density else None
 
     def output_shape(self, shape: Shape) -> Shape:
         """Return (4C, H/2, W/2), or raise `ShapeError` where a side is odd."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import autograd.numpy as anp
 import numpy as np
+from numpy.typing import DTypeLike
 
 from cinc_ref import _validate
 from cinc_ref._arrays import plain_array
@@ -26,7 +27,9 @@ from cinc_ref.flows.conditioning import (
     named_convolutions,
     stability_by_layer,
 )
-from cinc_ref.flows.dequantize import bits_per_dim, check_fits, dequantize
+from cinc_ref.flows.dequantize import bits_per_dim, check_dtype, check_fits, dequantize
+from cinc_ref.flows.normal import log_normal
+from cinc_ref.flows.sampler import BATCH, Sampler
 from cinc_ref.flows.systems import (
     COUPLINGS,
     DIRECTIONS,
@@ -336,7 +339,7 @@ class Flow:
 
     def _log_prob(self, params, x, forward):
         latents, log_det = self._encode(params, x, forward)
-        return sum((_standard_normal(z) for z in latents), log_det)
+        return sum((log_normal(z) for z in latents), log_det)
 
     def encode(self, params: Params, x: FloatArrayLike) -> tuple[Array, ...]:
         """Compute all latents of images, standardized: the model has them standard normal.
@@ -566,12 +569,59 @@ class Flow:
         (5, 1, 8, 8)
         """
         n = _validate.integer("n", n, minimum=0)
+        latents = self._draw_latents(rng, n, temperature, self.check_params(params))
+        return self._decode(params, latents, check=False)
+
+    def _draw_latents(self, rng, n, temperature, dtype):
+        """Draw normal latents of n images; n and dtype are validated already."""
         temperature = _validate.number("temperature", temperature, minimum=0)
         rng = _validate.generator("rng", rng)
-        dtype = self.check_params(params)
         scale = _scale_in(dtype, temperature)
         draws = (rng.standard_normal((n, *shape), dtype) for shape in self.latent_shapes)
-        return self._decode(params, [scale * z for z in draws], check=False)
+        return [scale * z for z in draws]
+
+    def sampler(
+        self, params: Params, *, batch: int = BATCH, dtype: DTypeLike | None = None
+    ) -> Sampler:
+        """Prepare these parameters for many calls: the fast way to sample.
+
+        All that does not depend on the latents is done once, so that a single image takes a third
+        of the time of `sample`; the results are the same, bit for bit.
+
+        Parameters
+        ----------
+        params : dict
+            Parameters as `init` returns them, which are copied.
+        batch : int
+            Number of images that are computed at a time, which memory depends on, but no result.
+        dtype : {float32, float64}, optional
+            Dtype of the computation, to which the parameters are rounded; theirs by default.
+
+        Returns
+        -------
+        Sampler
+            With the methods ``draw(rng, n, temperature=1.0)`` and ``decode(latents)``.
+
+        Raises
+        ------
+        ParamsError
+            If the parameters do not fit the flow, or are not finite.
+        OptionError, DtypeError
+            If an option is not as described.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from cinc_ref.flows import build
+        >>> flow = build("cinc", "affine", (1, 8, 8), levels=2, depth=1, width=4, bins=17)
+        >>> params = flow.init(0, np.random.default_rng(0).uniform(-0.5, 0.5, (3, 1, 8, 8)))
+        >>> sampler = flow.sampler(params)
+        >>> sampler.draw(0, 5, temperature=0.7).shape
+        (5, 1, 8, 8)
+        """
+        batch = _validate.integer("batch", batch, minimum=1)
+        own = self.check_params(params)
+        return Sampler(self, params, batch, own if dtype is None else check_dtype(dtype))
 
     def bits_per_dim(self, params: Params, images: IntegerArrayLike, rng: Seed) -> Array:
         """Compute bits per dimension of integer images, dequantized with one draw of noise.
@@ -710,12 +760,6 @@ def _scale_in(dtype, temperature):
     if not np.isfinite(scale):
         raise OptionError(f"temperature must be finite in {dtype}; got {temperature:g}")
     return scale
-
-
-def _standard_normal(z):
-    """Return log N(z; 0, I) of each latent, in nats."""
-    dimensions = z.shape[1] * z.shape[2] * z.shape[3]
-    return -0.5 * anp.sum(z * z, axis=(1, 2, 3)) - 0.5 * dimensions * float(np.log(2 * np.pi))
 
 
 def check_flow(flow: Any) -> Flow:

@@ -1,9 +1,10 @@
-"""Coupling networks as matrix products on tiles that stay in the cache.
+"""The gradient of coupling networks as matrix products on tiles that stay in the cache.
 
 Images are contiguous (C, P, N) here, P = H*W pixels in raster order. A network is k x k, 1x1 and
-k x k convolutions with ReLU between them. Its hidden layers are ten times as large as the images:
-written to memory and read again, they would cost half as much time as the arithmetic. So a tile, a
-run of neighbouring pixels of some images, goes through all three layers at once:
+k x k convolutions with ReLU between them, which `stacked_convs` applies. Its hidden layers are ten
+times as large as the images: written to memory and read again, they would cost half as much time
+as the arithmetic. So a tile, a run of neighbouring pixels of some images, goes through all layers
+at once. The forward pass is
 
     stack the taps of the inputs; product, bias, ReLU; product, bias, ReLU;
     product to the taps of all outputs, each added to the pixel that it is for.
@@ -22,7 +23,7 @@ import numpy as np
 from cinc_ref._typing import FloatArray
 from cinc_ref.kernels._jit import compiled, internal
 
-__all__ = ["COLUMNS", "add_taps", "network", "network_gradient", "stack_taps"]
+__all__ = ["COLUMNS", "network_gradient", "stack_taps"]
 
 ALONG, AGAINST, FIRST = np.intp(1), np.intp(-1), np.intp(0)
 """The way of a tap or the other way, and a first row. Of Python's integers, which Numba takes as
@@ -36,27 +37,6 @@ LINE = 16
 """Numbers in a cache line, or two."""
 
 
-def network(
-    x: FloatArray,
-    size: tuple[int, int],
-    weights: Weights,
-    position: FloatArray,
-    second_bias: FloatArray,
-    last_bias: FloatArray,
-) -> FloatArray:
-    """Apply the network to x: (outputs, P, N).
-
-    position (width, P) is the bias of the first layer, by pixel; second_bias is (width, 1).
-    """
-    width, outputs = len(weights[1]), len(last_bias)
-    tile = _tile(*x.shape[1:])
-    height = weights[0].shape[1] + 2 * width + len(weights[2])
-    y = np.empty((outputs, *x.shape[1:]), x.dtype)
-    y[:] = last_bias[:, np.newaxis, np.newaxis]
-    _network(x, size, weights, position, second_bias, _memory(height, tile, x), tile, y)
-    return y
-
-
 def network_gradient(
     x: FloatArray,
     size: tuple[int, int],
@@ -66,6 +46,8 @@ def network_gradient(
     g: FloatArray,
 ) -> tuple[FloatArray, Weights, FloatArray, FloatArray]:
     """Gradients of <g, network(x)>: by x, by the weights, by both hidden biases at each pixel.
+
+    position (width, P) is the bias of the first layer, by pixel; second_bias is (width, 1).
 
     The hidden layers are computed again: that takes no longer than to keep them in memory.
     """
@@ -92,29 +74,6 @@ def _memory(height, tile, like):
     """Allocate a tile's matrices of so many rows together, with rows of whole cache lines."""
     rows, columns = tile
     return np.empty((height, -(-rows * columns // LINE) * LINE), like.dtype)
-
-
-@compiled
-def _network(x, size, weights, position, second_bias, memory, tile, y):
-    """Add the network on x, but for the last bias, to y."""
-    first, second, last = weights
-    inputs, pixels, images = x.shape
-    width, outputs = len(second), len(y)
-    taps = len(last) // outputs
-    rows, columns = tile
-    read, made = taps * inputs, taps * outputs
-    for n in range(0, images, columns):
-        t = min(columns, images - n)
-        for p in range(0, pixels, rows):
-            s = min(rows, pixels - p)
-            stack = _matrix(memory, FIRST, read, s * t)
-            h1 = _matrix(memory, read, width, s * t)
-            h2 = _matrix(memory, read + width, width, s * t)
-            products = _matrix(memory, read + 2 * width, made, s * t)
-            stack_taps(x, size, ALONG, p, n, stack.reshape(taps, inputs, s, t))
-            _hidden_layers(stack, first, position, second, second_bias, p, s, h1, h2)
-            np.dot(last, h2, products)
-            add_taps(products.reshape(taps, outputs, s, t), size, ALONG, p, n, y)
 
 
 @compiled
@@ -152,7 +111,7 @@ def _network_gradient(arguments, working_memory, tile, x_bar, weights_bar, biase
             _relu_gradient(d1, h1)
             np.dot(d1, stack.T, first_part)
             np.dot(first.T, d1, products)
-            add_taps(products.reshape(taps, inputs, s, t), size, AGAINST, p, n, x_bar)
+            _add_taps(products.reshape(taps, inputs, s, t), size, AGAINST, p, n, x_bar)
             _add(first_bar, first_part)
             _add(second_bar, second_part)
             _add(last_bar, last_part)
@@ -214,15 +173,8 @@ def stack_taps(
                         target[n] = source[n]
 
 
-@compiled
-def add_taps(
-    products: FloatArray,
-    size: tuple[int, int],
-    sign: int | np.intp,
-    start: int | np.intp,
-    first: int | np.intp,
-    total: FloatArray,
-) -> None:
+@internal
+def _add_taps(products, size, sign, start, first, total):
     """total[c, start + p moved by -sign * tap, first + n] += products[tap, c, p, n]."""
     taps, channels, pixels, tile = products.shape
     count = total.shape[2]

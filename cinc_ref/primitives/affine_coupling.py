@@ -15,8 +15,9 @@ from cinc_ref.primitives.memory_order import (
     by_channel,
     from_pixels,
 )
+from cinc_ref.primitives.program import Program
 
-__all__ = ["affine_coupling", "log_scale_sum"]
+__all__ = ["affine_coupling", "log_scale_sum", "record_affine_coupling"]
 
 
 @primitive
@@ -74,6 +75,31 @@ def log_scale_sum(h: FloatArray) -> FloatArray:
     e, total = _decay(argument), np.zeros(len(h))
     elementwise.log_scale_sum(argument, np.log1p(e, out=e), total)
     return total.astype(argument.dtype)
+
+
+def record_affine_coupling(
+    program: Program, part: FloatArray, h: FloatArray, inverse: bool
+) -> FloatArray | None:
+    """Append the coupling of images (c, H, W, N), in place, and of h (2c, H, W, N).
+
+    Returns the array of log-determinants (N,), None unless `program.density`.
+    """
+    t, argument = h[: len(part)], h[len(part) :]
+    e = program.array(part.shape, "decay")
+    program.add(elementwise.neg_abs_logit, *map(by_channel, (argument, e)))
+    program.add(np.exp, e, e)
+    program.add(elementwise.affine_coupling, *map(by_channel, (part, t, argument, e)), inverse)
+    if not program.density:
+        return None
+    total, log_det = np.zeros(program.count), program.array((program.count,))
+    pixels = [a.reshape(len(part), -1, program.count) for a in (argument, e)]
+    program.add(np.log1p, e, e)
+    program.add(total.fill, 0)
+    program.add(elementwise.log_scale_sum, *pixels, total)
+    program.add(np.copyto, log_det, total, "same_kind")
+    if inverse:
+        program.add(np.negative, log_det, log_det)
+    return log_det
 
 
 def _log_scale(h):

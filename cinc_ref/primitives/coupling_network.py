@@ -5,11 +5,12 @@ from autograd.extend import primitive
 
 from cinc_ref._typing import FloatArray
 from cinc_ref.kernels import coupling_network as kernels
+from cinc_ref.kernels.stacked_convs import Layer
 from cinc_ref.primitives.fused import define_fused
-from cinc_ref.primitives.layers import add_bias, relu, same_conv
+from cinc_ref.primitives.layers import add_bias, apply_layers, relu, same_conv
 from cinc_ref.primitives.memory_order import as_native_contiguous, as_pixels, from_pixels
 
-__all__ = ["coupling_network"]
+__all__ = ["coupling_network", "network_layers"]
 
 
 @primitive
@@ -39,9 +40,24 @@ def coupling_network(
     -------
     ndarray, shape (N, outputs, H, W)
     """
-    arguments = _to_kernel_layout(x, first, position, second, second_bias, last)
-    y = kernels.network(*arguments, as_native_contiguous(last_bias, arguments[0].dtype))
-    return from_pixels(y, x.shape[2:])
+    layers = network_layers(first, position, second, second_bias, last, last_bias)
+    return apply_layers(x, layers)
+
+
+def network_layers(
+    first: FloatArray,
+    position: FloatArray,
+    second: FloatArray,
+    second_bias: FloatArray,
+    last: FloatArray,
+    last_bias: FloatArray,
+) -> list[Layer]:
+    """Return the layers of a network, whose arguments are those of `coupling_network`."""
+    return [
+        Layer(first, position[0], True),
+        Layer(second, second_bias, True),
+        Layer(last, last_bias, False),
+    ]
 
 
 def _layers(x, first, position, second, second_bias, last, last_bias):

@@ -1,11 +1,8 @@
 """Layers of coupling networks: a centred convolution, ReLU and log-sigmoid.
 
 The convolution here is the ordinary one, zero-padded on all sides, with any number of channels in
-and out. It need not be invertible. With images batch-last, a tap is one contiguous shift and the
-sum over channels one matrix product (GEMM), whichever side has fewer channels being shifted:
-
-    fewer inputs:   the shifted inputs of all taps stacked, then one GEMM;
-    fewer outputs:  one GEMM to the outputs of all taps, which are then shifted and added.
+and out. It need not be invertible. For the gradient of its weight, a matrix product (GEMM), the
+images that the taps read are stacked, or the gradients, whichever have fewer channels.
 """
 
 import autograd.numpy as anp
@@ -14,7 +11,7 @@ from autograd.extend import defjvp, defvjp, primitive
 
 from cinc_ref._typing import FloatArray
 from cinc_ref.kernels import coupling_network as kernels
-from cinc_ref.kernels import elementwise
+from cinc_ref.kernels import elementwise, stacked_convs
 from cinc_ref.primitives.fused import define_fused
 from cinc_ref.primitives.memory_order import (
     as_native_contiguous,
@@ -23,24 +20,22 @@ from cinc_ref.primitives.memory_order import (
     from_pixels,
 )
 
-__all__ = ["add_bias", "log_sigmoid", "relu", "same_conv", "scale_channels"]
+__all__ = ["add_bias", "apply_layers", "log_sigmoid", "relu", "same_conv", "scale_channels"]
 
 
 @primitive
 def same_conv(x: FloatArray, weight: FloatArray) -> FloatArray:
     """Cross-correlate images (N, C, H, W) with a weight (O, C, k, k), k odd, zero-padded."""
-    images, size = as_pixels(x), x.shape[2:]
-    channels, *pixels = images.shape
-    outputs, _, k, _ = weight.shape
-    if channels <= outputs or k == 1:
-        rows = weight.transpose(0, 2, 3, 1).reshape(outputs, -1)
-        y = (rows @ _taps(images, size, k, 1)).reshape(outputs, *pixels)
-    else:
-        rows = weight.transpose(2, 3, 0, 1).reshape(-1, channels)
-        products = (rows @ images.reshape(channels, -1)).reshape(k * k, outputs, *pixels)
-        y = np.zeros((outputs, *pixels), products.dtype)
-        kernels.add_taps(products, size, 1, 0, 0, y)
-    return from_pixels(y, size)
+    bias = np.zeros(len(weight), weight.dtype)
+    return apply_layers(x, [stacked_convs.Layer(weight, bias, False)])
+
+
+def apply_layers(x: FloatArray, layers: list[stacked_convs.Layer]) -> FloatArray:
+    """Apply convolutions with biases and ReLU one after the other to images (N, C, H, W)."""
+    convs = stacked_convs.prepare(layers, x.shape[2:], len(x), np.result_type(x, layers[0].weight))
+    packed = stacked_convs.pack(convs, layers)
+    y = stacked_convs.apply(convs, packed, as_pixels(x).astype(packed.dtype, copy=False))
+    return from_pixels(y, x.shape[2:])
 
 
 @primitive

@@ -61,6 +61,7 @@ __all__ = [
     "SOLVE_TRANSPOSE",
     "ConvPlan",
     "make_plan",
+    "pack_kernel",
     "run",
 ]
 
@@ -87,8 +88,8 @@ class ConvPlan(NamedTuple):
         sweep reads, then those that it writes, in ascending and in descending sequence.
     channels : (int, int)
         Where these two tables begin.
-    work_length : int
-        Numbers of working memory.
+    packed_length, work_length : int
+        Numbers of the packed kernel, which working memory begins with, and of that memory.
     tiny : float
         The smallest normal number of the dtype.
     solve : bool
@@ -100,6 +101,7 @@ class ConvPlan(NamedTuple):
     tables: IntegerArray
     descriptor: IntegerArray
     channels: tuple[int, int]
+    packed_length: int
     work_length: int
     tiny: float
     solve: bool
@@ -125,9 +127,35 @@ def run(plan: ConvPlan, images: FloatArray, kernel: FloatArray) -> tuple[FloatAr
     """
     work = np.empty(plan.work_length, images.dtype)
     result = empty_like(images)
-    flags = pack(kernel.reshape(-1), work, plan.tables, plan.tiny)
+    flags, sweep, tables, channels, stages = pack_kernel(plan, kernel, work)
     if not images.size:
         return result, CHECK_KERNEL
+    is_finite = sweep(work, images.ravel("K"), result.ravel("K"), tables, channels, stages)
+    return result, flags & CHECK_KERNEL | (0 if is_finite else CHECK_RESULT)
+
+
+def pack_kernel(
+    plan: ConvPlan, kernel: FloatArray, work: FloatArray
+) -> tuple[int, Callable[..., bool], IntegerArray, int, int]:
+    """Pack a kernel at the beginning of working memory.
+
+    Parameters
+    ----------
+    plan : ConvPlan
+    kernel : ndarray, shape (C, C, kh, kw)
+        As for `run`.
+    work : ndarray, shape (plan.work_length,)
+
+    Returns
+    -------
+    flags : int
+        Those of `pack`.
+    sweep : callable
+        ``sweep(work, images, result, tables, channels, stages)``; images and result are flat.
+    tables, channels, stages : ndarray, int, int
+        The last arguments of `sweep`.
+    """
+    flags = pack(kernel.reshape(-1), work, plan.tables, plan.tiny)
     tables, channels = plan.descriptor, plan.channels[flags & DESCENDING > 0]
     stages = int(plan.solve)
     if flags & FACTORED:
@@ -138,8 +166,7 @@ def run(plan: ConvPlan, images: FloatArray, kernel: FloatArray) -> tuple[FloatAr
         tables = np.concatenate([tables, _permuted(ascending, order)])
     is_general = stages == 2 or flags & DIVIDE > 0
     sweep = compiled_sweep(*plan.block, True) if is_general else plan.sweep
-    is_finite = sweep(work, images.ravel("K"), result.ravel("K"), tables, channels, stages)
-    return result, flags & CHECK_KERNEL | (0 if is_finite else CHECK_RESULT)
+    return flags, sweep, tables, channels, stages
 
 
 def _permuted(channel_offsets, order):
@@ -211,6 +238,7 @@ def make_plan(
         tables=packed.tables,
         descriptor=np.concatenate([descriptor, *orders]),
         channels=(len(descriptor), len(descriptor) + 2 * slots),
+        packed_length=packed.length,
         work_length=packed.length + LINE_BYTES // itemsize + memory,
         tiny=float(np.finfo(f"f{itemsize}").tiny),
         solve=solve,

@@ -96,7 +96,7 @@ def _add_taps(total, work, source, tables, part, reads, rows, lanes):
         weights = reads.weights + tables[part.run_weights + run] * rows
         for t in range(first, last, rows):
             place, weight = vectors + t * stride, weights + t * rows
-            total = block.multiply_add(total, work, place, stride, work, weight)
+            total = block.multiply_add(total, work, place, stride, work, weight, rows)
     return total
 
 

@@ -33,10 +33,12 @@ __all__ = [
     "multiply_add",
     "prefetch_third",
     "probe_nonfinite",
+    "rectify",
     "scatter",
     "scatter_nontemporal",
     "side",
     "solve",
+    "spread",
     "store",
     "transpose",
     "zeros",
@@ -281,7 +283,7 @@ def transpose(typingctx: BaseContext, block: Block) -> Intrinsic:
     return block(block), generate
 
 
-@intrinsic
+@intrinsic(prefer_literal=True)
 def multiply_add(
     typingctx: BaseContext,
     block: Block,
@@ -290,26 +292,61 @@ def multiply_add(
     stride: types.Type,
     weights: types.Type,
     first: types.Type,
+    count: types.Type,
 ) -> Intrinsic:
-    """Add ``weights[first + t * rows + r] * vector t`` to row r, fused, for `rows` vectors t.
+    """Add ``weights[first + t * rows + r] * vector t`` to row r, fused, for `count` vectors t.
 
-    Vector t is ``array[index + t * stride :][:lanes]``. There are as many vectors as rows, because
-    the channels of a pixel come in such numbers: long straight code has few branches to mispredict.
+    Vector t is ``array[index + t * stride :][:lanes]``.
     """
+    vectors = count.literal_value
 
     def generate(context, builder, signature, arguments):
-        value, array, index, stride, weights, first = arguments
+        value, array, index, stride, weights, first, _ = arguments
         memory = _Memory(context, builder, signature.args[1], array)
         table = _Memory(context, builder, signature.args[4], weights)
         rows, lanes = _rows(builder, block, value), block.lanes
-        for t in range(block.rows):
+        for t in range(vectors):
             vector = memory.vector(_add_multiple(builder, index, stride, t), lanes)
             for r in range(block.rows):
                 weight = _broadcast(builder, table.entry(first, t * block.rows + r), lanes)
                 rows[r] = _fused(builder, weight, vector, rows[r])
         return _from_rows(context, builder, block, rows)
 
-    return block(block, array, types.intp, types.intp, weights, types.intp), generate
+    return block(block, array, types.intp, types.intp, weights, types.intp, count), generate
+
+
+@intrinsic(prefer_literal=True)
+def spread(
+    typingctx: BaseContext,
+    array: types.Type,
+    first: types.Type,
+    rows: types.Type,
+    lanes: types.Type,
+) -> Intrinsic:
+    """Return a block whose row r holds ``array[first + r]`` in all lanes."""
+    block = Block(array.dtype, rows.literal_value, lanes.literal_value)
+
+    def generate(context, builder, signature, arguments):
+        memory = _Memory(context, builder, signature.args[0], arguments[0])
+        numbers = [memory.entry(arguments[1], r) for r in range(block.rows)]
+        rows = [_broadcast(builder, number, block.lanes) for number in numbers]
+        return _from_rows(context, builder, block, rows)
+
+    return block(array, types.intp, rows, lanes), generate
+
+
+@intrinsic
+def rectify(typingctx: BaseContext, block: Block) -> Intrinsic:
+    """Return max(block, 0), number by number; NaN stays NaN."""
+
+    def generate(context, builder, signature, arguments):
+        rows = _rows(builder, block, arguments[0])
+        zero = ir.Constant(rows[0].type, None)
+        negative = [builder.fcmp_ordered("<", row, zero) for row in rows]
+        rows = [builder.select(n, zero, row) for n, row in zip(negative, rows, strict=True)]
+        return _from_rows(context, builder, block, rows)
+
+    return block(block), generate
 
 
 @intrinsic

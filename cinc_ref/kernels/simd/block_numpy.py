@@ -21,10 +21,12 @@ __all__ = [
     "multiply_add",
     "prefetch_third",
     "probe_nonfinite",
+    "rectify",
     "scatter",
     "scatter_nontemporal",
     "side",
     "solve",
+    "spread",
     "store",
     "transpose",
     "zeros",
@@ -110,14 +112,30 @@ def transpose(block: FloatArray) -> FloatArray:
 
 
 def multiply_add(
-    block: FloatArray, array: FloatArray, index: int, stride: int, weights: FloatArray, first: int
+    block: FloatArray,
+    array: FloatArray,
+    index: int,
+    stride: int,
+    weights: FloatArray,
+    first: int,
+    count: int,
 ) -> FloatArray:
-    """Add ``weights[first + t * rows + r] * vector t`` to every row r, for `rows` vectors."""
+    """Add ``weights[first + t * rows + r] * vector t`` to every row r, for `count` vectors."""
     rows, lanes = block.shape
-    for t in range(rows):
+    for t in range(count):
         column = weights[first + t * rows :][:rows, None]
         block = block + column * array[index + t * stride :][:lanes]
     return block
+
+
+def spread(array: FloatArray, first: int, rows: int, lanes: int) -> FloatArray:
+    """Return a block whose row r holds ``array[first + r]`` in all lanes."""
+    return np.repeat(array[first : first + rows, None], lanes, axis=1)
+
+
+def rectify(block: FloatArray) -> FloatArray:
+    """Return max(block, 0), number by number; NaN stays NaN."""
+    return np.maximum(block, 0)
 
 
 def probe_nonfinite(probe: FloatArray, block: FloatArray) -> FloatArray:

@@ -19,7 +19,7 @@ from cinc_ref._typing import Array
 from cinc_ref.kernels._jit import compiled
 from cinc_ref.kernels.simd.cpu import LINE_BYTES
 
-__all__ = ["ALIGNED_BYTES", "empty_like"]
+__all__ = ["ALIGNED_BYTES", "aligned", "empty_like"]
 
 ALIGNED_BYTES = 2**16
 """Size in bytes of a result from which on it starts on a cache line; that costs a microsecond."""

@@ -1,0 +1,348 @@
+"""Stacked convolutions on zero-padded planes: the networks of couplings, and single convolutions.
+
+A layer is an ordinary convolution with a bias by channel or by pixel, zero-padded so that the size
+stays, and perhaps ReLU. Some images at a time go through all layers in memory that the caches hold.
+There a plane is a channel of these images, image beside image at each pixel:
+
+    margin | pixel (0, 0), ..., pixel (0, W - 1), zeros | pixel (1, 0), ..., zeros | ... | margin
+
+The zeros behind a row serve as those before the next one, so that a tap of the kernel is the same
+shift for all numbers of a plane, and a layer is a matrix product whose right side is read where the
+images lie:
+
+    target[o, :] = bias[o] + sum over taps and channels of weight[o, c, tap] * source[c, shifted]
+
+It is computed by register blocks: `rows` output channels of `lanes` neighbouring numbers. What it
+yields for the zeros is cleared afterwards. Taps come in raster order, channels ascending, and
+multiply-adds are fused: the bits of an image do not depend on those beside it.
+"""
+
+from collections.abc import Sequence
+from functools import cache, lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from cinc_ref._typing import FloatArray, IntegerArray
+from cinc_ref.kernels._jit import block, compiled, inlined
+from cinc_ref.kernels.simd.cpu import LINE_BYTES, MAX_BLOCK_ROWS, VECTOR_BYTES
+
+__all__ = ["Convs", "Layer", "apply", "pack", "prepare"]
+
+ROWS = MAX_BLOCK_ROWS * 2 // 3, MAX_BLOCK_ROWS
+"""Output channels of a register block: whichever of the two leaves fewer rows empty."""
+
+VECTORS = 2
+"""SIMD vectors of a row, which share the load of a weight."""
+
+STEPS = 2
+"""Input channels at a time; LLVM moves the loads of more of them so far ahead that registers
+run out."""
+
+COLUMNS = 1024
+"""Numbers of a plane at most, unless one image has more."""
+
+BY_CHANNEL, BY_PIXEL, SPREAD_PIXELS = range(3)
+"""Modes of a bias: by channel; by pixel, as it lies; by pixel, repeated for the images of a plane
+beforehand."""
+
+
+class Layer(NamedTuple):
+    """A layer: weight (outputs, channels, k, k), bias (outputs,) or (outputs, H, W), and ReLU."""
+
+    weight: FloatArray
+    bias: FloatArray
+    relu: bool
+
+
+class Sizes(NamedTuple):
+    """The sizes that all layers share, in integers.
+
+    Attributes
+    ----------
+    images, tile, tiles : int
+        Images, how many of them a plane holds, and how often planes are filled.
+    inputs, outputs, height, width, gap : int
+        Of the images; zeros between rows, in pixels.
+    plane, origin, columns : int
+        Numbers of a plane, those before pixel (0, 0), and those from there to the last gap.
+    source, target : int
+        Where the planes of the images and of the result begin.
+    layers : int
+    """
+
+    images: int
+    tile: int
+    tiles: int
+    inputs: int
+    outputs: int
+    height: int
+    width: int
+    gap: int
+    plane: int
+    origin: int
+    columns: int
+    source: int
+    target: int
+    layers: int
+
+
+class Place(NamedTuple):
+    """The place and the shape of a layer, in integers.
+
+    Attributes
+    ----------
+    source, target : int
+        Where the planes that are read and written begin.
+    weights, bias, mode : int
+        Where weights [block of rows][tap][channel][row] and biases begin, and the mode of these.
+    wide, blocks, side, channels : int
+        Whether the larger of `ROWS` is used; blocks of rows; side of the kernel; input planes.
+    relu, clear : int
+        Whether ReLU follows, and whether a layer follows that reads the zeros.
+    """
+
+    source: int
+    target: int
+    weights: int
+    bias: int
+    mode: int
+    wide: int
+    blocks: int
+    side: int
+    channels: int
+    relu: int
+    clear: int
+
+
+class Convs(NamedTuple):
+    """Layers on images of one shape: what `apply` needs to know besides the numbers.
+
+    Attributes
+    ----------
+    descriptor : ndarray of intp
+        `Sizes`, then a `Place` for each layer.
+    packed_length, work_length : int
+        Numbers of the packed layers and of working memory.
+    lanes : int
+        Numbers of a row of a register block.
+    dtype : numpy.dtype
+    """
+
+    descriptor: IntegerArray
+    packed_length: int
+    work_length: int
+    lanes: int
+    dtype: "np.dtype[Any]"
+
+
+def prepare(
+    layers: Sequence[Layer], size: tuple[int, int], images: int, dtype: np.dtype[Any]
+) -> Convs:
+    """Return how these layers are applied to so many images of a size (H, W)."""
+    shapes = tuple((*layer.weight.shape[:3], layer.bias.ndim > 1, layer.relu) for layer in layers)
+    return _prepare(shapes, size, images, np.dtype(dtype))
+
+
+@lru_cache(maxsize=256)
+def _prepare(shapes, size, images, dtype):
+    itemsize = dtype.itemsize
+    lanes = VECTORS * VECTOR_BYTES // itemsize
+    height, width = size
+    gap = max(side // 2 for _, _, side, _, _ in shapes)
+    row = width + gap
+    tile = _tile(images, height * row, lanes)
+    origin = gap * (row + 1) * tile
+    columns = height * row * tile
+    line = LINE_BYTES // itemsize
+    plane = origin + _up(columns, lanes) + max(origin, lanes)
+    plane = (_up(plane, line) // line | 1) * line  # an odd number of lines: planes differ in sets
+    places, packed, memory = [], 0, _up(shapes[0][1], STEPS) * plane
+    source = 0
+    for k, (outputs, _, side, by_pixel, relu) in enumerate(shapes):
+        channels = _up(shapes[k][1], STEPS) if k == 0 else _padded(shapes[k - 1][0])[0]
+        slots, wide = _padded(outputs)
+        weights = packed
+        bias = weights + slots * side**2 * channels
+        mode = BY_CHANNEL if not by_pixel else BY_PIXEL if tile == 1 else SPREAD_PIXELS
+        packed = bias + (slots * _pixels(size, gap, lanes) if by_pixel else slots)
+        clear = k + 1 < len(shapes) and shapes[k + 1][2] > 1
+        places.append(Place(
+            source, memory, weights, bias, mode, wide, slots // ROWS[wide], side, channels, relu,
+            clear,
+        ))  # fmt: skip
+        source = memory
+        memory += slots * plane
+    sizes = Sizes(
+        images, tile, -(-images // max(tile, 1)), shapes[0][1], shapes[-1][0], height, width, gap,
+        plane, origin, columns, 0, source, len(shapes),
+    )  # fmt: skip
+    descriptor = np.concatenate([sizes, *places]).astype(np.intp)
+    return Convs(descriptor, packed, memory + line, lanes, dtype)
+
+
+def _tile(images, pixels, lanes):
+    """Return the images of a plane with which the numbers of all planes are fewest."""
+    most = min(images, max(1, COLUMNS // pixels))
+    options = range(1, most + 1)
+    # a filling of the planes costs about as much as half a dozen blocks
+    return min(
+        options, key=lambda n: -(-images // n) * (_up(n * pixels, lanes) + 2 * lanes), default=0
+    )
+
+
+def _padded(outputs):
+    """Return the output channels with those that fill up the last block, and which of `ROWS`."""
+    return min((_up(outputs, rows), wide) for wide, rows in enumerate(ROWS))
+
+
+def _pixels(size, gap, lanes):
+    """Return the length of a row of biases by pixel, gaps included."""
+    return _up(size[0] * (size[1] + gap), lanes)
+
+
+def _up(number, multiple):
+    return -(-number // multiple) * multiple
+
+
+def pack(convs: Convs, layers: Sequence[Layer]) -> FloatArray:
+    """Return the weights and biases of the layers as one array, in the order of their use."""
+    sizes, places = _decode(convs.descriptor)
+    packed = np.zeros(convs.packed_length, convs.dtype)
+    pixels = _pixels((sizes.height, sizes.width), sizes.gap, convs.lanes)
+    for place, (weight, bias, _) in zip(places, layers, strict=True):
+        outputs, channels = weight.shape[:2]
+        slots = place.blocks * ROWS[place.wide]
+        matrix = np.zeros((slots, place.side**2, place.channels), packed.dtype)
+        matrix[:outputs, :, :channels] = weight.reshape(outputs, channels, -1).swapaxes(1, 2)
+        blocks = matrix.reshape(place.blocks, -1, place.side**2 * place.channels).swapaxes(1, 2)
+        packed[place.weights : place.bias] = blocks.ravel()
+        if bias.ndim == 1:
+            packed[place.bias :][:outputs] = bias
+        else:
+            rows = packed[place.bias :][: slots * pixels].reshape(slots, pixels)
+            used = sizes.height * (sizes.width + sizes.gap)
+            rows = rows[:outputs, :used].reshape(outputs, sizes.height, -1)
+            rows[:, :, : sizes.width] = bias
+    return packed
+
+
+def _decode(descriptor):
+    fields = len(Sizes._fields)
+    rest = descriptor[fields:].reshape(-1, len(Place._fields))
+    return Sizes(*descriptor[:fields].tolist()), [Place(*row) for row in rest.tolist()]
+
+
+def apply(convs: Convs, packed: FloatArray, x: FloatArray) -> FloatArray:
+    """Apply packed layers to images (inputs, P, N): (outputs, P, N)."""
+    sizes, _ = _decode(convs.descriptor)
+    y = np.empty((sizes.outputs, *x.shape[1:]), x.dtype)
+    work = np.zeros(convs.work_length, x.dtype)
+    compiled_convs(convs.lanes)(x.reshape(-1), packed, convs.descriptor, work, y.reshape(-1))
+    return y
+
+
+@cache
+def compiled_convs(lanes: int) -> Any:
+    """Return the compiled loops for vectors of so many numbers.
+
+    ``loops(x, packed, descriptor, work, y)``: all flat. Working memory is zero before the first
+    call, and can be used again with the same descriptor.
+    """
+    sizes_fields, place_fields = len(Sizes._fields), len(Place._fields)
+    narrow, wide, vector = *ROWS, lanes // VECTORS
+
+    def convs(x, packed, descriptor, work, y):
+        t = Sizes(*block.integers(descriptor, 0, sizes_fields))
+        start = block.line_start(work, 0)
+        for k in range(t.tiles):
+            first = min(k * t.tile, t.images - t.tile)
+            _transfer(x, work, t, first, start + t.source, t.inputs, 1)
+            for layer in range(sizes_fields, len(descriptor), place_fields):
+                place = Place(*block.integers(descriptor, layer, place_fields))
+                if place.mode == SPREAD_PIXELS:
+                    _spread(packed, work, t, place, start, place.blocks * narrow, lanes, vector)
+                if place.wide:
+                    _convolve(packed, work, t, place, start, wide, lanes)
+                else:
+                    _convolve(packed, work, t, place, start, narrow, lanes)
+                if place.clear:
+                    rows = place.blocks * (wide if place.wide else narrow)
+                    _clear(work, t, start + place.target, rows)
+            _transfer(y, work, t, first, start + t.target, t.outputs, 0)
+
+    return compiled(convs)
+
+
+@inlined
+def _convolve(packed, work, t, place, start, rows, lanes):
+    """Compute a layer of all images in the planes."""
+    source, target = start + place.source + t.origin, start + place.target + t.origin
+    down, right = (t.width + t.gap) * t.tile, t.tile
+    middle = place.side // 2
+    pixels = -(-t.height * (t.width + t.gap) // lanes) * lanes
+    for j in range(0, t.columns, lanes):
+        weights = place.weights
+        for b in range(0, place.blocks * rows, rows):
+            here = target + b * t.plane + j
+            if place.mode == BY_CHANNEL:
+                total = block.spread(packed, place.bias + b, rows, lanes)
+            elif place.mode == BY_PIXEL:
+                total = block.load(packed, place.bias + b * pixels + j, pixels, rows, lanes)
+            else:
+                total = block.load(work, here, t.plane, rows, lanes)
+            for tap in range(place.side * place.side):
+                above, left = middle - tap // place.side, middle - tap % place.side
+                tapped = source + j - above * down - left * right
+                for c in range(0, place.channels, STEPS):
+                    total = block.multiply_add(
+                        total, work, tapped + c * t.plane, t.plane, packed, weights, STEPS
+                    )
+                    weights += STEPS * rows
+            if place.relu:
+                total = block.rectify(total)
+            block.store(work, here, t.plane, total)
+
+
+@inlined
+def _spread(packed, work, t, place, start, channels, lanes, vector):
+    """Repeat biases by pixel for all images; what is written too far is overwritten next."""
+    pixels = -(-t.height * (t.width + t.gap) // lanes) * lanes
+    for o in range(channels):
+        bias, target = place.bias + o * pixels, start + place.target + o * t.plane + t.origin
+        for p in range(t.height * (t.width + t.gap)):
+            value = block.spread(packed, bias + p, 1, vector)
+            for n in range(0, t.tile, vector):
+                block.store(work, target + p * t.tile + n, 0, value)
+
+
+@inlined
+def _clear(work, t, planes, count):
+    """Set to zero what stands between the rows, and behind the last one."""
+    row, gap = (t.width + t.gap) * t.tile, t.gap * t.tile
+    for c in range(count):
+        pixels = planes + c * t.plane + t.origin
+        for i in range(1, t.height):
+            for n in range(pixels + i * row - gap, pixels + i * row):
+                work[np.uintp(n)] = 0
+        for n in range(pixels + t.height * row - gap, planes + (c + 1) * t.plane):
+            work[np.uintp(n)] = 0
+
+
+@inlined
+def _transfer(images, work, t, first, planes, channels, inward):
+    """Copy a tile of images to planes, or back; rows at a time if a plane holds all images."""
+    whole = t.tile == t.images
+    step = t.width if whole else 1
+    length = step * t.tile
+    for c in range(channels):
+        for i in range(t.height):
+            for j in range(0, t.width, step):
+                outer = ((c * t.height + i) * t.width + j) * t.images + first
+                inner = planes + c * t.plane + t.origin + (i * (t.width + t.gap) + j) * t.tile
+                if inward:
+                    for n in range(length):
+                        work[np.uintp(inner + n)] = images[np.uintp(outer + n)]
+                else:
+                    for n in range(length):
+                        images[np.uintp(outer + n)] = work[np.uintp(inner + n)]
