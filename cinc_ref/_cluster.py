@@ -1,7 +1,8 @@
 """Jobs on the workers of a Dask cluster, in any order, and with the same results if workers die."""
 
+import gc
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from cinc_ref._extras import extra
@@ -101,13 +102,15 @@ def _connected(address):
 
     quiet = {"distributed.admin.large-graph-warning-threshold": "1 TiB"}  # the model goes once
     with dask.config.set(quiet):
-        try:
+        client = None
+        with suppress(OSError, ValueError, TimeoutError):
             client = Client(address, timeout=PATIENCE, set_as_default=False)
-        except (OSError, ValueError, TimeoutError) as error:
+        if client is None:
+            gc.collect()  # the next client would wait for ever if this one ended meanwhile
             raise CincError(
                 f"no Dask scheduler answers at {address}: start one with dask scheduler, and "
                 "workers with dask worker"
-            ) from error
+            )
         with client:
             try:
                 client.wait_for_workers(1, timeout=PATIENCE)
