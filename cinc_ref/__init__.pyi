@@ -2,6 +2,7 @@
 
 from . import bench as bench
 from . import bijections as bijections
+from . import classroom as classroom
 from . import cli as cli
 from . import comparison as comparison
 from . import compilation as compilation

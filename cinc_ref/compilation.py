@@ -222,7 +222,7 @@ def _run_flow(flow, batch, dtype):
     params = _perturbed(flow.init(rng, x), rng)
     flow.log_prob(params, x)
     flow.decode(params, flow.encode(params, x))
-    flow.sample(params, rng, batch)
+    flow.sampler(params).draw(rng, batch)
 
 
 def _train(flow, batch, dtype):

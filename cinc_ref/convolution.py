@@ -136,9 +136,9 @@ def conv_inverse(
         As for `conv`; B must be invertible.
     check : bool
         Warn with an `IllConditionedWarning` if the inverse keeps fewer than three digits, or if it
-        leaves an elementwise residual max |y - M x| / (|M| |x|) larger than rounding can explain
-        (`cinc_ref.theory.trust`). For 100 images it takes 6 to 10 times as long as the inverse
-        itself, for one image 20 to 30 times.
+        leaves an elementwise residual, max of ``|y - M x| / (|M| |x|)``, larger than rounding can
+        explain (`cinc_ref.theory.trust`). For 100 images it takes 6 to 10 times as long as the
+        inverse itself, for one image 20 to 30 times.
 
     Returns
     -------

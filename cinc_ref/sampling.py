@@ -20,11 +20,11 @@ from cinc_ref._files import check_file, write_atomically, write_figure
 from cinc_ref.errors import IllConditionedWarning, NonFiniteError, OptionError
 from cinc_ref.flows import Flow, quantize
 from cinc_ref.flows.multiscale import check_flow
+from cinc_ref.flows.sampler import Sampler
 from cinc_ref.kernels._jit import without_compilation
 
 __all__ = [
     "CHUNK",
-    "FIRST",
     "SUFFIXES",
     "Samples",
     "check_not_lost",
@@ -32,6 +32,8 @@ __all__ = [
     "chunks",
     "draw",
     "draw_chunk",
+    "first_draw",
+    "prepared",
     "sample_to_file",
     "write",
 ]
@@ -44,12 +46,9 @@ def __dir__() -> list[str]:
 SUFFIXES = (".png", ".npy", ".npz")
 """Endings of a file's name, each of which stands for a format."""
 
-FIRST = 64
-"""Images that are drawn first, and thrown away, so that compiled code is loaded."""
-
 CHUNK = 1000
-"""Images in a chunk: few enough that the activations of large flows fit into memory and that a
-killed command loses seconds, and enough that batches run at full speed. Seeds depend on it."""
+"""Images in a chunk: few enough that a killed command loses seconds, and enough that little time
+is spent between chunks. Seeds depend on it."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -108,8 +107,9 @@ def draw(
 ) -> Samples:
     """Draw images, and measure how long that takes.
 
-    A first draw of a few images, which is thrown away, loads what is compiled, and the clock stands
-    still while anything is compiled, so that the time is that of every later call.
+    The flow is prepared first (`Flow.sampler`), and a first draw, which is thrown away, loads what
+    is compiled. The clock stands still while anything is compiled, so that the time is that of
+    every later call.
 
     Parameters
     ----------
@@ -152,10 +152,11 @@ def draw(
     count = _validate.integer("count", count, minimum=1)
     temperature = _validate.number("temperature", temperature, minimum=0)
     seed = _validate.integer("seed", seed, minimum=0)
-    draw_chunk(flow, params, 0, min(count, FIRST), temperature=1.0, seed=seed)
+    sampler = prepared(flow, params)
+    draw_chunk(sampler, 0, first_draw(sampler, count), temperature=1.0, seed=seed)
     started = without_compilation(time.monotonic)
     drawn = [
-        draw_chunk(flow, params, index, size, temperature=temperature, seed=seed)
+        draw_chunk(sampler, index, size, temperature=temperature, seed=seed)
         for index, size in chunks(count)
     ]
     seconds = without_compilation(time.monotonic) - started
@@ -181,16 +182,26 @@ def chunks(count: int) -> Iterator[tuple[int, int]]:
         yield index, min(CHUNK, count - start)
 
 
+def prepared(flow: Flow, params: _typing.Params) -> Sampler:
+    """Prepare a flow for drawing, without the warnings of NumPy about numbers that overflow."""
+    with np.errstate(all="ignore"):
+        return flow.sampler(params)
+
+
+def first_draw(sampler: Sampler, count: int) -> int:
+    """Return how many images are drawn first, and thrown away, so that all is compiled and made."""
+    return min(count, sampler.batch + count % sampler.batch)
+
+
 def draw_chunk(
-    flow: Flow, params: _typing.Params, index: int, size: int, *, temperature: float, seed: int
+    sampler: Sampler, index: int, size: int, *, temperature: float, seed: int
 ) -> tuple[_typing.FloatArray, list[Warning]]:
     """Draw one chunk of images, with the warnings about them.
 
     Parameters
     ----------
-    flow : Flow
-    params : tree of ndarray
-        Parameters as `Flow.init` returns them.
+    sampler : Sampler
+        As `Flow.sampler` makes it.
     index : int
         Number of the chunk. Chunk 0 is drawn by ``numpy.random.default_rng(seed)``, chunk k by that
         of ``numpy.random.SeedSequence(seed, spawn_key=(k,))``.
@@ -206,17 +217,12 @@ def draw_chunk(
     samples : ndarray of floats, shape (size, C, H, W)
         What the flow gives, unclipped; numbers that overflow are not finite.
     caught : list of IllConditionedWarning
-
-    Raises
-    ------
-    ParamsError
-        If the parameters do not fit the flow, or are not finite.
     """
     spawn_key = (index,) if index else ()
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=spawn_key))
     with exclusive, warnings.catch_warnings(record=True) as caught, np.errstate(all="ignore"):
         warnings.simplefilter("always", IllConditionedWarning)
-        samples = flow.sample(params, rng, size, temperature)
+        samples = sampler.draw(rng, size, temperature)
     return samples, [warning.message for warning in caught]
 
 

@@ -28,8 +28,9 @@ from cinc_ref._unfinished import unfinished
 from cinc_ref.errors import OptionError, OutputError
 from cinc_ref.flows import Flow, quantize
 from cinc_ref.flows.multiscale import check_flow
+from cinc_ref.flows.sampler import Sampler
 from cinc_ref.kernels._jit import without_compilation
-from cinc_ref.sampling import CHUNK, FIRST, check_not_lost, chunks, draw_chunk
+from cinc_ref.sampling import CHUNK, check_not_lost, chunks, draw_chunk, first_draw, prepared
 
 __all__ = ["SUFFIXES", "Model", "Streamed", "check_place", "draw_levels", "stream_samples"]
 
@@ -157,8 +158,7 @@ def stream_samples(
     params_dtype = check_flow(flow).check_params(params)
     count = _validate.integer("count", count, minimum=1)
     model = Model(
-        flow,
-        params,
+        prepared(flow, params),
         _validate.number("temperature", temperature, minimum=0),
         _validate.integer("seed", seed, minimum=0),
     )
@@ -177,7 +177,7 @@ def stream_samples(
         missing = [chunk for chunk in chunks(count) if chunk[0] not in output.checksums]
         drawn, done, caught = 0, count - sum(size for _, size in missing), {}
         if dask is None and missing:
-            draw_levels((0, min(FIRST, count)), model)  # loads what is compiled
+            draw_levels((0, first_draw(model.sampler, count)), model)  # loads what is compiled
         start = without_compilation(time.monotonic)
         for (index, size), (images, messages) in _drawn(missing, model, dask):
             output.write(index, images)
@@ -213,10 +213,9 @@ def check_place(path: _typing.Path) -> Path:
 
 @dataclass(frozen=True)
 class Model:
-    """A flow with all on which its images depend; a worker of a cluster receives it once."""
+    """A sampler with all on which its images depend; a worker of a cluster receives it once."""
 
-    flow: Flow
-    params: _typing.Params
+    sampler: Sampler
     temperature: float
     seed: int
 
@@ -247,8 +246,7 @@ def draw_levels(
     index, size = chunk
     with one_blas_thread():
         samples, caught = draw_chunk(
-            model.flow,
-            model.params,
+            model.sampler,
             index,
             size,
             temperature=model.temperature,
@@ -256,7 +254,7 @@ def draw_levels(
         )
     reason = f" ({caught[0]})" if caught else ""
     check_not_lost(samples, f"samples at temperature {model.temperature:g}", reason)
-    return quantize(samples, model.flow.bins), {str(warning): warning for warning in caught}
+    return quantize(samples, model.sampler.flow.bins), {str(warning): warning for warning in caught}
 
 
 def _drawn(missing, model, dask):

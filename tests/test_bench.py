@@ -45,7 +45,8 @@ TINY_GROUPS = {
     "sampling": (
         partial(flows.measure_sampling, 2, 1, **TINY),
         partial(flows.measure_layers, 2, 1, **TINY),
-        partial(flows.measure_wide, 2, 1, products=1, **TINY),
+        partial(flows.measure_wide, 2, 1, IMAGE, SHAPE | {"width": 5}, products=1),
+        partial(flows.measure_paper, "cifar10", 2, **TINY),
     ),
     "training": (
         partial(flows.measure_training, "affine", 2, 1, **TINY),
@@ -255,15 +256,16 @@ def test_ratios_of_a_convolution():
 
 def test_many_matrix_products_measure_as_one(monkeypatch):
     """What a wide flow reaches is divided by them, counted as they were done."""
-    seconds = {"sample": 3.0, "products": 2.0}
+    seconds = {"sample, width 4": 3.0, "products": 2.0}
     monkeypatch.setattr(
         flows,
         "measure_in_turn",
         lambda functions, **_: {
-            name: Timing((seconds[name],), None, (seconds[name],)) for name in functions
+            name: Timing((seconds.get(name, 1.0),), None, (seconds.get(name, 1.0),))
+            for name in functions
         },
     )
-    (row,) = flows.measure_wide(2, 1, products=7, **TINY)
+    row = flows.measure_wide(2, 1, products=7, **TINY)[0]
     rate = 2 * 7 * 1024**3 / 2.0 / 1e9
     assert row.ratios["gemm"] == pytest.approx(row.gflops / rate)
 
@@ -422,6 +424,14 @@ def test_every_bound_is_measured_by_the_real_run():
         for job in groups.GROUPS["kernels"].jobs
         if getattr(job, "func", None) is convolution.measure_case
     } | {*compilation.SCRIPTS}
+    cases |= {
+        flows.case_name(flows.build("cinc", "affine", shape, **sizes), batch)
+        for shape, sizes, batch in (
+            *((flows.IMAGE, flows.SAMPLING, batch) for batch in (1, 10, 100)),
+            (flows.DIGIT, flows.DIGITS, 1),
+            (flows.IMAGE, flows.WIDE, 100),
+        )
+    }
     for bound in BOUNDS:
         assert bound.group in groups.GROUPS
         assert set(bound.cases) <= cases, bound.name

@@ -85,6 +85,61 @@ def test_mistakes_of_modules(scale, options, pattern):
     assert __import__("re").search(pattern, finding.diagnosis), str(report)
 
 
+ROTATION = """
+import torch
+from torch.nn.utils.parametrizations import orthogonal
+
+
+class Rotation(torch.nn.Module):
+    def __init__(self, kept=False, transposed=True, counted=False, twist=0.0):
+        super().__init__()
+        torch.manual_seed(0)
+        self.linear = torch.nn.Linear(4, 4, bias=False)
+        torch.nn.init.orthogonal_(self.linear.weight)
+        if kept:
+            orthogonal(self.linear)
+        self.shift = torch.nn.Parameter(torch.zeros(4))
+        self.transposed, self.counted, self.twist = transposed, counted, twist
+
+    def log_det(self, x):
+        one = torch.linalg.slogdet(self.linear.weight)[1] if self.counted else x.new_zeros(())
+        return one.expand(len(x))
+
+    def forward(self, x):
+        return x @ self.linear.weight.T + self.shift, self.log_det(x)
+
+    def inverse(self, y):
+        w = self.linear.weight
+        back = w if self.transposed else torch.linalg.inv(w).T
+        return (y - self.shift * (1 + self.twist)) @ back, -self.log_det(y)
+"""
+
+
+@pytest.mark.parametrize(
+    "options, severities",
+    [
+        ({"kept": True}, set()),  # a parametrization keeps it orthogonal
+        ({"transposed": False, "counted": True}, set()),
+        ({}, {"fragile"}),  # right as it was drawn
+        ({"counted": True}, {"fragile"}),
+        ({"transposed": False}, {"wrong"}),  # the log-determinant was forgotten
+        ({"kept": True, "twist": 1.0}, {"wrong"}),  # hidden by a zero
+        ({"twist": 1.0}, {"wrong"}),
+    ],
+)
+def test_constraints_of_parameters(tmp_path, monkeypatch, options, severities):
+    pytest.importorskip("torch", reason="PyTorch is not installed: pip install torch")
+    (tmp_path / "rotations.py").write_text(ROTATION)
+    monkeypatch.syspath_prepend(tmp_path)
+    from rotations import Rotation
+
+    report = check(Rotation(**options), shape=(4,))
+    found = {finding.severity for finding in report.findings} - {"convention"}  # made in float32
+    assert found == severities, str(report)
+    if severities == {"fragile"}:
+        assert "such as orthogonality" in str(report)
+
+
 def test_large_images_are_probed(scale):
     report = check(scale(channels=3), shape=(3, 24, 24))
     assert report.ok and any("random vectors" in note for note in report.notes)

@@ -61,6 +61,7 @@ SHAPES = [  # images, inputs, (H, W), width, outputs, k
     (3, 2, (4, 3), 5, 3, 1),
     (1, 2, (5, 7), 2, 3, 5),
     (1, 1, (13, 11), 2, 1, 3),  # several tiles of one image
+    (7, 1, (13, 11), 2, 13, 3),  # several fillings of the planes, the last two with one image twice
     (COLUMNS + 5, 1, (2, 1), 2, 2, 3),  # several tiles of images
 ]
 
@@ -74,6 +75,19 @@ def test_network_is_that_of_scipy(shape, dtype, tolerance):
     assert y.dtype == dtype
     np.testing.assert_allclose(y, network_by_scipy(*before), rtol=tolerance, atol=tolerance)
     assert all(np.array_equal(a, b) for a, b in zip(values, before, strict=True))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("inputs, size", [(3, (4, 4)), (6, (16, 16)), (1, (3, 1))])
+def test_bits_do_not_depend_on_the_other_images(inputs, size, dtype):
+    """Nor does one convolution of a network, which priors have."""
+    values = arguments(19, inputs, size, width=13, outputs=7, dtype=dtype)
+    y, h = coupling_network(*values), same_conv(*values[:2])
+    for n in (1, 2, 5, 16, 18):
+        first, last = values[0][:n], values[0][-n:]
+        assert np.array_equal(coupling_network(first, *values[1:]), y[:n])
+        assert np.array_equal(coupling_network(last, *values[1:]), y[-n:])
+        assert np.array_equal(same_conv(first, values[1]), h[:n])
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)

@@ -48,7 +48,7 @@ def test_the_demo_on_a_busy_machine_with_nothing_compiled(busy_cores, tmp_path):
     print(text)
     times = [0.0, *(moment for moment, _ in pieces), seconds]
     silences = [(end - begin, begin) for begin, end in pairwise(times)]
-    bits = float(re.search(r"([\d.]+) bits/dim\s*│?\n", text)[1])
+    bits = float(re.search(r"([\d.]+) bits/dim *[|│]?\n", text)[1])
     print(
         f"{seconds:.0f} s in all; longest silence and its begin: {max(silences)}; {bits} bits/dim"
     )

@@ -21,6 +21,7 @@ from cinc_ref._display import MAX_CHARACTERS, images_html, repr_of, table_html
 from cinc_ref.bench.groups import GROUPS, Report
 from cinc_ref.bench.machine import Machine
 from cinc_ref.bench.rows import Row
+from cinc_ref.classroom import Grade, exercise
 from cinc_ref.data.stack import Stack
 from cinc_ref.demo import Demonstration
 from cinc_ref.demo.flow import TrainedFlow
@@ -83,6 +84,8 @@ INSTANCES = {  # as long as they come
     ),
     "cinc_ref.bijections.QuadCoupling": lambda: bijections.QuadCoupling(512, "first"),
     "cinc_ref.bijections.Squeeze": lambda: bijections.Squeeze(),
+    "cinc_ref.classroom.Exercise": lambda: exercise(6),
+    "cinc_ref.classroom.Grade": lambda: Grade(1, False, LONG, LONG),
     "cinc_ref.comparison.Comparison": lambda: cr.comparison.Comparison(
         COMPARISON["rows"], COMPARISON["results"], COMPARISON["settings"], True
     ),
@@ -174,7 +177,7 @@ def test_html_is_well_formed_and_escaped(name):
 LOOKED_AT = (
     "Comparison", "ImageSet", "Evaluation", "Flow", "Chain", "Stability", "TrainingResult",
     "a verification", "proofs", "a refutation", "a benchmark", "a demonstration",
-    "a verdict at a width", "a flow's stability",
+    "a verdict at a width", "a flow's stability", "Exercise", "Grade",
 )  # fmt: skip
 
 
@@ -333,3 +336,10 @@ def test_a_notebook_shows_what_a_person_expects():
     assert "bits_per_dim" in evaluation["text/html"] and "median" in timing["text/plain"]
     assert "verdict" in stability["text/html"] and "holds" in report["text/html"]
     assert "image/png" in figure
+
+
+@pytest.mark.parametrize("module", [cr.flows, cr.bench, cr.data, cr.theory, cr.bijections])
+def test_tables_of_a_public_module_are_short(module):
+    values = {name: getattr(module, name) for name in module.__all__}
+    lengths = {name: len(repr(value)) for name, value in values.items()}
+    assert {name for name, length in lengths.items() if length > MAX_CHARACTERS} == set()

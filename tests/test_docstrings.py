@@ -21,6 +21,7 @@ MODULES = {
 ROOMS = (
     "cinc_ref",
     "cinc_ref.bijections",
+    "cinc_ref.classroom",
     "cinc_ref.comparison",
     "cinc_ref.data",
     "cinc_ref.errors",
@@ -276,7 +277,7 @@ def test_names_are_the_terms_of_the_field(path):
     assert not wrong, "\n".join(wrong)
 
 
-DOCUMENTS = ("README.md", "CONTRIBUTING.md")
+DOCUMENTS = ("CONTRIBUTING.md", "docs/one_core.md", "docs/theorem.md")
 NAMED_FILE = re.compile(r"`((?:cinc_ref|tests|tools|examples|comparison|docs|proofs)/[\w./-]*)`")
 
 

@@ -23,7 +23,8 @@ NAMES = [
     if not module.name.endswith("__main__")
 ]
 STUBS = sorted(PACKAGE.rglob("*.pyi"))
-MAP = set(re.findall(r"^\| .*", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE))
+GUIDE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+MAP = set(re.findall(r"^\| .*", GUIDE, re.MULTILINE))
 
 
 def public(names):
@@ -49,7 +50,7 @@ def test_a_package_completes_public_names_alone(package):
     assert not hasattr(package, "no_such_name")
 
 
-def test_what_the_map_of_the_readme_names_is_an_attribute():
+def test_what_the_map_of_the_guide_names_is_an_attribute():
     named = {name for row in MAP for name in re.findall(r"`cinc_ref/(\w+)", row)}
     assert {"bench", "sampling", "compilation", "theory", "plots"} <= named <= set(dir(cr))
 

@@ -17,6 +17,7 @@ import pytest
 import cinc_ref as cr
 from cinc_ref import (
     bijections,
+    classroom,
     compilation,
     data,
     evaluation,
@@ -552,6 +553,11 @@ TABLE = {
         sample=lambda rng, n: rng.normal(size=(n, 1, 2, 2)),
         draws=50,
     ),
+    # classroom
+    "exercise": row(
+        classroom.exercise,
+        {"number": Kind(lambda v: is_integer(v) and 1 <= v <= 7, examples=(np.uint8(7),))},
+    ),
     # data
     "image_set": row(data.image_set, {"name": choice("digits")}, {"name": "data"}, name="digits"),
     "image_set n_bits": row(
@@ -584,6 +590,7 @@ WITHOUT_OPTIONS = {
     "testing.parametrize_with_checks", "testing.strategies", "theory.load_counterexample",
     "timing.one_blas_thread", "timing.one_core", *(f"interop.{name}" for name in interop.__all__),
     # Classes of results and of errors.
+    "classroom.Exercise", "classroom.Grade",
     "testing.Check", "testing.Finding", "testing.LayerReport", "testing.check",
     "testing.CheckFailure", "testing.CheckSkipped", "testing.NotChecked",
     "testing.Problem", "testing.Report", "theory.Counterexample", "theory.Evidence",
@@ -660,7 +667,7 @@ PUBLIC = {
     **{f"cr.{name}": getattr(cr, name) for name in cr.__all__},
     **{
         f"{module.__name__.rpartition('.')[2]}.{name}": getattr(module, name)
-        for module in (bijections, flows, timing, interop, cr.theory, testing, data)
+        for module in (bijections, classroom, flows, timing, interop, cr.theory, testing, data)
         for name in module.__all__
     },
 }

@@ -54,10 +54,12 @@ def test_the_sdist_holds_every_file_of_the_checkout():
     lines = (ROOT / "MANIFEST.in").read_text(encoding="utf-8").splitlines()
     grafted = {line.split()[1] for line in lines if line.startswith("graft ")}
     included = [p for line in lines if line.startswith("include ") for p in line.split()[1:]]
+    some = [line.split()[1:] for line in lines if line.startswith("recursive-include ")]
+    included += [f"{folder}/{pattern}" for folder, *patterns in some for pattern in patterns]
     brought = {"LICENSE", "MANIFEST.in", "cinc_ref_pytest.py", "pyproject.toml", "setup.cfg"}
     for name in set(listed.stdout.split()) - brought - {".gitignore"}:
         top, *rest = name.split("/")
-        assert top in grafted if rest else any(fnmatch(top, p) for p in included), name
+        assert (rest and top in grafted) or any(fnmatch(name, p) for p in included), name
 
 
 def test_the_oldest_versions_are_the_bounds_of_setup_cfg():

@@ -2,10 +2,10 @@
 
 import pytest
 
-from cinc_ref.testing import CheckFailure, check_bijection, check_density, checks, run_checks
+from cinc_ref.testing import CheckFailure, check_bijection, checks, run_checks
 from tests.conftest import INTERPRETED
 from tests.support import fresh_bugs, planted_bugs
-from tests.support.layers import RIGHT_LAYERS, VOLUME_PRESERVING, density
+from tests.support.layers import RIGHT_LAYERS, VOLUME_PRESERVING
 from tests.support.right_implementations import NEEDS, RIGHT
 
 SEEDS = range(1 if INTERPRETED else 5)
@@ -44,13 +44,6 @@ def test_bug_in_a_layer_is_caught(description):
         caught(name, check_bijection, *make(seed))
 
 
-@pytest.mark.parametrize("description", planted_bugs.DENSITIES)
-def test_bug_in_a_density_is_caught(description):
-    name, make = planted_bugs.DENSITIES[description]
-    for seed in SEEDS:
-        caught(name, check_density, *make(seed), seed=seed)
-
-
 @pytest.mark.parametrize("name", RIGHT)
 def test_right_implementation_passes(name):
     if name in NEEDS:
@@ -67,8 +60,3 @@ def test_right_layer_passes(name):
     for seed in SEEDS:
         layer = RIGHT_LAYERS[name](seed)
         check_bijection(*layer, volume_preserving=name in VOLUME_PRESERVING)
-
-
-def test_right_density_passes():
-    for seed in SEEDS:
-        check_density(*density(seed), seed=seed)

@@ -1,28 +1,64 @@
-"""The Python of the README runs as it is written, each block on its own."""
+"""The Python of the README and of the site runs as it is written, each block on its own."""
 
+import doctest
 import re
 from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
 
-README = Path(__file__).parents[1] / "README.md"
-BLOCKS = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
-PLAIN = [block for block in BLOCKS if not block.startswith(">>>")]
+from tests.support.checkout import ROOT
+
+README = ROOT / "README.md"
+LINES = 150
+"""The most lines of the README."""
+
+PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
+BLOCKS = {
+    f"{page.name}-{number}": block
+    for page in PAGES
+    for number, block in enumerate(
+        re.findall(r"^```python\n(.*?)^```", page.read_text("utf-8"), re.DOTALL | re.MULTILINE), 1
+    )
+}
+PLAIN = {name: block for name, block in BLOCKS.items() if not block.startswith(">>>")}
 """Blocks without prompts; those with prompts are doctests."""
 
+FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
-@pytest.mark.parametrize("block", PLAIN, ids=lambda block: block.split("def ")[-1].split("(")[0])
-def test_a_block_needs_no_names_of_others(block):
-    if "import torch" in block and find_spec("torch") is None:
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_a_block_needs_no_names_of_others(name):
+    if "import torch" in PLAIN[name] and find_spec("torch") is None:
         pytest.skip("torch is not installed")
-    exec(compile(block, str(README), "exec"), {})
+    exec(compile(PLAIN[name], name, "exec"), {})
+
+
+@pytest.mark.parametrize("name", sorted(BLOCKS.keys() - PLAIN.keys()))
+def test_a_block_with_prompts_prints_what_it_shows(name):
+    if name.startswith("README"):
+        pytest.skip("pytest collects the doctests of the README")
+    test = doctest.DocTestParser().get_doctest(BLOCKS[name], {}, name, name, 0)
+    runner = doctest.DocTestRunner(optionflags=FLAGS)
+    said = []
+    runner.run(test, out=said.append)
+    assert runner.tries > 0
+    assert not runner.failures, "".join(said)
 
 
 def test_blocks_with_prompts_import_what_they_use():
     """Doctests of one file share their names, so that a missing import would go unnoticed."""
-    for block in set(BLOCKS) - set(PLAIN):
-        source = re.sub(r"(?m)^(>>>|\.\.\.) ?", "", block)
-        for module, name in (("numpy", "np"), ("cinc_ref", "cr")):
-            used = re.search(rf"\b{name}\.", source)
-            assert not used or f"import {module} as {name}\n" in source, source
+    for name in BLOCKS.keys() - PLAIN.keys():
+        source = re.sub(r"(?m)^(>>>|\.\.\.) ?", "", BLOCKS[name])
+        for module, short in (("numpy", "np"), ("cinc_ref", "cr")):
+            used = re.search(rf"\b{short}\.", source)
+            assert not used or f"import {module} as {short}\n" in source, source
+
+
+def test_the_readme_is_short():
+    assert len(README.read_text(encoding="utf-8").splitlines()) <= LINES
+
+
+def test_the_readme_leads_to_files_that_exist():
+    links = re.findall(r"\]\(([^)#:]+)\)", README.read_text(encoding="utf-8"))
+    assert len(links) > 10
+    assert all((ROOT / link).exists() for link in links), links

@@ -13,7 +13,8 @@ import cinc_ref as cr
 from cinc_ref import sampling
 from cinc_ref.cli._common import COMPILING
 from cinc_ref.errors import IllConditionedWarning, NonFiniteError, OutputError
-from cinc_ref.flows import Flow, quantize
+from cinc_ref.flows import quantize
+from cinc_ref.flows.sampler import Sampler
 from cinc_ref.sampling import draw, sample_to_file, write
 from tests.support.commands import assert_one_line_error, run
 
@@ -52,13 +53,13 @@ def test_the_seconds_are_those_of_one_draw_without_what_comes_first(model, monke
     """As if the first call had to compile for half a second."""
     calls = []
 
-    def slow_at_first(flow, params, rng, n, temperature=1.0):
+    def slow_at_first(sampler, rng, n, temperature=1.0):
         calls.append(n)
         time.sleep(0.5 if len(calls) == 1 else 0.05)
-        return sample(flow, params, rng, n, temperature)
+        return drawn(sampler, rng, n, temperature)
 
-    sample = Flow.sample
-    monkeypatch.setattr(Flow, "sample", slow_at_first)
+    drawn = Sampler.draw
+    monkeypatch.setattr(Sampler, "draw", slow_at_first)
     samples = draw(*model, 200)
     assert 0.05 <= samples.seconds < 0.5
     assert samples.images_per_second == pytest.approx(200 / samples.seconds)
@@ -78,13 +79,13 @@ def test_the_command_prints_seconds_and_images_a_second(capsys, file, tmp_path):
 
 @pytest.mark.parametrize("lost", [1, 3])
 def test_lost_draws_are_counted_and_nothing_is_written(capsys, monkeypatch, file, tmp_path, lost):
-    def lose(flow, params, rng, n, temperature=1.0):
-        x = sample(flow, params, rng, n, temperature)
+    def lose(sampler, rng, n, temperature=1.0):
+        x = drawn(sampler, rng, n, temperature)
         x[:lost, 0, 2, 2] = np.nan if lost > 1 else np.inf
         return x
 
-    sample = Flow.sample
-    monkeypatch.setattr(Flow, "sample", lose)
+    drawn = Sampler.draw
+    monkeypatch.setattr(Sampler, "draw", lose)
     for name in ("s.png", "s.npy", "s.npz"):
         code, out, err = run(capsys, "sample", file, "-n", 6, "--out", tmp_path / name)
         assert (code, out) == (1, "")
@@ -128,12 +129,12 @@ def test_a_warning_is_one_sentence_without_code(model, tmp_path):
 
 
 def test_warnings_of_samples_that_are_whole_are_given_on(model, monkeypatch):
-    def warn(flow, params, rng, n, temperature=1.0):
+    def warn(sampler, rng, n, temperature=1.0):
         warnings.warn(IllConditionedWarning("few digits"), stacklevel=2)
-        return sample(flow, params, rng, n, temperature)
+        return drawn(sampler, rng, n, temperature)
 
-    sample = Flow.sample
-    monkeypatch.setattr(Flow, "sample", warn)
+    drawn = Sampler.draw
+    monkeypatch.setattr(Sampler, "draw", warn)
     with pytest.warns(IllConditionedWarning, match="few digits") as caught:
         draw(*model, 4)
     assert len(caught) == 1

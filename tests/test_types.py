@@ -19,8 +19,8 @@ OPTIONS = {"pyright": [], "mypy": ["--follow-imports=silent", "--cache-dir=cache
 """Options of each checker; errors inside the package are of no concern to its user."""
 
 MODULES = (
-    "bench bijections comparison convolution data evaluation flows interop plots testing theory "
-    "timing training"
+    "bench bijections classroom comparison convolution data evaluation flows interop plots testing "
+    "theory timing training"
 ).split()
 
 

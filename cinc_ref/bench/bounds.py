@@ -16,6 +16,10 @@ LARGE = tuple(case_name(c, (side, side), 100) for c, side in ((12, 32), (3, 32))
 OPERATIONS, INVERSE, TRAINING_STEP = SCRIPTS
 ONE, EIGHT = (case_name(12, (16, 16), batch) for batch in (1, 8))
 
+COLOUR = "3x32x32 levels=3 depth=32"
+WIDE = f"{COLOUR} width=512 N=100"
+DIGIT = "1x8x8 levels=2 depth=8 width=64 N=1"
+
 
 @dataclass(frozen=True)
 class Bound:
@@ -92,8 +96,13 @@ BOUNDS = (
     Bound("scaling", "memory of conv_inverse, batch-last", "input", 2.2),
     Bound("scaling", "memory of conv_inverse, NCHW", "input", 2.2),
     Bound("sampling", "sample", "encode", 1.15),
-    Bound("sampling", "sample", "PyTorch", 1.0),
-    Bound("sampling", "sample, width 512", "gemm", 0.70, at_least=True),
+    *(
+        Bound("sampling", "sample", "PyTorch", limit, cases=(f"{COLOUR} width=64 N={batch}",))
+        for batch, limit in ((1, 0.60), (10, 0.55), (100, 0.50))
+    ),
+    Bound("sampling", "sample", "PyTorch", 0.55, cases=(DIGIT,)),
+    Bound("sampling", "sample, width 512", "PyTorch", 0.95),
+    Bound("sampling", "sample, width 512", "gemm", 0.80, cases=(WIDE,), at_least=True),
     Bound("training", "training step, affine", "PyTorch", 1.1),
     Bound("training", "training step, quad", "PyTorch", 1.1),
     Bound("training", "memory of a step, constant memory", "depth 4", 1.3),

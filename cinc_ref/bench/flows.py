@@ -1,10 +1,13 @@
 """Sampling, training and memory of a whole flow, against a twin in PyTorch."""
 
+import shutil
 import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
+from importlib.util import find_spec
+from types import MappingProxyType
 
 import numpy as np
 
@@ -19,13 +22,15 @@ from cinc_ref.bench.twin import Twin
 from cinc_ref.bijections.channels import channel_groups
 from cinc_ref.flows import COUPLINGS, Flow, build
 from cinc_ref.flows.cost import decoding_seconds
-from cinc_ref.timing import measure_in_turn
+from cinc_ref.timing import measure, measure_in_turn
+from cinc_ref.training.presets import PRESETS
 from cinc_ref.training.settings import Settings
 from cinc_ref.training.trainer import Trainer
 
 __all__ = [
     "layer_seconds",
     "measure_layers",
+    "measure_paper",
     "measure_sampling",
     "measure_step_memory",
     "measure_training",
@@ -39,6 +44,7 @@ IMAGE = (3, 32, 32)
 LEVELS = 3
 SAMPLING = {"levels": LEVELS, "depth": 32, "width": 64}
 WIDE = SAMPLING | {"width": 512}
+DIGIT, DIGITS = (1, 8, 8), {"levels": 2, "depth": 8, "width": 64}
 TRAINING = {"levels": LEVELS, "depth": 4, "width": 64}
 DEEP = TRAINING | {"depth": 32}
 PRODUCTS = 100
@@ -53,10 +59,11 @@ def model(
     coupling: str = "affine",
     image_shape: tuple[int, int, int] = IMAGE,
     noise: float = 0.002,
+    system: str = "cinc",
     **shape: int,
 ) -> tuple[Flow, Params]:
     """Build a flow, and float32 parameters a little away from their initial values."""
-    flow = build("cinc", coupling, image_shape, **shape)
+    flow = build(system, coupling, image_shape, **shape)
     rng = np.random.default_rng(0)
     x = rng.uniform(-0.5, 0.5, (4, *image_shape)).astype(np.float32)
     params = flow.init(rng, x)
@@ -99,21 +106,26 @@ def measure_sampling(
     rounds: int = 7,
     image_shape: tuple[int, int, int] = IMAGE,
     shape: Mapping[str, int] = SAMPLING,
+    compiled: bool = False,
 ) -> list[Row]:
-    """Measure sampling, encoding, and the twin's forward pass."""
+    """Measure sampling, encoding, and the twin's forward pass, with `compiled` by compilers, too.
+
+    Sampling and encoding are those of a `Sampler`, as the command line has them; "unprepared" are
+    the methods of the flow.
+    """
     flow, params = model(image_shape=image_shape, **shape)
-    x = flow.sample(params, np.random.default_rng(0), batch, temperature=0.7)
+    sampler = flow.sampler(params, batch=batch)
+    x = sampler.draw(0, batch, temperature=0.7)
     functions = {
-        "sample": lambda: flow.sample(params, np.random.default_rng(0), batch),
-        "encode": lambda: flow.encode(params, x),
+        "sample": lambda: sampler.draw(0, batch),
+        "encode": lambda: sampler.encode(x),
+        "sample, unprepared": lambda: flow.sample(params, 0, batch),
+        "encode, unprepared": lambda: flow.encode(params, x),
     }
-    if has_torch():
-        functions |= {
-            f"PyTorch twin forward, {name}": _twin_forward(flow, params, x, channels_last)
-            for name, channels_last in (("NCHW", False), ("channels_last", True))
-        }
+    functions |= _twins(flow, params, x, compiled)
     timings = measure_in_turn(functions, repeat=rounds)
-    ratios = _over_twin(timings, "sample", "encode")
+    names = [name for name in functions if name.startswith(("sample", "ONNX"))]
+    ratios = _over_twin(timings, *names)
     ratios["sample"]["encode"] = timings["sample"].over(timings["encode"])
     work, case = batch * multiply_adds(flow), case_name(flow, batch)
     return [
@@ -123,14 +135,32 @@ def measure_sampling(
 
 
 def _over_twin(timings, *names):
-    """Return the ratios to the faster twin by name; None without PyTorch."""
+    """Return the ratios to the fastest twin by name; None without PyTorch."""
     twin = fastest(timings, "PyTorch twin")
     return {name: {"PyTorch": twin and timings[name].over(timings[twin])} for name in names}
 
 
-def _twin_forward(flow, params, x, channels_last):
+def _twins(flow, params, x, compiled):
+    """Return the twin's forward pass in every form that is installed, by name."""
+    if not has_torch():
+        return {}
+    functions = {
+        f"PyTorch twin forward, {name}": _twin_forward(flow, params, x, channels_last)
+        for name, channels_last in (("NCHW", False), ("channels_last", True))
+    }
+    if compiled and shutil.which("cc"):
+        functions["PyTorch twin forward, compiled"] = _twin_forward(flow, params, x, True, True)
+    if compiled and all(map(find_spec, ("onnxruntime", "onnxscript"))):
+        twin = Twin(flow, params)
+        functions["ONNX Runtime, twin forward"] = partial(twin.onnx_session(twin.images(x)), x)
+    return functions
+
+
+def _twin_forward(flow, params, x, channels_last, compiled=False):
     twin = Twin(flow, params, channels_last)
     images = twin.images(x)
+    if compiled:
+        twin.compile()
 
     def forward():
         with twin.torch.inference_mode():
@@ -148,19 +178,61 @@ def measure_wide(
 ) -> list[Row]:
     """Measure sampling from a wide flow, whose time is that of its matrix products."""
     flow, params = model(image_shape=image_shape, **shape)
-    flow.sample(params, np.random.default_rng(0), 1)
-    timings = measure_in_turn(
-        {
-            "sample": lambda: flow.sample(params, np.random.default_rng(0), batch),
-            "products": matrix_products("float32", products),
-        },
-        repeat=rounds,
-        warm_up=0,
-    )
-    timing, work = timings["sample"], batch * multiply_adds(flow)
-    ratios = {"gemm": gemm_share(timing, work, timings["products"], products)}
+    sampler = flow.sampler(params, batch=batch)
+    x = sampler.draw(0, batch, temperature=0.7)
     what = f"sample, width {flow.width}"
-    return [timed(what, case_name(flow, batch), "float32", timing, work, ratios)]
+    functions = {
+        what: lambda: sampler.draw(0, batch),
+        "products": matrix_products("float32", products),
+    }
+    functions |= _twins(flow, params, x, compiled=False)
+    timings = measure_in_turn(functions, repeat=rounds, warm_up=0)
+    timing, work = timings[what], batch * multiply_adds(flow)
+    share = gemm_share(timing, work, timings.pop("products"), products)
+    ratios = {what: _over_twin(timings, what)[what] | {"gemm": share}}
+    return [
+        timed(name, case_name(flow, batch), "float32", timing, work, ratios.get(name, {}))
+        for name, timing in timings.items()
+    ]
+
+
+PAPER_SECONDS: dict[tuple[str, str], float] = {
+    ("cifar10", "emerging"): 2.45,
+    ("cifar10", "cinc"): 1.31,
+    ("imagenet32", "emerging"): 4.96,
+    ("imagenet32", "cinc"): 2.76,
+}
+"""Seconds for 100 images that the paper reports, by image set and system: its convolutions on one
+core with 8 threads, its networks on a graphics processor."""
+
+SIDES = {"cifar10": 32, "imagenet32": 32, "imagenet64": 64}
+"""Height and width in pixels of the paper's image sets; its pictures of galaxies are cut to 32."""
+
+
+def measure_paper(
+    data: str,
+    batch: int = 100,
+    image_shape: tuple[int, int, int] | None = None,
+    shape: Mapping[str, int] = MappingProxyType({}),
+) -> list[Row]:
+    """Measure sampling from the paper's model for an image set, with both of its convolutions."""
+    side, settings = SIDES[data], PRESETS[f"paper-{data}"].model
+    sizes = {name: settings[name] for name in SAMPLING} | shape
+    rows = []
+    for system in ("emerging", "cinc"):
+        flow, params = model(
+            settings["coupling"], image_shape or (3, side, side), system=system, **sizes
+        )
+        sampler = flow.sampler(params, batch=batch)
+        timing = measure(partial(sampler.draw, 0, batch), repeat=1, warm_up=0)
+        paper = PAPER_SECONDS.get((data, system))
+        ratios = {"the paper's": paper and timing.median / paper}
+        rows.append(
+            timed(
+                f"paper: {data}, {system}", case_name(flow, batch), "float32", timing, None, ratios
+            )
+        )
+    return rows
 
 
 def layer_seconds(flow: Flow, params: Params, batch: int, rounds: int = 3) -> dict[str, float]:

@@ -1,7 +1,7 @@
 """The groups of measurements, in the order in which they run, and a whole run."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from functools import partial
 from operator import itemgetter
@@ -42,8 +42,8 @@ class Group:
     """
 
     title: str
-    note: str
-    jobs: tuple[Callable[[], list[Row]], ...]
+    note: str = field(repr=False)
+    jobs: tuple[Callable[[], list[Row]], ...] = field(repr=False)
     answer: str = ""
 
     __repr__ = short_repr
@@ -82,9 +82,17 @@ GROUPS = {
     ),
     "sampling": Group(
         "Sampling from a flow",
-        "PyTorch: the forward pass of a twin, which has no inverse, in its faster memory order. "
-        f"How long sampling takes: the row with {MARK}.",
-        (flows.measure_sampling, flows.measure_layers, flows.measure_wide),
+        "PyTorch: the forward pass of a twin, which has no inverse, in its fastest form: either "
+        "memory order, or compiled where a compiler is. ONNX Runtime: the exported twin, where it "
+        "is installed. How long sampling takes: the rows with "
+        f"{MARK}. paper: the models of the paper's table, with quad-coupling.",
+        (
+            *(partial(flows.measure_sampling, batch, compiled=True) for batch in (1, 10, 100)),
+            partial(flows.measure_sampling, 1, 51, flows.DIGIT, flows.DIGITS, compiled=True),
+            flows.measure_layers,
+            *(partial(flows.measure_wide, batch) for batch in (10, 100)),
+            *(partial(flows.measure_paper, data) for data in flows.SIDES),
+        ),
         "sample",
     ),
     "training": Group(

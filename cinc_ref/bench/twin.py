@@ -5,8 +5,10 @@ a benchmark needs: the system "cinc" with the triangular corner block, all coupl
 direction from image to density. PyTorch is optional and imported where it is used.
 """
 
+import io
 import math
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from typing import Any
 
 import numpy as np
@@ -57,6 +59,35 @@ class Twin:
         """Convert images to the tensor that the methods take."""
         return self.torch.from_numpy(x).contiguous(memory_format=self.order)
 
+    def compile(self) -> None:
+        """Compile the steps by torch.compile, once for all steps of a level."""
+        for leaf in self.leaves:
+            leaf.requires_grad_(False)
+        self._step = self.torch.compile(self._step, dynamic=False)
+
+    def onnx_session(self, x: Any) -> Callable[[FloatArray], FloatArray]:
+        """Return `log_prob` of images like x as a function that ONNX Runtime carries out."""
+        import onnxruntime
+
+        twin = self
+
+        class Module(self.torch.nn.Module):
+            def forward(self, x):
+                return twin.log_prob(x)
+
+        for leaf in self.leaves:
+            leaf.requires_grad_(False)
+        file = io.BytesIO()
+        with redirect_stdout(io.StringIO()):
+            self.torch.onnx.export(Module(), (x,), dynamo=True, verbose=False).save(file)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        session = onnxruntime.InferenceSession(
+            file.getvalue(), options, providers=["CPUExecutionProvider"]
+        )
+        name = session.get_inputs()[0].name
+        return lambda x: session.run(None, {name: x})[0]
+
     def log_prob(self, x: Any) -> Any:
         """Return log p(x) in nats, shape (N,)."""
         total = self.torch.zeros(len(x), dtype=x.dtype)
@@ -64,16 +95,22 @@ class Twin:
             _, *steps = self.params["levels"][level]
             x = self.torch.nn.functional.pixel_unshuffle(x, 2)
             for step in steps:
-                for layer, layer_params in zip(
-                    (self._actnorm, self._conv, self._coupling), step, strict=True
-                ):
-                    x, log_det = layer(layer_params, x)
-                    total = total + log_det
+                x, log_det = self._step(step, x)
+                total = total + log_det
             if level < self.flow.levels - 1:
                 x, log_prob = self._split(self.params["priors"][level], x)
                 total = total + log_prob
         top = self.params["top"]
         return total + self._log_normal(x, top["mean"], top["log_std"].expand_as(x))
+
+    def _step(self, params, x):
+        total = 0
+        for layer, layer_params in zip(
+            (self._actnorm, self._conv, self._coupling), params, strict=True
+        ):
+            x, log_det = layer(layer_params, x)
+            total = total + log_det
+        return x, total
 
     def _actnorm(self, params, x):
         y = (x + params["bias"][:, None, None]) * params["log_scale"].exp()[:, None, None]

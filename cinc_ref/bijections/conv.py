@@ -20,7 +20,7 @@ from cinc_ref.kernels.causal.plan import CONV, SOLVE
 from cinc_ref.primitives.call import solve
 from cinc_ref.primitives.causal import causal_conv
 from cinc_ref.primitives.channels import scatter
-from cinc_ref.primitives.program import Program, batch_first_view
+from cinc_ref.primitives.program import batch_first_view
 from cinc_ref.primitives.stable import stable_taps
 
 __all__ = ["CORNER_BLOCKS", "TRIANGLES", "CornerBlock", "InvertibleConv"]
@@ -253,13 +253,11 @@ class InvertibleConv(Bijection):
 
     def _record(self, program, params, x, inverse):
         y = program.partner(x)
-        return y, self.record_into(program, params, x, y, inverse)
+        return y, self._record_into(program, params, x, y, inverse)
 
-    def record_into(
-        self, program: Program, params: Params, x: FloatArray, y: FloatArray, inverse: bool
-    ) -> FloatArray | None:
+    def _record_into(self, program, params, x, y, inverse):
         """Append the call of a direction that writes its result to y; both are (C, H, W, N)."""
-        kernel = self._kernel(params)
+        kernel = program.constant(lambda: self._kernel(params))
         program.add_convolution(SOLVE if inverse else CONV, x, y, kernel, self.geometry)
         if not program.density:
             return None

@@ -129,7 +129,7 @@ class FincConv(Bijection):
         y, total = program.partner(x), None
         for layer, layer_params, (start, stop) in self.convolutions(params):
             parts = x[start:stop], y[start:stop]
-            log_det = layer.record_into(program, layer_params, *parts, inverse)
+            log_det = layer._record_into(program, layer_params, *parts, inverse)
             if program.density:
                 total = program.add_log_dets(total, log_det)
         return y, total

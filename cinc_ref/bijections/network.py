@@ -55,7 +55,8 @@ def apply_network(params: Params, x: FloatArray) -> FloatArray:
 
 def record_network(program: Program, params: Params, x: FloatArray) -> FloatArray:
     """Append a network on images (inputs, H, W, N); return the array of its result."""
-    return program.add_layers(network_layers(*_arguments(params, x.shape[1:3], x.dtype)), x)
+    layers = program.constant(lambda: network_layers(*_arguments(params, x.shape[1:3], x.dtype)))
+    return program.add_layers(layers, x)
 
 
 def _arguments(params, size, dtype):

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -138,9 +139,6 @@ def train_and_sample(
     )
     params = training.params
 
-    def draw():
-        return flow.sample(params, np.random.default_rng(seed), SAMPLES, temperature=TEMPERATURE)
-
     with stage("evaluate on test digits", progress):
         test = evaluate(flow, params, images.test)
     errors = {}
@@ -148,6 +146,7 @@ def train_and_sample(
         with stage(f"invert the flow in {dtype}", progress):
             errors[dtype] = inversion_error(flow, cast(params, dtype), images.test)
     with stage("sample new digits", progress):
+        draw = partial(flow.sampler(params).draw, seed, SAMPLES, TEMPERATURE)
         samples, sampling = quantize(draw(), images.bins), measure(draw)
     return TrainedFlow(images, training, steps, test, errors, samples, sampling)
 

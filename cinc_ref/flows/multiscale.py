@@ -620,8 +620,8 @@ class Flow:
         (5, 1, 8, 8)
         """
         batch = _validate.integer("batch", batch, minimum=1)
-        own = self.check_params(params)
-        return Sampler(self, params, batch, own if dtype is None else check_dtype(dtype))
+        params_dtype = self.check_params(params)
+        return Sampler(self, params, batch, check_dtype(params_dtype if dtype is None else dtype))
 
     def bits_per_dim(self, params: Params, images: IntegerArrayLike, rng: Seed) -> Array:
         """Compute bits per dimension of integer images, dequantized with one draw of noise.

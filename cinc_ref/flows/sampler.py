@@ -59,9 +59,11 @@ class Sampler:
     dtype: "np.dtype[Any]"
 
     def __init__(self, flow: "Flow", params: Params, batch: int, dtype: "np.dtype[Any]") -> None:
-        leaves = (np.array(leaf, dtype) for leaf in named_leaves(params).values())
+        with np.errstate(over="ignore"):  # the result is checked
+            leaves = [np.array(leaf, dtype) for leaf in named_leaves(params).values()]
         self.flow, self.batch, self.dtype = flow, batch, dtype
-        self._params = rebuild(params, leaves)
+        self._params = rebuild(params, iter(leaves))
+        flow.check_params(self._params)
         self._lock = Lock()
         self._decoders = _Programs(self._decoder)
         self._encoders = _Programs(self._encoder)
@@ -178,9 +180,10 @@ class Sampler:
     def _parts(self, count):
         return [slice(k, min(k + self.batch, count)) for k in range(0, count, self.batch)]
 
-    def _decoder(self, count):
+    def _decoder(self, count, constants):
         """Return the arrays of the latents, the program, and the array of the images."""
-        flow, params, program = self.flow, self._params, Program(count, self.dtype, density=False)
+        flow, params = self.flow, self._params
+        program = Program(count, self.dtype, False, constants)
         latents = [program.array((*shape, count)) for shape in flow.latent_shapes]
         x = program.array(latents[-1].shape)
         _add_scaled(program, latents[-1], *_top(params), x)
@@ -201,9 +204,10 @@ class Sampler:
                 raise
         return latents, program, x
 
-    def _encoder(self, count):
+    def _encoder(self, count, constants):
         """Return the array of the images, the program, the arrays of latents and log-density."""
-        flow, params, program = self.flow, self._params, Program(count, self.dtype, density=True)
+        flow, params = self.flow, self._params
+        program = Program(count, self.dtype, True, constants)
         x = images = program.array((*flow.image_shape, count))
         latents = [program.array((*shape, count)) for shape in flow.latent_shapes]
         total = None
@@ -241,13 +245,13 @@ class _Programs:
     """Programs by number of images, made when they are first needed."""
 
     def __init__(self, make):
-        self._make, self._known = make, {}
+        self._make, self._known, self._constants = make, {}, []
 
     def of(self, count):
         if count not in self._known:
             if len(self._known) >= PROGRAMS:
                 del self._known[next(reversed(self._known))]  # the first one is the whole batch
-            self._known[count] = self._make(count)
+            self._known[count] = self._make(count, self._constants)
         return self._known[count]
 
 

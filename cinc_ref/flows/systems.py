@@ -1,7 +1,7 @@
 """The systems and couplings that a flow can be built of, each in one table."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
@@ -63,8 +63,8 @@ class System:
 
     title: str
     summary: str
-    corner_block: CornerBlock
-    make: Callable[..., Bijection]
+    corner_block: CornerBlock = field(repr=False)
+    make: Callable[..., Bijection] = field(repr=False)
 
     __repr__ = short_repr
 

@@ -5,7 +5,7 @@ alone, one after the other, on arrays that are made once. Images are contiguous 
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -20,6 +20,8 @@ from cinc_ref.primitives.memory_order import as_native_contiguous
 
 __all__ = ["Program", "batch_first_view"]
 
+Value = TypeVar("Value")
+
 
 class Program:
     """A sequence of calls that maps images of one shape.
@@ -32,14 +34,20 @@ class Program:
         float32 or float64.
     density : bool
         Whether log-determinants are computed, too.
+    constants : list
+        What does not depend on the number of images, in the order of use: empty for the first
+        program of a flow, and handed on to those for other numbers.
     """
 
     count: int
     dtype: "np.dtype[Any]"
     density: bool
 
-    def __init__(self, count: int, dtype: "np.dtype[Any]", density: bool) -> None:
+    def __init__(
+        self, count: int, dtype: "np.dtype[Any]", density: bool, constants: list[Any]
+    ) -> None:
         self.count, self.dtype, self.density = count, dtype, density
+        self._constants, self._used = constants, 0
         self._calls: list[tuple[Callable[..., Any], tuple[Any, ...]]] = []
         self._arrays: dict[Any, FloatArray] = {}
 
@@ -51,6 +59,13 @@ class Program:
         """Make all calls."""
         for function, arguments in self._calls:
             function(*arguments)
+
+    def constant(self, make: Callable[[], Value]) -> Value:
+        """Return the next of the constants, which `make` makes if it is not there yet."""
+        if self._used == len(self._constants):
+            self._constants.append(make())
+        self._used += 1
+        return self._constants[self._used - 1]
 
     def array(self, shape: tuple[int, ...], use: Any = None) -> FloatArray:
         """Return an array of zeros of a shape; the same one for the same use, unless it is None."""
@@ -97,7 +112,7 @@ class Program:
         convs = stacked_convs.prepare(layers, x.shape[1:3], self.count, self.dtype)
         work = self.array((convs.work_length,), convs.descriptor.tobytes())
         y = self.array((len(layers[-1].weight), *x.shape[1:]), "result of layers")
-        packed = stacked_convs.pack(convs, layers)
+        packed = self.constant(lambda: stacked_convs.pack(convs, layers))
         loops = stacked_convs.compiled_convs(convs.lanes)
         self.add(loops, x.reshape(-1), packed, convs.descriptor, work, y.reshape(-1))
         return y

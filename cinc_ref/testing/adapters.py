@@ -67,6 +67,9 @@ class Layer:
         ``inverse(y) -> (x, log_det)``; it raises `InverseMissing` where the layer has none.
     perturb : callable, optional
         The function that moves trainable parameters in place.
+    perturb_constant : callable, optional
+        The function that moves only those whose entries are all equal, as zeros: what is drawn at
+        random is away from special values already, and may be constrained.
     parameters : callable, optional
         ``parameters()`` returns the trainable parameters by name, for the checks of gradients.
     shape : tuple of int, optional
@@ -85,6 +88,7 @@ class Layer:
     forward: Callable[[Any], tuple[Any, Any]]
     inverse: Callable[[Any], tuple[Any, Any]] | None = None
     perturb: Perturbation | None = None
+    perturb_constant: Perturbation | None = None
     parameters: Callable[[], dict[str, Any]] | None = None
     shape: tuple[int, ...] | None = None
     domain: tuple[float, float] = (-np.inf, np.inf)
@@ -213,7 +217,7 @@ def _prepared(module, dtype):
     return module.to(getattr(torch, str(dtype))), notes
 
 
-def _module_perturbation(module):
+def _module_perturbation(module, constant_only=False):
     """Return a function that moves the parameters of a module that require gradients."""
 
     def perturb(rng, size):
@@ -222,6 +226,8 @@ def _module_perturbation(module):
         with torch.no_grad():
             for parameter in module.parameters():
                 if not (parameter.requires_grad and parameter.is_floating_point()):
+                    continue
+                if constant_only and not (parameter == parameter.reshape(-1)[:1]).all():
                     continue
                 fan_in = max(
                     1, parameter.numel() // max(1, len(parameter)) if parameter.ndim else 1
@@ -262,6 +268,7 @@ def _of_module(request, adapter, module, forward, inverse, **known):
         _name(request.obj), adapter, framework, forward,
         None if inverse is None else _guarded(inverse),
         _module_perturbation(module) if is_module else None,
+        _module_perturbation(module, constant_only=True) if is_module else None,
         _trainable(module) if is_module else None,
         converted=_is_single(request.obj), **known,
     )  # fmt: skip

@@ -119,6 +119,12 @@ def check(
     with ThreadpoolController().limit(limits=1, user_api="blas"):  # small matrices
         evidence = collect(layer, batch, volume_preserving=None, tolerance=tolerance, seed=seed)
     findings = diagnose(evidence)
+    if perturb and _may_be_constrained(findings, layer):
+        given = adapt(obj, batch, context, like=x)
+        given.perturb_constant(np.random.default_rng([seed, 3]), NOISE)
+        with ThreadpoolController().limit(limits=1, user_api="blas"):
+            others = collect(given, batch, volume_preserving=None, tolerance=tolerance, seed=seed)
+        findings = _of_constraints(findings, diagnose(others))
     findings = _fair(findings, layer)
     failed = {check for finding in findings for check in finding.checks}
     return LayerReport(
@@ -150,6 +156,31 @@ def _fair(findings, layer):
             finding = replace(finding, severity="convention", diagnosis=words)
         fair.append(finding)
     return tuple(sorted(fair, key=lambda finding: SEVERITIES.index(finding.severity)))
+
+
+def _may_be_constrained(findings, layer):
+    """Return whether a wrong inverse may follow from parameters that moved off a constraint."""
+    inverse = {"inverse_undoes_forward", "forward_undoes_inverse"}
+    wrong = [finding for finding in findings if finding.severity == "wrong"]
+    return layer.perturb_constant is not None and any(inverse & set(f.checks) for f in wrong)
+
+
+def _of_constraints(findings, given):
+    """Call findings fragile if nothing is wrong where only constant parameters have moved.
+
+    Orthogonal matrices and contractions are drawn so, and nothing keeps them so but their owner.
+    """
+    if any(finding.severity == "wrong" for finding in given):
+        return findings
+    reason = (
+        "only after noise on parameters that are right as they were drawn: a constraint, such as "
+        "orthogonality, that no parametrization keeps"
+    )
+    return [
+        replace(finding, severity="fragile", diagnosis=f"{finding.diagnosis}; {reason}")
+        if finding.severity == "wrong" else finding
+        for finding in findings
+    ]  # fmt: skip
 
 
 def _prepared(obj, x, shape, context, seed):

@@ -27,6 +27,8 @@ HALF = 2e-2
 def cause_of_points(evidence: Evidence, points: list[Point]) -> tuple[Severity, str, str]:
     """Return severity, cause and words for wrong log-determinants."""
     wrong = [p for p in points if is_wrong(p)]
+    if wrong and evidence.x.dtype == np.float64 and _relative(wrong).max() <= SINGLE:
+        return "fragile", "precision", _in_single(_relative(wrong).max())
     tables = (RATIOS, batch_candidates(points), with_sign(RATIOS), CONSTANTS, STRUCTURE)
     preserved = all(abs(p.expected) <= p.error + 1e-9 for p in points)
     matches = match_in_turn(evidence, points, (CONSTANTS,) if preserved else tables)
@@ -39,23 +41,28 @@ def cause_of_points(evidence: Evidence, points: list[Point]) -> tuple[Severity, 
     elif wrong and evidence.x.ndim == 4:
         return _at_other_sizes(wrong, [p for p in points if not is_wrong(p)], evidence.x.shape[1:])
     right = [p for p in points if not is_wrong(p)]
-    return _pattern(evidence, wrong, right, preserved)
+    return _pattern(wrong, right, preserved)
 
 
-def _pattern(evidence, wrong, right, preserved):
+def _relative(points):
+    """Return the errors of figures, relative to those that are expected, or absolute below 1."""
+    return np.array([abs(p.got - p.expected) / (1 + abs(p.expected)) for p in points])
+
+
+def _in_single(error):
+    return f"log det is off by {error:.0e}, as if it were computed in float32"
+
+
+def _pattern(wrong, right, preserved):
     """Describe wrong figures that no candidate explains."""
     if not wrong:
         return "wrong", "log det", "log det is not that of the Jacobian"
     got, expected = (np.array([getattr(p, name) for p in wrong]) for name in ("got", "expected"))
     gaps = got - expected
-    relative = np.abs(gaps) / (1 + np.abs(expected))
     varies = len(wrong) > 1 and np.ptp(expected) > 1e-3
     if preserved and np.ptp(got) <= 1e-9:
         words = f"log det is {got[0]:.6g} at every image, and forward preserves volume: 0 is right"
         return "wrong", "volume", words
-    if relative.max() <= SINGLE and evidence.x.dtype == np.float64:
-        words = f"log det is off by {relative.max():.0e}, as if it were computed in float32"
-        return "fragile", "precision", words
     if right:
         return _branches(wrong, right)
     if varies and np.ptp(gaps) <= 1e-6 * (1 + np.abs(got).max()):
@@ -69,7 +76,7 @@ def _pattern(evidence, wrong, right, preserved):
     ratios = got / expected
     if varies and np.ptp(ratios) <= 1e-6 * np.abs(ratios[0]):
         return "wrong", "factor", f"log det is {ratios[0]:.6g} times that of the Jacobian"
-    if relative.max() <= HALF:
+    if _relative(wrong).max() <= HALF:
         words = f"log det is off by {np.abs(gaps).max():.1e} nats at most: half precision, "
         words += "a clamped or shifted scale, or a truncated series"
         return "wrong", "small error", words

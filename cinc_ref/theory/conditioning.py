@@ -40,7 +40,7 @@ class Stability:
     condition_number : float
         The 1-norm of M times that of M^{-1}. Like the others, it is infinite above 1.8e308.
     skeel_number : float
-        The infinity norm of |M^{-1}| |M|. Rounding in conv and conv_inverse cannot change an
+        The infinity norm of ``|M^{-1}| |M|``. Rounding in conv and conv_inverse cannot change an
         image by more than a few times eps times this, relative to its largest pixel.
     error_factor : float
         The square root of the infinity norm of the product of both matrices with every entry

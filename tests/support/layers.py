@@ -193,10 +193,10 @@ def flow(seed, concatenated="first first", whole_log_det=True):
     return forward, inverse, x
 
 
-def small_flow(seed, shape=(1, 4, 4), levels=2):
+def small_flow(seed, shape=(1, 4, 4), levels=2, dtype=np.float64):
     """Make a flow on tiny images, with parameters away from their initial values."""
     model = cr.flows.build("cinc", "quad", shape, levels, 1, 4, 17)
-    x = np.random.default_rng(seed).uniform(-0.5, 0.5, (3, *shape))
+    x = np.random.default_rng(seed).uniform(-0.5, 0.5, (3, *shape)).astype(dtype)
     return model, perturbed(model.init(np.random.default_rng(seed), x), 0.1, seed), x
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 import cinc_ref as cr
 from cinc_ref.testing import Implementation
+from tests.support.densities import normal, two_modes
 from tests.support.layers import (
     actnorm,
     additive_coupling,
@@ -774,19 +775,84 @@ def _sampler(change):
     return changed
 
 
+def _log_prob(change):
+    def changed(seed):
+        log_prob, sample = density(seed)
+        return change(log_prob), sample
+
+    return changed
+
+
+def _seeding_itself(sample):
+    """Make a sampler whose every call draws the same numbers."""
+    return lambda n: sample(np.random.default_rng(0), n)
+
+
+def _truncated(limit):
+    """Make the sampler of a normal density that draws again what is beyond a limit."""
+
+    def sample(rng, n):
+        x = rng.normal(size=(n, 1, 2, 2))
+        while (far := np.abs(x) > limit).any():
+            x[far] = rng.normal(size=far.sum())
+        return x
+
+    return normal((1, 2, 2))[0], sample
+
+
+def _rounded(bits):
+    """Round samples to integers for 3 bits, and to halves of the step for each further bit."""
+    step = 2.0 ** (3 - bits)
+    return _sampler(lambda f: lambda rng, n: np.round(f(rng, n) / step) * step)
+
+
+def _clipped(limit):
+    return _sampler(lambda f: lambda rng, n: np.clip(f(rng, n), -limit, limit))
+
+
 DENSITIES = {
     "log det left out": ("density_integrates_to_one", lambda s: density(s, log_det=False)),
     "constant of the normal density left out": (
         "density_integrates_to_one", lambda s: density(s, constant=False)),
     "sampler at another temperature": (
         "samples_follow_the_density", lambda s: density(s, temperature=0.8)),
-    "sampler with the published reverse pass": (
-        "samples_follow_the_density", lambda s: density(s, published=True)),
     "log_prob summed over the batch": ("log_prob_shape", lambda s: density(s, batch=True)),
     "one sample too few": ("sample_shape", _sampler(lambda f: lambda rng, n: f(rng, n - 1))),
     "samples that are not finite": (
         "finite", _sampler(lambda f: lambda rng, n: np.where(np.arange(4).reshape(2, 2) < 3,
                                                              f(rng, n), np.inf))),
-    "samples clipped": (
-        "samples_follow_the_density", _sampler(lambda f: lambda rng, n: np.clip(f(rng, n), -1, 1))),
+    "samples clipped": ("samples_are_distinct", _clipped(1.0)),
+    "samples clipped at 2.5": ("samples_are_distinct", _clipped(2.5)),
+    "samples clipped at 3.5": ("samples_are_distinct", _clipped(3.5)),
+    "samples of 3 bits": ("samples_are_distinct", _rounded(3)),
+    "samples of 8 bits": ("samples_are_distinct", _rounded(8)),
+    "every sample twice": ("samples_are_distinct", _sampler(
+        lambda f: lambda rng, n: np.repeat(f(rng, n), 2, axis=0)[:n])),
+    "the first half again": ("samples_are_distinct", _sampler(
+        lambda f: lambda rng, n: f(rng, (n + 1) // 2)[np.arange(n) % ((n + 1) // 2)])),
+    "a sampler that seeds itself": ("calls_are_independent", _sampler(_seeding_itself)),
+    "samples that are integers": ("sample_shape", _sampler(
+        lambda f: lambda rng, n: np.round(f(rng, n)).astype(int))),
+    "samples in single precision halves": ("samples_are_distinct", _sampler(
+        lambda f: lambda rng, n: f(rng, n).astype(np.float16).astype(np.float64))),
+}  # fmt: skip
+
+SUBTLE_DENSITIES = {
+    "sampler with the published reverse pass": (
+        "samples_follow_the_density", lambda s: density(s, published=True)),
+    "log_prob off by 0.01": (
+        "density_integrates_to_one", _log_prob(lambda f: lambda x: f(x) + 0.01)),
+    "log_prob off by -0.01": (
+        "density_integrates_to_one", _log_prob(lambda f: lambda x: f(x) - 0.01)),
+    "temperature 0.99": ("samples_follow_the_density", lambda s: density(s, temperature=0.99)),
+    "temperature 1.01": ("samples_follow_the_density", lambda s: density(s, temperature=1.01)),
+    "a far mode absent": ("samples_follow_the_density", lambda s: two_modes(sampled=False)),
+    "a mode drawn half as often": (
+        "samples_follow_the_density", lambda s: (two_modes(0.04)[0], two_modes(0.02)[1])),
+    "samples truncated at 2.5": ("samples_follow_the_density", lambda s: _truncated(2.5)),
+    "samples truncated at 3.5": ("samples_follow_the_density", lambda s: _truncated(3.5)),
+    "large images at temperature 0.99": ("samples_follow_the_density", lambda s: (
+        normal((3, 32, 32))[0], lambda rng, n: 0.99 * rng.normal(size=(n, 3, 32, 32)))),
+    "large images, shifted": ("samples_follow_the_density", lambda s: (
+        normal((3, 32, 32))[0], lambda rng, n: 0.02 + rng.normal(size=(n, 3, 32, 32)))),
 }  # fmt: skip

@@ -1,0 +1,1 @@
+"""The parts of `cinc_ref.testing.check_density`: what is drawn, averaged, moved and compared."""
