@@ -1,4 +1,4 @@
-"""Limit of the BLAS libraries of this process, for instance those of NumPy and SciPy."""
+"""Limit of the BLAS libraries of this process, and of the OpenMP libraries of this thread."""
 
 import threading
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from threadpoolctl import ThreadpoolController
 from cinc_ref._claims import claimed
 from cinc_ref.errors import CincError
 
-__all__ = ["one_blas_thread"]
+__all__ = ["one_blas_thread", "one_openmp_thread"]
 
 
 @contextmanager
@@ -51,10 +51,20 @@ def one_blas_thread() -> Iterator[tuple[str, ...]]:
         yield tuple(pool["filepath"] for pool in pools)
 
 
+@contextmanager
+def one_openmp_thread() -> Iterator[None]:
+    """Limit every loaded OpenMP library to one thread where this thread calls it, in this block."""
+    with ExitStack() as claims:
+        for library in ThreadpoolController().lib_controllers:
+            if library.user_api == "openmp":
+                claims.enter_context(_one_thread_of(library))
+        yield
+
+
 def _one_thread_of(library):
     """Claim the number of threads of a library; with OpenMP each thread has a number of its own."""
     name = library.filepath
-    if getattr(library, "threading_layer", None) == "openmp":
+    if "openmp" in (library.user_api, getattr(library, "threading_layer", None)):
         name = f"{name} in thread {threading.get_ident()}"
     return claimed(name, library.get_num_threads, partial(_set_threads, library), 1)
 

@@ -202,7 +202,7 @@ def check_finite(array: Array, name: str) -> None:
 
 def check_kernel_shape(kernel: Array) -> None:
     """Refuse a kernel that is not of shape (C, C, kh, kw)."""
-    shape = kernel.shape
+    shape = tuple(kernel.shape)
     if len(shape) != 4 or shape[0] != shape[1] or 0 in shape:
         is_hwio = len(shape) == 4 and shape[2] == shape[3] > max(shape[:2])
         advice = f": if it {HWIO}" if is_hwio else ""
@@ -215,7 +215,7 @@ HWIO = "has the axes (kh, kw, in, out), use kernel.transpose(3, 2, 0, 1)"
 
 def check_batch_shape(x: Array, name: str) -> None:
     """Refuse images that are not of shape (N, C, H, W) with at least one pixel."""
-    shape = x.shape
+    shape = tuple(x.shape)
     if len(shape) != 4 or 0 in shape[1:]:
         advice = f": use {name}[None] if it is one image (C, H, W)" if len(shape) == 3 else ""
         raise ShapeError(
@@ -226,11 +226,11 @@ def check_batch_shape(x: Array, name: str) -> None:
 def check_images_shape(x: Array, kernel: Array, name: str) -> None:
     """Refuse images that are not of shape (N, C, H, W), with the channels of a valid kernel."""
     check_batch_shape(x, name)
-    channels, shape = len(kernel), x.shape
+    channels, shape = len(kernel), tuple(x.shape)
     if shape[1] != channels:
         advice = channels_last_advice(shape, channels, name)
         if not advice and kernel.shape[2] == kernel.shape[3] in (shape[1], shape[3]):
-            advice = f": if the kernel of shape {kernel.shape} {HWIO}"
+            advice = f": if the kernel of shape {tuple(kernel.shape)} {HWIO}"
         raise ShapeError(
             f"{name} must have the kernel's {channels} channels; got shape {shape}{advice}"
         )

@@ -13,10 +13,10 @@ from typing import Any, NamedTuple, get_args
 import numpy as np
 
 from cinc_ref import _validate
-from cinc_ref._typing import Array, Corner
+from cinc_ref._typing import Array, Corner, Size
 from cinc_ref.errors import OptionError
 
-__all__ = ["CORNERS", "Geometry", "check_geometry", "flip", "flips"]
+__all__ = ["CORNERS", "Geometry", "check_geometry", "check_options", "flip", "flips"]
 
 
 def __dir__() -> list[str]:
@@ -66,15 +66,24 @@ def check_geometry(
     kernel: Array, corner: Any = "top-left", dilation: Any = 1, anchor: Any = None
 ) -> Geometry:
     """Validate the options of a convolution and return them as a `Geometry`."""
+    geometry = check_options(kernel.shape[2:], corner, dilation, anchor)
+    _check_later_taps(kernel, geometry.anchor)
+    return geometry
+
+
+def check_options(
+    kernel_size: Size, corner: Any = "top-left", dilation: Any = 1, anchor: Any = None
+) -> Geometry:
+    """Validate the options of a convolution by the size of its kernel alone."""
     corner = _validate.one_of("corner", corner, CORNERS)
     dilation = _validate.integer("dilation", dilation, minimum=1)
     if dilation > MAX_DILATION:
         raise OptionError(f"dilation must be at most {MAX_DILATION}; got {dilation}")
-    return Geometry(corner, dilation, _check_anchor(kernel, anchor))
+    return Geometry(corner, dilation, _check_anchor(kernel_size, anchor))
 
 
-def _check_anchor(kernel, anchor):
-    height, width = kernel.shape[2:]
+def _check_anchor(kernel_size, anchor):
+    height, width = kernel_size
     if anchor is None:
         return height - 1, width - 1
     row, column = _validate.integers(anchor, 2, minimum=0) or (height, width)
@@ -83,14 +92,16 @@ def _check_anchor(kernel, anchor):
             f"anchor must be (row, column) of a tap of the {height}x{width} kernel; "
             f"got {_validate.shown(anchor)}"
         )
-    later = np.argwhere(
-        kernel.reshape(*kernel.shape[:2], -1)[:, :, row * width + column + 1 :] != 0
-    )
+    return row, column
+
+
+def _check_later_taps(kernel, anchor):
+    first = anchor[0] * kernel.shape[3] + anchor[1] + 1
+    later = np.argwhere(kernel.reshape(*kernel.shape[:2], -1)[:, :, first:] != 0)
     if len(later):
         o, c, tap = (int(i) for i in later[0])
-        a, b = divmod(row * width + column + 1 + tap, width)
+        a, b = divmod(first + tap, kernel.shape[3])
         raise OptionError(
-            f"taps after the anchor {(row, column)} in raster order must be 0 (they would read "
+            f"taps after the anchor {anchor} in raster order must be 0 (they would read "
             f"later pixels); got kernel[{o}, {c}, {a}, {b}] = {kernel[o, c, a, b]}"
         )
-    return row, column

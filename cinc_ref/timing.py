@@ -6,14 +6,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Self
 
 from cinc_ref import _validate
-from cinc_ref._blas import one_blas_thread
+from cinc_ref._blas import one_blas_thread, one_openmp_thread
 from cinc_ref._claims import claimed
 from cinc_ref._display import repr_of
 
@@ -141,11 +141,19 @@ def one_core() -> Iterator[OneCore]:
         yield OneCore(core, blas)
 
 
+@contextmanager
 def _one_torch_thread():
+    """Limit PyTorch, whose number is that of the process and, through OpenMP, that of the thread.
+
+    Setting the one sets the other for the calling thread, so the thread's own is restored last.
+    """
     torch = sys.modules.get("torch")
     if not hasattr(torch, "set_num_threads"):  # not loaded, or in the middle of its import
-        return nullcontext()
-    return claimed("torch", torch.get_num_threads, torch.set_num_threads, 1)
+        yield
+        return
+    number = torch.get_num_threads, torch.set_num_threads
+    with one_openmp_thread(), claimed("torch", *number, 1):
+        yield
 
 
 @contextmanager

@@ -72,6 +72,15 @@ def test_the_last_of_overlapping_blocks_restores_the_threads_of_blas(block):
     assert blas and {inside[path] for path in blas} == {1}  # also after the first has ended
 
 
+def test_overlapping_blocks_restore_the_threads_of_torch_and_of_openmp():
+    torch = pytest.importorskip("torch")
+    with ThreadpoolController().limit(limits=2):  # OpenMP's number is that of each thread
+        before = blas_threads(), torch.get_num_threads()
+        inside, _ = overlap(one_core, one_core)
+        assert (blas_threads(), torch.get_num_threads()) == before
+        assert set(inside.values()) == {1}
+
+
 def test_an_error_in_the_first_block_ends_its_claim_only():
     class Failing(ExitStack):
         def __enter__(self):

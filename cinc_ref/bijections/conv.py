@@ -11,7 +11,7 @@ import scipy.linalg
 from cinc_ref import _validate
 from cinc_ref._autodiff import value_of
 from cinc_ref._params import check_params
-from cinc_ref._typing import Corner, FloatArray, Params
+from cinc_ref._typing import Corner, FloatArray, IntegerArray, Params
 from cinc_ref.bijections.base import Bijection, per_image, store, template
 from cinc_ref.convolution import log_abs_det
 from cinc_ref.errors import OptionError, ParamsError
@@ -23,7 +23,15 @@ from cinc_ref.primitives.channels import scatter
 from cinc_ref.primitives.program import batch_first_view
 from cinc_ref.primitives.stable import stable_taps
 
-__all__ = ["CORNER_BLOCKS", "TRIANGLES", "CornerBlock", "InvertibleConv"]
+__all__ = [
+    "CORNER_BLOCKS",
+    "TRIANGLES",
+    "CornerBlock",
+    "InvertibleConv",
+    "Triangle",
+    "rotation",
+    "triangles",
+]
 
 CornerBlock: TypeAlias = Literal["unit", "triangular", "plu", "dense"]
 """The form of the corner block, which `InvertibleConv` describes."""
@@ -201,7 +209,7 @@ class InvertibleConv(Bijection):
     def _corner_block(self, params, channels):
         if self.corner_block == "dense":
             return params["corner"]
-        diagonal, lower, upper = _triangles(channels)
+        diagonal, lower, upper = triangles(channels)
         square = (channels, channels)
         one = np.eye(channels, dtype=value_of(params["taps"]).dtype)
         if self.corner_block in ("unit", "triangular"):
@@ -211,7 +219,7 @@ class InvertibleConv(Bijection):
                 return one + strict
             return scatter(anp.exp(params["log_diagonal"]), diagonal, square) + strict
         strictly_lower = scatter(params["lower"], lower, square)
-        permutation, _, _, signs = _rotation(self.seed, channels)
+        permutation, _, _, signs = rotation(self.seed, channels)
         pivots = signs.astype(one.dtype) * anp.exp(params["log_diagonal"])
         u = scatter(pivots, diagonal, square) + scatter(params["upper"], upper, square)
         return anp.dot(permutation.astype(one.dtype), anp.dot(one + strictly_lower, u))
@@ -226,7 +234,7 @@ class InvertibleConv(Bijection):
 
     def _init(self, rng, x):
         channels, dtype = x.shape[1], x.dtype
-        _, lower, upper = _triangles(channels)
+        _, lower, upper = triangles(channels)
         noise = 0.1 / np.sqrt(channels * (self._other_taps + 1))
         params = {"taps": noise * rng.normal(size=(channels, channels, self._other_taps))}
         if self.corner_block in ("unit", "triangular"):
@@ -234,12 +242,12 @@ class InvertibleConv(Bijection):
         if self.corner_block == "triangular":
             params["log_diagonal"] = np.zeros(channels)
         if self.corner_block == "plu":
-            _, lower_triangle, upper_triangle, _ = _rotation(self.seed, channels)
+            _, lower_triangle, upper_triangle, _ = rotation(self.seed, channels)
             params["lower"] = lower_triangle.ravel()[lower]
             params["upper"] = upper_triangle.ravel()[upper]
             params["log_diagonal"] = np.log(np.abs(np.diagonal(upper_triangle)))
         if self.corner_block == "dense":
-            permutation, lower_triangle, upper_triangle, _ = _rotation(self.seed, channels)
+            permutation, lower_triangle, upper_triangle, _ = rotation(self.seed, channels)
             params["corner"] = permutation @ lower_triangle @ upper_triangle
         return {name: value.astype(dtype) for name, value in params.items()}
 
@@ -312,7 +320,7 @@ def _flat_indices(shape, other_taps):
 
 
 @cache
-def _triangles(channels):
+def triangles(channels: int) -> tuple[IntegerArray, IntegerArray, IntegerArray]:
     """Return the flat indices of the diagonal and the strict triangles of a (C, C) matrix."""
     flat = np.arange(channels**2).reshape(channels, channels)
     return (
@@ -323,7 +331,7 @@ def _triangles(channels):
 
 
 @cache
-def _rotation(seed, channels):
+def rotation(seed: int, channels: int) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """Return P, L, U of a random rotation P L U, and the signs of U's diagonal."""
     normal = np.random.default_rng(seed).normal(size=(channels, channels))
     permutation, lower, upper = scipy.linalg.lu(np.linalg.qr(normal)[0])

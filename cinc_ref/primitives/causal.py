@@ -1,13 +1,13 @@
-"""The five operations that are closed under differentiation, each derivative one line of algebra.
+"""The five operations that are closed under differentiation, for arrays that autograd traces.
 
-M is the matrix of the causal convolution. g is the gradient with respect to the output (reverse
-mode) or the direction in which an argument moves (forward mode). Arguments are trusted; the
-functions for users are in `cinc_ref.convolution`.
+M is the matrix of the causal convolution. The derivatives are those of `derivatives`. Arguments are
+trusted; the functions for users are in `cinc_ref.convolution`.
 """
 
+import sys
 from collections.abc import Callable
 
-from autograd.extend import defjvp, defvjp, primitive
+from autograd.extend import primitive
 
 from cinc_ref._typing import FloatArray
 from cinc_ref.geometry import Geometry
@@ -21,13 +21,16 @@ from cinc_ref.kernels.causal.plan import (
     run,
 )
 from cinc_ref.kernels.causal.weight_gradient import conv_weight_grad
+from cinc_ref.primitives.derivatives import register
 from cinc_ref.primitives.memory_order import as_native_contiguous
 
 __all__ = [
     "OPERATIONS",
     "causal_conv",
+    "causal_conv_transpose",
     "causal_conv_weight_grad",
     "causal_solve",
+    "causal_solve_transpose",
     "has_kernel_layout",
     "kernel_arguments",
     "plan_for",
@@ -117,74 +120,4 @@ OPERATIONS: dict[tuple[bool, bool], Callable[[FloatArray, FloatArray, Geometry],
 """The operations as autograd primitives, by what they do to the kernel."""
 
 
-# y = M x
-defvjp(
-    causal_conv,
-    lambda y, x, kernel, geometry: lambda g: causal_conv_transpose(g, kernel, geometry),
-    lambda y, x, kernel, geometry: lambda g: causal_conv_weight_grad(x, g, kernel.shape, geometry),
-)
-defjvp(
-    causal_conv,
-    lambda g, y, x, kernel, geometry: causal_conv(g, kernel, geometry),
-    lambda g, y, x, kernel, geometry: causal_conv(x, g, geometry),
-)
-
-# y = M^T u, so <g, y> = <u, M g>
-defvjp(
-    causal_conv_transpose,
-    lambda y, u, kernel, geometry: lambda g: causal_conv(g, kernel, geometry),
-    lambda y, u, kernel, geometry: lambda g: causal_conv_weight_grad(g, u, kernel.shape, geometry),
-)
-defjvp(
-    causal_conv_transpose,
-    lambda g, y, u, kernel, geometry: causal_conv_transpose(g, kernel, geometry),
-    lambda g, y, u, kernel, geometry: causal_conv_transpose(u, g, geometry),
-)
-
-# k = weight gradient of (x, u), so <g, k> = <u, M(g) x>
-defvjp(
-    causal_conv_weight_grad,
-    lambda k, x, u, shape, geometry: lambda g: causal_conv_transpose(u, g, geometry),
-    lambda k, x, u, shape, geometry: lambda g: causal_conv(x, g, geometry),
-)
-defjvp(
-    causal_conv_weight_grad,
-    lambda g, k, x, u, shape, geometry: causal_conv_weight_grad(g, u, shape, geometry),
-    lambda g, k, x, u, shape, geometry: causal_conv_weight_grad(x, g, shape, geometry),
-)
-
-# x = M^{-1} y, so dx = M^{-1} (dy - dM x)
-defvjp(
-    causal_solve,
-    lambda x, y, kernel, geometry: lambda g: causal_solve_transpose(g, kernel, geometry),
-    lambda x, y, kernel, geometry: (
-        lambda g: (
-            -causal_conv_weight_grad(
-                x, causal_solve_transpose(g, kernel, geometry), kernel.shape, geometry
-            )
-        )
-    ),
-)
-defjvp(
-    causal_solve,
-    lambda g, x, y, kernel, geometry: causal_solve(g, kernel, geometry),
-    lambda g, x, y, kernel, geometry: -causal_solve(causal_conv(x, g, geometry), kernel, geometry),
-)
-
-# v = M^{-T} u, so dv = M^{-T} (du - dM^T v)
-defvjp(
-    causal_solve_transpose,
-    lambda v, u, kernel, geometry: lambda g: causal_solve(g, kernel, geometry),
-    lambda v, u, kernel, geometry: (
-        lambda g: (
-            -causal_conv_weight_grad(causal_solve(g, kernel, geometry), v, kernel.shape, geometry)
-        )
-    ),
-)
-defjvp(
-    causal_solve_transpose,
-    lambda g, v, u, kernel, geometry: causal_solve_transpose(g, kernel, geometry),
-    lambda g, v, u, kernel, geometry: (
-        -causal_solve_transpose(causal_conv_transpose(v, g, geometry), kernel, geometry)
-    ),
-)
+register(sys.modules[__name__], *OPERATIONS.values(), causal_conv_weight_grad)

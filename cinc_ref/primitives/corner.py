@@ -1,17 +1,18 @@
 """The log-determinant of the corner block B of a kernel, and its derivatives."""
 
+import sys
 from math import fsum, log
 from typing import Any
 
-import autograd.numpy as anp
 import numpy as np
 import scipy.linalg
-from autograd.extend import defjvp, defvjp, primitive
+from autograd.extend import primitive
 
 from cinc_ref._typing import Array, FloatArray
+from cinc_ref.primitives.derivatives import register
 from cinc_ref.theory import exact
 
-__all__ = ["is_triangular", "log_abs_det_corner", "pivots"]
+__all__ = ["inverse_transpose", "is_triangular", "log_abs_det_corner", "pivots"]
 
 MAX_ERROR = 1e-8
 """Relative error of a determinant and of an inverse, by its bound, above which both are exact.
@@ -64,7 +65,7 @@ def _is_ill_conditioned(block):
 
 
 @primitive
-def _inverse_transpose(corner):
+def inverse_transpose(corner: FloatArray) -> FloatArray:
     """Return B^{-T} in the dtype of B; a triangular B is substituted through."""
     block = corner.astype(np.float64)
     lower, upper = is_triangular(block)
@@ -79,21 +80,4 @@ def _inverse_transpose(corner):
         return inverse.astype(corner.dtype.newbyteorder("="))
 
 
-# d log|det B| = <B^{-T}, dB>
-defvjp(
-    log_abs_det_corner,
-    lambda ans, corner, pixels: lambda g: g * pixels * _inverse_transpose(corner),
-)
-defjvp(
-    log_abs_det_corner,
-    lambda g, ans, corner, pixels: pixels * anp.sum(_inverse_transpose(corner) * g),
-)
-
-
-# V = B^{-T}: dV = -V dB^T V, and <g, dV> = <-V g^T V, dB>
-def _inverse_transpose_tangent(g, v):
-    return -anp.dot(anp.dot(v, anp.transpose(g)), v)
-
-
-defvjp(_inverse_transpose, lambda v, corner: lambda g: _inverse_transpose_tangent(g, v))
-defjvp(_inverse_transpose, lambda g, v, corner: _inverse_transpose_tangent(g, v))
+register(sys.modules[__name__], log_abs_det_corner, inverse_transpose)

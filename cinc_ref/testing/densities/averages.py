@@ -20,8 +20,8 @@ class Average:
     """
 
     def __init__(self, widths: Array) -> None:
-        self.widths = widths
-        self.count = 0
+        self.widths: Array = widths
+        self.count: int = 0
         self.mean: Array = np.zeros(len(widths))
         self.squares: Array = np.zeros(len(widths))
 

@@ -50,9 +50,9 @@ class Proposal:
         for group in groups:
             share = (1 - WIDE_SHARE) * len(group) / sum(map(len, groups))
             parts.append((share, group.mean(axis=0), np.atleast_2d(np.cov(group.T)) + ridge))
-        self.shares = np.array([share for share, _, _ in parts])
-        self.means = [mean for _, mean, _ in parts]
-        self.factors = [np.linalg.cholesky(INFLATION * covariance) for _, _, covariance in parts]
+        self._shares = np.array([share for share, _, _ in parts])
+        self._means = [mean for _, mean, _ in parts]
+        self._factors = [np.linalg.cholesky(INFLATION * covariance) for _, _, covariance in parts]
 
     @staticmethod
     def _groups(rng, points, covariance, count):
@@ -70,12 +70,12 @@ class Proposal:
 
     def draw(self, rng: np.random.Generator, n: int) -> Array:
         """Draw n points, shape (n, d)."""
-        d = len(self.means[0])
+        d = len(self._means[0])
         z = rng.normal(size=(n, d)) / np.sqrt(
             rng.chisquare(DEGREES_OF_FREEDOM, (n, 1)) / DEGREES_OF_FREEDOM
         )
-        component = rng.choice(len(self.shares), n, p=self.shares)
-        for k, (mean, factor) in enumerate(zip(self.means, self.factors, strict=True)):
+        component = rng.choice(len(self._shares), n, p=self._shares)
+        for k, (mean, factor) in enumerate(zip(self._means, self._factors, strict=True)):
             z[component == k] = mean + z[component == k] @ factor.T
         return z
 
@@ -84,7 +84,7 @@ class Proposal:
         nu, d = DEGREES_OF_FREEDOM, points.shape[1]
         constant = gammaln((nu + d) / 2) - gammaln(nu / 2) - d / 2 * np.log(nu * np.pi)
         terms = []
-        for share, mean, factor in zip(self.shares, self.means, self.factors, strict=True):
+        for share, mean, factor in zip(self._shares, self._means, self._factors, strict=True):
             z = (points - mean) @ np.linalg.inv(factor).T
             log_t = constant - (nu + d) / 2 * np.log1p(np.sum(z**2, axis=1) / nu)
             terms.append(np.log(share) + log_t - np.log(np.diagonal(factor)).sum())

@@ -36,13 +36,13 @@ class Statistics:
 
     def __init__(self, rng: np.random.Generator, samples: Array, log_p: Array) -> None:
         d = samples.shape[1]
-        self.centre, self.scale = centre_and_scale(samples)
-        self.log_p_centre, self.log_p_scale = centre_and_scale(log_p)
-        self.directions = rng.normal(size=(d, WAVES))
-        self.pairs = np.triu_indices(d)
-        self.tails = np.quantile(log_p, LOWEST)
-        self.range = _extremes(*self._standardized(samples))
-        squares = np.where(self.pairs[0] == self.pairs[1], BOUND**2, 2 * BOUND**2)
+        self._centre, self._scale = centre_and_scale(samples)
+        self._log_p_centre, self._log_p_scale = centre_and_scale(log_p)
+        self._directions = rng.normal(size=(d, WAVES))
+        self._pairs = np.triu_indices(d)
+        self._tails = np.quantile(log_p, LOWEST)
+        self._range = _extremes(*self._standardized(samples))
+        squares = np.where(self._pairs[0] == self._pairs[1], BOUND**2, 2 * BOUND**2)
         indicators = np.ones(len(LOWEST) + 1)
         self.widths: Array = np.concatenate(
             [np.full(d, 2 * BOUND), squares, np.full(2 * WAVES, 2.0), [2 * BOUND], indicators]
@@ -52,35 +52,35 @@ class Statistics:
     def _names(self, d):
         names = [f"entry {k}, standardized" for k in range(d)]
         names += [
-            f"entry {i} times entry {j}, standardized" for i, j in zip(*self.pairs, strict=True)
+            f"entry {i} times entry {j}, standardized" for i, j in zip(*self._pairs, strict=True)
         ]
-        waves = [f"<{w.round(2).tolist()}, x>" for w in self.directions.T]
+        waves = [f"<{w.round(2).tolist()}, x>" for w in self._directions.T]
         names += [f"{f}({wave})" for f in ("cos", "sin") for wave in waves]
         names += ["log_prob, standardized"]
         names += [f"log_prob in its lowest {100 * share:g} %" for share in LOWEST]
         return [*names, "being outside the range of earlier samples"]
 
     def _standardized(self, points):
-        z = (points - self.centre) / self.scale
-        return z, z @ self.directions
+        z = (points - self._centre) / self._scale
+        return z, z @ self._directions
 
     def columns(self, points: Array, log_p: Array) -> Array:
         """Compute the columns, shape (n, m), of points (n, d) with their log_prob."""
         z, phases = self._standardized(points)
-        lower, upper = self.range
+        lower, upper = self._range
         seen = np.hstack([z, phases])
         outside = ((seen < lower) | (seen > upper)).any(axis=1)
         z = np.clip(z, -BOUND, BOUND)
         with np.errstate(all="ignore"):
-            energy = np.clip((log_p - self.log_p_centre) / self.log_p_scale, -BOUND, BOUND)
+            energy = np.clip((log_p - self._log_p_centre) / self._log_p_scale, -BOUND, BOUND)
         return np.hstack(
             [
                 z,
-                z[:, self.pairs[0]] * z[:, self.pairs[1]],
+                z[:, self._pairs[0]] * z[:, self._pairs[1]],
                 np.cos(phases),
                 np.sin(phases),
                 energy[:, None],
-                log_p[:, None] < self.tails,
+                log_p[:, None] < self._tails,
                 outside[:, None],
             ]
         )

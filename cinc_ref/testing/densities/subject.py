@@ -41,8 +41,10 @@ class Subject:
     def __init__(
         self, log_prob: Callable[[Any], Any], sample: Callable[..., Any], seed: int
     ) -> None:
-        self.user_log_prob, self.user_sample, self.seed = log_prob, sample, seed
-        self.rng = np.random.default_rng(seed)
+        self.user_log_prob: Callable[[Any], Any] = log_prob
+        self.user_sample: Callable[..., Any] = sample
+        self.seed: int = seed
+        self.rng: np.random.Generator = np.random.default_rng(seed)
         self.shape: tuple[int, ...] = ()
         self.dtype: Any = None
         self.images: Any = None

@@ -33,6 +33,9 @@ ROOMS = {
 }
 """Public modules in the order of the reference, each with its heading."""
 
+FRAMEWORKS = ("torch", "jax", "sklearn")
+"""Modules that need the package of their name; without it they have no page."""
+
 
 def public_names(module: Any) -> list[str]:
     """Return the functions and classes that a module offers, each under one name only."""
@@ -51,9 +54,15 @@ def _is_documented(module, name):
 
 def pages() -> dict[str, str]:
     """Return the text of every page by its file name, the page of contents included."""
-    rooms = {name: heading for name, heading in ROOMS.items() if find_spec(name) is not None}
+    rooms = {name: heading for name, heading in ROOMS.items() if _is_importable(name)}
     texts = {f"{name}.rst": page_of(name, heading) for name, heading in rooms.items()}
     return {"index.rst": _contents(rooms), **texts}
+
+
+def _is_importable(name):
+    framework = name.removeprefix("cinc_ref.")  # a module that wraps a framework has its name
+    needed = [framework] if framework in FRAMEWORKS else []
+    return all(find_spec(each) for each in (name, *needed))
 
 
 def _contents(rooms):

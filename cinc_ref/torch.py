@@ -1,0 +1,655 @@
+r"""The convolution, its exact inverse and its log-determinant for PyTorch tensors on the CPU.
+
+`conv`, `conv_inverse` and `log_abs_det` take the options of the functions of the same names in
+`cinc_ref`, and `InvertibleConv2d` is the layer as a module. They run the same compiled loops on the
+memory of the tensors, without a copy.
+
+- **Gradients** of any order, in reverse and in forward mode (`torch.autograd`,
+  `torch.autograd.forward_ad`), with respect to images and kernels.
+- **torch.func**: ``grad``, ``vjp``, ``jvp``, ``jacrev``, ``jacfwd``, ``hessian`` and ``vmap``, in
+  any order. Images to which ``vmap`` adds an axis are one larger batch; kernels, and gradients
+  with respect to them, are taken one by one.
+- **torch.compile**: one operator in the graph, no break (``fullgraph=True``), with first
+  derivatives and ``vmap``. Derivatives of torch.func belong outside of what is compiled, where
+  they are refused.
+- **dtypes**: float32 and float64. Under ``torch.autocast("cpu")`` float16 and bfloat16 tensors are
+  converted to float32, and so is the result, because substitution adds up many terms; elsewhere
+  they are refused.
+- **devices**: the CPU. Tensors on other devices are refused; ``x.cpu()`` copies them.
+- **memory**: tensors that are contiguous as (N, C, H, W), or as (C, H, W, N) behind a permutation,
+  are read in place, and results lie in memory as they do. Others, channels_last among them, are
+  copied once.
+
+Derivatives do not look for what is not finite: infinities and NaN arrive in gradients as in those
+of any PyTorch operation.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import reduce
+from operator import add
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from cinc_ref import _validate, convolution
+from cinc_ref._extras import extra
+from cinc_ref._params import check_params
+from cinc_ref._typing import Array, Corner, Size
+from cinc_ref.bijections.base import template
+from cinc_ref.bijections.conv import CornerBlock, InvertibleConv, Triangle, rotation, triangles
+from cinc_ref.errors import DtypeError
+from cinc_ref.geometry import Geometry, check_options
+from cinc_ref.primitives import causal
+from cinc_ref.primitives.corner import inverse_transpose
+from cinc_ref.primitives.derivatives import DERIVATIVES
+from cinc_ref.primitives.stable import BOUND
+
+with extra("torch"):
+    import torch
+    from torch import Tensor
+    from torch.nn import functional as F
+
+__all__ = ["InvertibleConv2d", "conv", "conv_inverse", "log_abs_det"]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+FLOATS = (torch.float32, torch.float64)
+HALVES = (torch.float16, torch.bfloat16)
+
+
+def conv(
+    x: Tensor,
+    kernel: Tensor,
+    *,
+    corner: Corner = "top-left",
+    dilation: int = 1,
+    anchor: Sequence[int] | None = None,
+) -> Tensor:
+    """Convolve images with a kernel that reads each pixel and pixels before it.
+
+    Parameters
+    ----------
+    x : Tensor, shape (N, C, H, W)
+        float32 or float64, on the CPU; N may be 0.
+    kernel : Tensor, shape (C, C, kh, kw)
+        Output channel first; the dtype of x.
+    corner, dilation, anchor
+        As for `cinc_ref.conv`.
+
+    Returns
+    -------
+    Tensor, shape (N, C, H, W), dtype of x
+
+    Raises
+    ------
+    ShapeError, DtypeError, NonFiniteError, OptionError
+        If an argument is not as described.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from cinc_ref.torch import conv
+    >>> x = torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]])
+    >>> conv(x, torch.tensor([[[[0.0, 1.0], [10.0, 2.0]]]]))
+    tensor([[[[ 2., 14.],
+              [ 7., 40.]]]])
+    """
+    x, kernel, geometry = _prepared(x, "x", kernel, corner, dilation, anchor)
+    return _ops.conv(x, kernel, geometry)
+
+
+def conv_inverse(
+    y: Tensor,
+    kernel: Tensor,
+    *,
+    corner: Corner = "top-left",
+    dilation: int = 1,
+    anchor: Sequence[int] | None = None,
+    check: bool = False,
+) -> Tensor:
+    """Undo `conv`, exactly, by substitution in raster order.
+
+    Parameters
+    ----------
+    y : Tensor, shape (N, C, H, W)
+        float32 or float64, on the CPU; N may be 0.
+    kernel : Tensor, shape (C, C, kh, kw)
+        Its corner block must be invertible; the dtype of y.
+    corner, dilation, anchor, check
+        As for `cinc_ref.conv_inverse`.
+
+    Returns
+    -------
+    Tensor, shape (N, C, H, W), dtype of y
+
+    Raises
+    ------
+    SingularKernelError
+        If the corner block is singular.
+    ShapeError, DtypeError, NonFiniteError, OptionError
+        If an argument is not as described.
+
+    Warns
+    -----
+    IllConditionedWarning
+        As `cinc_ref.conv_inverse` does.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from cinc_ref.torch import conv_inverse
+    >>> kernel = torch.tensor([[[[0.0, 1.0], [10.0, 2.0]]]], requires_grad=True)
+    >>> x = conv_inverse(torch.tensor([[[[2.0, 14.0], [7.0, 40.0]]]]), kernel)
+    >>> x.detach()
+    tensor([[[[1., 2.],
+              [3., 4.]]]])
+    >>> x.sum().backward()
+    >>> kernel.grad.shape
+    torch.Size([1, 1, 2, 2])
+    """
+    y, kernel, geometry = _prepared(y, "y", kernel, corner, dilation, anchor)
+    return _ops.conv_inverse(y, kernel, _validate.boolean("check", check), geometry)
+
+
+def log_abs_det(kernel: Tensor, size: Size, *, anchor: Sequence[int] | None = None) -> Tensor:
+    """Compute the log-determinant of `conv` on one image, in nats.
+
+    Parameters
+    ----------
+    kernel : Tensor, shape (C, C, kh, kw)
+        float32 or float64, on the CPU.
+    size : (int, int)
+        Image height and width (H, W).
+    anchor : (int, int), optional
+        As for `cinc_ref.log_abs_det`.
+
+    Returns
+    -------
+    Tensor, shape (), dtype of the kernel
+
+    Raises
+    ------
+    SingularKernelError
+        If the corner block is singular.
+    ShapeError, DtypeError, NonFiniteError, OptionError
+        If an argument is not as described.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import torch
+    >>> from cinc_ref.torch import log_abs_det
+    >>> nats = log_abs_det(torch.tensor([[[[7.0, 7.0], [7.0, -2.0]]]]), (3, 5))
+    >>> float(round(nats.item() / np.log(2), 3))  # 3 * 5 * log2|-2|
+    15.0
+    """
+    kernel = _checked_tensor(kernel, "kernel")
+    _validate.check_kernel_shape(kernel)
+    size = _validate.check_size(size)
+    return _ops.log_abs_det(kernel, size, check_options(kernel.shape[2:], anchor=anchor).anchor)
+
+
+class InvertibleConv2d(torch.nn.Module):
+    r"""Causal convolution with a corner block that stays invertible, as a module.
+
+    It is `cinc_ref.bijections.InvertibleConv` for tensors: the parameters have the same names,
+    shapes and meaning, so `params` and `load_params` exchange them with flows and checkpoints.
+
+    Parameters
+    ----------
+    channels : int
+        Number of channels C.
+    kernel_size, corner_block, corner, dilation, anchor, seed, stable, triangle
+        As for `cinc_ref.bijections.InvertibleConv`.
+    dtype : torch.dtype, optional
+        float32 or float64; PyTorch's default dtype unless given.
+
+    Attributes
+    ----------
+    layer : InvertibleConv
+        The layer of `cinc_ref.bijections` with the same options.
+
+    Raises
+    ------
+    OptionError
+        If an option is not as described.
+
+    Notes
+    -----
+    Parameters start from random numbers that follow `torch.manual_seed`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from cinc_ref.torch import InvertibleConv2d
+    >>> layer, x = InvertibleConv2d(3, corner_block="plu"), torch.randn(2, 3, 5, 4)
+    >>> bool(torch.allclose(layer.inverse(layer(x)), x, atol=1e-4))
+    True
+    >>> log_det = layer.log_abs_det(x.shape[2:])  # of each image
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        kernel_size: int | tuple[int, int] = 3,
+        corner_block: CornerBlock = "triangular",
+        corner: Corner = "top-left",
+        *,
+        dilation: int = 1,
+        anchor: tuple[int, int] | None = None,
+        seed: int = 0,
+        stable: bool = False,
+        triangle: Triangle = "lower",
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        self.channels: int = _validate.integer("channels", channels, minimum=1)
+        self.layer: InvertibleConv = InvertibleConv(
+            kernel_size, corner_block, corner, dilation, anchor, seed, stable, triangle
+        )
+        rng = np.random.default_rng(torch.randint(2**63 - 1, ()).item())
+        params = self.layer.init(rng, np.zeros((1, self.channels, 1, 1)))
+        for name, value in params.items():
+            tensor = torch.from_numpy(value).to(dtype or torch.get_default_dtype())
+            self.register_parameter(name, torch.nn.Parameter(tensor))
+        # constants, which follow the module's dtype but belong to no checkpoint
+        _, lower, upper = triangles(self.channels)
+        permutation, _, _, signs = rotation(self.layer.seed, self.channels)
+        constants = {
+            "_lower": lower, "_upper": upper, "_identity": np.eye(self.channels),
+            "_permutation": permutation, "_signs": signs,
+        }  # fmt: skip
+        for name, value in constants.items():
+            tensor = torch.from_numpy(value)
+            if tensor.is_floating_point():
+                tensor = tensor.to(self.taps.dtype)
+            self.register_buffer(name, tensor, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve images.
+
+        Parameters
+        ----------
+        x : Tensor, shape (N, C, H, W), dtype of the parameters
+
+        Returns
+        -------
+        Tensor, shape (N, C, H, W)
+
+        Raises
+        ------
+        ShapeError, DtypeError, NonFiniteError, OptionError
+            As `conv` does.
+        """
+        return conv(x, self.kernel(), **self._options)
+
+    def inverse(self, y: Tensor) -> Tensor:
+        """Return the images of which `forward` makes y.
+
+        Parameters
+        ----------
+        y : Tensor, shape (N, C, H, W), dtype of the parameters
+
+        Returns
+        -------
+        Tensor, shape (N, C, H, W)
+
+        Raises
+        ------
+        SingularKernelError
+            If a "dense" corner block has become singular.
+        ShapeError, DtypeError, NonFiniteError, OptionError
+            As `conv_inverse` does.
+        """
+        return conv_inverse(y, self.kernel(), **self._options)
+
+    def log_abs_det(self, size: Size) -> Tensor:
+        """Compute the log-determinant of `forward` on one image, in nats.
+
+        Parameters
+        ----------
+        size : (int, int)
+            Image height and width (H, W).
+
+        Returns
+        -------
+        Tensor, shape ()
+
+        Raises
+        ------
+        SingularKernelError
+            If a "dense" corner block has become singular.
+        ShapeError, DtypeError, NonFiniteError, OptionError
+            As `log_abs_det` does.
+        """
+        if self.layer.corner_block == "dense":
+            return log_abs_det(self.kernel(), size, anchor=self.layer.anchor)
+        height, width = _validate.check_size(size)
+        if self.layer.corner_block == "unit":
+            return self.taps.new_zeros(())
+        return height * width * self.log_diagonal.sum()
+
+    def kernel(self) -> Tensor:
+        """Compute the kernel from the parameters; see `cinc_ref.bijections.InvertibleConv`.
+
+        Returns
+        -------
+        Tensor, shape (C, C, kh, kw)
+        """
+        corner, taps = self._corner_block(), self.taps
+        if self.layer.stable:  # cinc_ref.primitives.stable has the equation
+            shrink = BOUND / (1 + taps.shape[2] * taps.square().sum()).sqrt()
+            taps = torch.tensordot(corner, taps, 1) * shrink
+        height, width = self.layer.kernel_size
+        later = height * width - taps.shape[2] - 1
+        flat = torch.cat([taps, corner[:, :, None]], 2)
+        return F.pad(flat, (0, later)).unflatten(2, (height, width))
+
+    def params(self) -> dict[str, Array]:
+        """Copy the parameters into arrays, as those of `cinc_ref.bijections.InvertibleConv`.
+
+        Returns
+        -------
+        dict of str to ndarray
+        """
+        return {name: value.detach().numpy().copy() for name, value in self.named_parameters()}
+
+    def load_params(self, params: dict[str, Array]) -> None:
+        """Copy parameters of `cinc_ref.bijections.InvertibleConv` into those of the module.
+
+        Parameters
+        ----------
+        params : dict of str to ndarray
+            Those of a layer with the options of this one, for instance of a flow that
+            `cinc_ref.load` has read.
+
+        Raises
+        ------
+        ParamsError
+            If the parameters do not fit.
+        """
+        expected = template(self.layer, (self.channels, 1, 1))
+        check_params(params, expected, lambda: "params must fit InvertibleConv2d")
+        with torch.no_grad():
+            for name, parameter in self.named_parameters():
+                parameter.copy_(torch.from_numpy(np.array(params[name])))
+
+    def extra_repr(self) -> str:
+        """Return the options that the representation of the module shows."""
+        return f"channels={self.channels}, {self.layer}"
+
+    @property
+    def _options(self):
+        geometry = self.layer.geometry
+        last = tuple(side - 1 for side in self.layer.kernel_size)
+        return geometry._asdict() | {"anchor": None if geometry.anchor == last else geometry.anchor}
+
+    def _corner_block(self):
+        kind, triangle = self.layer.corner_block, self.layer.triangle
+        if kind == "dense":
+            return self.corner
+        if kind == "plu":
+            lower = self._strict("lower") + self._identity
+            upper = self._strict("upper") + torch.diag(self._signs * self.log_diagonal.exp())
+            return self._permutation @ (lower @ upper)
+        strict = self._strict(triangle)
+        if kind == "unit":
+            return strict + self._identity
+        return strict + torch.diag(self.log_diagonal.exp())
+
+    def _strict(self, triangle):
+        """Return the parameters of a strict triangle as a (C, C) matrix."""
+        indices = self._lower if triangle == "lower" else self._upper
+        values = getattr(self, triangle)
+        flat = values.new_zeros(self.channels**2).scatter(0, indices, values)
+        return flat.unflatten(0, (self.channels, self.channels))
+
+
+def _prepared(images, name, kernel, corner, dilation, anchor):
+    """Return images and kernel as the operators take them, and the geometry."""
+    images, kernel = _checked_tensor(images, name), _checked_tensor(kernel, "kernel")
+    _validate.check_kernel_shape(kernel)
+    _validate.check_images_shape(images, kernel, name)
+    return images, kernel, check_options(kernel.shape[2:], corner, dilation, anchor)
+
+
+def _checked_tensor(value, name):
+    """Return a tensor that the operators take, or raise an error that says what to do."""
+    if not isinstance(value, Tensor):
+        raise DtypeError(
+            f"{name} must be a torch tensor; got {_validate.shown(value)}: use torch.as_tensor, or "
+            "the functions of cinc_ref, which take arrays"
+        )
+    if value.dtype in HALVES and torch.is_autocast_enabled("cpu"):
+        value = value.to(torch.float32)
+    if value.dtype not in FLOATS:
+        raise DtypeError(
+            f"{name} must be float32 or float64; got {value.dtype}: use {name}.float(), which "
+            'torch.autocast("cpu") does for float16 and bfloat16'
+        )
+    if value.device.type not in ("cpu", "meta") or value.layout is not torch.strided:
+        where = f"on {value.device}" if value.layout is torch.strided else f"with {value.layout}"
+        step = "cpu" if value.layout is torch.strided else "to_dense"
+        raise DtypeError(
+            f"{name} must be a dense tensor on the CPU; got one {where}: use {name}.{step}()"
+        )
+    return value
+
+
+# ---- the operators ------------------------------------------------------------------------------
+
+_LIBRARY = torch.library.Library("cinc_ref", "DEF")
+
+_ops = SimpleNamespace()
+"""The differentiable operations, with the arguments with which `DERIVATIVES` calls them."""
+
+
+def _at_tap(block, shape, tap):
+    """Return a kernel that is 0 but for the block at one tap."""
+    (_, _, height, width), (row, column) = shape, tap
+    return F.pad(block[:, :, None, None], (column, width - 1 - column, row, height - 1 - row))
+
+
+_ops.at_tap = _at_tap
+
+
+def _define(
+    schema: str,
+    on_arrays: Callable[..., Any],
+    fake: Callable[..., Tensor],
+    derivatives: str,
+    options: Callable[..., tuple[Any, ...]],
+) -> None:
+    """Define an operator, and the differentiable operation of `_ops` that calls it.
+
+    Parameters
+    ----------
+    schema : str
+        Name and arguments, the tensors first.
+    on_arrays : callable
+        The function of arrays, and of the other arguments, that computes it.
+    fake : callable
+        The function of tensors without numbers, and of the other arguments, that describes it.
+    derivatives : str
+        The key of `DERIVATIVES`.
+    options : callable
+        The function that makes of the other arguments what the derivatives take.
+    """
+    name, tensors, rules = (
+        schema.partition("(")[0],
+        schema.count("Tensor"),
+        DERIVATIVES[derivatives],
+    )
+
+    def compute(*inputs):
+        arrays = [tensor.numpy() for tensor in inputs[:tensors]]
+        return torch.from_numpy(np.asarray(on_arrays(*arrays, *inputs[tensors:])))
+
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(output, *inputs[:tensors])
+        ctx.save_for_forward(output, *inputs[:tensors])
+        ctx.options = options(*inputs[tensors:])
+        ctx.no_gradients = (None,) * (len(inputs) - tensors)
+
+    def backward(ctx, g):
+        saved = (*ctx.saved_tensors, *ctx.options)
+        gradients = (
+            rule(_ops, g, *saved) if is_needed else None
+            for rule, is_needed in zip(rules.vjp, ctx.needs_input_grad, strict=False)
+        )
+        return *gradients, *ctx.no_gradients
+
+    def jvp(ctx, *tangents):
+        saved = (*ctx.saved_tensors, *ctx.options)
+        changes = [
+            rule(_ops, tangent, *saved)
+            for rule, tangent in zip(rules.jvp, tangents, strict=False)
+            if tangent is not None
+        ]
+        return reduce(add, changes)
+
+    def mapped(function):
+        along = _over_images if fake is _like else _one_by_one
+        return lambda info, axes, *inputs: (
+            along(function, info.batch_size, axes[:tensors], inputs),
+            0,
+        )
+
+    def forward(*inputs):
+        with torch._C._AutoDispatchBelowAutograd():
+            return operator(*inputs)
+
+    def record(*inputs):
+        if torch._C._are_functorch_transforms_active():
+            raise NotImplementedError(
+                "torch.compile must not hold derivatives of torch.func through operators of "
+                "cinc_ref: call torch.func outside of what is compiled"
+            )
+        return function.apply(*inputs)
+
+    _LIBRARY.define(f"{schema} -> Tensor")
+    operator = getattr(torch.ops.cinc_ref, name).default
+    members = {
+        "forward": forward,
+        "setup_context": setup_context,
+        "backward": backward,
+        "jvp": jvp,
+        "vmap": mapped(lambda *inputs: function.apply(*inputs)),
+    }
+    members = {key: staticmethod(member) for key, member in members.items()}
+    function = type(name, (torch.autograd.Function,), members)
+    _LIBRARY.impl(name, compute, "CPU")
+    _LIBRARY.impl(name, record, "Autograd")
+    torch.library.register_fake(f"cinc_ref::{name}", fake, lib=_LIBRARY)
+    torch.library.register_vmap(f"cinc_ref::{name}", mapped(operator), lib=_LIBRARY)
+
+    def operation(*inputs):
+        *others, last = inputs
+        if isinstance(last, Geometry):
+            inputs = (*others, *last)
+        # torch.compile knows operators, and no Function that has a forward mode; without gradients
+        # an operator alone takes less time
+        if torch.compiler.is_compiling() or torch.is_inference_mode_enabled():
+            return operator(*inputs)
+        return function.apply(*inputs)
+
+    setattr(_ops, name, operation)
+
+
+def _over_images(function, count, axes, inputs):
+    """Apply a function to one larger batch if the images alone, its first tensor, have the axis."""
+    (images, *others), (axis, kernel_axis) = inputs, axes
+    if kernel_axis is not None:
+        return _one_by_one(function, count, axes, inputs)
+    images = images.movedim(axis, 0)
+    return function(images.flatten(0, 1), *others).unflatten(0, images.shape[:2])
+
+
+def _one_by_one(function, count, axes, inputs):
+    """Apply a function at each index of a new axis that some of its tensors have."""
+    axes = (*axes, *[None] * (len(inputs) - len(axes)))
+    results = [
+        function(
+            *(
+                value if axis is None else value.select(axis, k)
+                for value, axis in zip(inputs, axes, strict=True)
+            )
+        )
+        for k in range(count)
+    ]
+    return torch.stack(results)
+
+
+def _like(images, *_):
+    """Describe a result that lies in memory as the images do, if the kernels take such images."""
+    last = images.permute(1, 2, 3, 0)
+    if last.is_contiguous() and not images.is_contiguous():
+        return torch.empty_like(last).permute(3, 0, 1, 2)
+    return images.new_empty(images.shape)
+
+
+def _geometry(corner, dilation, anchor):
+    return Geometry(corner, dilation, tuple(anchor))
+
+
+def _keywords(kernel, corner, dilation, anchor):
+    """Return the options of a public function; the default anchor is taken faster than a tap."""
+    is_default = tuple(anchor) == (kernel.shape[2] - 1, kernel.shape[3] - 1)
+    return {"corner": corner, "dilation": dilation, "anchor": None if is_default else anchor}
+
+
+_PLACES = "str corner, int dilation, int[] anchor"
+
+_define(
+    f"conv(Tensor x, Tensor kernel, {_PLACES})",
+    lambda x, kernel, *places: convolution.conv(x, kernel, **_keywords(kernel, *places)),
+    _like,
+    "causal_conv",
+    lambda *places: (_geometry(*places),),
+)
+_define(
+    f"conv_inverse(Tensor y, Tensor kernel, bool check, {_PLACES})",
+    lambda y, kernel, check, *places: convolution.conv_inverse(
+        y, kernel, check=check, **_keywords(kernel, *places)
+    ),
+    _like,
+    "causal_solve",
+    lambda check, *places: (_geometry(*places),),
+)
+for _operation in causal.OPERATIONS.values():
+    _define(
+        f"{_operation.__name__}(Tensor images, Tensor kernel, {_PLACES})",
+        lambda images, kernel, *places, operation=_operation: operation(
+            images, kernel, _geometry(*places)
+        ),
+        _like,
+        _operation.__name__,
+        lambda *places: (_geometry(*places),),
+    )
+_define(
+    f"causal_conv_weight_grad(Tensor x, Tensor g, SymInt[] shape, {_PLACES})",
+    lambda x, g, shape, *places: causal.causal_conv_weight_grad(
+        x, g, tuple(shape), _geometry(*places)
+    ),
+    lambda x, g, shape, *_: x.new_empty(shape),
+    "causal_conv_weight_grad",
+    lambda shape, *places: (shape, _geometry(*places)),
+)
+_define(
+    "log_abs_det(Tensor kernel, int[] size, int[] anchor)",
+    lambda kernel, size, anchor: convolution.log_abs_det(kernel, size, anchor=anchor),
+    lambda kernel, *_: kernel.new_empty(()),
+    "log_abs_det",
+    lambda size, anchor: (size[0] * size[1], tuple(anchor)),
+)
+_define(
+    "inverse_transpose(Tensor corner)",
+    inverse_transpose,
+    lambda corner: corner.new_empty(corner.shape),
+    "inverse_transpose",
+    lambda: (),
+)
