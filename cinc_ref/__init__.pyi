@@ -19,6 +19,7 @@ from . import plots as plots
 from . import primitives as primitives
 from . import reference as reference
 from . import sampling as sampling
+from . import streaming as streaming
 from . import testing as testing
 from . import theory as theory
 from . import timing as timing

@@ -20,6 +20,7 @@ __all__ = [
     "check_replaceable",
     "make_folder",
     "output_errors",
+    "put_in_place",
     "remove_unfinished",
     "write_atomically",
     "write_figure",
@@ -108,18 +109,37 @@ def write_atomically(path: _typing.Path, encoding: str | None = None) -> Iterato
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            with suppress(OSError):  # a new file's mode is that of the process
-                os.chmod(temporary, stat.S_IMODE(os.stat(final).st_mode))
-            os.replace(temporary, final)
+            put_in_place(temporary, final)
         except BaseException:
             with suppress(OSError):
                 temporary.unlink()
             raise
-        _sync_folder(final.parent)
     except OutputError:
         raise
     except OSError as error:
         raise _output_error(path, error) from error
+
+
+def put_in_place(temporary: Path, final: Path) -> None:
+    """Give its name to a file or folder that is complete and on the disk.
+
+    Parameters
+    ----------
+    temporary : Path
+        In the folder of `final`, or in one of the same file system.
+    final : Path
+        A file of this name is replaced, and the new one has its mode. A folder takes the place of
+        no other but an empty one.
+
+    Raises
+    ------
+    OSError
+        If the system refuses it.
+    """
+    with suppress(OSError):  # a new file's mode is that of the process
+        os.chmod(temporary, stat.S_IMODE(os.stat(final).st_mode))
+    os.replace(temporary, final)
+    _sync_folder(final.parent)
 
 
 def write_text(path: _typing.Path, text: str) -> None:

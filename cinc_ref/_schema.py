@@ -11,7 +11,14 @@ from typing import Any, Literal
 __all__ = ["SCHEMA", "Document", "has_schema", "schema"]
 
 Document = Literal[
-    "bench", "certificate", "check", "comparison", "comparison-run", "counterexample", "verify"
+    "bench",
+    "certificate",
+    "check",
+    "comparison",
+    "comparison-run",
+    "counterexample",
+    "samples",
+    "verify",
 ]
 
 SCHEMA = "schema"
@@ -24,6 +31,7 @@ VERSIONS: dict[Document, int] = {
     "comparison": 1,
     "comparison-run": 1,
     "counterexample": 1,
+    "samples": 1,
     "verify": 1,
 }
 

@@ -1,7 +1,13 @@
-"""Samples of a model, how long they took, and the file that receives them: a picture or arrays."""
+"""Samples of a model, how long they took, and the file that receives them: a picture or arrays.
+
+Images are drawn in chunks of `CHUNK`, each with a generator of its own, so that an image depends on
+the seed, the temperature, the model and the number of images, and neither on the machine of a
+cluster that drew it nor on what was drawn before. `cinc_ref.streaming` draws in the same way.
+"""
 
 import time
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -14,14 +20,20 @@ from cinc_ref._files import check_file, write_atomically, write_figure
 from cinc_ref.errors import IllConditionedWarning, NonFiniteError, OptionError
 from cinc_ref.flows import Flow, quantize
 from cinc_ref.flows.multiscale import check_flow
+from cinc_ref.flows.sampler import Sampler
 from cinc_ref.kernels._jit import without_compilation
 
 __all__ = [
+    "CHUNK",
     "SUFFIXES",
     "Samples",
     "check_not_lost",
     "check_suffix",
+    "chunks",
     "draw",
+    "draw_chunk",
+    "first_draw",
+    "prepared",
     "sample_to_file",
     "write",
 ]
@@ -33,6 +45,10 @@ def __dir__() -> list[str]:
 
 SUFFIXES = (".png", ".npy", ".npz")
 """Endings of a file's name, each of which stands for a format."""
+
+CHUNK = 1000
+"""Images in a chunk: few enough that a killed command loses seconds, and enough that little time
+is spent between chunks. Seeds depend on it."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -136,19 +152,78 @@ def draw(
     count = _validate.integer("count", count, minimum=1)
     temperature = _validate.number("temperature", temperature, minimum=0)
     seed = _validate.integer("seed", seed, minimum=0)
-    with exclusive, warnings.catch_warnings(record=True) as caught, np.errstate(all="ignore"):
-        warnings.simplefilter("always", IllConditionedWarning)
-        sampler = flow.sampler(params)
-        sampler.draw(seed, min(count, sampler.batch + count % sampler.batch))
-        caught.clear()
-        started = without_compilation(time.monotonic)
-        samples = sampler.draw(seed, count, temperature)
-        seconds = without_compilation(time.monotonic) - started
-    reason = f" ({caught[0].message})" if caught else ""
+    sampler = prepared(flow, params)
+    draw_chunk(sampler, 0, first_draw(sampler, count), temperature=1.0, seed=seed)
+    started = without_compilation(time.monotonic)
+    drawn = [
+        draw_chunk(sampler, index, size, temperature=temperature, seed=seed)
+        for index, size in chunks(count)
+    ]
+    seconds = without_compilation(time.monotonic) - started
+    samples = np.concatenate([part for part, _ in drawn])
+    caught = [warning for _, caught in drawn for warning in caught]
+    reason = f" ({caught[0]})" if caught else ""
     check_not_lost(samples, f"samples at temperature {temperature:g}", reason)
     for warning in caught:
-        warnings.warn(warning.message, stacklevel=2)
+        warnings.warn(warning, stacklevel=2)
     return Samples(quantize(samples, flow.bins), samples, flow, temperature, seconds)
+
+
+def chunks(count: int) -> Iterator[tuple[int, int]]:
+    """Yield the index of each chunk of so many images, and the number of images in it.
+
+    Examples
+    --------
+    >>> from cinc_ref.sampling import chunks
+    >>> list(chunks(2400))
+    [(0, 1000), (1, 1000), (2, 400)]
+    """
+    for index, start in enumerate(range(0, count, CHUNK)):
+        yield index, min(CHUNK, count - start)
+
+
+def prepared(flow: Flow, params: _typing.Params) -> Sampler:
+    """Prepare a flow for drawing, without the warnings of NumPy about numbers that overflow."""
+    with np.errstate(all="ignore"):
+        return flow.sampler(params)
+
+
+def first_draw(sampler: Sampler, count: int) -> int:
+    """Return how many images are drawn first, and thrown away, so that all is compiled and made."""
+    return min(count, sampler.batch + count % sampler.batch)
+
+
+def draw_chunk(
+    sampler: Sampler, index: int, size: int, *, temperature: float, seed: int
+) -> tuple[_typing.FloatArray, list[Warning]]:
+    """Draw one chunk of images, with the warnings about them.
+
+    Parameters
+    ----------
+    sampler : Sampler
+        As `Flow.sampler` makes it.
+    index : int
+        Number of the chunk. Chunk 0 is drawn by ``numpy.random.default_rng(seed)``, chunk k by that
+        of ``numpy.random.SeedSequence(seed, spawn_key=(k,))``.
+    size : int
+        Number of images.
+    temperature : float
+        Standard deviation of the latents.
+    seed : int
+        Seed of the latents of all chunks.
+
+    Returns
+    -------
+    samples : ndarray of floats, shape (size, C, H, W)
+        What the flow gives, unclipped; numbers that overflow are not finite.
+    caught : list of IllConditionedWarning
+    """
+    spawn_key = (index,) if index else ()
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=spawn_key))
+    with exclusive, warnings.catch_warnings(record=True) as caught, np.errstate(all="ignore"):
+        warnings.simplefilter("always", IllConditionedWarning)
+        samples = sampler.draw(rng, size, temperature)
+    return samples, [warning.message for warning in caught]
 
 
 def check_not_lost(images: _typing.FloatArray, name: str, reason: str = "") -> None:

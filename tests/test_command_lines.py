@@ -94,9 +94,12 @@ sample model.npz -n 99999999999999999999                        # -n
 sample model.npz --temperature -1                               # --temperature
 sample model.npz --temperature nan                              # got nan
 sample model.npz --seed -1                                      # --seed
-sample model.npz --out samples.txt                              # must end in .png, .npy, .npz
+sample model.npz --out samples.txt                              # end in .png, .npy, .npz, .zarr
 sample model.npz --out samples                                  # got samples
 sample model.npz --out ''                                       # --out must be a path
+sample model.npz --out s.npy --dask ''                          # --dask must be the address
+sample model.npz --out s.npy --dask 8786                        # got '8786'
+sample model.npz --out s.png --dask tcp://127.0.0.1:8786        # .npy, .zarr
 sample model.npz --out model.npz                                # another file than the model
 evaluate                                                        # MODEL
 evaluate model.npz --data digit                                 # digits, patches
@@ -121,6 +124,8 @@ compare --out new --systems cinc-full                           # got 'full'
 compare --out new --couplings none                              # additive, affine, quad
 compare --out new --seeds 0                                     # --seeds
 compare --out new --jobs 0                                      # --jobs
+compare --out new --jobs 2 --dask tcp://127.0.0.1:8786          # --jobs must be 1
+compare --out new --dask here                                   # --dask must be the address
 compare --out new --steps nan                                   # --steps
 compare --out new --learning-rate 0                             # --learning-rate
 compare --out new --path folder                                 # digits has no option path
@@ -187,6 +192,8 @@ sample kernel.npy                                               # no checkpoint
 sample model.npz --out missing/samples.png                      # cannot write missing/samples.png
 sample model.npz --out file/samples.png                         # cannot write file/samples.png
 sample model.npz --out folder.png                               # it is a folder
+sample model.npz --out missing/samples.npy                      # cannot write missing/samples.npy
+sample model.npz --out file/samples.zarr                        # cannot write file/samples.zarr
 evaluate damaged.npz                                            # no checkpoint
 evaluate model.npz --data folder --path missing                 # missing is missing
 interpolate missing.npz                                         # missing.npz is missing

@@ -25,6 +25,7 @@ from cinc_ref import (
     interop,
     plots,
     sampling,
+    streaming,
     testing,
     timing,
 )
@@ -360,6 +361,23 @@ TABLE = {
             "seed": integer(0),
         },
         {"path": ""},  # errors show the path itself
+        path="samples.npy",
+        flow=FLOW,
+        params=PARAMS,
+        count=1,
+    ),
+    "stream_samples": row(
+        streaming.stream_samples,
+        {
+            "path": NOTHING,
+            "flow": NOTHING,
+            "count": integer(1),
+            "temperature": NOT_NEGATIVE,
+            "seed": integer(0),
+            "dask": optional(NOTHING),
+            "progress": BOOLEAN,
+        },
+        {"path": ""},
         path="samples.npy",
         flow=FLOW,
         params=PARAMS,

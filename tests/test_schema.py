@@ -7,7 +7,8 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from cinc_ref import _schema, theory
+import cinc_ref as cr
+from cinc_ref import _schema, streaming, theory
 from cinc_ref._schema import has_schema, schema
 from cinc_ref.bench import groups, machine
 from cinc_ref.comparison import Comparison, Job, job, table
@@ -41,6 +42,23 @@ def refuted(folder):
     return json.loads((folder / "counterexample.json").read_text(encoding="utf-8"))
 
 
+def interrupted(folder):
+    """Return the settings that samples leave which Ctrl-C stops after the first chunk."""
+    flow = cr.flows.build("cinc", "affine", (1, 2, 2), levels=1, depth=1, width=2)
+    params = flow.init(0, np.random.default_rng(0).uniform(-0.5, 0.5, (8, 1, 2, 2)))
+    draw_levels = streaming.draw_levels
+
+    def stopped(chunk, model):
+        if chunk[0]:
+            raise KeyboardInterrupt
+        return draw_levels(chunk, model)
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(streaming, "draw_levels", stopped)
+        streaming.stream_samples(folder / "s.npy", flow, params, 1001)
+    return json.loads((folder / "s.npy.unfinished/run.json").read_text(encoding="utf-8"))
+
+
 WRITERS = {
     "bench": measured,
     "certificate": lambda folder: proof(),
@@ -48,6 +66,7 @@ WRITERS = {
     "comparison": lambda folder: json.loads(table.as_json(Comparison([], [], {}, True))),
     "comparison-run": lambda folder: job._save({"job": {}}, folder),
     "counterexample": refuted,
+    "samples": interrupted,
 }
 
 

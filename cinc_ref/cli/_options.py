@@ -15,6 +15,7 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 import typer
 
 from cinc_ref import _validate, flows
+from cinc_ref._cluster import check_address
 from cinc_ref.bijections.conv import CORNER_BLOCKS
 from cinc_ref.cli._common import explicit_options
 from cinc_ref.comparison.compare import MODEL as SIZES
@@ -29,6 +30,7 @@ __all__ = [
     "MODEL_OPTIONS",
     "PICTURES",
     "SIZE_OPTIONS",
+    "Dask",
     "Data",
     "DataOfRun",
     "DataPath",
@@ -219,6 +221,7 @@ Model = Annotated[
         parser=_path_parser("MODEL"),
     ),
 ]
+
 DATA = name_option("--data", "Images, one of: {}.", IMAGE_SETS)
 PATH = path_option(
     "--path",
@@ -227,6 +230,16 @@ PATH = path_option(
     show_default=False,
 )
 Data = Annotated[str, DATA]
+Dask = Annotated[
+    str | None,
+    typer.Option(
+        "--dask",
+        metavar="ADDRESS",
+        show_default=False,
+        help="Address of a Dask scheduler, whose workers do the work; by default, none.",
+        parser=parsed_by(str, partial(check_address, "--dask")),
+    ),
+]
 DataOfRun = Annotated[
     str | None,
     name_option(

@@ -15,6 +15,7 @@ from cinc_ref.cli._common import command_line, print_table, say, stoppable
 from cinc_ref.cli._options import (
     DATA_OPTIONS,
     SIZE_OPTIONS,
+    Dask,
     check_data,
     folder_option,
     found_in_files,
@@ -28,6 +29,7 @@ from cinc_ref.comparison.compare import SYSTEMS, TRAINING
 from cinc_ref.comparison.compare import compare as compare_systems
 from cinc_ref.comparison.table import COLUMNS, as_json, explanation, markdown
 from cinc_ref.data import image_set
+from cinc_ref.errors import OptionError
 from cinc_ref.flows.systems import variant
 
 __all__ = ["compare"]
@@ -90,6 +92,7 @@ def compare(
             "--jobs", "Runs at the same time; the times are then worth little.", minimum=1
         ),
     ] = 1,
+    dask: Dask = None,
     measure_again: Annotated[
         bool,
         typer.Option("--measure-again", help="Measure the times of finished runs again."),
@@ -106,6 +109,8 @@ def compare(
     if options["minutes"] is None and options["steps"] is None:
         options["minutes"] = MINUTES
     data_options = {name: options[name] for name in ("path", "size", "n_bits")}
+    if dask is not None and jobs > 1:
+        raise OptionError(f"--jobs must be 1 with --dask, where workers count; got {jobs}")
     check_data(options["data"], options["path"], size=options["size"])
     check_folder(out)
     image_set(options["data"], **data_options)  # refuses what does not fit, before runs are read
@@ -122,6 +127,7 @@ def compare(
             model={option.name: options[option.name] for option in SIZE_OPTIONS},
             training={name: options[name] for name in TRAINING},
             n_jobs=jobs,
+            dask=dask,
             measure_again=measure_again,
             progress=True,
         )

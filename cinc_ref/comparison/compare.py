@@ -11,6 +11,7 @@ from typing import Any
 from tqdm import tqdm
 
 from cinc_ref import _typing
+from cinc_ref._cluster import check_address, completed
 from cinc_ref._extras import extra
 from cinc_ref._files import make_folder
 from cinc_ref._locks import locked
@@ -53,14 +54,15 @@ def compare(
     model: dict[str, int] | None = None,
     training: dict[str, Any] | None = None,
     n_jobs: int = 1,
+    dask: str | None = None,
     measure_again: bool = False,
     progress: bool = False,
 ) -> Comparison:
     """Train every system with every coupling on the same images for the same time, and compare.
 
-    Runs are independent jobs of joblib: inside ``joblib.parallel_config(backend=...)`` another
-    backend can run them on other machines that see the same `out`. Times are only comparable if
-    nothing else runs; they can be measured again afterwards.
+    Runs are independent jobs of this process, of joblib or of a Dask cluster, whose machines must
+    see the same `out` and the same images. Times are only comparable if nothing else runs; they can
+    be measured again afterwards.
 
     Parameters
     ----------
@@ -86,6 +88,11 @@ def compare(
         Options of `cinc_ref.train`, where they differ from `TRAINING`.
     n_jobs : int
         Number of runs at the same time, as joblib takes it.
+    dask : str, optional
+        Address of a Dask scheduler whose workers do the runs, as many at the same time as they have
+        threads: start them with one thread each (``dask worker --nthreads 1``), since `minutes` are
+        those of a process. The run of a worker that dies is continued by another. After Ctrl-C
+        the runs that are begun end by themselves.
     measure_again : bool
         Whether the times of finished runs are measured again, from their models.
     progress : bool
@@ -102,13 +109,14 @@ def compare(
     DataError, ShapeError
         If the image set cannot be loaded.
     MissingExtraError
-        If joblib is not installed.
+        If joblib is not installed, or distributed with `dask`.
     OutputError
         If the folder cannot be written, or another process works in it.
     CheckpointError
         If the model or the result of a finished run is damaged.
     CincError
-        If a BLAS library continues to use several threads.
+        If a BLAS library continues to use several threads, if no scheduler or no worker answers,
+        or if the workers die of a run.
 
     Examples
     --------
@@ -132,6 +140,10 @@ def compare(
     n_jobs = integer("n_jobs", n_jobs)
     if not n_jobs:
         raise OptionError("n_jobs must be an integer other than 0; got 0: -1 means all cores")
+    if dask is not None:
+        check_address("dask", dask)
+        if n_jobs != 1:
+            raise OptionError(f"n_jobs must be 1 with dask, where workers count; got {n_jobs}")
     with extra("compare"):
         import joblib  # noqa: F401
     measure_again, progress = boolean("measure_again", measure_again), boolean("progress", progress)
@@ -149,7 +161,7 @@ def compare(
     with locked(out):
         results_by_title = {job.title: saved_result(job, out) for job in jobs}
         missing = [job for job in jobs if not results_by_title[job.title]]
-        complete = _run(missing, out, n_jobs, progress, results_by_title)
+        complete = _run(missing, out, n_jobs, dask, progress, results_by_title)
         if measure_again:
             finished = [job for job in jobs if results_by_title[job.title]]
             results_by_title |= {job.title: remeasure(job, out) for job in finished}
@@ -187,17 +199,14 @@ def _json_value(value):
     return str(Path(value).resolve()) if isinstance(value, Path) else value
 
 
-def _run(jobs, out, n_jobs, progress, results):
+def _run(jobs, out, n_jobs, dask, progress, results):
     """Do jobs, and enter their results by title; return whether all were finished."""
-    from joblib import Parallel, delayed  # optional; `compare` says how to install it
-
     with tqdm(
         total=len(jobs), disable=not (progress and jobs), unit="run", dynamic_ncols=True
     ) as bar:
-        if n_jobs == 1:
+        if n_jobs == 1 and dask is None:
             return all(_run_here(job, out, bar, results) for job in jobs)
-        parallel = Parallel(n_jobs=n_jobs, return_as="generator_unordered")
-        outcomes = list(_counted(parallel(delayed(run_job)(job, out) for job in jobs), bar))
+        outcomes = list(_counted(_run_elsewhere(jobs, out, n_jobs, dask), bar))
     for result in filter(None, outcomes):
         results[Job(**result["job"]).title] = result
     return all(outcomes)
@@ -216,6 +225,16 @@ def _run_here(job, out, bar, results):
     if result:
         bar.update(before + 1 - bar.n)
     return result is not None
+
+
+def _run_elsewhere(jobs, out, n_jobs, dask):
+    """Yield the results of jobs in other processes, as they end."""
+    if dask is not None:
+        return (result for _, result in completed(run_job, jobs, out.resolve(), dask))
+    from joblib import Parallel, delayed  # optional; `compare` says how to install it
+
+    parallel = Parallel(n_jobs=n_jobs, return_as="generator_unordered")
+    return parallel(delayed(run_job)(job, out) for job in jobs)
 
 
 def _counted(results, bar):
