@@ -2,8 +2,8 @@
 
     python -m tools.verify_types
 
-A module that wraps a framework is left out, and named, where the framework is not installed: its types
-are those of the framework. A class may inherit from one without types, as those of scikit-learn are.
+A module that wraps a framework is left out, and named, where the framework is not installed: its
+types are those of the framework. A class may inherit from one without types, as scikit-learn's are.
 """
 
 import json
