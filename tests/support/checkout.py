@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = Path(cinc_ref.__file__).parent
 """The folder of the package, in the checkout or among installed packages."""
 
-FRAMEWORKS = ("torch", "jax")
+FRAMEWORKS = ("torch", "jax", "sklearn")
 """Modules of the package that have the name of the package that they need."""
 
 
