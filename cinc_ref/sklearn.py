@@ -184,10 +184,14 @@ class FlowDensity(DensityMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If X is no matrix of finite numbers, its columns are no image, it holds other levels
-            than those of `bins`, or an option is impossible (`OptionError`, `ShapeError`).
-        NonFiniteError
+            If X is no matrix of finite numbers.
+        OptionError, ShapeError, DtypeError
+            If the columns of X are no image, it holds other levels than those of `bins`, or an
+            option is impossible; each is a ValueError.
+        NonFiniteError, ParamsError
             If the training diverges.
+        DataError, OutputError, CincError
+            As `cinc_ref.train` raises them.
         """
         X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
         fraction = _validate.number(
@@ -327,6 +331,8 @@ class FlowDensity(DensityMixin, BaseEstimator):
             Before `fit`.
         OptionError
             If `n_samples` is no integer >= 1.
+        DtypeError, ShapeError
+            As `cinc_ref.flows.quantize` raises them.
         """
         check_is_fitted(self)
         n_samples = _validate.integer("n_samples", n_samples, minimum=1)
