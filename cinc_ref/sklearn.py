@@ -67,7 +67,7 @@ class FlowDensity(DensityMixin, BaseEstimator):
     trained on the bins, 256 of them if features are continuous, with uniform noise in each.
 
     A high density is no proof that an image is like those of the training data: flows give a high
-    one to smooth images of any kind. See ``examples/density_estimator.py``.
+    one to smooth images of any kind.
 
     Parameters
     ----------
