@@ -7,9 +7,9 @@ like those the flow has learned from?
 """
 
 # %%
-# `FlowDensity` is an estimator like scikit-learn's `KernelDensity`: a row of the matrix is an image,
-# here of 8x8 pixels with the grey levels 0 to 16. Four fifths of the handwritten digits are to learn
-# from, the others to be judged by.
+# `FlowDensity` is an estimator like scikit-learn's `KernelDensity`: a row of the matrix is an
+# image, here of 8x8 pixels with the grey levels 0 to 16. Four fifths of the handwritten digits are
+# to learn from, the others to be judged by.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
@@ -26,16 +26,16 @@ print(f"{flow.score(test):.0f} nats for a digit it has not seen, on average")
 print(f"{flow.bits_per_dim(test).mean():.2f} bits per pixel; a pixel of 17 levels has 4.09")
 
 # %%
-# **A better density than kernels.** `KernelDensity` puts a normal distribution on every digit that it
-# has seen. Of all widths, none gives unseen digits the density that the flow gives them.
+# **A better density than kernels.** `KernelDensity` puts a normal distribution on every digit that
+# it has seen. Of all widths, none gives unseen digits the density that the flow gives them.
 widths = [1.0, 1.5, 2.0, 2.5, 3.0, 4.0]
 kernels = [KernelDensity(bandwidth=width).fit(digits).score(test) / len(test) for width in widths]
 print(f"{max(kernels):.0f} nats with the best kernel, {flow.score(test):.0f} with the flow")
 
 # %%
-# **Images that are no digits**, all of them real or made of real ones. The photographs are patches of
-# scikit-learn's two pictures, in the same grey levels. The faded digits are the test digits with a
-# quarter of the ink.
+# **Images that are no digits**, all of them real or made of real ones. The photographs are patches
+# of scikit-learn's two pictures, in the same grey levels. The faded digits are the test digits with
+# a quarter of the ink.
 rng = np.random.default_rng(0)
 photographs = image_set("patches", size=8).test.mean(axis=1).reshape(-1, 64)
 others = {
@@ -52,10 +52,10 @@ for name, score in scores.items():
     print(f"{name:25s} {np.median(score):6.0f} nats, {above:4.0%} above the median digit")
 
 # %%
-# **The picture.** What was shuffled or turned to its negative is told apart: its density is hundreds
-# of nats lower. But many photographs, and nearly all of the faded digits, have a higher density
-# than the usual digit. A density is high where there are few surprises, and a smooth image has none,
-# whatever it shows.
+# **The picture.** What was shuffled or turned to its negative is told apart: its density is
+# hundreds of nats lower. But many photographs, and nearly all of the faded digits, have a higher
+# density than the usual digit. A density is high where there are few surprises, and a smooth image
+# has none, whatever it shows.
 names = ["digits", *others]
 figure, (boxes, pictures) = plt.subplots(
     1, 2, figsize=(9, 4.2), width_ratios=(3, 1), layout="constrained"

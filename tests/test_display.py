@@ -122,7 +122,7 @@ INSTANCES = {  # as long as they come
     "a demonstration": lambda: Demonstration(None, TRAINED, (Path("demo/report.md"),) * 7),
 }
 
-OF_OTHER_ROOMS = ("cinc_ref.testing.", "cinc_ref.torch.")
+OF_OTHER_ROOMS = ("cinc_ref.testing.", "cinc_ref.torch.", "cinc_ref.sklearn.")
 """Prefixes of classes whose own tests hold them to the same length, or that have another's repr."""
 
 

@@ -17,7 +17,7 @@ import pytest
 from autograd import grad, make_jvp
 
 import cinc_ref as cr
-from cinc_ref import _params, sampling
+from cinc_ref import _params, sampling, streaming
 from cinc_ref._trees import named_leaves
 from cinc_ref.bijections import Bijection, Chain, InvertibleConv, base
 from cinc_ref.errors import (
@@ -71,6 +71,8 @@ CALLS = {
     "evaluation.evaluate": lambda p: cr.evaluate(FLOW, p, IMAGES),
     "evaluation.inversion_error": lambda p: cr.evaluation.inversion_error(FLOW, p, IMAGES),
     "sampling.draw": lambda p: sampling.draw(FLOW, p, 1),
+    "sampling.prepared": lambda p: sampling.prepared(FLOW, p),
+    "streaming.stream_samples": lambda p: streaming.stream_samples("not-written.npy", FLOW, p, 1),
     "sampling.sample_to_file": lambda p: sampling.sample_to_file("not-written.npy", FLOW, p, 1),
 }
 """A call of every public function that takes the parameters of a flow, by its name."""
