@@ -13,7 +13,6 @@ from . import evaluation as evaluation
 from . import flows as flows
 from . import geometry as geometry
 from . import interop as interop
-from . import jax as jax
 from . import kernels as kernels
 from . import plots as plots
 from . import primitives as primitives
@@ -22,7 +21,6 @@ from . import sampling as sampling
 from . import testing as testing
 from . import theory as theory
 from . import timing as timing
-from . import torch as torch
 from . import training as training
 from .compilation import warm_up as warm_up
 from .convolution import conv as conv

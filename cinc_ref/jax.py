@@ -36,7 +36,6 @@ with extra("jax"):
     import jax
     import jax.numpy as jnp
     from jax import Array
-    from jax.typing import ArrayLike
 
 __all__ = ["conv", "conv_inverse", "log_abs_det"]
 
@@ -46,8 +45,8 @@ def __dir__() -> list[str]:
 
 
 def conv(
-    x: ArrayLike,
-    kernel: ArrayLike,
+    x: Array,
+    kernel: Array,
     *,
     corner: Corner = "top-left",
     dilation: int = 1,
@@ -87,8 +86,8 @@ def conv(
 
 
 def conv_inverse(
-    y: ArrayLike,
-    kernel: ArrayLike,
+    y: Array,
+    kernel: Array,
     *,
     corner: Corner = "top-left",
     dilation: int = 1,
@@ -138,7 +137,7 @@ def conv_inverse(
     return _ops.conv_inverse(y, kernel, _validate.boolean("check", check), geometry)
 
 
-def log_abs_det(kernel: ArrayLike, size: Size, *, anchor: Sequence[int] | None = None) -> Array:
+def log_abs_det(kernel: Array, size: Size, *, anchor: Sequence[int] | None = None) -> Array:
     """Compute the log-determinant of `conv` on one image, in nats.
 
     Parameters

@@ -15,12 +15,12 @@ from cinc_ref import _typing
 from cinc_ref.data import sets
 from cinc_ref.flows import systems
 from cinc_ref.theory import general_convolution, proofs
-from tests.support.checkout import PACKAGE, ROOT
+from tests.support.checkout import PACKAGE, ROOT, is_importable
 
 NAMES = [
     module.name
     for module in pkgutil.walk_packages(cr.__path__, "cinc_ref.")
-    if not module.name.endswith("__main__")
+    if not module.name.endswith("__main__") and is_importable(module.name)
 ]
 STUBS = sorted(PACKAGE.rglob("*.pyi"))
 MAP = set(re.findall(r"^\| .*", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE))
