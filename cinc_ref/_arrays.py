@@ -5,7 +5,6 @@ other libraries are refused even where NumPy could convert them, since gradients
 devices would be lost without a word. The libraries are recognized by name and never imported.
 """
 
-from importlib.util import find_spec
 from numbers import Number
 from typing import Any
 
@@ -161,7 +160,7 @@ def _advice(library, name, value, in_list):
         if any("Tracer" in base.__name__ for base in type(value).__mro__):
             kind = "a JAX tracer"
             consequence = " outside jax.grad and jax.jit, which cannot look into cinc_ref"
-    if library in ("torch", "jax") and find_spec(f"cinc_ref.{library}"):
+    if library in ("torch", "jax"):
         consequence += f", or the functions of cinc_ref.{library}"
     if in_list:
         kind = f"a list that holds {kind}"

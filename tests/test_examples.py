@@ -18,6 +18,7 @@ SLOW_INTERPRETED = ("train_digits", "one_core")
 
 NEEDS = {  # what an example needs beyond cinc_ref, and how to install it
     "check_your_own_layer": {"torch": "pip install torch"},
+    "in_pytorch": {"torch": "pip install torch"},
     "check_a_library": {
         "torch": "pip install torch",
         "normflows": "pip install --no-deps normflows",

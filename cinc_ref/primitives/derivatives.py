@@ -12,6 +12,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 from autograd.extend import defjvp, defvjp
 
+from cinc_ref._display import short_repr
+
 __all__ = ["DERIVATIVES", "Derivatives", "Rule", "register"]
 
 Rule: TypeAlias = Callable[..., Any]
@@ -35,6 +37,8 @@ class Derivatives(NamedTuple):
 
     vjp: tuple[Rule, ...]
     jvp: tuple[Rule, ...]
+
+    __repr__ = short_repr
 
 
 DERIVATIVES: dict[str, Derivatives] = {}
