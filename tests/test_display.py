@@ -119,8 +119,8 @@ INSTANCES = {  # as long as they come
     "a demonstration": lambda: Demonstration(None, TRAINED, (Path("demo/report.md"),) * 7),
 }
 
-OF_OTHER_ROOMS = "cinc_ref.testing."
-"""Prefix of classes whose tests hold them to the same length."""
+OF_OTHER_ROOMS = ("cinc_ref.testing.", "cinc_ref.torch.")
+"""Prefixes of classes whose tests hold them to the same length, and of PyTorch modules."""
 
 
 def test_every_public_class_is_here():
