@@ -39,6 +39,8 @@ class Derivatives(NamedTuple):
     jvp: tuple[Rule, ...]
     __repr__ = short_repr
 
+    __repr__ = short_repr
+
 
 DERIVATIVES: dict[str, Derivatives] = {}
 """The derivatives of each operation, by its name."""
