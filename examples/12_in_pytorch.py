@@ -7,8 +7,8 @@ by a loop over pixels?
 """
 
 # %%
-# This needs PyTorch: ``pip install ".[torch]"``. A flow of two invertible convolutions with a pointwise map between them. The layer is a
-# module like any other, trained by PyTorch's optimizer.
+# A flow of two invertible convolutions with a pointwise map between them. The layer is a module
+# like any other, trained by PyTorch's optimizer. (It needs an extra: ``pip install ".[torch]"``.)
 import time
 
 import matplotlib.pyplot as plt

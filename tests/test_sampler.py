@@ -78,7 +78,7 @@ def test_any_flow_and_batch(system, coupling, size, n, batch):
 
 
 def test_an_image_has_the_same_bits_in_any_batch():
-    """Of the flow itself, too: its products do not depend on how many images there are."""
+    """`Flow.decode` gives an image the same bits however many are decoded at once."""
     flow, params = _flow(width=64, shape=(3, 16, 16))
     latents = flow.encode(
         params, np.random.default_rng(0).uniform(-0.5, 0.5, (37, 3, 16, 16)).astype(np.float32)

@@ -15,7 +15,7 @@ FRAMEWORKS = ("torch", "jax", "sklearn")
 """Modules of `cinc_ref` that have the name of the package that they wrap."""
 
 INHERITED = ("Type of base class unknown", "Type of metaclass unknown")
-"""What pyright says of a class that inherits from one without types."""
+"""Messages of pyright about a class that inherits from one without types."""
 
 
 def is_known(symbol):

@@ -37,7 +37,6 @@ class Derivatives(NamedTuple):
 
     vjp: tuple[Rule, ...]
     jvp: tuple[Rule, ...]
-    __repr__ = short_repr
 
     __repr__ = short_repr
 

@@ -5,7 +5,7 @@ from site_parts.svg import Drawing
 __all__ = ["convolution_and_matrix", "memory_order", "packing", "row_ring", "tiles", "wavefront"]
 
 SHADES = {(0, 0): 0.18, (0, 1): 0.34, (1, 0): 0.5}
-"""How strongly the taps of a 2x2 kernel other than the anchor are filled."""
+"""Opacity of the taps of a 2x2 kernel other than the anchor, from 0 to 1."""
 
 
 def _cell(drawing, x, y, side, tap, *, words=""):
