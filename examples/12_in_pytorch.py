@@ -106,8 +106,10 @@ print(f"100 samples: {1e3 * exact_time:.2f} ms, by the loop {1e3 * loop_time:.2f
 figure, axes = plt.subplots(1, 2, figsize=(8, 3.6), layout="constrained")
 axes[0].plot(losses)
 axes[0].set(xlabel="step", ylabel="negative log-likelihood + const., nats", title="Training")
-axes[1].bar(["loop in PyTorch", "cinc_ref.torch"], [1e3 * loop_time, 1e3 * exact_time])
-axes[1].set(ylabel="milliseconds for 100 samples", title="Sampling", yscale="log")
+bars = axes[1].bar(["loop in PyTorch", "cinc_ref.torch"], [1e3 * loop_time, 1e3 * exact_time])
+axes[1].bar_label(bars, fmt="%.2f")
+axes[1].set(ylabel="milliseconds for 100 samples", title="Sampling")
+axes[1].margins(y=0.1)
 figure.savefig("in_pytorch.png", dpi=160)
 
 # %%
