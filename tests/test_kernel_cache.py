@@ -38,6 +38,7 @@ def function(folder, addend=1):
     path.write_text(SOURCE.format(addend))
     spec = importlib.util.spec_from_file_location("module", path)
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # Numba imports the module of a function that it loads
     spec.loader.exec_module(module)
     return module.twice_and
 
