@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.signal import correlate
 
-from cinc_ref.kernels.coupling_network import COLUMNS
+from cinc_ref.kernels.stacked_convs import COLUMNS
 from cinc_ref.primitives import affine_coupling as affine_coupling_module
 from cinc_ref.primitives import coupling_network as coupling_network_module
 from cinc_ref.primitives.affine_coupling import affine_coupling, log_scale_sum

@@ -11,7 +11,7 @@ from autograd.extend import defjvp, defvjp, primitive
 
 from cinc_ref._typing import FloatArray
 from cinc_ref.kernels import coupling_network as kernels
-from cinc_ref.kernels import elementwise, stacked_convs
+from cinc_ref.kernels import elementwise, stacked_conv_gradients, stacked_convs
 from cinc_ref.primitives.fused import define_fused
 from cinc_ref.primitives.memory_order import (
     as_native_contiguous,
@@ -20,7 +20,15 @@ from cinc_ref.primitives.memory_order import (
     from_pixels,
 )
 
-__all__ = ["add_bias", "apply_layers", "log_sigmoid", "relu", "same_conv", "scale_channels"]
+__all__ = [
+    "add_bias",
+    "apply_layers",
+    "layer_gradients",
+    "log_sigmoid",
+    "relu",
+    "same_conv",
+    "scale_channels",
+]
 
 
 @primitive
@@ -36,6 +44,16 @@ def apply_layers(x: FloatArray, layers: list[stacked_convs.Layer]) -> FloatArray
     packed = stacked_convs.pack(convs, layers)
     y = stacked_convs.apply(convs, packed, as_pixels(x).astype(packed.dtype, copy=False))
     return from_pixels(y, x.shape[2:])
+
+
+def layer_gradients(
+    g: FloatArray, x: FloatArray, layers: list[stacked_convs.Layer]
+) -> tuple[FloatArray, list[tuple[FloatArray, FloatArray]]]:
+    """Return gradients of <g, apply_layers(x)>: by x, and by weight and bias of each layer."""
+    dtype = np.result_type(x, layers[0].weight)
+    images, gradients = (as_pixels(a).astype(dtype, copy=False) for a in (x, g))
+    x_bar, of_layers = stacked_conv_gradients.gradients(layers, images, x.shape[2:], gradients)
+    return from_pixels(x_bar, x.shape[2:]), of_layers
 
 
 @primitive
