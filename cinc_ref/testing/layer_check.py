@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -192,6 +193,7 @@ def _prepared(obj, x, shape, context, seed):
         sizes = _validate.integers(tuple(shape), len(tuple(shape)), 1)
         if not sizes:
             raise OptionError(f"shape must hold integers >= 1, such as (C, H, W); got {shape!r}")
+        _validate.check_memory("shape", sizes, 8 * prod(sizes), "use a smaller one")
         return _fitting(obj, [sizes], context, seed)
     declared = adapt(obj, np.zeros((1, 1)), context).shape
     return _fitting(obj, [declared] if declared else SHAPES, context, seed)
