@@ -191,7 +191,8 @@ def _prepared(obj, x, shape, context, seed):
         batch = _batch(x)
         return adapt(obj, batch, context, like=x), batch, []
     if shape is not None:
-        sizes = _validate.integers(tuple(shape), len(tuple(shape)), 1)
+        count = len(shape) if isinstance(shape, list | tuple) or np.ndim(shape) == 1 else 0
+        sizes = _validate.integers(shape, count, 1)
         if not sizes:
             raise OptionError(f"shape must hold integers >= 1, such as (C, H, W); got {shape!r}")
         return _fitting(obj, [sizes], context, seed)
