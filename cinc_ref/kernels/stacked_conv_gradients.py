@@ -18,7 +18,7 @@ for each tile. Hidden layers are computed anew, which takes no longer than to st
 
 from collections.abc import Sequence
 from functools import cache, lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -194,10 +194,11 @@ def _weight(s, layer, sums):
 
 
 def _bias(s, layer, sums, sizes):
-    rows = sums[s.bias :][: len(layer.bias) * s.bias_length].reshape(len(layer.bias), -1)
+    rows = sums[s.bias :][: len(layer.bias) * s.bias_length].reshape(len(layer.bias), s.bias_length)
     if not s.by_pixel:
         return rows.sum(axis=1)
-    pixels = rows[:, : sizes.columns].reshape(len(rows), sizes.height, -1, sizes.tile)
+    grid = len(layer.bias), sizes.height, sizes.width + sizes.gap, sizes.tile
+    pixels = rows[:, : sizes.columns].reshape(grid)
     return pixels[:, :, : sizes.width].sum(axis=3)
 
 
