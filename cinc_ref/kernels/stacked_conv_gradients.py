@@ -18,6 +18,7 @@ for each tile. Hidden layers are computed anew, which takes no longer than to st
 
 from collections.abc import Sequence
 from functools import cache, lru_cache
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
@@ -63,8 +64,7 @@ class Sums(NamedTuple):
         Where sums [block of outputs][block of channels][tap][output, channel] begin, and those of
         the bias, [output][number].
     bias_length, by_pixel : int
-        Numbers of a sum of the bias, and whether they are those of a plane; otherwise they are
-        lanes, whatever the pixel.
+        Numbers of the sum of a bias, and whether they are those of a plane, or one by channel.
     """
 
     gradient: int
@@ -162,7 +162,7 @@ def _place_sums(convs, shapes):
         rows, columns = _up(outputs, OUTPUTS), _up(channels, CHANNELS)
         source = sizes.source if place is backward[-1] else place.target
         bias, lanes = length + rows * columns * side**2, convs.lanes // VECTORS
-        bias_length = _up(sizes.columns, lanes) if by_pixel else lanes
+        bias_length = _up(sizes.columns, lanes) if by_pixel else 1
         table += Sums(
             place.source, source, rows, columns, side, length, bias, bias_length, by_pixel
         )
@@ -194,12 +194,14 @@ def _weight(s, layer, sums):
 
 
 def _bias(s, layer, sums, sizes):
-    rows = sums[s.bias :][: len(layer.bias) * s.bias_length].reshape(len(layer.bias), s.bias_length)
+    rows, count = sums[s.bias :], len(layer.bias)
     if not s.by_pixel:
-        return rows.sum(axis=1)
-    grid = len(layer.bias), sizes.height, sizes.width + sizes.gap, sizes.tile
-    pixels = rows[:, : sizes.columns].reshape(grid)
-    return pixels[:, :, : sizes.width].sum(axis=3)
+        return rows[:count]
+    grid = count, sizes.height, sizes.width + sizes.gap
+    rows = rows[: count * s.bias_length].reshape(count, s.bias_length)
+    images = rows[:, : sizes.columns].reshape(prod(grid), sizes.tile)
+    pixels = images @ np.ones(sizes.tile, sums.dtype)  # a product: sums of few numbers are slow
+    return pixels.reshape(grid)[:, :, : sizes.width]
 
 
 @cache
@@ -252,9 +254,16 @@ def _add_products(sums, work, t, s, start, lanes):
 def _add_biases(sums, work, t, s, start, lanes):
     """Add the gradient of a bias of the images in the planes."""
     for o in range(0, s.outputs, OUTPUTS):
-        gradient = start + s.gradient + t.origin + o * t.plane
+        gradient, place = start + s.gradient + t.origin + o * t.plane, s.bias + o * s.bias_length
+        total = block.zeros(work, OUTPUTS, lanes)
         for j in range(0, t.columns, lanes):
-            place = s.bias + o * s.bias_length + j * s.by_pixel
-            total = block.load(sums, place, s.bias_length, OUTPUTS, lanes)
             change = block.load(work, gradient + j, t.plane, OUTPUTS, lanes)
-            block.store(sums, place, s.bias_length, block.add(total, change))
+            if s.by_pixel:
+                change = block.add(
+                    change, block.load(sums, place + j, s.bias_length, OUTPUTS, lanes)
+                )
+                block.store(sums, place + j, s.bias_length, change)
+            else:
+                total = block.add(total, change)
+        if not s.by_pixel:
+            block.add_lane_sums(sums, place, total)
