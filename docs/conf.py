@@ -35,6 +35,7 @@ extensions = [
     "sphinx.ext.viewcode",
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
+    "site_parts.gallery_pages",
     "site_parts.mathml",
 ]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
@@ -44,7 +45,6 @@ exclude_patterns = [
     "_ext",
     "**/README.md",
     "explorer",
-    "sg_execution_times.rst",
 ]
 templates_path = ["_templates"]
 default_role = "py:obj"
@@ -78,6 +78,7 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "show_memory": False,
     "min_reported_time": 3600,
+    "write_computation_times": False,
     "plot_gallery": os.environ.get("PLOT_GALLERY", "True") == "True",
     "image_srcset": ["2x"],
     "matplotlib_animations": True,
@@ -95,6 +96,7 @@ html_copy_source = False
 html_show_sourcelink = False
 html_math_renderer = "mathml"
 html_extra_path = ["_generated/extra"]
+html_context = {"default_mode": "auto"}
 html_theme_options = {
     "show_prev_next": True,
     "navigation_with_keys": False,
