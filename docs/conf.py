@@ -1,5 +1,6 @@
 """Configuration of the site; `python -m tox -e docs` builds it into docs/_build/html."""
 
+import logging
 import os
 import sys
 from importlib.util import find_spec
@@ -68,6 +69,9 @@ intersphinx_disabled_reftypes = ["std:doc"]
 
 # ---- gallery -------------------------------------------------------------------------------------
 
+# That something is compiled is no output of an example.
+logging.getLogger("cinc_ref").setLevel("ERROR")
+
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "gallery",
@@ -82,6 +86,7 @@ sphinx_gallery_conf = {
     "plot_gallery": os.environ.get("PLOT_GALLERY", "True") == "True",
     "image_srcset": ["2x"],
     "matplotlib_animations": True,
+    "default_thumb_file": str(DOCS / "_static" / "convolution.svg"),
     "doc_module": ("cinc_ref",),
     "reference_url": {"cinc_ref": None},
 }
