@@ -137,7 +137,7 @@ for images, marker in ((1, "v"), (32, "o"), (256, "s")):
     )
 axes.set(xscale="log", yscale="log", title="How near the exact inverse comes to the core's limit")
 axes.set(xlabel="operations per byte moved", ylabel="operations, GFLOP/s")
-axes.set_ylim(0.7 * min(speed.values()), 1.5 * max(peak, *speed.values()))
+axes.set_ylim(0.6 * min(bandwidth, *speed.values()), 1.5 * max(peak, *speed.values()))
 for axis in (axes.xaxis, axes.yaxis):
     axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axis.set_major_formatter("{x:g}")

@@ -14,6 +14,7 @@ from site_parts.player import local_player
 from site_parts.svg import Drawing
 
 import cinc_ref as cr
+from cinc_ref.bench.groups import GROUPS, MARK
 from tests.support.checkout import ROOT
 
 DOCS = ROOT / "docs"
@@ -159,6 +160,14 @@ def test_every_row_of_a_benchmark_is_on_the_page():
                 assert any(r[:3] == [row["what"], row["case"], median] for r in shown), row
         for verdict in content["bounds"]:
             assert any(r[0] == verdict["bound"] for r in shown), verdict
+
+
+def test_notes_of_benchmarks_name_the_rows_to_read():
+    text = benchmarks.parts()["benchmarks.md"]
+    for _, content in benchmarks.stored():
+        for name in content["rows"]:
+            assert not GROUPS[name].answer or f"`{GROUPS[name].answer}`" in text
+    assert MARK not in text
 
 
 def test_one_core_is_faster_than_pytorch_at_every_size_that_is_drawn():
