@@ -86,7 +86,7 @@ sphinx_gallery_conf = {
     "plot_gallery": os.environ.get("PLOT_GALLERY", "True") == "True",
     "image_srcset": ["2x"],
     "matplotlib_animations": True,
-    "default_thumb_file": str(DOCS / "_static" / "convolution.svg"),
+    "default_thumb_file": str(DOCS / "class" / "figures" / "matrix.svg"),
     "doc_module": ("cinc_ref",),
     "reference_url": {"cinc_ref": None},
 }
