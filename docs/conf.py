@@ -1,5 +1,6 @@
 """Configuration of the site; `python -m tox -e docs` builds it into docs/_build/html."""
 
+import logging
 import os
 import sys
 from importlib.util import find_spec
@@ -35,6 +36,7 @@ extensions = [
     "sphinx.ext.viewcode",
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
+    "site_parts.gallery_pages",
     "site_parts.mathml",
 ]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
@@ -44,7 +46,6 @@ exclude_patterns = [
     "_ext",
     "**/README.md",
     "explorer",
-    "sg_execution_times.rst",
 ]
 templates_path = ["_templates"]
 default_role = "py:obj"
@@ -68,6 +69,9 @@ intersphinx_disabled_reftypes = ["std:doc"]
 
 # ---- gallery -------------------------------------------------------------------------------------
 
+# That something is compiled is no output of an example.
+logging.getLogger("cinc_ref").setLevel("ERROR")
+
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "gallery",
@@ -78,9 +82,11 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "show_memory": False,
     "min_reported_time": 3600,
+    "write_computation_times": False,
     "plot_gallery": os.environ.get("PLOT_GALLERY", "True") == "True",
     "image_srcset": ["2x"],
     "matplotlib_animations": True,
+    "default_thumb_file": str(DOCS / "class" / "figures" / "matrix.svg"),
     "doc_module": ("cinc_ref",),
     "reference_url": {"cinc_ref": None},
 }
@@ -95,6 +101,7 @@ html_copy_source = False
 html_show_sourcelink = False
 html_math_renderer = "mathml"
 html_extra_path = ["_generated/extra"]
+html_context = {"default_mode": "auto"}
 html_theme_options = {
     "show_prev_next": True,
     "navigation_with_keys": False,
