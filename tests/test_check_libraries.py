@@ -85,6 +85,50 @@ def test_mistakes_of_modules(scale, options, pattern):
     assert __import__("re").search(pattern, finding.diagnosis), str(report)
 
 
+SHIFT = """
+import torch
+
+
+class Shift(torch.nn.Module):
+    def __init__(self, copied=True):
+        super().__init__()
+        self.mean = torch.nn.Parameter(torch.full((3,), 300.0))
+        self.copied = copied
+
+    def __deepcopy__(self, memo):
+        if not self.copied:
+            raise TypeError("no copy")
+        return Shift().to(self.mean)
+
+    def forward(self, x):
+        return x + self.mean, x.new_zeros(len(x))
+
+    def inverse(self, y):
+        return y - self.mean, y.new_zeros(len(y))
+"""
+
+
+@pytest.mark.parametrize("form", ["method", "pair", "module", "uncopied"])
+def test_float32_parameters_are_not_differenced_in_float64(tmp_path, monkeypatch, form):
+    """A step of 3e-6 leaves a float32 parameter of 300 as it is: no gradient is blamed for that."""
+    pytest.importorskip("torch", reason="PyTorch is not installed: pip install torch")
+    (tmp_path / "shifted.py").write_text(SHIFT)
+    monkeypatch.syspath_prepend(tmp_path)
+    from shifted import Shift
+
+    layer = Shift(copied=form != "uncopied")
+    forms = {"method": layer.forward, "pair": (layer.forward, layer.inverse)}
+    report = check(forms.get(form, layer), shape=(3,))
+    assert report.dtype == "float64" and report.ok and not report.findings, str(report)
+
+
+@pytest.mark.parametrize("method", [True, False])
+def test_gradients_by_float64_parameters_of_functions_are_compared(scale, method):
+    layer = scale(backward=True).double()
+    report = check(layer.forward if method else (layer.forward, layer.inverse), shape=(4, 2, 3))
+    assert "gradient of y by x, log_scale" in str(report)
+
+
 ROTATION = """
 import torch
 from torch.nn.utils.parametrizations import orthogonal
