@@ -384,9 +384,7 @@ class InvertibleConv2d(torch.nn.Module):
 
     @property
     def _options(self):
-        geometry = self.layer.geometry
-        last = tuple(side - 1 for side in self.layer.kernel_size)
-        return geometry._asdict() | {"anchor": None if geometry.anchor == last else geometry.anchor}
+        return {name: getattr(self.layer, name) for name in ("corner", "dilation", "anchor")}
 
     def _corner_block(self):
         kind, triangle = self.layer.corner_block, self.layer.triangle
