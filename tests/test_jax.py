@@ -6,8 +6,10 @@ import pytest
 import cinc_ref as cr
 from cinc_ref.errors import DtypeError, OptionError, ShapeError, SingularKernelError
 from cinc_ref.geometry import CORNERS
-from cinc_ref.testing import Implementation, run_checks
+from cinc_ref.testing import Implementation, parametrize_with_checks
 from cinc_ref.theory.random_kernels import random_kernel
+from tests.conftest import INTERPRETED
+from tests.support.interpreted import run_drawn_checks
 
 jax = pytest.importorskip("jax", reason='JAX is not installed: pip install ".[jax]"')
 import jax.numpy as jnp  # noqa: E402
@@ -164,23 +166,37 @@ def test_what_the_operations_do_not_take_gets_one_sentence():
         jax.block_until_ready(jax.jit(cj.conv_inverse)(x, 0 * k))
 
 
-def test_the_conformance_suite():
-    def vjp_of(function):
-        def vjp(x, kernel, g, **options):
-            return jax.vjp(lambda x, kernel: function(x, kernel, **options), x, kernel)[1](g)
+def vjp_of(function):
+    def vjp(x, kernel, g, **options):
+        return jax.vjp(lambda x, kernel: function(x, kernel, **options), x, kernel)[1](g)
 
-        return vjp
+    return vjp
 
-    def on_arrays(function):
-        def wrapped(*arguments, **options):
-            arguments = [jnp.asarray(a) if isinstance(a, np.ndarray) else a for a in arguments]
-            return function(*arguments, **options)
 
-        return wrapped
+def on_arrays(function):
+    def wrapped(*arguments, **options):
+        arguments = [jnp.asarray(a) if isinstance(a, np.ndarray) else a for a in arguments]
+        return function(*arguments, **options)
 
+    return wrapped
+
+
+def implementation():
     names = ("conv", "conv_inverse", "log_abs_det")
     functions = {name: on_arrays(getattr(cj, name)) for name in names}
     functions |= {f"{n}_vjp": on_arrays(vjp_of(getattr(cj, n))) for n in names[:2]}
     options = ("corner", "dilation", "anchor")
-    report = run_checks(Implementation(**functions, options=options, name="cinc_ref.jax"))
-    assert report.ok, report
+    return Implementation(**functions, options=options, name="cinc_ref.jax")
+
+
+@parametrize_with_checks([implementation()])
+def test_our_operation(implementation, check):
+    if "_drawn_" in check.name and not INTERPRETED:
+        pytest.skip("every drawn shape compiles; test_drawn_shapes has it")
+    check(implementation, seed=0)
+
+
+def test_drawn_shapes():
+    if INTERPRETED:
+        pytest.skip("test_our_operation has them")
+    run_drawn_checks(__file__)

@@ -12,8 +12,10 @@ import cinc_ref as cr
 from cinc_ref.bijections.conv import CORNER_BLOCKS, InvertibleConv
 from cinc_ref.errors import DtypeError, OptionError, ParamsError, ShapeError, SingularKernelError
 from cinc_ref.geometry import CORNERS
-from cinc_ref.testing import Implementation, check, run_checks
+from cinc_ref.testing import Implementation, check, parametrize_with_checks
 from cinc_ref.theory.random_kernels import random_kernel
+from tests.conftest import INTERPRETED
+from tests.support.interpreted import run_drawn_checks
 
 torch = pytest.importorskip("torch", reason='PyTorch is not installed: pip install ".[torch]"')
 from torch.nn import functional as F  # noqa: E402
@@ -322,14 +324,26 @@ def vjp_of(function):
     return vjp
 
 
-def test_the_conformance_suite():
+def implementation():
     functions = {
         name: on_arrays(getattr(ct, name)) for name in ("conv", "conv_inverse", "log_abs_det")
     }
     functions |= {f"{n}_vjp": on_arrays(vjp_of(getattr(ct, n))) for n in ("conv", "conv_inverse")}
     options = ("corner", "dilation", "anchor")
-    report = run_checks(Implementation(**functions, options=options, name="cinc_ref.torch"))
-    assert report.ok, report
+    return Implementation(**functions, options=options, name="cinc_ref.torch")
+
+
+@parametrize_with_checks([implementation()])
+def test_our_operation(implementation, check):
+    if "_drawn_" in check.name and not INTERPRETED:
+        pytest.skip("every drawn shape compiles; test_drawn_shapes has it")
+    check(implementation, seed=0)
+
+
+def test_drawn_shapes():
+    if INTERPRETED:
+        pytest.skip("test_our_operation has them")
+    run_drawn_checks(__file__)
 
 
 # ---- the module ----------------------------------------------------------------------------------
