@@ -38,7 +38,7 @@ from cinc_ref._params import check_params
 from cinc_ref._typing import Array, Corner, Size
 from cinc_ref.bijections.base import template
 from cinc_ref.bijections.conv import CornerBlock, InvertibleConv, Triangle, rotation, triangles
-from cinc_ref.errors import DtypeError
+from cinc_ref.errors import DtypeError, OptionError
 from cinc_ref.geometry import Geometry, check_options
 from cinc_ref.primitives import causal
 from cinc_ref.primitives.corner import inverse_transpose
@@ -49,6 +49,7 @@ with extra("torch"):
     import torch
     from torch import Tensor
     from torch.nn import functional as F
+    from torch.nn.utils.parametrize import is_parametrized
 
 __all__ = ["InvertibleConv2d", "conv", "conv_inverse", "log_abs_det"]
 
@@ -251,23 +252,29 @@ class InvertibleConv2d(torch.nn.Module):
         self.layer: InvertibleConv = InvertibleConv(
             kernel_size, corner_block, corner, dilation, anchor, seed, stable, triangle
         )
-        rng = np.random.default_rng(torch.randint(2**63 - 1, ()).item())
+        dtype = torch.get_default_dtype() if dtype is None else dtype
+        if dtype not in FLOATS:
+            raise OptionError(
+                "dtype must be torch.float32 or torch.float64, PyTorch's default unless given; "
+                f"got {_validate.shown(dtype)}"
+            )
+        rng = np.random.default_rng(torch.randint(2**63 - 1, (), device="cpu").item())
         params = self.layer.init(rng, np.zeros((1, self.channels, 1, 1)))
+        device = torch.get_default_device()
         for name, value in params.items():
-            tensor = torch.from_numpy(value).to(dtype or torch.get_default_dtype())
+            tensor = torch.from_numpy(value).to(device, dtype)
             self.register_parameter(name, torch.nn.Parameter(tensor))
-        # constants, which follow the module's dtype but belong to no checkpoint
+        self._names: tuple[str, ...] = tuple(params)
+        # Constants are no buffers: those of a module from the device "meta" would never get values.
         _, lower, upper = triangles(self.channels)
         permutation, _, _, signs = rotation(self.layer.seed, self.channels)
         constants = {
-            "_lower": lower, "_upper": upper, "_identity": np.eye(self.channels),
-            "_permutation": permutation, "_signs": signs,
+            "lower": lower, "upper": upper, "identity": np.eye(self.channels),
+            "permutation": permutation, "signs": signs,
         }  # fmt: skip
-        for name, value in constants.items():
-            tensor = torch.from_numpy(value)
-            if tensor.is_floating_point():
-                tensor = tensor.to(self.taps.dtype)
-            self.register_buffer(name, tensor, persistent=False)
+        self._constants: dict[str, Tensor] = {
+            name: torch.from_numpy(value.copy()) for name, value in constants.items()
+        }
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve images.
@@ -340,6 +347,9 @@ class InvertibleConv2d(torch.nn.Module):
         -------
         Tensor, shape (C, C, kh, kw)
         """
+        if torch.is_autocast_enabled("cpu"):  # which would multiply matrices in half precision
+            with torch.autocast("cpu", enabled=False):
+                return self.kernel()
         corner, taps = self._corner_block(), self.taps
         if self.layer.stable:  # cinc_ref.primitives.stable has the equation
             shrink = BOUND / (1 + taps.shape[2] * taps.square().sum()).sqrt()
@@ -355,8 +365,14 @@ class InvertibleConv2d(torch.nn.Module):
         Returns
         -------
         dict of str to ndarray
+            float32, also of parameters in half precision, or float64.
         """
-        return {name: value.detach().numpy().copy() for name, value in self.named_parameters()}
+        values = {name: getattr(self, name).detach().cpu() for name in self._names}
+        wider = {
+            name: value.float() if value.dtype in HALVES else value
+            for name, value in values.items()
+        }
+        return {name: value.numpy().copy() for name, value in wider.items()}
 
     def load_params(self, params: dict[str, Array]) -> None:
         """Copy parameters of `cinc_ref.bijections.InvertibleConv` into those of the module.
@@ -375,8 +391,12 @@ class InvertibleConv2d(torch.nn.Module):
         expected = template(self.layer, (self.channels, 1, 1))
         check_params(params, expected, lambda: "params must fit InvertibleConv2d")
         with torch.no_grad():
-            for name, parameter in self.named_parameters():
-                parameter.copy_(torch.from_numpy(np.array(params[name])))
+            for name in self._names:
+                value = torch.from_numpy(np.array(params[name]))
+                if is_parametrized(self, name):
+                    setattr(self, name, value.to(getattr(self, name)))
+                else:
+                    getattr(self, name).copy_(value)
 
     def extra_repr(self) -> str:
         """Return the options that the representation of the module shows."""
@@ -391,18 +411,23 @@ class InvertibleConv2d(torch.nn.Module):
         if kind == "dense":
             return self.corner
         if kind == "plu":
-            lower = self._strict("lower") + self._identity
-            upper = self._strict("upper") + torch.diag(self._signs * self.log_diagonal.exp())
-            return self._permutation @ (lower @ upper)
+            lower = self._strict("lower") + self._constant("identity")
+            diagonal = self._constant("signs") * self.log_diagonal.exp()
+            upper = self._strict("upper") + torch.diag(diagonal)
+            return self._constant("permutation") @ (lower @ upper)
         strict = self._strict(triangle)
         if kind == "unit":
-            return strict + self._identity
+            return strict + self._constant("identity")
         return strict + torch.diag(self.log_diagonal.exp())
+
+    def _constant(self, name):
+        """Return a constant matrix or vector in the dtype and on the device of the parameters."""
+        return self._constants[name].to(self.taps)
 
     def _strict(self, triangle):
         """Return the parameters of a strict triangle as a (C, C) matrix."""
-        indices = self._lower if triangle == "lower" else self._upper
         values = getattr(self, triangle)
+        indices = self._constants[triangle].to(values.device)
         flat = values.new_zeros(self.channels**2).scatter(0, indices, values)
         return flat.unflatten(0, (self.channels, self.channels))
 
@@ -412,6 +437,10 @@ def _prepared(images, name, kernel, corner, dilation, anchor):
     images, kernel = _checked_tensor(images, name), _checked_tensor(kernel, "kernel")
     _validate.check_kernel_shape(kernel)
     _validate.check_images_shape(images, kernel, name)
+    if images.device != kernel.device:
+        raise DtypeError(
+            f"{name} and kernel must be on one device; got {images.device} and {kernel.device}"
+        )
     return images, kernel, check_options(kernel.shape[2:], corner, dilation, anchor)
 
 
@@ -425,9 +454,14 @@ def _checked_tensor(value, name):
     if value.dtype in HALVES and torch.is_autocast_enabled("cpu"):
         value = value.to(torch.float32)
     if value.dtype not in FLOATS:
+        step = "real" if value.is_complex() else "float()"
+        halves = ', which torch.autocast("cpu") does' if value.dtype in HALVES else ""
         raise DtypeError(
-            f"{name} must be float32 or float64; got {value.dtype}: use {name}.float(), which "
-            'torch.autocast("cpu") does for float16 and bfloat16'
+            f"{name} must be float32 or float64; got {value.dtype}: use {name}.{step}{halves}"
+        )
+    if value.is_nested:
+        raise DtypeError(
+            f"{name} must be a dense tensor; got a nested one: use torch.stack({name}.unbind())"
         )
     if value.device.type not in ("cpu", "meta") or value.layout is not torch.strided:
         where = f"on {value.device}" if value.layout is torch.strided else f"with {value.layout}"
@@ -441,6 +475,12 @@ def _checked_tensor(value, name):
 # ---- the operators ------------------------------------------------------------------------------
 
 _LIBRARY = torch.library.Library("cinc_ref", "DEF")
+
+OF_RESULT = ("causal_solve", "causal_solve_transpose", "inverse_transpose")
+"""The operations whose derivatives take the result in the place of the first argument.
+
+The other one is not saved, so that it needs no memory and may be changed in place.
+"""
 
 _ops = SimpleNamespace()
 """The differentiable operations, with the arguments with which `DERIVATIVES` calls them."""
@@ -488,8 +528,9 @@ def _define(
         return torch.from_numpy(np.asarray(on_arrays(*arrays, *inputs[tensors:])))
 
     def setup_context(ctx, inputs, output):
-        ctx.save_for_backward(output, *inputs[:tensors])
-        ctx.save_for_forward(output, *inputs[:tensors])
+        first = (output, None) if derivatives in OF_RESULT else (None, inputs[0])
+        ctx.save_for_backward(*first, *inputs[1:tensors])
+        ctx.save_for_forward(*first, *inputs[1:tensors])
         ctx.options = options(*inputs[tensors:])
         ctx.no_gradients = (None,) * (len(inputs) - tensors)
 
@@ -570,6 +611,14 @@ def _over_images(function, count, axes, inputs):
 def _one_by_one(function, count, axes, inputs):
     """Apply a function at each index of a new axis that some of its tensors have."""
     axes = (*axes, *[None] * (len(inputs) - len(axes)))
+    if count == 0:  # one result of no numbers has the shape
+        inputs = [
+            value if axis is None else value.new_empty(value.movedim(axis, 0).shape[1:])[None]
+            for value, axis in zip(inputs, axes, strict=True)
+        ]
+        meta = [value.to("meta") if isinstance(value, Tensor) else value for value in inputs]
+        axes = [axis and 0 for axis in axes]
+        return inputs[0].new_empty((0, *_one_by_one(function, 1, axes, meta).shape[1:]))
     results = [
         function(
             *(
