@@ -27,6 +27,7 @@ import numpy as np
 from cinc_ref import _validate, convolution
 from cinc_ref._extras import extra
 from cinc_ref._typing import Corner, Size
+from cinc_ref.errors import DtypeError
 from cinc_ref.geometry import check_options
 from cinc_ref.primitives import causal
 from cinc_ref.primitives.corner import inverse_transpose
@@ -42,6 +43,10 @@ __all__ = ["conv", "conv_inverse", "log_abs_det"]
 
 def __dir__() -> list[str]:
     return __all__
+
+
+ARRAYS = (Array, np.ndarray, np.generic, list, tuple, int, float)
+"""The classes of arguments that become arrays without a loss."""
 
 
 def conv(
@@ -168,7 +173,7 @@ def log_abs_det(kernel: Array, size: Size, *, anchor: Sequence[int] | None = Non
     >>> round(float(log_abs_det(kernel, (3, 5)) / jax.numpy.log(2.0)), 4)
     15.0
     """
-    kernel = jnp.asarray(kernel)
+    kernel = _as_array(kernel, "kernel")
     _validate.check_kernel_shape(kernel)
     _validate.check_float(kernel, "kernel")
     size = _validate.check_size(size)
@@ -177,12 +182,27 @@ def log_abs_det(kernel: Array, size: Size, *, anchor: Sequence[int] | None = Non
 
 def _prepared(images, name, kernel, corner, dilation, anchor):
     """Return images and kernel as arrays, and the geometry, or raise an error."""
-    images, kernel = jnp.asarray(images), jnp.asarray(kernel)
+    images, kernel = _as_array(images, name), _as_array(kernel, "kernel")
     _validate.check_kernel_shape(kernel)
     _validate.check_images_shape(images, kernel, name)
     _validate.check_float(kernel, "kernel")
     _validate.check_same_dtype(images, name, kernel, "kernel")
     return images, kernel, check_options(kernel.shape[2:], corner, dilation, anchor)
+
+
+def _as_array(value, name):
+    """Return a JAX array, or raise an error; gradients of other libraries would get lost."""
+    if not (isinstance(value, ARRAYS) or hasattr(value, "__jax_array__")):
+        raise DtypeError(
+            f"{name} must be a JAX or NumPy array; got {_validate.shown(value)}: "
+            "use jax.numpy.asarray"
+        )
+    try:
+        return jnp.asarray(value)
+    except (TypeError, ValueError) as error:
+        raise DtypeError(
+            f"{name} must be an array of numbers; got {_validate.shown(value)}"
+        ) from error
 
 
 # ---- the operations -----------------------------------------------------------------------------

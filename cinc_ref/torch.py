@@ -221,7 +221,9 @@ class InvertibleConv2d(torch.nn.Module):
 
     Notes
     -----
-    Parameters start from random numbers that follow `torch.manual_seed`.
+    Parameters start from random numbers that follow `torch.manual_seed`, on PyTorch's default
+    device; a module of the device "meta" gets values by `load_state_dict(..., assign=True)`.
+    Autocast does not change how the kernel is computed from them.
 
     Examples
     --------
@@ -260,7 +262,7 @@ class InvertibleConv2d(torch.nn.Module):
             )
         rng = np.random.default_rng(torch.randint(2**63 - 1, (), device="cpu").item())
         params = self.layer.init(rng, np.zeros((1, self.channels, 1, 1)))
-        device = torch.get_default_device()
+        device = torch.empty(0).device
         for name, value in params.items():
             tensor = torch.from_numpy(value).to(device, dtype)
             self.register_parameter(name, torch.nn.Parameter(tensor))

@@ -166,6 +166,65 @@ def test_what_the_operations_do_not_take_gets_one_sentence():
         jax.block_until_ready(jax.jit(cj.conv_inverse)(x, 0 * k))
 
 
+NO_ARRAYS = {
+    "None": (None, "JAX or NumPy array; got None: use jax.numpy.asarray"),
+    "text": ("abc", "JAX or NumPy array; got 'abc'"),
+    "dict": ({}, "JAX or NumPy array"),
+    "range": (range(3), "JAX or NumPy array"),
+    "ragged": ([[1.0], [1.0, 2.0]], "array of numbers"),
+    "objects": (np.array([{}]), "array of numbers"),
+    "texts": (["a"], "array of numbers"),
+}
+
+
+@pytest.mark.parametrize("kind", NO_ARRAYS)
+def test_what_is_no_array_gets_one_sentence(kind):
+    value, message = NO_ARRAYS[kind]
+    x, k = jnp.ones((1, 1, 2, 2)), jnp.ones((1, 1, 1, 1))
+    for name, call in (
+        ("x", lambda: cj.conv(value, k)),
+        ("y", lambda: cj.conv_inverse(value, k)),
+        ("kernel", lambda: cj.conv(x, value)),
+        ("kernel", lambda: cj.log_abs_det(value, (2, 2))),
+    ):
+        with pytest.raises(DtypeError, match=f"^{name} must be an? {message}") as caught:
+            call()
+        assert "\n" not in str(caught.value)
+
+
+def test_tensors_do_not_leave_their_graph():
+    torch = pytest.importorskip("torch", reason='PyTorch is not installed: pip install ".[torch]"')
+    with pytest.raises(DtypeError, match="x must be a JAX or NumPy array; got tensor"):
+        cj.conv(torch.ones(1, 1, 2, 2), jnp.ones((1, 1, 1, 1)))
+
+
+def test_what_holds_an_array_is_taken():
+    class Variable:
+        def __jax_array__(self):
+            return jnp.ones((1, 1, 2, 2))
+
+    k = jnp.ones((1, 1, 1, 1))
+    for value in (Variable(), np.ones((1, 1, 2, 2)), np.ones((1, 1, 2, 2)).tolist()):
+        np.testing.assert_array_equal(cj.conv(value, k.astype(jnp.asarray(value).dtype)), 1)
+
+
+def test_control_flow_and_axes_of_no_length():
+    x, kernel, _ = problem((3, 2, 4, 5), GEOMETRIES[0])
+
+    def loss(kernel):
+        last, _ = jax.lax.scan(lambda c, _: (cj.conv_inverse(c, kernel), None), x, None, length=2)
+        return (last**2).sum()
+
+    def unrolled(kernel):
+        return (cj.conv_inverse(cj.conv_inverse(x, kernel), kernel) ** 2).sum()
+
+    for run in (jax.grad(loss), jax.jit(jax.grad(jax.checkpoint(loss)))):
+        np.testing.assert_allclose(run(kernel), jax.grad(unrolled)(kernel), rtol=1e-9)
+    none = jnp.zeros((0, *kernel.shape))
+    assert jax.vmap(cj.conv_inverse, (None, 0))(x, none).shape == (0, *x.shape)
+    assert jax.vmap(jax.grad(loss))(none).shape == none.shape
+
+
 def vjp_of(function):
     def vjp(x, kernel, g, **options):
         return jax.vjp(lambda x, kernel: function(x, kernel, **options), x, kernel)[1](g)
