@@ -51,8 +51,8 @@ y = cr.conv(x, kernel)
 cr.conv_inverse(np.asfortranarray(y), kernel, corner="bottom-right")
 """
 FLOW = """
-images = rng.integers(17, size=(40, 1, 4, 4))
-result = cr.train(flow, images[:24], images[24:], steps=3, batch_size=8)
+images = rng.integers(17, size=(512, 1, 4, 4))
+result = cr.train(flow, images[:256], images[256:], steps=3, batch_size=8)
 cr.evaluate(flow, result.params, images, draws=1)
 flow.sample(result.params, rng, 8)
 """

@@ -205,7 +205,8 @@ def test_the_picture_of_the_readme_is_the_one_that_is_drawn():
 def test_inventories_name_places_below_an_address():
     for address, objects in PROJECTS.values():
         assert address.startswith("https://") and address.endswith("/")
-        assert all(role.startswith("py:") and ".html" in place for role, place in objects.values())
+        for role, place in objects.values():
+            assert role.startswith(("py:", "std:")) and ".html" in place
 
 
 # ---- pages ---------------------------------------------------------------------------------------

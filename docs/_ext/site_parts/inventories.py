@@ -46,6 +46,13 @@ PROJECTS = {
             "torch.nn.functional.pad": ("py:function", "generated/{name}.html"),
         },
     ),
+    "sklearn": (
+        "https://scikit-learn.org/stable/",
+        {
+            # The documentation of the methods that an estimator inherits mentions it.
+            "metadata_routing": ("std:label", "metadata_routing.html#metadata-routing"),
+        },
+    ),
     "matplotlib": (
         "https://matplotlib.org/stable/",
         {
