@@ -8,7 +8,8 @@ import operator
 import os
 import reprlib
 from collections.abc import Iterable
-from math import isfinite
+from functools import cache
+from math import inf, isfinite
 from numbers import Real
 from typing import Any, TypeVar
 
@@ -27,6 +28,7 @@ __all__ = [
     "check_float",
     "check_images_shape",
     "check_kernel_shape",
+    "check_memory",
     "check_same_dtype",
     "check_same_shape",
     "check_size",
@@ -35,6 +37,7 @@ __all__ = [
     "integer",
     "integers",
     "is_integer",
+    "memory",
     "number",
     "one_of",
     "shown",
@@ -134,6 +137,35 @@ def generator(name: str, value: Seed) -> np.random.Generator:
         raise OptionError(
             f"{name} must be an integer >= 0, a numpy.random.Generator or None; got {shown(value)}"
         ) from error
+
+
+@cache
+def memory() -> float:
+    """Return the bytes of memory of the machine; infinite where the system does not tell."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # Windows has no sysconf
+        return inf
+
+
+def check_memory(name: str, value: object, needed: int, advice: str) -> None:
+    """Refuse an option whose arrays need more bytes than the machine has, before they are made.
+
+    Parameters
+    ----------
+    name, value
+        The option, or several with commas between, and what was given.
+    needed : int
+        Bytes that the arrays need at least.
+    advice : str
+        What to do instead.
+    """
+    if needed > memory():
+        need, there_is = (min(number, 10**300) / 2**30 for number in (needed, memory()))
+        raise OptionError(
+            f"{name} must leave arrays that fit into memory, {there_is:.4g} GiB; "
+            f"got {shown(value)}, which takes {need:.4g} GiB: {advice}"
+        )
 
 
 def shown(value: object) -> str:

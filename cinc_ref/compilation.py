@@ -147,6 +147,9 @@ def tasks(
     batches = BATCHES if batch is None else (_validate.integer("batch", batch, minimum=1),)
     counts = None if channels is None else (_validate.integer("channels", channels, minimum=1),)
     dtypes = None if dtype is None else (check_dtype(dtype),)
+    _validate.check_memory("batch", batch, 8 * max(batches), "use a smaller one")
+    kernel = 8 * max(counts or (1,)) ** 2
+    _validate.check_memory("channels", channels, kernel, "use fewer")
     gradients = _validate.boolean("gradients", gradients)
     if isinstance(obj, Flow):
         if counts is not None:

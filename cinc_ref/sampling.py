@@ -153,6 +153,7 @@ def draw(
     temperature = _validate.number("temperature", temperature, minimum=0)
     seed = _validate.integer("seed", seed, minimum=0)
     sampler = prepared(flow, params)
+    flow._check_count("count", count, sampler.dtype)
     draw_chunk(sampler, 0, first_draw(sampler, count), temperature=1.0, seed=seed)
     started = without_compilation(time.monotonic)
     drawn = [

@@ -336,6 +336,7 @@ class FlowDensity(DensityMixin, BaseEstimator):
         """
         check_is_fitted(self)
         n_samples = _validate.integer("n_samples", n_samples, minimum=1)
+        self.flow_._check_count("n_samples", n_samples, self.params_["top"]["mean"].dtype)
         u = self.flow_.sample(self.params_, _generator(random_state), n_samples)
         u = u.reshape(n_samples, -1)
         if self.bins is not None:

@@ -251,6 +251,7 @@ class InvertibleConv2d(torch.nn.Module):
     ) -> None:
         super().__init__()
         self.channels: int = _validate.integer("channels", channels, minimum=1)
+        _validate.check_memory("channels", channels, 4 * self.channels**2, "use fewer")
         self.layer: InvertibleConv = InvertibleConv(
             kernel_size, corner_block, corner, dilation, anchor, seed, stable, triangle
         )

@@ -1,5 +1,6 @@
 """The benchmark: that it counts, divides and judges rightly; nothing here depends on a time."""
 
+import importlib
 import json
 import os
 from dataclasses import replace
@@ -41,6 +42,7 @@ TINY_GROUPS = {
     "kernels": (
         partial(convolution.measure_case, 3, (4, 5), 2, "float64", rounds=1, turn=0.0),
         partial(convolution.measure_case, 2, (3, 3), 1, "float32", rounds=2, turn=0.0),
+        partial(convolution.measure_overhead, 2, (3, 3), 1, rounds=2, turn=0.0),
     ),
     "sampling": (
         partial(flows.measure_sampling, 2, 1, **TINY),
@@ -290,6 +292,52 @@ def test_pytorch_counts_in_its_faster_memory_order():
     assert conv.ratios["PyTorch"] == conv.median / forward.median
 
 
+def test_the_operator_is_divided_by_pytorchs_forward_convolution():
+    torch()
+    rows = {row.what: row for row in TINY_GROUPS["kernels"][1]()}
+    (forward,) = (row for what, row in rows.items() if what.startswith("PyTorch forward"))
+    operator = rows["cinc_ref.torch.conv_inverse, NCHW"]
+    assert operator.ratios["PyTorch"] > 0
+    assert operator.ratios["reference"] > 0 and forward.median > 0
+
+
+def test_the_overhead_is_a_difference_in_microseconds(monkeypatch):
+    torch()
+    seconds = {
+        "arrays": (3e-6, 9e-6, 4e-6),
+        convolution.OVERHEAD["inference mode"]: (10e-6, 17e-6, 10e-6),
+        convolution.OVERHEAD["recording"]: (20e-6, 29e-6, 20e-6),
+    }
+    called = []
+
+    def fixed(functions, **_):
+        for name, function in functions.items():
+            function()
+            called.append(name)
+        return {name: Timing(seconds[name], None, seconds[name]) for name in functions}
+
+    monkeypatch.setattr(convolution, "measure_in_turn", fixed)
+    rows = convolution.measure_overhead(2, (3, 3), 1)
+    assert called == list(seconds)
+    assert [row.ratios["1 µs"] for row in rows] == pytest.approx([7, 17])  # medians of differences
+    assert [row.median for row in rows] == pytest.approx([7e-6, 17e-6])
+
+
+def test_only_the_recording_call_records():
+    module, seen = torch(), []
+    original = importlib.import_module("cinc_ref.torch").conv_inverse
+
+    def watched(y, kernel):
+        x = original(y, kernel)
+        seen.append((module.is_inference_mode_enabled(), x.requires_grad))
+        return x
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("cinc_ref.torch.conv_inverse", watched)
+        convolution.measure_overhead(2, (3, 3), 1, rounds=1, turn=0.0)
+    assert set(seen) == {(True, False), (False, True)}
+
+
 def test_time_per_image_is_compared_to_smaller_batches_only():
     rows = TINY_GROUPS["scaling"][0]()
     each = [row.median / batch for row, batch in zip(rows, (4, 5, 8), strict=True)]
@@ -307,6 +355,8 @@ def test_without_torch_there_are_no_such_ratios(no_torch):
         rows = job()
         assert rows
         assert not any("PyTorch" in row.what or "PyTorch" in row.ratios for row in rows)
+        assert not any("torch" in row.what for row in rows)
+    assert convolution.measure_overhead() == []
 
 
 # ---- a busy machine ----------------------------------------------------------------------------
@@ -455,6 +505,8 @@ def test_bounds_name_rows_that_exist():
         name: {row.what for job in jobs for row in job()} for name, jobs in TINY_GROUPS.items()
     }
     names["sampling"].add("sample, width 512")
+    if not machine.has_torch():
+        names["kernels"] |= {*convolution.OVERHEAD.values(), "cinc_ref.torch.conv_inverse, NCHW"}
     for bound in BOUNDS:
         assert bound.what in names[bound.group], bound.name
 
@@ -521,6 +573,7 @@ def test_one_convolution_of_ones_own(capsys, monkeypatch, tmp_path, tiny):
 def test_without_torch_the_columns_say_so(capsys, tiny, no_torch):
     code, out, _ = run(capsys, "bench", "kernels", "--check")
     assert "not installed" in out
+    assert out.count("PyTorch is not installed, so its rows are left out: pip install torch") == 1
     assert "not measured" in out
     assert code in (0, 1)
 

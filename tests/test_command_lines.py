@@ -117,11 +117,15 @@ interpolate model.npz --sweep ./interpolation.png               # two files
 interpolate model.npz --out picture.txt                         # must end in .png, .pdf
 interpolate model.npz --sweep picture                           # --sweep must end in
 compare                                                         # --out
-compare --out new --systems resnet                              # glow, autoregressive
-compare --out new --systems cinc,                               # got ''
+compare --out new --systems resnet                              # --systems must be one of glow
+compare --out new --systems glow,resnet                         # glow, autoregressive
+compare --out new --systems cinc,                               # cinc, finc; got ''
+compare --out new --systems ,cinc                               # --systems must be one of glow
 compare --out new --systems cinc,cinc                           # each once
 compare --out new --systems cinc-full                           # got 'full'
+compare --out new --systems glow,cinc-full                      # --systems: what follows cinc-
 compare --out new --couplings none                              # additive, affine, quad
+compare --out new --couplings affine,none                       # --couplings must be one of
 compare --out new --seeds 0                                     # --seeds
 compare --out new --jobs 0                                      # --jobs
 compare --out new --jobs 2 --dask tcp://127.0.0.1:8786          # --jobs must be 1

@@ -185,11 +185,11 @@ def test_a_run_that_diverges_is_judged_by_what_it_kept(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"systems": ["resnet"]}, "system must be one of glow"),
-        ({"systems": ["cinc-lower"]}, "what follows cinc- must be one of unit.*'lower'"),
+        ({"systems": ["resnet"]}, "^systems must be one of glow"),
+        ({"systems": ["cinc-lower"]}, "^systems: what follows cinc- must be one of unit.*'lower'"),
         ({"systems": ["cinc", "cinc"]}, "each once; got cinc, cinc"),
         ({"systems": []}, "got none"),
-        ({"couplings": ["cubic"]}, "coupling must be one of"),
+        ({"couplings": ["cubic"]}, "^couplings must be one of"),
         ({"seeds": 0}, "seeds must be an integer >= 1; got 0"),
         ({"steps": None}, "minutes or steps must be given"),
         ({"data": "nonsense"}, "data must be one of"),
@@ -340,7 +340,7 @@ def test_five_minutes_if_nothing_is_said_and_no_picture_without_matplotlib(
         ({"systems": "glow"}, "systems must be a sequence of names; got 'glow'"),
         ({"systems": []}, "systems must be names, each once; got none"),
         ({"couplings": ["affine"] * 2}, "couplings must be names, each once; got affine, affine"),
-        ({"couplings": [8]}, "coupling must be one of additive, affine, quad; got 8"),
+        ({"couplings": [8]}, "^couplings must be one of additive, affine, quad; got 8"),
         ({"model": {"height": 3}}, "an option in model must be one of levels, .*; got 'height'"),
         ({"training": {"rate": 3}}, "an option in training must be one of minutes.*got 'rate'"),
         ({"training": {"dropout": 2}}, "dropout must be a number >= 0 and < 1; got 2"),

@@ -35,9 +35,12 @@ posix = pytest.mark.skipif(os.name != "posix", reason="pipes and limits of POSIX
 
 
 def python(code, *arguments, **options):
-    """Run code in a process of its own, with the compiler off."""
+    """Run code in a process of its own, with the compiler off.
+
+    It leaves no bytecode: Python would cut what it writes where a process limits the size of files.
+    """
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "NUMBA_DISABLE_JIT": "1"}
-    command = [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)]
+    command = [sys.executable, "-B", "-c", textwrap.dedent(code), *map(str, arguments)]
     return subprocess.run(
         command, env=environment, capture_output=True, text=True, timeout=120, **options
     )

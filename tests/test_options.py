@@ -129,6 +129,8 @@ SIZE = integers(2, ShapeError, examples=((2, 3), np.array([2, 3])))
 KERNEL_SIZE = either(integer(1), integers(2))
 ANCHOR = optional(integers(2))
 IMAGE_SHAPE = integers(3, ShapeError, examples=([1, 4, 4],))
+LAYER_SHAPE = Kind(lambda v: type(v) is list, examples=((3,), np.array([1, 2, 3])))
+BATCH = Kind(lambda v: False, examples=(np.ones((2, 3)), np.ones((1, 1, 2, 3), np.float32)))
 CORNER = choice("top-left", "top-right", "bottom-left", "bottom-right")
 CORNER_BLOCK = choice("unit", "triangular", "plu", "dense")
 NAME = Kind(lambda v: v is None or type(v) is str)
@@ -539,6 +541,19 @@ TABLE = {
         implementation=testing.Implementation(log_abs_det=cr.log_abs_det, dtypes="float64"),
         expected_failures=None,
     ),
+    "check": row(
+        testing.check,
+        {
+            "shape": optional(LAYER_SHAPE),
+            "tolerance": optional(POSITIVE),
+            "perturb": BOOLEAN,
+            "seed": integer(0),
+            "name": NAME,
+        },
+        obj=identity,
+        context=None,
+    ),
+    "check x": row(testing.check, {"x": optional(BATCH)}, obj=identity, shape=(2,)),
     "check_bijection": row(
         check_bijection,
         {"tolerance": optional(number(lambda v: v > 0)), "volume_preserving": BOOLEAN},
@@ -591,7 +606,7 @@ WITHOUT_OPTIONS = {
     "timing.one_blas_thread", "timing.one_core", *(f"interop.{name}" for name in interop.__all__),
     # Classes of results and of errors.
     "classroom.Exercise", "classroom.Grade",
-    "testing.Check", "testing.Finding", "testing.LayerReport", "testing.check",
+    "testing.Check", "testing.Finding", "testing.LayerReport",
     "testing.CheckFailure", "testing.CheckSkipped", "testing.NotChecked",
     "testing.Problem", "testing.Report", "theory.Counterexample", "theory.Evidence",
     "theory.Stability",

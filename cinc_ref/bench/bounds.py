@@ -6,7 +6,7 @@ from typing import Any
 
 from cinc_ref._display import short_repr
 from cinc_ref.bench.compilation import EMPTY, FILLED, SCRIPTS
-from cinc_ref.bench.convolution import case_name
+from cinc_ref.bench.convolution import OVERHEAD, case_name
 from cinc_ref.bench.rows import Row
 
 __all__ = ["BOUNDS", "Bound", "Verdict", "judge"]
@@ -89,6 +89,9 @@ BOUNDS = (
     Bound("kernels", "conv_inverse, kernel alone", "gemm", 0.75, cases=LEVELS, at_least=True),
     Bound("kernels", "conv_inverse, batch-last", "PyTorch", 1.0, cases=(ONE,)),
     Bound("kernels", "conv_inverse, batch-last", "PyTorch", 0.65, cases=(EIGHT,)),
+    Bound("kernels", "cinc_ref.torch.conv_inverse, NCHW", "PyTorch", 0.75, "float32", LEVELS),
+    Bound("kernels", OVERHEAD["inference mode"], "1 µs", 15),
+    Bound("kernels", OVERHEAD["recording"], "1 µs", 35),
     Bound("kernels", "VJP of conv_inverse", "conv_inverse", 3.5, cases=LEVELS),
     Bound("kernels", "conv_inverse, batch-last", "reference", 1 / 12, "float64", LEVELS),
     Bound("scaling", "conv_inverse by batch", "least per image", 1.35),

@@ -2,10 +2,12 @@
 
 Our time is that of the public call with its checks, from arrays that lie batch-last in memory, as
 throughout a flow, and from ordinary NCHW arrays; "kernel alone" is `kernels.causal.plan.run`.
+The operator of `cinc_ref.torch` takes ordinary tensors in inference mode.
 PyTorch's forward convolution is F.pad and conv2d in the faster of its two memory orders, and so is
 its weight gradient.
 """
 
+import statistics
 from collections.abc import Mapping
 
 import numpy as np
@@ -22,7 +24,17 @@ from cinc_ref.reference import loops as reference
 from cinc_ref.theory.random_kernels import random_kernel
 from cinc_ref.timing import Timing, measure_in_turn
 
-__all__ = ["SHAPES", "TURN", "case_name", "fastest", "measure_case", "multiply_adds", "problem"]
+__all__ = [
+    "OVERHEAD",
+    "SHAPES",
+    "TURN",
+    "case_name",
+    "fastest",
+    "measure_case",
+    "measure_overhead",
+    "multiply_adds",
+    "problem",
+]
 
 K = 3
 ANCHOR = (K - 1, K - 1)
@@ -31,8 +43,16 @@ GEOMETRY: Geometry = Geometry(anchor=ANCHOR)
 SHAPES = ((12, 16), (24, 8), (48, 4), (12, 32), (3, 32))
 """Channels and side of the images: three levels of a flow on 32x32 images, and two larger ones."""
 
+OPERATOR = "cinc_ref.torch.conv_inverse"
+
+OVERHEAD = {mode: f"overhead of {OPERATOR}, {mode}" for mode in ("inference mode", "recording")}
+"""Names of the rows of the time that a call of the operator takes beyond `cr.conv_inverse`."""
+
+MICROSECOND = 1e-6
+
 SPECIFIED_BY = {
     "conv_inverse": ["reference inverse"],
+    OPERATOR: ["reference inverse"],
     "conv": ["reference conv"],
     "weight gradient": ["reference weight gradient"],
     "VJP of conv_inverse": 2 * ["reference inverse"] + ["reference weight gradient"],
@@ -98,7 +118,7 @@ def measure_case(
     functions = _ours(images, kernel) | _reference(images, kernel)
     functions[PRODUCT] = matrix_products(dtype)
     if has_torch():
-        functions |= _pytorch(images, kernel)
+        functions |= _pytorch(images, kernel) | _operator(images, kernel)
     timings = measure_in_turn(functions, repeat=rounds, turn=turn)
     return _rows(timings, (channels, size, batch), dtype)
 
@@ -160,6 +180,76 @@ def _pytorch(images, kernel):
             )
         )
     return functions
+
+
+def _operator(images, kernel):
+    """Return the operator of `cinc_ref.torch` on tensors that share the memory of the arrays."""
+    import torch
+
+    from cinc_ref.torch import conv_inverse
+
+    y, weight = map(torch.from_numpy, (images, kernel))
+
+    def inverse():
+        with torch.inference_mode():
+            conv_inverse(y, weight)
+
+    return {f"{OPERATOR}, NCHW": inverse}
+
+
+def measure_overhead(
+    channels: int = 3,
+    size: Size = (4, 4),
+    batch: int = 1,
+    dtype: Dtype = "float32",
+    rounds: int = ROUNDS,
+    turn: float = TURN,
+) -> list[Row]:
+    """Measure what a call of the operator for PyTorch takes beyond that for arrays.
+
+    The images are few, so that the times of the loops, which both call, do not hide the difference.
+
+    Parameters
+    ----------
+    channels, size, batch, dtype, rounds, turn
+        As for `measure_case`.
+
+    Returns
+    -------
+    list of Row
+        In inference mode, and while the gradient of the kernel is recorded; none without PyTorch.
+    """
+    if not has_torch():
+        return []
+    import torch
+
+    from cinc_ref.torch import conv_inverse
+
+    images, kernel = problem(channels, size, batch, dtype)
+    y, weight = map(torch.from_numpy, (images, kernel))
+    recorded = weight.clone().requires_grad_()
+
+    def unrecorded():
+        with torch.inference_mode():
+            conv_inverse(y, weight)
+
+    calls = (unrecorded, lambda: conv_inverse(y, recorded))
+    functions = dict(zip(OVERHEAD.values(), calls, strict=True))
+    timings = measure_in_turn(
+        {"arrays": lambda: cr.conv_inverse(images, kernel), **functions}, repeat=rounds, turn=turn
+    )
+    arrays = timings.pop("arrays")
+    return [
+        _overhead_row(name, case_name(channels, size, batch), dtype, timing, arrays)
+        for name, timing in timings.items()
+    ]
+
+
+def _overhead_row(name, case, dtype, timing, arrays):
+    pairs = zip(timing.turns, arrays.turns, strict=True)
+    median = statistics.median(with_operator - alone for with_operator, alone in pairs)
+    least = timing.minimum - arrays.minimum
+    return Row(name, case, dtype, median, least, ratios={"1 µs": median / MICROSECOND})
 
 
 def fastest(timings: Mapping[str, Timing], *beginnings: str) -> str | None:

@@ -59,8 +59,9 @@ ANSWER = "conv_inverse, NCHW"
 CONVOLUTION_NOTE = (
     "Ours is the public call with its checks. PyTorch: forward convolution, F.pad included, or "
     "weight gradient, in its faster memory order. GFLOP/s count taps inside the image alone; gemm: "
-    "those of large matrix products, measured in turn. How long conv_inverse takes on ordinary "
-    f"arrays: the rows with {MARK}."
+    "those of large matrix products, measured in turn. cinc_ref.torch: the operator on tensors; "
+    "its overhead is what a call takes beyond conv_inverse on arrays. How long conv_inverse takes "
+    f"on ordinary arrays: the rows with {MARK}."
 )
 
 GROUPS = {
@@ -77,6 +78,7 @@ GROUPS = {
                     (12, 16, 8),
                 )
             ),
+            convolution.measure_overhead,
         ),
         ANSWER,
     ),
@@ -258,5 +260,9 @@ def convolution_group(channels: int, size: Size, batch: int, dtype: Dtype) -> Gr
     channels = _validate.integer("channels", channels, minimum=1)
     batch = _validate.integer("batch", batch, minimum=1)
     size, dtype = _validate.check_size(size), _validate.one_of("dtype", dtype, DTYPES)
+    needed = 8 * channels * (channels + batch * size[0] * size[1])
+    given = (channels, size, batch)
+    _validate.check_memory("channels, size, batch", given, needed, "use smaller ones")
     job = partial(convolution.measure_case, channels, size, batch, dtype)
-    return Group("A convolution and its exact inverse", CONVOLUTION_NOTE, (job,), ANSWER)
+    jobs = (job, convolution.measure_overhead)
+    return Group("A convolution and its exact inverse", CONVOLUTION_NOTE, jobs, ANSWER)

@@ -27,7 +27,7 @@ __all__ = [
     "versions",
 ]
 
-PACKAGES = ("cinc_ref", "numpy", "scipy", "numba", "autograd", "torch")
+PACKAGES = ("cinc_ref", "numpy", "scipy", "numba", "autograd", "torch", "onnxruntime")
 
 
 @dataclass(frozen=True)

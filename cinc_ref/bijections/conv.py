@@ -309,6 +309,7 @@ def _check_kernel_size(value):
             "kernel_size must be an integer >= 1, or (height, width) of two; "
             f"got {_validate.shown(value)}"
         )
+    _validate.check_memory("kernel_size", value, 8 * size[0] * size[1], "use a smaller kernel")
     return size
 
 

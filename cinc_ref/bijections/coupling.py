@@ -119,12 +119,22 @@ class _Coupling(Bijection):
         return images - shift if inverse else images + shift, 0
 
     def output_shape(self, shape: Shape) -> Shape:
-        """Return the shape itself, or raise `ShapeError` below one channel for each block."""
+        """Return the shape itself, or raise an error for images that do not fit.
+
+        Raises
+        ------
+        ShapeError
+            If there are fewer channels than blocks.
+        OptionError
+            If the networks of this width do not fit into memory.
+        """
         if shape[0] < self.blocks:
             raise ShapeError(
                 f"{type(self).__name__} needs at least {self.blocks} channels; "
                 f"got images of shape {shape}"
             )
+        needed = 4 * self.width * (self.width + shape[0])  # the weights, in float32
+        _validate.check_memory("width", self.width, needed, "use narrower networks")
         return shape
 
     def channels_of(self, params: Any) -> int:

@@ -28,6 +28,12 @@ ONE, ALL = "conv", "all"
 NAMES = (ALL, *benchmarks.GROUPS, ONE)
 """Names that choose what to measure."""
 
+OPTIONAL = {
+    "torch": ("PyTorch", "pip install torch"),
+    "onnxruntime": ("ONNX Runtime", "pip install onnx onnxruntime onnxscript"),
+}
+"""Packages that some rows need: their names in the notes of groups, and how to install them."""
+
 DTYPES = ("float32", "float64")
 """Dtypes of the images of one convolution."""
 
@@ -94,6 +100,9 @@ def _print(report, verdicts):
     say(f"matrix products, GFLOP/s: {peak}")
     for name, group in report.groups.items():
         say(f"\n{group.title}. {group.note}")
+        for package, (title, advice) in OPTIONAL.items():
+            if title in group.note and machine.versions.get(package, "") is None:
+                say(f"{title} is not installed, so its rows are left out: {advice}")
         without_torch = "PyTorch" in group.note and machine.versions["torch"] is None
         print_table(*_figures(group, report.rows[name], without_torch), markdown=True)
     if report.disturbance:

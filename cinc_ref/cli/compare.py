@@ -74,7 +74,7 @@ def compare(
             "--systems",
             f"With commas between, of: {', '.join(flows.SYSTEMS)}. After a hyphen may stand "
             "another corner block, and inverse: cinc-plu, cinc-plu-inverse.",
-            variant,
+            lambda name: variant(name, "--systems"),
         ),
     ] = ALL_SYSTEMS,
     couplings: Annotated[

@@ -147,9 +147,9 @@ def compare(
     with extra("compare"):
         import joblib  # noqa: F401
     measure_again, progress = boolean("measure_again", measure_again), boolean("progress", progress)
-    systems = _checked_names("systems", systems, variant)
+    systems = _checked_names("systems", systems, lambda name: variant(name, "systems"))
     couplings = _checked_names(
-        "couplings", couplings, lambda name: one_of("coupling", name, COUPLINGS)
+        "couplings", couplings, lambda name: one_of("couplings", name, COUPLINGS)
     )
     jobs = [
         Job(name, coupling, seed, **common)

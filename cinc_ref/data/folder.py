@@ -8,7 +8,7 @@ import numpy as np
 from cinc_ref._extras import extra
 from cinc_ref._reading import open_regular
 from cinc_ref._typing import Path
-from cinc_ref._validate import integer, is_integer, shown
+from cinc_ref._validate import check_memory, integer, is_integer, shown
 from cinc_ref.data.image_set import ImageSet
 from cinc_ref.data.parts import complete_orders, mentioned_part, parts_by_name
 from cinc_ref.data.picture import ENDINGS, FORMATS, PictureError, read_picture
@@ -63,6 +63,7 @@ def folder(path: Path, size: int = 32, channels: int = 3) -> ImageSet:
     size = integer("size", size, minimum=1)
     if not is_integer(channels) or channels not in (1, 3):
         raise OptionError(f"channels must be 1 or 3; got {shown(channels)}")
+    check_memory("size", size, channels * size**2, "use a smaller one")
     top = existing(path, "a folder of pictures")
     with extra("data"):
         import PIL.Image  # noqa: F401

@@ -63,6 +63,7 @@ def interpolate(
         raise ShapeError(
             f"a and b must have one shape, (C, H, W) or (N, C, H, W); got {a.shape} and {b.shape}"
         )
+    _validate.check_memory("steps", steps, steps * a.nbytes, "use fewer")
     ends = [flow.encode(params, x.reshape(-1, *a.shape[-3:])) for x in (a, b)]
     t = np.linspace(0, 1, steps, dtype=ends[0][0].dtype).reshape(-1, 1, 1, 1, 1)
     latents = [

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
+from math import prod
 from typing import Any
 
 import autograd.numpy as anp
@@ -45,6 +46,9 @@ from cinc_ref.primitives.memory_order import batch_first, batch_last
 from cinc_ref.primitives.recompute import compose
 
 __all__ = ["Flow", "check_flow"]
+
+STEP = 1000
+"""Bytes that the objects of a step take at least; `sys.getsizeof` counts some 2000."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +138,7 @@ class Flow:
         )
         _check_levels(self.image_shape, self.levels)
         self.latent_shapes  # noqa: B018  computing it raises an error for shapes that do not fit
+        _check_memory(self)
 
     def config(self) -> dict[str, Any]:
         """Return the arguments with which `build` makes this flow again, as JSON values.
@@ -576,9 +581,16 @@ class Flow:
         """Draw normal latents of n images; n and dtype are validated already."""
         temperature = _validate.number("temperature", temperature, minimum=0)
         rng = _validate.generator("rng", rng)
+        self._check_count("n", n, dtype)
         scale = _scale_in(dtype, temperature)
         draws = (rng.standard_normal((n, *shape), dtype) for shape in self.latent_shapes)
         return [scale * z for z in draws]
+
+    def _check_count(self, name, count, dtype):
+        """Refuse so many images that they do not fit into memory."""
+        needed = count * prod(self.image_shape) * dtype.itemsize
+        advice = "use fewer at a time, or write them to a file with cinc_ref.streaming"
+        _validate.check_memory(name, count, needed, advice)
 
     def sampler(
         self, params: Params, *, batch: int = BATCH, dtype: DTypeLike | None = None
@@ -621,7 +633,9 @@ class Flow:
         """
         batch = _validate.integer("batch", batch, minimum=1)
         params_dtype = self.check_params(params)
-        return Sampler(self, params, batch, check_dtype(params_dtype if dtype is None else dtype))
+        dtype = check_dtype(params_dtype if dtype is None else dtype)
+        self._check_count("batch", batch, dtype)
+        return Sampler(self, params, batch, dtype)
 
     def bits_per_dim(self, params: Params, images: IntegerArrayLike, rng: Seed) -> Array:
         """Compute bits per dimension of integer images, dequantized with one draw of noise.
@@ -774,6 +788,18 @@ def _check_image_shape(image_shape):
             f"image_shape must be (C, H, W), integers >= 1; got {_validate.shown(image_shape)}"
         )
     return shape
+
+
+def _check_memory(flow):
+    """Refuse a flow of which one image, or the parameters, do not fit into memory in float32."""
+    image = 4 * prod(flow.image_shape)
+    _validate.check_memory("image_shape", flow.image_shape, image, "use smaller images")
+    numbers = sum(flow.width**2 + channels**2 // 2 for channels, _, _ in flow._level_shapes)
+    parameters = flow.depth * (4 * numbers + flow.levels * STEP)
+    sizes = {name: getattr(flow, name) for name in ("image_shape", "levels", "depth", "width")}
+    _validate.check_memory(
+        ", ".join(sizes), tuple(sizes.values()), parameters, "use a smaller flow"
+    )
 
 
 def _check_levels(shape, levels):

@@ -115,13 +115,15 @@ def step_convolution(flow: "Flow", seed: int) -> Bijection:
     return layer if flow.direction == "forward" else Inverse(layer)
 
 
-def variant(name: str) -> dict[str, str]:
+def variant(name: str, option: str = "system") -> dict[str, str]:
     """Return the options of `build` that a short name stands for.
 
     Parameters
     ----------
     name : str
         A system, and after hyphens what differs from its usual form: a corner block, "inverse".
+    option : str
+        Name of the option that holds the name, for messages.
 
     Returns
     -------
@@ -139,14 +141,15 @@ def variant(name: str) -> dict[str, str]:
     >>> variant("cinc-plu")
     {'system': 'cinc', 'corner_block': 'plu', 'direction': 'forward'}
     """
-    system, *traits = _validate.instance("system", name, str, "a string").split("-")
-    system = _validate.one_of("system", system, SYSTEMS)
+    system, *traits = _validate.instance(option, name, str, "a string").split("-")
+    system = _validate.one_of(option, system, SYSTEMS)
     options = {
         "system": system,
         "corner_block": SYSTEMS[system].corner_block,
         "direction": DIRECTIONS[0],
     }
     for trait in traits:
-        trait = _validate.one_of(f"what follows {system}-", trait, (*CORNER_BLOCKS, *DIRECTIONS))
+        what = f"{option}: what follows {system}-"
+        trait = _validate.one_of(what, trait, (*CORNER_BLOCKS, *DIRECTIONS))
         options["direction" if trait in DIRECTIONS else "corner_block"] = trait
     return options

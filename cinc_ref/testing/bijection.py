@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from cinc_ref import _validate
-from cinc_ref.testing.adapters import Layer
 from cinc_ref.testing.evidence import MAX_ENTRIES, STATEMENTS, Observation, collect
 from cinc_ref.testing.failure import CheckFailure, to_numpy
 from cinc_ref.testing.frameworks import framework_of
+from cinc_ref.testing.layer import Layer
 
 __all__ = ["check_bijection"]
 

@@ -14,9 +14,9 @@ import numpy as np
 
 from cinc_ref._claims import exclusive
 from cinc_ref._typing import Array
-from cinc_ref.testing.adapters import InverseMissing, Layer
 from cinc_ref.testing.failure import difference
 from cinc_ref.testing.jacobian import probed_log_det, slogdet_of
+from cinc_ref.testing.layer import InverseMissing, Layer
 
 __all__ = ["EDGES", "MAX_ENTRIES", "STATEMENTS", "Evidence", "Observation", "Point", "collect"]
 

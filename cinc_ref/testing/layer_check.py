@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,12 @@ from threadpoolctl import ThreadpoolController
 from cinc_ref import _validate
 from cinc_ref._typing import Array, Seed
 from cinc_ref.errors import OptionError
-from cinc_ref.testing.adapters import Layer, adapt
+from cinc_ref.testing.adapters.table import adapt
 from cinc_ref.testing.diagnosis import diagnose
 from cinc_ref.testing.evidence import collect
 from cinc_ref.testing.failure import to_numpy
 from cinc_ref.testing.findings import SEVERITIES, LayerReport
+from cinc_ref.testing.layer import Layer
 
 __all__ = ["check"]
 
@@ -53,12 +55,13 @@ def check(
 ) -> LayerReport:
     r"""Test whether a layer is a bijection with the right log-determinants, and diagnose it.
 
-    The object is recognized by the packages and names that define it (`cinc_ref.testing.adapters`):
-    torch.distributions, nflows, enflows, flowcon, normflows, torchflows, FrEIA, zuko, Pyro,
-    NumPyro, distrax, flowjax, TensorFlow Probability, PyTorch modules and other objects with
-    ``forward`` and perhaps an inverse, functions, and the layers of this package. PyTorch modules
-    are copied, converted to float64, shown one batch, switched to evaluation, and their trainable
-    parameters are moved, because mistakes do not show at the identity.
+    The object is recognized by the packages and names that define it
+    (`cinc_ref.testing.adapters.table`): torch.distributions, nflows, enflows, flowcon, normflows,
+    torchflows, FrEIA, zuko, Pyro, NumPyro, distrax, flowjax, TensorFlow Probability, PyTorch
+    modules and other objects with ``forward`` and perhaps an inverse, functions, and the layers of
+    this package. PyTorch modules are copied, converted to float64, shown one batch, switched to
+    evaluation, and their trainable parameters are moved, because mistakes do not show at the
+    identity.
 
     Log-determinants are compared with
 
@@ -189,9 +192,11 @@ def _prepared(obj, x, shape, context, seed):
         batch = _batch(x)
         return adapt(obj, batch, context, like=x), batch, []
     if shape is not None:
-        sizes = _validate.integers(tuple(shape), len(tuple(shape)), 1)
+        count = len(shape) if isinstance(shape, list | tuple) or np.ndim(shape) == 1 else 0
+        sizes = _validate.integers(shape, count, 1)
         if not sizes:
             raise OptionError(f"shape must hold integers >= 1, such as (C, H, W); got {shape!r}")
+        _validate.check_memory("shape", sizes, 8 * prod(sizes), "use a smaller one")
         return _fitting(obj, [sizes], context, seed)
     declared = adapt(obj, np.zeros((1, 1)), context).shape
     return _fitting(obj, [declared] if declared else SHAPES, context, seed)

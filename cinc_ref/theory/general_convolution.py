@@ -13,6 +13,7 @@ of the image that the padding puts in its place.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from typing import Any, Literal, TypeAlias, get_args, overload
 
 import numpy as np
@@ -434,6 +435,9 @@ class Convolution:
     def _entries(self, size, kernel):
         """Return rows, columns and values of entries, which add up where they meet, and a shape."""
         output_size, (inputs, outputs) = self.output_size(size), self.channels
+        read = min(prod(output_size), prod(size))  # pixels of the tap that reads the most
+        needed = 3 * 8 * read * inputs * outputs
+        _validate.check_memory("size", size, needed, "use smaller images")
         o, c = np.indices((outputs, inputs))
         rows, columns, entries = [], [], []
         for tap, targets, sources in self._reads(size, output_size):
@@ -470,6 +474,8 @@ class Convolution:
 
 
 def _dense(rows, columns, entries, shape):
+    needed = prod(shape) * entries.itemsize
+    _validate.check_memory("the shape of the matrix", shape, needed, "use smaller images")
     matrix = np.zeros(shape, entries.dtype)
     np.add.at(matrix, (rows, columns), entries)
     return matrix

@@ -151,6 +151,8 @@ def null_image(
             "kernel must have a singular corner block for a null image to exist; "
             f"its determinant is {short(matrix_determinant(block))}"
         )
+    needed = 8 * len(kernel) * height * width
+    _validate.check_memory("size", size, needed, "use smaller images")
     image = np.full((1, len(kernel), height, width), 0, dtype=object)
     flip(image, geometry.corner)[0, :, -1, -1] = vector
     return _in_dtype(image, kernel.dtype)

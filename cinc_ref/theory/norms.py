@@ -19,6 +19,7 @@ import numpy as np
 
 from cinc_ref._display import short_repr
 from cinc_ref._typing import Array, Size
+from cinc_ref._validate import check_memory
 from cinc_ref.errors import OptionError
 from cinc_ref.geometry import Geometry
 from cinc_ref.theory import response as responses
@@ -77,14 +78,19 @@ def norms(kernel: Array, size: Size, geometry: Geometry) -> Norms:
     Raises
     ------
     OptionError
-        If neither floating point is accurate enough nor exact arithmetic quick enough.
+        If neither floating point is accurate enough nor exact arithmetic quick enough, or the
+        responses do not fit into memory.
     """
     kernel = kernel[:, :, : geometry.anchor[0] + 1]
     undilated = Geometry(anchor=geometry.anchor)
-    by_width = [
-        _norms_undilated(kernel, part, undilated)
-        for part in sub_image_sizes(size, geometry.dilation)
-    ]
+    parts = sub_image_sizes(size, geometry.dilation)
+    pixels = max(
+        height * width * (1 if _is_quadrant(kernel, undilated) else width)
+        for height, width in parts
+    )
+    needed = 2 * 8 * len(kernel) ** 2 * pixels  # response and rest
+    check_memory("size", size, needed, "use smaller images")
+    by_width = [_norms_undilated(kernel, part, undilated) for part in parts]
     return Norms(*map(max, zip(*by_width, strict=True)))
 
 

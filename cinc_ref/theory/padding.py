@@ -102,6 +102,8 @@ def padded_matrix(kernel: RealArrayLike, size: Size, padding: Padding) -> Array:
     kernel, _ = check_kernel(kernel)
     size = _validate.check_size(size)
     padding = _validate.one_of("padding", padding, PADDINGS)
+    needed = (len(kernel) * size[0] * size[1]) ** 2 * kernel.itemsize
+    _validate.check_memory("size", size, needed, "use smaller images")
     kh, kw = kernel.shape[2:]
     if padding == "causal":
         return correlation_matrix(kernel, size, kh - 1, kw - 1)
