@@ -209,7 +209,7 @@ def check_same_dtype(first: Array, first_name: str, second: Array, second_name: 
         check_float(first, first_name)
         raise DtypeError(
             f"{first_name} and {second_name} must have the same dtype; "
-            f"got {first.dtype} and {second.dtype}"
+            f"got {first.dtype} and {second.dtype}: use {first_name}.astype({second.dtype.name!r})"
         )
 
 
@@ -282,5 +282,6 @@ def check_size(size: Size) -> tuple[int, int]:
     """Return the image size (H, W) as two positive integers."""
     values = integers(size, 2, minimum=1)
     if values is None:
-        raise ShapeError(f"size must be (H, W), two integers >= 1; got {shown(size)}")
+        advice = ": use shape[2:] if it is the shape of images" if integers(size, 4, 0) else ""
+        raise ShapeError(f"size must be (H, W), two integers >= 1; got {shown(size)}{advice}")
     return values

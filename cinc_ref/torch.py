@@ -12,9 +12,9 @@ memory of the tensors, without a copy.
 - **torch.compile**: one operator in the graph, no break (``fullgraph=True``), with first
   derivatives and ``vmap``. Derivatives of torch.func belong outside of what is compiled, where
   they are refused.
-- **dtypes**: float32 and float64. Under ``torch.autocast("cpu")`` float16 and bfloat16 tensors are
-  converted to float32, and so is the result, because substitution adds up many terms; elsewhere
-  they are refused.
+- **dtypes**: float32 and float64. Under ``torch.autocast("cpu")`` float16 and bfloat16 tensors, and
+  parameters of modules, are converted to float32, and so is the result, because substitution adds
+  up many terms; elsewhere they are refused.
 - **devices**: the CPU. Tensors on other devices are refused; ``x.cpu()`` copies them.
 - **memory**: tensors that are contiguous as (N, C, H, W), or as (C, H, W, N) behind a permutation,
   are read in place, and results lie in memory as they do. Others, channels_last among them, are
@@ -25,6 +25,7 @@ of any PyTorch operation.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from functools import reduce
 from operator import add
 from types import SimpleNamespace
@@ -38,7 +39,7 @@ from cinc_ref._params import check_params
 from cinc_ref._typing import Array, Corner, Size
 from cinc_ref.bijections.base import template
 from cinc_ref.bijections.conv import CornerBlock, InvertibleConv, Triangle, rotation, triangles
-from cinc_ref.errors import DtypeError, OptionError
+from cinc_ref.errors import DtypeError, OptionError, ParamsError
 from cinc_ref.geometry import Geometry, check_options
 from cinc_ref.primitives import causal
 from cinc_ref.primitives.corner import inverse_transpose
@@ -340,8 +341,8 @@ class InvertibleConv2d(torch.nn.Module):
             return log_abs_det(self.kernel(), size, anchor=self.layer.anchor)
         height, width = _validate.check_size(size)
         if self.layer.corner_block == "unit":
-            return self.taps.new_zeros(())
-        return height * width * self.log_diagonal.sum()
+            return self._parameter("taps").new_zeros(())
+        return height * width * self._parameter("log_diagonal").sum()
 
     def kernel(self) -> Tensor:
         """Compute the kernel from the parameters; see `cinc_ref.bijections.InvertibleConv`.
@@ -349,18 +350,17 @@ class InvertibleConv2d(torch.nn.Module):
         Returns
         -------
         Tensor, shape (C, C, kh, kw)
+
+        Raises
+        ------
+        DtypeError
+            If the parameters are in half precision, outside of autocast, or not on the CPU.
         """
+        values = {name: self._parameter(name) for name in self._names}
         if torch.is_autocast_enabled("cpu"):  # which would multiply matrices in half precision
             with torch.autocast("cpu", enabled=False):
-                return self.kernel()
-        corner, taps = self._corner_block(), self.taps
-        if self.layer.stable:  # cinc_ref.primitives.stable has the equation
-            shrink = BOUND / (1 + taps.shape[2] * taps.square().sum()).sqrt()
-            taps = torch.tensordot(corner, taps, 1) * shrink
-        height, width = self.layer.kernel_size
-        later = height * width - taps.shape[2] - 1
-        flat = torch.cat([taps, corner[:, :, None]], 2)
-        return F.pad(flat, (0, later)).unflatten(2, (height, width))
+                return self._kernel_of(values)
+        return self._kernel_of(values)
 
     def params(self) -> dict[str, Array]:
         """Copy the parameters into arrays, as those of `cinc_ref.bijections.InvertibleConv`.
@@ -391,6 +391,8 @@ class InvertibleConv2d(torch.nn.Module):
         ParamsError
             If the parameters do not fit.
         """
+        if isinstance(params, dict) and any(isinstance(v, Tensor) for v in params.values()):
+            raise ParamsError("params must hold arrays; got tensors: use load_state_dict")
         expected = template(self.layer, (self.channels, 1, 1))
         check_params(params, expected, lambda: "params must fit InvertibleConv2d")
         with torch.no_grad():
@@ -403,35 +405,50 @@ class InvertibleConv2d(torch.nn.Module):
 
     def extra_repr(self) -> str:
         """Return the options that the representation of the module shows."""
-        return f"channels={self.channels}, {self.layer}"
+        options = (
+            f"{field.name}={getattr(self.layer, field.name)!r}" for field in fields(self.layer)
+        )
+        return ", ".join([str(self.channels), *options])
 
     @property
     def _options(self):
         return {name: getattr(self.layer, name) for name in ("corner", "dilation", "anchor")}
 
-    def _corner_block(self):
+    def _parameter(self, name):
+        """Return a parameter as the operators take tensors, or raise an error."""
+        return _checked_tensor(getattr(self, name), f"the parameter {name}", "module")
+
+    def _kernel_of(self, values):
+        """Compute the kernel from the values of the parameters."""
+        corner, taps = self._corner_block(values), values["taps"]
+        if self.layer.stable:  # cinc_ref.primitives.stable has the equation
+            shrink = BOUND / (1 + taps.shape[2] * taps.square().sum()).sqrt()
+            taps = torch.tensordot(corner, taps, 1) * shrink
+        height, width = self.layer.kernel_size
+        later = height * width - taps.shape[2] - 1
+        flat = torch.cat([taps, corner[:, :, None]], 2)
+        return F.pad(flat, (0, later)).unflatten(2, (height, width))
+
+    def _corner_block(self, values):
         kind, triangle = self.layer.corner_block, self.layer.triangle
         if kind == "dense":
-            return self.corner
+            return values["corner"]
+        constants = {name: value.to(values["taps"]) for name, value in self._constants.items()}
         if kind == "plu":
-            lower = self._strict("lower") + self._constant("identity")
-            diagonal = self._constant("signs") * self.log_diagonal.exp()
-            upper = self._strict("upper") + torch.diag(diagonal)
-            return self._constant("permutation") @ (lower @ upper)
-        strict = self._strict(triangle)
+            lower = self._strict(values, "lower") + constants["identity"]
+            diagonal = constants["signs"] * values["log_diagonal"].exp()
+            upper = self._strict(values, "upper") + torch.diag(diagonal)
+            return constants["permutation"] @ (lower @ upper)
+        strict = self._strict(values, triangle)
         if kind == "unit":
-            return strict + self._constant("identity")
-        return strict + torch.diag(self.log_diagonal.exp())
+            return strict + constants["identity"]
+        return strict + torch.diag(values["log_diagonal"].exp())
 
-    def _constant(self, name):
-        """Return a constant matrix or vector in the dtype and on the device of the parameters."""
-        return self._constants[name].to(self.taps)
-
-    def _strict(self, triangle):
+    def _strict(self, values, triangle):
         """Return the parameters of a strict triangle as a (C, C) matrix."""
-        values = getattr(self, triangle)
-        indices = self._constants[triangle].to(values.device)
-        flat = values.new_zeros(self.channels**2).scatter(0, indices, values)
+        entries = values[triangle]
+        indices = self._constants[triangle].to(entries.device)
+        flat = entries.new_zeros(self.channels**2).scatter(0, indices, entries)
         return flat.unflatten(0, (self.channels, self.channels))
 
 
@@ -440,6 +457,12 @@ def _prepared(images, name, kernel, corner, dilation, anchor):
     images, kernel = _checked_tensor(images, name), _checked_tensor(kernel, "kernel")
     _validate.check_kernel_shape(kernel)
     _validate.check_images_shape(images, kernel, name)
+    if images.dtype != kernel.dtype:
+        step = "double" if kernel.dtype == torch.float64 else "float"
+        raise DtypeError(
+            f"{name} and kernel must have the same dtype; got {images.dtype} and {kernel.dtype}: "
+            f"use {name}.{step}()"
+        )
     if images.device != kernel.device:
         raise DtypeError(
             f"{name} and kernel must be on one device; got {images.device} and {kernel.device}"
@@ -447,8 +470,12 @@ def _prepared(images, name, kernel, corner, dilation, anchor):
     return images, kernel, check_options(kernel.shape[2:], corner, dilation, anchor)
 
 
-def _checked_tensor(value, name):
-    """Return a tensor that the operators take, or raise an error that says what to do."""
+def _checked_tensor(value, name, owner=None):
+    """Return a tensor that the operators take, or raise an error that says what to do.
+
+    Parameters are converted by their owner, the module.
+    """
+    owner = owner or name
     if not isinstance(value, Tensor):
         raise DtypeError(
             f"{name} must be a torch tensor; got {_validate.shown(value)}: use torch.as_tensor, or "
@@ -458,9 +485,9 @@ def _checked_tensor(value, name):
         value = value.to(torch.float32)
     if value.dtype not in FLOATS:
         step = "real" if value.is_complex() else "float()"
-        halves = ', which torch.autocast("cpu") does' if value.dtype in HALVES else ""
+        halves = ', or compute under torch.autocast("cpu")' if value.dtype in HALVES else ""
         raise DtypeError(
-            f"{name} must be float32 or float64; got {value.dtype}: use {name}.{step}{halves}"
+            f"{name} must be float32 or float64; got {value.dtype}: use {owner}.{step}{halves}"
         )
     if value.is_nested:
         raise DtypeError(
@@ -470,7 +497,7 @@ def _checked_tensor(value, name):
         where = f"on {value.device}" if value.layout is torch.strided else f"with {value.layout}"
         step = "cpu" if value.layout is torch.strided else "to_dense"
         raise DtypeError(
-            f"{name} must be a dense tensor on the CPU; got one {where}: use {name}.{step}()"
+            f"{name} must be a dense tensor on the CPU; got one {where}: use {owner}.{step}()"
         )
     return value
 

@@ -145,8 +145,26 @@ def test_forward_mode_is_refused_by_jax():
 def test_what_the_operations_do_not_take_gets_one_sentence():
     x, k = jnp.ones((1, 1, 2, 2)), jnp.ones((1, 1, 1, 1))
     cases = [
-        (DtypeError, "same dtype", lambda x: cj.conv(x, k.astype("float32"))),
-        (DtypeError, "got bfloat16", lambda x: cj.conv(x.astype("bfloat16"), k)),
+        (
+            DtypeError,
+            r"(?m)same dtype; .* use x\.astype\('float32'\)$",
+            lambda x: cj.conv(x, k.astype("float32")),
+        ),
+        (
+            DtypeError,
+            r"(?m)^x must be .* got complex128: use x\.real$",
+            lambda x: cj.conv(x + 0j, k + 0j),
+        ),
+        (
+            DtypeError,
+            r"(?m)^kernel must be .* use jax\.numpy\.asarray\(kernel, 'float32'\)$",
+            lambda x: cj.conv_inverse(x, k.astype("float16")),
+        ),
+        (
+            DtypeError,
+            r"(?m)got bfloat16: use jax\.numpy\.asarray\(x, 'float32'\)$",
+            lambda x: cj.conv(x.astype("bfloat16"), k),
+        ),
         (DtypeError, "got int", lambda x: cj.conv(x.astype(int), k)),
         (ShapeError, r"use x\[None\]", lambda x: cj.conv(x[0], k)),
         (ShapeError, "kernel must have shape", lambda x: cj.conv(x, k[0])),
@@ -164,6 +182,27 @@ def test_what_the_operations_do_not_take_gets_one_sentence():
         cj.conv_inverse(x, 0 * k)
     with pytest.raises(Exception, match=r"SingularKernelError: .* zero on its diagonal"):
         jax.block_until_ready(jax.jit(cj.conv_inverse)(x, 0 * k))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"dilation": 2}, {"anchor": (1, 1)}, {"check": True}, {"size": (2, 2)}, {"anchor": 1}],
+)
+def test_options_that_jax_traces_are_named(options):
+    (name,) = options
+    x, k = jnp.ones((1, 1, 2, 2)), jnp.ones((1, 1, 2, 2))
+
+    def function(x, kernel, **options):
+        if "size" in options:
+            return cj.log_abs_det(kernel, **options)
+        return cj.conv_inverse(x, kernel, **options)
+
+    message = rf"(?m)^{name} must be known when JAX traces; .* in static_argnames of jax\.jit$"
+    with pytest.raises(OptionError, match=message):
+        jax.jit(function)(x, k, **options)
+    if options != {"anchor": 1}:
+        known = jax.jit(function, static_argnames=name)(x, k, **options)
+        np.testing.assert_array_equal(known, function(x, k, **options))
 
 
 NO_ARRAYS = {

@@ -292,10 +292,19 @@ def test_what_the_operators_do_not_take_gets_one_sentence():
         (DtypeError, r"on cuda:0: use x\.cpu\(\)", lambda: ct.conv(on_cuda, k)),
         (DtypeError, r"use x\.to_dense\(\)", lambda: ct.conv(x.to_sparse(), k)),
         (DtypeError, "must be a torch tensor", lambda: ct.conv(x.numpy(), k)),
-        (DtypeError, "float32 and float64", lambda: ct.conv(x, k.double())),
+        (
+            DtypeError,
+            r"float32 and torch.float64: use x\.double\(\)$",
+            lambda: ct.conv(x, k.double()),
+        ),
+        (DtypeError, r"dtype; .* use y\.float\(\)$", lambda: ct.conv_inverse(x.double(), k)),
         (DtypeError, r"got torch.int64: use x\.float\(\)$", lambda: ct.conv(x.long(), k)),
         (DtypeError, r"use x\.real$", lambda: ct.conv(x.cfloat(), k)),
-        (DtypeError, r"kernel.* use kernel\.float\(\), which", lambda: ct.conv(x, k.half())),
+        (
+            DtypeError,
+            r"kernel.* use kernel\.float\(\), or compute under torch\.auto",
+            lambda: ct.conv(x, k.half()),
+        ),
         (DtypeError, "one device; got cpu and meta", lambda: ct.conv_inverse(x, k.to("meta"))),
         (DtypeError, "one device; got meta and cpu", lambda: ct.conv(x.to("meta"), k)),
         (DtypeError, r"torch\.stack\(x\.unbind", lambda: ct.conv(nested, k)),
@@ -305,6 +314,7 @@ def test_what_the_operators_do_not_take_gets_one_sentence():
         (OptionError, "dilation must be", lambda: ct.conv(x, k, dilation=True)),
         (OptionError, "anchor must be", lambda: ct.conv(x, k, anchor=(1, 0))),
         (OptionError, "check must be", lambda: ct.conv_inverse(x, k, check=1)),
+        (ShapeError, r"use shape\[2:\] if", lambda: ct.log_abs_det(k, x.shape)),
         (SingularKernelError, r"K_nn = kernel\[0, 0, 0, 0\]", lambda: ct.conv_inverse(x, 0 * k)),
         (SingularKernelError, "zero on its diagonal", lambda: ct.log_abs_det(0 * k, (2, 2))),
     ]
@@ -512,6 +522,56 @@ def test_autocast_leaves_the_kernel_of_a_module_alone(corner_block):
     for name, value in half.params().items():
         assert value.dtype == np.float32
         np.testing.assert_array_equal(value, getattr(half, name).detach().float())
+
+
+HALF_MODULE = (
+    r"the parameter \w+ must be float32 or float64; .* use module\.float\(\), or compute under"
+)
+
+
+@pytest.mark.parametrize("corner_block", CORNER_BLOCKS)
+@pytest.mark.parametrize("half", [torch.bfloat16, torch.float16])
+def test_a_module_in_half_precision_computes_under_autocast_alone(corner_block, half):
+    module, x = ct.InvertibleConv2d(3, corner_block=corner_block).to(half), torch.randn(2, 3, 4, 4)
+    wide = ct.InvertibleConv2d(3, corner_block=corner_block)
+    wide.load_params(module.params())
+    for call in (
+        lambda module: module(x),
+        lambda module: module.inverse(x),
+        lambda module: module.log_abs_det((400, 500)),
+        lambda module: module.kernel(),
+    ):
+        with torch.autocast("cpu"):
+            result = call(module)
+        assert result.dtype == torch.float32 and torch.equal(result, call(wide))
+        with pytest.raises(DtypeError, match=HALF_MODULE):
+            call(module)
+
+
+def test_a_module_on_another_device_is_refused_by_its_name():
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    module = ct.InvertibleConv2d(2)
+    with FakeTensorMode():
+        x = torch.ones(1, 2, 3, 3, device="cuda")
+        for name, value in list(module.named_parameters()):
+            on_cuda = torch.nn.Parameter(torch.ones(value.shape, device="cuda"))
+            module.register_parameter(name, on_cuda)
+    for call in (module, module.inverse, lambda _: module.log_abs_det((3, 3))):
+        with pytest.raises(DtypeError, match=r"^the parameter \w+ must .* use module\.cpu\(\)$"):
+            call(x)
+
+
+def test_tensors_are_loaded_by_load_state_dict():
+    module = ct.InvertibleConv2d(2)
+    with pytest.raises(ParamsError, match="must hold arrays; got tensors: use load_state_dict"):
+        module.load_params(module.state_dict())
+
+
+def test_the_representation_of_a_module_is_its_call():
+    module = ct.InvertibleConv2d(3, (2, 3), "plu", stable=True, seed=4)
+    again = eval(repr(module), {"InvertibleConv2d": ct.InvertibleConv2d})
+    assert again.layer == module.layer and again.channels == 3
 
 
 def test_parameters_of_a_parametrized_module():
