@@ -228,13 +228,13 @@ PLACES = {  # what changes the state of the whole process: the modules that may
     "gc.disable": {"kernels/_jit.py"},
     "gc.enable": {"kernels/_jit.py"},
     "threadpool_limits": set(),
-    "catch_warnings": {"sampling.py", "testing/evidence.py"},  # exclusive, as is what follows
-    "simplefilter": {"sampling.py", "testing/evidence.py"},
+    "catch_warnings": {"sampling.py", "testing/collect.py"},  # exclusive, as is what follows
+    "simplefilter": {"sampling.py", "testing/collect.py"},
     "filterwarnings": set(),
     "resetwarnings": set(),
     "seterr": set(),
     "set_printoptions": set(),
-    "random.seed": {"testing/frameworks.py"},  # within the block of testing/evidence.py
+    "random.seed": {"testing/frameworks.py"},  # within the block of testing/collect.py
     "manual_seed": {"testing/frameworks.py"},
     "rcParams": set(),
     "rc_context": set(),

@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from cinc_ref._figure import Figure
 from cinc_ref.comparison.result import Comparison
 from cinc_ref.comparison.table import budget
-from cinc_ref.plots import GRID, INK, LARGE, SMALL, Figure
+from cinc_ref.plots import GRID, INK, LARGE, SMALL
 
 __all__ = ["comparison_figure"]
 

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from cinc_ref import _validate
-from cinc_ref.testing.evidence import MAX_ENTRIES, STATEMENTS, Observation, collect
+from cinc_ref.testing.collect import collect
+from cinc_ref.testing.evidence import MAX_ENTRIES, STATEMENTS, Observation
 from cinc_ref.testing.failure import CheckFailure, to_numpy
 from cinc_ref.testing.frameworks import framework_of
 from cinc_ref.testing.layer import Layer

@@ -13,8 +13,8 @@ from cinc_ref import _validate
 from cinc_ref._typing import Array, Seed
 from cinc_ref.errors import OptionError
 from cinc_ref.testing.adapters.table import adapt
+from cinc_ref.testing.collect import collect
 from cinc_ref.testing.diagnosis import diagnose
-from cinc_ref.testing.evidence import collect
 from cinc_ref.testing.failure import to_numpy
 from cinc_ref.testing.findings import SEVERITIES, LayerReport
 from cinc_ref.testing.layer import Layer

@@ -1,0 +1,64 @@
+"""Parameters that change between calls: forward and inverse have to follow."""
+
+import numpy as np
+
+from cinc_ref.testing.failure import difference
+from cinc_ref.testing.jacobian import slogdet_of
+from cinc_ref.testing.properties.examination import Examination, PropertySkipped, scale_of
+from cinc_ref.testing.properties.log_dets import MAX_LOG_DET_ERROR
+
+__all__ = ["moved_parameters"]
+
+MAX_COMPARED_ENTRIES = 256
+"""The largest number of entries of an image whose Jacobian is computed again: its square."""
+
+
+def moved_parameters(examination: Examination) -> None:
+    """Change the parameters between calls: forward and inverse have to follow."""
+    if examination.layer.perturb is None:
+        raise PropertySkipped("the layer has no parameters that can be moved")
+    if not examination.has_inverse:
+        raise PropertySkipped("the layer has no inverse")
+    x = examination.evidence.x
+    examination.try_call("inverse", examination.evidence.y)
+    moved = examination.layer.perturb(np.random.default_rng([examination.seed, 7]), 0.05)
+    if not moved:
+        raise PropertySkipped("the layer has no trainable parameters")
+    result = examination.call("forward", x)
+    if not np.isfinite(result.images).all():
+        raise PropertySkipped("the moved layer is not finite")
+    if _has_failed(examination, "inverse_undoes_forward"):
+        raise PropertySkipped("the inverse is wrong from the start")
+    back = examination.call("inverse", result.images)
+    bound = 100 * examination.tolerance_of() * scale_of(x)
+    facts = difference(back.images, x, bound)
+    if facts:
+        error = float(np.abs(back.images - x).max() / scale_of(x))
+        facts = {"of": "inverse(forward(x)) after the parameters have moved"} | facts
+        examination.observe("parameters_are_read_anew", facts, error=error)
+    if result.log_det is not None and not examination.mixes_images:
+        _compare_log_det(examination, result.log_det)
+
+
+def _has_failed(examination, check):
+    return any(o.check == check for o in examination.evidence.observations)
+
+
+def _compare_log_det(examination, log_det):
+    """Compare log_det with differences of forward, if it was right before and images are small."""
+    x = examination.evidence.x
+    if x[0].size > MAX_COMPARED_ENTRIES:
+        return
+    estimate = slogdet_of(examination.images_of_forward, x[0])
+    bound = estimate.error + 10 * examination.tolerance_of(log_det=True) * (
+        1 + abs(estimate.log_abs_det)
+    )
+    right_before = not _has_failed(examination, "log_det_is_that_of_the_jacobian")
+    wrong = not abs(float(log_det[0]) - estimate.log_abs_det) <= bound
+    if right_before and wrong and estimate.error < MAX_LOG_DET_ERROR:
+        facts = {
+            "of": "log_det after the parameters have moved",
+            "expected": f"{estimate.log_abs_det:.6g}, to {bound:.1e}",
+            "got": f"{float(log_det[0]):.6g}",
+        }
+        examination.observe("parameters_are_read_anew", facts, what="log_det", error=np.inf)
