@@ -3,7 +3,6 @@
 import logging
 import os
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 DOCS = Path(__file__).parent
@@ -61,7 +60,6 @@ myst_heading_anchors = 3
 autosummary_generate = True
 autosummary_ignore_module_all = False
 autodoc_typehints = "none"  # numpydoc sections have the types
-autodoc_mock_imports = [name for name in ("torch", "jax") if find_spec(name) is None]
 numpydoc_show_class_members = False
 toc_object_entries_show_parents = "hide"
 intersphinx_mapping = inventories.mapping("_generated/inventories")

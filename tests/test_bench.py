@@ -109,6 +109,18 @@ def test_the_twin_has_the_same_density(coupling, channels_last):
     )
 
 
+@pytest.mark.parametrize("coupling", ["additive", "affine", "quad"])
+def test_onnx_runtime_has_the_same_density(coupling):
+    torch()
+    for module in ("onnxruntime", "onnxscript"):
+        reason = f"{module} is not installed: pip install onnx onnxruntime onnxscript"
+        pytest.importorskip(module, reason=reason)
+    flow, params, x, twin = twin_case(coupling)
+    got = twin.onnx_session(twin.images(x))(x)
+    assert got.shape == (5,) and got.dtype == np.float32
+    assert np.allclose(got, flow.log_prob(params, x), rtol=1e-4, atol=0)
+
+
 @pytest.mark.parametrize("coupling", ["affine", "quad"])
 def test_the_twin_has_the_same_gradient(coupling):
     torch()

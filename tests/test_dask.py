@@ -27,7 +27,7 @@ from tests.support.streams import chunks_in, slow_levels, small_model
 pytest.importorskip("distributed", reason='pip install ".[stream]"')
 
 COUNT = 20 * CHUNK + 300
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "NUMBA_DISABLE_JIT": "1"}
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
 @pytest.fixture(scope="module")

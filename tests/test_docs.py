@@ -15,7 +15,7 @@ from site_parts.svg import Drawing
 
 import cinc_ref as cr
 from cinc_ref.bench.groups import GROUPS, MARK
-from tests.support.checkout import ROOT
+from tests.support.checkout import FRAMEWORKS, ROOT, is_importable
 
 DOCS = ROOT / "docs"
 PAGES = {path.stem: path.read_text(encoding="utf-8") for path in sorted(DOCS.glob("*.md"))}
@@ -191,7 +191,8 @@ def test_the_catalogue_has_every_check_once():
 
 def test_the_reference_has_every_public_name():
     pages = api.pages()
-    for room in ("cinc_ref.bijections", "cinc_ref.errors", "cinc_ref.theory", "cinc_ref.testing"):
+    rooms = ["cinc_ref.bijections", "cinc_ref.errors", "cinc_ref.theory", "cinc_ref.testing"]
+    for room in rooms + [f"cinc_ref.{name}" for name in FRAMEWORKS if is_importable(name)]:
         module = sys.modules.get(room) or __import__(room, fromlist=["x"])
         for name in api.public_names(module):
             assert f"   {name}\n" in pages[f"{room}.rst"], name

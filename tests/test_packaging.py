@@ -82,11 +82,11 @@ def test_pyproject_holds_the_build_system_alone():
     assert tables == ["build-system"]
 
 
-def test_ci_runs_the_test_command_of_the_readme_and_the_proofs():
+def test_ci_runs_the_test_command_of_the_readme_and_what_is_run_by_name():
     command = "python -m pip install tox && python -m tox"
     last_line = (ROOT / ".ci" / "run").read_text().splitlines()[-1]
-    assert last_line == f"{command} && python -m tox -e proofs,docs"
-    assert all(f"testenv:{name}" in SETUP for name in ("proofs", "docs"))
+    assert last_line == f"{command} && python -m tox -e proofs,docs,frameworks"
+    assert all(f"testenv:{name}" in SETUP for name in ("proofs", "docs", "frameworks"))
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
     assert f"\n{command}\n" in (ROOT / "README.md").read_text(encoding="utf-8")
 
