@@ -433,15 +433,18 @@ class InvertibleConv2d(torch.nn.Module):
         kind, triangle = self.layer.corner_block, self.layer.triangle
         if kind == "dense":
             return values["corner"]
-        constants = {name: value.to(values["taps"]) for name, value in self._constants.items()}
+        identity = self._constants["identity"].to(values["taps"])
         if kind == "plu":
-            lower = self._strict(values, "lower") + constants["identity"]
-            diagonal = constants["signs"] * values["log_diagonal"].exp()
+            lower = self._strict(values, "lower") + identity
+            permutation, signs = (
+                self._constants[name].to(values["taps"]) for name in ("permutation", "signs")
+            )
+            diagonal = signs * values["log_diagonal"].exp()
             upper = self._strict(values, "upper") + torch.diag(diagonal)
-            return constants["permutation"] @ (lower @ upper)
+            return permutation @ (lower @ upper)
         strict = self._strict(values, triangle)
         if kind == "unit":
-            return strict + constants["identity"]
+            return strict + identity
         return strict + torch.diag(values["log_diagonal"].exp())
 
     def _strict(self, values, triangle):
