@@ -106,6 +106,7 @@ def gradients(
     """Return gradients of <g, layers(x)>: by x, and by weight and bias of each layer.
 
     Images x (inputs, P, N) and gradients g (outputs, P, N) are contiguous, P = H W; size is (H, W).
+    No ReLU follows the last layer.
     """
     shapes = tuple((*layer.weight.shape[:3], layer.bias.ndim > 1, layer.relu) for layer in layers)
     plan = _prepare(shapes, size, x.shape[2], x.dtype)

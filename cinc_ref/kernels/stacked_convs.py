@@ -69,7 +69,7 @@ BY_CHANNEL, BY_PIXEL, SPREAD_PIXELS = range(3)
 beforehand."""
 
 LINEAR, RELU, RELU_GRADIENT = range(3)
-"""What follows the sum: nothing; ReLU; 0 unless the number that the result replaces is positive."""
+"""Activations of a sum: none; ReLU; 0 unless the number that the result replaces is positive."""
 
 
 class Layer(NamedTuple):
@@ -348,7 +348,15 @@ def compiled_convs(lanes: int) -> Any:
 
 
 @inlined
-def apply_layer(packed, work, t, place, start, lanes, vector):
+def apply_layer(
+    packed: FloatArray,
+    work: FloatArray,
+    t: Sizes,
+    place: Place,
+    start: int,
+    lanes: int,
+    vector: int,
+) -> None:
     """Apply a layer to all images in the planes."""
     channels = place.blocks * (WIDE if place.wide else NARROW)
     if place.mode == SPREAD_PIXELS:
@@ -419,7 +427,15 @@ def _clear(work, t, planes, count):
 
 
 @inlined
-def transfer(images, work, t, k, planes, channels, inward):
+def transfer(
+    images: FloatArray,
+    work: FloatArray,
+    t: Sizes,
+    k: int,
+    planes: int,
+    channels: int,
+    inward: int,
+) -> None:
     """Copy tile k of the images to planes, or back; rows at a time if a plane holds all images.
 
     Where the last tile has fewer images than a plane holds, zeros stand for the others.

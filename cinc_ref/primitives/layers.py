@@ -47,7 +47,10 @@ def apply_layers(x: FloatArray, layers: list[stacked_convs.Layer]) -> FloatArray
 def layer_gradients(
     g: FloatArray, x: FloatArray, layers: list[stacked_convs.Layer]
 ) -> tuple[FloatArray, list[tuple[FloatArray, FloatArray]]]:
-    """Return gradients of <g, apply_layers(x)>: by x, and by weight and bias of each layer."""
+    """Return gradients of <g, apply_layers(x)>: by x, and by weight and bias of each layer.
+
+    No ReLU follows the last layer.
+    """
     dtype = np.result_type(x, layers[0].weight)
     images, gradients = (as_pixels(a).astype(dtype, copy=False) for a in (x, g))
     x_bar, of_layers = stacked_conv_gradients.gradients(layers, images, x.shape[2:], gradients)
