@@ -1,5 +1,7 @@
 """The fused operations of couplings and actnorm, against loops, SciPy and their own expressions."""
 
+from itertools import chain
+
 import autograd.numpy as anp
 import numpy as np
 import pytest
@@ -7,14 +9,15 @@ from autograd import grad
 from autograd.test_util import check_grads
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.lib.stride_tricks import sliding_window_view
 from scipy.signal import correlate
 
-from cinc_ref.kernels.coupling_network import COLUMNS
+from cinc_ref.kernels.stacked_convs import COLUMNS, Layer
 from cinc_ref.primitives import affine_coupling as affine_coupling_module
 from cinc_ref.primitives import coupling_network as coupling_network_module
 from cinc_ref.primitives.affine_coupling import affine_coupling, log_scale_sum
-from cinc_ref.primitives.coupling_network import coupling_network
-from cinc_ref.primitives.layers import same_conv, scale_channels
+from cinc_ref.primitives.coupling_network import coupling_network, network_layers
+from cinc_ref.primitives.layers import layer_gradients, same_conv, scale_channels
 
 
 def arguments(images=2, inputs=3, size=(3, 4), width=5, outputs=2, k=3, dtype=np.float64):
@@ -61,7 +64,7 @@ SHAPES = [  # images, inputs, (H, W), width, outputs, k
     (3, 2, (4, 3), 5, 3, 1),
     (1, 2, (5, 7), 2, 3, 5),
     (1, 1, (13, 11), 2, 1, 3),  # several tiles of one image
-    (7, 1, (13, 11), 2, 13, 3),  # several fillings of the planes, the last two with one image twice
+    (11, 1, (13, 11), 2, 13, 3),  # several fillings of the planes, the last one in part
     (COLUMNS + 5, 1, (2, 1), 2, 2, 3),  # several tiles of images
 ]
 
@@ -90,16 +93,92 @@ def test_bits_do_not_depend_on_the_other_images(inputs, size, dtype):
         assert np.array_equal(same_conv(first, values[1]), h[:n])
 
 
+def gradients_by_definition(g, x, layers):
+    """Gradients of <g, layers(x)> by x and by each weight and bias, from the definition."""
+    read = [x]
+    for weight, bias, rectified in layers:
+        y = correlated(read[-1], weight) + bias.reshape(len(bias), *(bias.shape[1:] or (1, 1)))
+        read.append(np.maximum(y, 0) if rectified else y)
+    of_layers = []
+    for k, (weight, bias, _) in reversed(list(enumerate(layers))):
+        side, h = weight.shape[2], read[k]
+        zeros = side // 2, side // 2
+        windows = sliding_window_view(
+            np.pad(h, ((0, 0), (0, 0), zeros, zeros)), (side, side), (2, 3)
+        )
+        weight_bar = np.einsum("nohw,nchwij->ocij", g, windows)
+        of_layers.insert(0, (weight_bar, g.sum(axis=(0, 2, 3) if bias.ndim == 1 else 0)))
+        g = correlated(g, weight[:, :, ::-1, ::-1].swapaxes(0, 1))
+        if k and layers[k - 1].relu:
+            g = g * (h > 0)
+    return g, of_layers
+
+
+def assert_same_gradients(ours, expected, dtype):
+    """Compare gradients by x and [(weight, bias), ...], relative to the largest of each array."""
+    tolerance = {np.float32: 1e-5, np.float64: 1e-13}[dtype]
+    ours, expected = ([x_bar, *chain(*of_layers)] for x_bar, of_layers in (ours, expected))
+    for a, b in zip(ours, expected, strict=True):
+        assert a.shape == b.shape and a.dtype == dtype
+        np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * abs(b).max(initial=1))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_gradient_of_the_network_is_that_of_its_layers(shape):
-    values = arguments(*shape)
-    weights = np.random.default_rng(1).normal(size=coupling_network(*values).shape)
+def test_gradients_of_a_network_are_those_of_the_definition(shape, dtype):
+    values = [v.astype(dtype) for v in arguments(*shape)]
+    g = np.random.default_rng(1).normal(size=coupling_network(*values).shape).astype(dtype)
     every = tuple(range(len(values)))
-    ours = grad(lambda *v: anp.sum(weights * coupling_network(*v)), every)(*values)
-    layers = grad(lambda *v: anp.sum(weights * coupling_network_module._layers(*v)), every)
-    for a, b in zip(ours, layers(*values), strict=True):
-        assert a.shape == b.shape
-        np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-11)
+    x, first, position, *rest = grad(lambda *v: anp.sum(g * coupling_network(*v)), every)(*values)
+    ours = x, [(first, position[0]), tuple(rest[:2]), tuple(rest[2:])]
+    exact = [v.astype(np.float64) for v in values]
+    expected = gradients_by_definition(g.astype(np.float64), exact[0], network_layers(*exact[1:]))
+    assert_same_gradients(ours, expected, dtype)
+
+
+STACKS = [  # channels from the images on, sides of the kernels, biases by pixel, ReLU
+    ([2, 3], [3], [False], [False]),
+    ([7, 1], [5], [True], [False]),
+    ([3, 5, 2], [3, 3], [False, True], [False, False]),
+    ([2, 9, 4, 5], [3, 1, 5], [True, False, True], [True, False, False]),
+    ([1, 3, 3, 8, 2], [1, 3, 3, 1], [False, True, True, False], [False, True, True, False]),
+]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("images, size", [(1, (6, 5)), (3, (1, 4)), (13, (10, 10))])
+@pytest.mark.parametrize("stack", STACKS, ids=str)
+def test_gradients_of_any_layers_are_those_of_the_definition(stack, images, size, dtype):
+    """With linear hidden layers, and biases by pixel anywhere, which networks do not have."""
+    rng = np.random.default_rng(8)
+    channels, *kinds = stack
+    layers = [
+        Layer(
+            rng.normal(size=(o, c, side, side)),
+            rng.normal(size=(o, *size) if by_pixel else o),
+            rectified,
+        )
+        for c, o, side, by_pixel, rectified in zip(channels, channels[1:], *kinds, strict=False)
+    ]
+    x, g = (rng.normal(size=(images, count, *size)) for count in (channels[0], channels[-1]))
+    narrow = [Layer(w.astype(dtype), b.astype(dtype), r) for w, b, r in layers]
+    ours = layer_gradients(g.astype(dtype), x.astype(dtype), narrow)
+    assert_same_gradients(ours, gradients_by_definition(g, x, layers), dtype)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_gradient_of_an_image_does_not_depend_on_the_others(dtype):
+    """Neither do its bits, nor does a NaN of another image reach it."""
+    values = arguments(37, 3, (6, 6), width=13, outputs=7, dtype=dtype)
+    x, layers = values[0], network_layers(*values[1:])
+    g = np.random.default_rng(2).normal(size=(37, 7, 6, 6)).astype(dtype)
+    x_bar, _ = layer_gradients(g, x, layers)
+    for n in (1, 5, 20):
+        assert np.array_equal(layer_gradients(g[:n], x[:n], layers)[0], x_bar[:n])
+        assert np.array_equal(layer_gradients(g[-n:], x[-n:], layers)[0], x_bar[-n:])
+    x[3, 0, 2, 2] = g[4, 1, 0, 0] = np.nan
+    others = np.delete(np.arange(37), [3, 4])
+    assert np.array_equal(layer_gradients(g, x, layers)[0][others], x_bar[others])
 
 
 def test_network_to_second_order_in_both_modes():

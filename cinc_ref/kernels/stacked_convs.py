@@ -27,9 +27,30 @@ from cinc_ref._typing import FloatArray, IntegerArray
 from cinc_ref.kernels._jit import block, compiled, inlined
 from cinc_ref.kernels.simd.cpu import LINE_BYTES, MAX_BLOCK_ROWS, VECTOR_BYTES
 
-__all__ = ["Convs", "Layer", "apply", "pack", "prepare"]
+__all__ = [
+    "LINEAR",
+    "PLACE_FIELDS",
+    "RELU",
+    "RELU_GRADIENT",
+    "SIZES_FIELDS",
+    "VECTORS",
+    "Convs",
+    "Layer",
+    "Place",
+    "Sizes",
+    "Step",
+    "apply",
+    "apply_layer",
+    "arrange",
+    "compiled_convs",
+    "decode",
+    "pack",
+    "padded",
+    "prepare",
+    "transfer",
+]
 
-ROWS = MAX_BLOCK_ROWS * 2 // 3, MAX_BLOCK_ROWS
+NARROW, WIDE = ROWS = MAX_BLOCK_ROWS * 2 // 3, MAX_BLOCK_ROWS
 """Output channels of a register block: whichever of the two leaves fewer rows empty."""
 
 VECTORS = 2
@@ -46,6 +67,9 @@ longer, and with 2,200 as long, but twice the cache."""
 BY_CHANNEL, BY_PIXEL, SPREAD_PIXELS = range(3)
 """Modes of a bias: by channel; by pixel, as it lies; by pixel, repeated for the images of a plane
 beforehand."""
+
+LINEAR, RELU, RELU_GRADIENT = range(3)
+"""Activations of a sum: none; ReLU; 0 unless the number that the result replaces is positive."""
 
 
 class Layer(NamedTuple):
@@ -64,12 +88,11 @@ class Sizes(NamedTuple):
     images, tile, tiles : int
         Images, how many of them a plane holds, and how often planes are filled.
     inputs, outputs, height, width, gap : int
-        Of the images; zeros between rows, in pixels.
+        Of the images and of the result; zeros between rows, in pixels.
     plane, origin, columns : int
         Numbers of a plane, those before pixel (0, 0), and those from there to the last gap.
     source, target : int
         Where the planes of the images and of the result begin.
-    layers : int
     """
 
     images: int
@@ -85,7 +108,6 @@ class Sizes(NamedTuple):
     columns: int
     source: int
     target: int
-    layers: int
 
 
 class Place(NamedTuple):
@@ -99,8 +121,8 @@ class Place(NamedTuple):
         Where weights [block of rows][tap][channel][row] and biases begin, and the mode of these.
     wide, blocks, side, channels : int
         Whether the larger of `ROWS` is used; blocks of rows; side of the kernel; input planes.
-    relu, clear : int
-        Whether ReLU follows, and whether a layer follows that reads the zeros.
+    activation, clear : int
+        What follows the sum, and whether the zeros of the planes are written again.
     """
 
     source: int
@@ -112,8 +134,36 @@ class Place(NamedTuple):
     blocks: int
     side: int
     channels: int
-    relu: int
+    activation: int
     clear: int
+
+
+class Step(NamedTuple):
+    """A layer from one group of planes to another, before there are places.
+
+    Attributes
+    ----------
+    source, target : int
+        Numbers of the groups.
+    outputs, side : int
+        Channels of the result, and side of the kernel.
+    by_pixel : bool
+        Whether the bias is one by pixel.
+    activation : int
+    clear : bool
+        Whether the zeros of the target are read later.
+    """
+
+    source: int
+    target: int
+    outputs: int
+    side: int
+    by_pixel: bool
+    activation: int
+    clear: bool
+
+
+SIZES_FIELDS, PLACE_FIELDS = len(Sizes._fields), len(Place._fields)
 
 
 class Convs(NamedTuple):
@@ -147,39 +197,66 @@ def prepare(
 
 @lru_cache(maxsize=256)
 def _prepare(shapes, size, images, dtype):
-    itemsize = dtype.itemsize
-    lanes = VECTORS * VECTOR_BYTES // itemsize
+    steps = [
+        Step(k, k + 1, outputs, side, by_pixel, RELU if relu else LINEAR, _reads_zeros(shapes, k))
+        for k, (outputs, _, side, by_pixel, relu) in enumerate(shapes)
+    ]
+    groups = [shapes[0][1], *(padded(shape[0]) for shape in shapes)]
+    return arrange(groups, steps, (shapes[0][1], shapes[-1][0]), size, images, dtype)
+
+
+def _reads_zeros(shapes, k):
+    return k + 1 < len(shapes) and shapes[k + 1][2] > 1
+
+
+def arrange(
+    groups: Sequence[int],
+    steps: Sequence[Step],
+    ends: tuple[int, int],
+    size: tuple[int, int],
+    images: int,
+    dtype: np.dtype[Any],
+) -> Convs:
+    """Return the places of layers between groups of planes, on images of a size (H, W).
+
+    Parameters
+    ----------
+    groups : sequence of int
+        Planes of each group. Images are copied to the first group, results from the last one.
+    steps : sequence of Step
+    ends : (int, int)
+        Channels of the images and of the results.
+    size : (int, int)
+    images : int
+    dtype : numpy.dtype
+    """
+    lanes, line = VECTORS * VECTOR_BYTES // dtype.itemsize, LINE_BYTES // dtype.itemsize
     height, width = size
-    gap = max(side // 2 for _, _, side, _, _ in shapes)
+    gap = max(step.side // 2 for step in steps)
     row = width + gap
     tile = _tile(images, height * row, lanes)
     origin = gap * (row + 1) * tile
     columns = height * row * tile
-    line = LINE_BYTES // itemsize
     plane = origin + _up(columns, lanes) + max(origin, lanes)
     plane = (_up(plane, line) // line | 1) * line  # an odd number of lines: planes differ in sets
-    places, packed, memory = [], 0, _up(shapes[0][1], STEPS) * plane
-    source = 0
-    for k, (outputs, _, side, by_pixel, relu) in enumerate(shapes):
-        channels = _up(shapes[k][1], STEPS) if k == 0 else _padded(shapes[k - 1][0])[0]
+    counts = [_up(count, STEPS) for count in groups]
+    starts = [sum(counts[:k]) * plane for k in range(len(counts))]
+    places, packed = [], 0
+    for source, target, outputs, side, by_pixel, activation, clear in steps:
         slots, wide = _padded(outputs)
-        weights = packed
-        bias = weights + slots * side**2 * channels
+        weights, bias = packed, packed + slots * side**2 * counts[source]
         mode = BY_CHANNEL if not by_pixel else BY_PIXEL if tile == 1 else SPREAD_PIXELS
         packed = bias + (slots * _pixels(size, gap, lanes) if by_pixel else slots)
-        clear = k + 1 < len(shapes) and shapes[k + 1][2] > 1
         places.append(Place(
-            source, memory, weights, bias, mode, wide, slots // ROWS[wide], side, channels, relu,
-            clear,
+            starts[source], starts[target], weights, bias, mode, wide, slots // ROWS[wide], side,
+            counts[source], activation, clear,
         ))  # fmt: skip
-        source = memory
-        memory += slots * plane
     sizes = Sizes(
-        images, tile, -(-images // max(tile, 1)), shapes[0][1], shapes[-1][0], height, width, gap,
-        plane, origin, columns, 0, source, len(shapes),
+        images, tile, -(-images // max(tile, 1)), *ends, height, width, gap, plane, origin,
+        columns, starts[0], starts[-1],
     )  # fmt: skip
     descriptor = np.concatenate([sizes, *places]).astype(np.intp)
-    return Convs(descriptor, packed, memory + line, lanes, dtype)
+    return Convs(descriptor, packed, sum(counts) * plane + line, lanes, dtype)
 
 
 def _tile(images, pixels, lanes):
@@ -190,6 +267,11 @@ def _tile(images, pixels, lanes):
     return min(
         options, key=lambda n: -(-images // n) * (_up(n * pixels, lanes) + 2 * lanes), default=0
     )
+
+
+def padded(outputs: int) -> int:
+    """Return the output channels with those that fill up the last block."""
+    return _padded(outputs)[0]
 
 
 def _padded(outputs):
@@ -208,7 +290,7 @@ def _up(number, multiple):
 
 def pack(convs: Convs, layers: Sequence[Layer]) -> FloatArray:
     """Return the weights and biases of the layers as one array, in the order of their use."""
-    sizes, places = _decode(convs.descriptor)
+    sizes, places = decode(convs.descriptor)
     packed = np.zeros(convs.packed_length, convs.dtype)
     pixels = _pixels((sizes.height, sizes.width), sizes.gap, convs.lanes)
     for place, (weight, bias, _) in zip(places, layers, strict=True):
@@ -228,15 +310,15 @@ def pack(convs: Convs, layers: Sequence[Layer]) -> FloatArray:
     return packed
 
 
-def _decode(descriptor):
-    fields = len(Sizes._fields)
-    rest = descriptor[fields:].reshape(-1, len(Place._fields))
-    return Sizes(*descriptor[:fields].tolist()), [Place(*row) for row in rest.tolist()]
+def decode(descriptor: IntegerArray) -> tuple[Sizes, list[Place]]:
+    """Return the sizes and the places of a descriptor."""
+    rest = descriptor[SIZES_FIELDS:].reshape(-1, PLACE_FIELDS)
+    return Sizes(*descriptor[:SIZES_FIELDS].tolist()), [Place(*row) for row in rest.tolist()]
 
 
 def apply(convs: Convs, packed: FloatArray, x: FloatArray) -> FloatArray:
     """Apply packed layers to images (inputs, P, N): (outputs, P, N)."""
-    sizes, _ = _decode(convs.descriptor)
+    sizes, _ = decode(convs.descriptor)
     y = np.empty((sizes.outputs, *x.shape[1:]), x.dtype)
     work = np.zeros(convs.work_length, x.dtype)
     compiled_convs(convs.lanes)(x.reshape(-1), packed, convs.descriptor, work, y.reshape(-1))
@@ -250,29 +332,41 @@ def compiled_convs(lanes: int) -> Any:
     ``loops(x, packed, descriptor, work, y)``: all flat. Working memory is zero before the first
     call, and can be used again with the same descriptor.
     """
-    sizes_fields, place_fields = len(Sizes._fields), len(Place._fields)
-    narrow, wide, vector = *ROWS, lanes // VECTORS
+    vector = lanes // VECTORS
 
     def convs(x, packed, descriptor, work, y):
-        t = Sizes(*block.integers(descriptor, 0, sizes_fields))
+        t = Sizes(*block.integers(descriptor, 0, SIZES_FIELDS))
         start = block.line_start(work, 0)
         for k in range(t.tiles):
-            first = min(k * t.tile, t.images - t.tile)
-            _transfer(x, work, t, first, start + t.source, t.inputs, 1)
-            for layer in range(sizes_fields, len(descriptor), place_fields):
-                place = Place(*block.integers(descriptor, layer, place_fields))
-                if place.mode == SPREAD_PIXELS:
-                    _spread(packed, work, t, place, start, place.blocks * narrow, lanes, vector)
-                if place.wide:
-                    _convolve(packed, work, t, place, start, wide, lanes)
-                else:
-                    _convolve(packed, work, t, place, start, narrow, lanes)
-                if place.clear:
-                    rows = place.blocks * (wide if place.wide else narrow)
-                    _clear(work, t, start + place.target, rows)
-            _transfer(y, work, t, first, start + t.target, t.outputs, 0)
+            transfer(x, work, t, k, start + t.source, t.inputs, 1)
+            for layer in range(SIZES_FIELDS, len(descriptor), PLACE_FIELDS):
+                place = Place(*block.integers(descriptor, layer, PLACE_FIELDS))
+                apply_layer(packed, work, t, place, start, lanes, vector)
+            transfer(y, work, t, k, start + t.target, t.outputs, 0)
 
     return compiled(convs)
+
+
+@inlined
+def apply_layer(
+    packed: FloatArray,
+    work: FloatArray,
+    t: Sizes,
+    place: Place,
+    start: int,
+    lanes: int,
+    vector: int,
+) -> None:
+    """Apply a layer to all images in the planes."""
+    channels = place.blocks * (WIDE if place.wide else NARROW)
+    if place.mode == SPREAD_PIXELS:
+        _spread(packed, work, t, place, start, channels, lanes, vector)
+    if place.wide:
+        _convolve(packed, work, t, place, start, WIDE, lanes)
+    else:
+        _convolve(packed, work, t, place, start, NARROW, lanes)
+    if place.clear:
+        _clear(work, t, start + place.target, channels)
 
 
 @inlined
@@ -300,8 +394,10 @@ def _convolve(packed, work, t, place, start, rows, lanes):
                         total, work, tapped + c * t.plane, t.plane, packed, weights, STEPS
                     )
                     weights += STEPS * rows
-            if place.relu:
+            if place.activation == RELU:
                 total = block.rectify(total)
+            elif place.activation == RELU_GRADIENT:
+                total = block.where_positive(total, block.load(work, here, t.plane, rows, lanes))
             block.store(work, here, t.plane, total)
 
 
@@ -331,19 +427,33 @@ def _clear(work, t, planes, count):
 
 
 @inlined
-def _transfer(images, work, t, first, planes, channels, inward):
-    """Copy a tile of images to planes, or back; rows at a time if a plane holds all images."""
-    whole = t.tile == t.images
-    step = t.width if whole else 1
+def transfer(
+    images: FloatArray,
+    work: FloatArray,
+    t: Sizes,
+    k: int,
+    planes: int,
+    channels: int,
+    inward: int,
+) -> None:
+    """Copy tile k of the images to planes, or back; rows at a time if a plane holds all images.
+
+    Where the last tile has fewer images than a plane holds, zeros stand for the others.
+    """
+    first = k * t.tile
+    step = t.width if t.tile == t.images else 1
     length = step * t.tile
+    inside = min(length, step * (t.images - first))
     for c in range(channels):
         for i in range(t.height):
             for j in range(0, t.width, step):
                 outer = ((c * t.height + i) * t.width + j) * t.images + first
                 inner = planes + c * t.plane + t.origin + (i * (t.width + t.gap) + j) * t.tile
                 if inward:
-                    for n in range(length):
+                    for n in range(inside):
                         work[np.uintp(inner + n)] = images[np.uintp(outer + n)]
+                    for n in range(inside, length):
+                        work[np.uintp(inner + n)] = 0
                 else:
-                    for n in range(length):
+                    for n in range(inside):
                         images[np.uintp(outer + n)] = work[np.uintp(inner + n)]

@@ -1,8 +1,7 @@
 """Layers of coupling networks: a centred convolution, ReLU and log-sigmoid.
 
 The convolution here is the ordinary one, zero-padded on all sides, with any number of channels in
-and out. It need not be invertible. For the gradient of its weight, a matrix product (GEMM), the
-images that the taps read are stacked, or the gradients, whichever have fewer channels.
+and out. It need not be invertible.
 """
 
 import autograd.numpy as anp
@@ -10,8 +9,7 @@ import numpy as np
 from autograd.extend import defjvp, defvjp, primitive
 
 from cinc_ref._typing import FloatArray
-from cinc_ref.kernels import coupling_network as kernels
-from cinc_ref.kernels import elementwise, stacked_convs
+from cinc_ref.kernels import elementwise, stacked_conv_gradients, stacked_convs
 from cinc_ref.primitives.fused import define_fused
 from cinc_ref.primitives.memory_order import (
     as_native_contiguous,
@@ -20,7 +18,15 @@ from cinc_ref.primitives.memory_order import (
     from_pixels,
 )
 
-__all__ = ["add_bias", "apply_layers", "log_sigmoid", "relu", "same_conv", "scale_channels"]
+__all__ = [
+    "add_bias",
+    "apply_layers",
+    "layer_gradients",
+    "log_sigmoid",
+    "relu",
+    "same_conv",
+    "scale_channels",
+]
 
 
 @primitive
@@ -38,23 +44,29 @@ def apply_layers(x: FloatArray, layers: list[stacked_convs.Layer]) -> FloatArray
     return from_pixels(y, x.shape[2:])
 
 
+def layer_gradients(
+    g: FloatArray, x: FloatArray, layers: list[stacked_convs.Layer]
+) -> tuple[FloatArray, list[tuple[FloatArray, FloatArray]]]:
+    """Return gradients of <g, apply_layers(x)>: by x, and by weight and bias of each layer.
+
+    No ReLU follows the last layer.
+    """
+    dtype = np.result_type(x, layers[0].weight)
+    images, gradients = (as_pixels(a).astype(dtype, copy=False) for a in (x, g))
+    x_bar, of_layers = stacked_conv_gradients.gradients(layers, images, x.shape[2:], gradients)
+    return from_pixels(x_bar, x.shape[2:]), of_layers
+
+
 @primitive
 def same_conv_weight_grad(x: FloatArray, g: FloatArray, k: int) -> FloatArray:
     """Return the weight (O, C, k, k) of the linear form w -> <g, same_conv(x, w)>."""
-    images, gradients, size = as_pixels(x), as_pixels(g), x.shape[2:]
-    channels, outputs = len(images), len(gradients)
-    if channels <= outputs:
-        weight = gradients.reshape(outputs, -1) @ _taps(images, size, k, 1).T
-        return weight.reshape(outputs, k, k, channels).transpose(0, 3, 1, 2)
-    weight = _taps(gradients, size, k, -1) @ images.reshape(channels, -1).T
-    return weight.reshape(k, k, outputs, channels).transpose(2, 3, 0, 1)
-
-
-def _taps(images, size, k, sign):
-    """Stack the images as each tap reads them, zeros outside: (k*k*C, P*N)."""
-    stack = np.empty((k * k, *images.shape), images.dtype)
-    kernels.stack_taps(images, size, sign, 0, 0, stack)
-    return stack.reshape(k * k * len(images), -1)
+    channels, outputs = x.shape[1], g.shape[1]
+    zeros = np.zeros((outputs, channels, k, k), g.dtype)
+    # the gradient by x comes with it, and is a small part of a network's
+    _, ((weight, _),) = layer_gradients(
+        g, x, [stacked_convs.Layer(zeros, zeros[:, 0, 0, 0], False)]
+    )
+    return weight
 
 
 @primitive

@@ -21,6 +21,7 @@ from cinc_ref.kernels.simd.cpu import LINE_BYTES, VECTOR_BYTES
 
 __all__ = [
     "Block",
+    "add",
     "add_lane_sums",
     "add_outer",
     "gather",
@@ -41,6 +42,7 @@ __all__ = [
     "spread",
     "store",
     "transpose",
+    "where_positive",
     "zeros",
 ]
 
@@ -347,6 +349,32 @@ def rectify(typingctx: BaseContext, block: Block) -> Intrinsic:
         return _from_rows(context, builder, block, rows)
 
     return block(block), generate
+
+
+@intrinsic
+def where_positive(typingctx: BaseContext, block: Block, other: Block) -> Intrinsic:
+    """Return the numbers of a block where those of another one are positive, and 0 elsewhere."""
+
+    def generate(context, builder, signature, arguments):
+        rows, others = (_rows(builder, block, value) for value in arguments)
+        zero = ir.Constant(rows[0].type, None)
+        positive = [builder.fcmp_ordered(">", other, zero) for other in others]
+        rows = [builder.select(p, row, zero) for p, row in zip(positive, rows, strict=True)]
+        return _from_rows(context, builder, block, rows)
+
+    return block(block, other), generate
+
+
+@intrinsic
+def add(typingctx: BaseContext, block: Block, other: Block) -> Intrinsic:
+    """Return the sum of two blocks."""
+
+    def generate(context, builder, signature, arguments):
+        rows, others = (_rows(builder, block, value) for value in arguments)
+        rows = [builder.fadd(row, other) for row, other in zip(rows, others, strict=True)]
+        return _from_rows(context, builder, block, rows)
+
+    return block(block, other), generate
 
 
 @intrinsic

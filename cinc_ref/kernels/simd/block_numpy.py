@@ -9,6 +9,7 @@ from cinc_ref._typing import Array, FloatArray, IntegerArray
 from cinc_ref.kernels.simd.cpu import LINE_BYTES, VECTOR_BYTES
 
 __all__ = [
+    "add",
     "add_lane_sums",
     "add_outer",
     "gather",
@@ -29,6 +30,7 @@ __all__ = [
     "spread",
     "store",
     "transpose",
+    "where_positive",
     "zeros",
 ]
 
@@ -136,6 +138,16 @@ def spread(array: FloatArray, first: int, rows: int, lanes: int) -> FloatArray:
 def rectify(block: FloatArray) -> FloatArray:
     """Return max(block, 0), number by number; NaN stays NaN."""
     return np.maximum(block, 0)
+
+
+def where_positive(block: FloatArray, other: FloatArray) -> FloatArray:
+    """Return the numbers of a block where those of another one are positive, and 0 elsewhere."""
+    return np.where(other > 0, block, block.dtype.type(0))
+
+
+def add(block: FloatArray, other: FloatArray) -> FloatArray:
+    """Return the sum of two blocks."""
+    return block + other
 
 
 def probe_nonfinite(probe: FloatArray, block: FloatArray) -> FloatArray:
