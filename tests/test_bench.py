@@ -242,6 +242,22 @@ def test_processor_time_is_not_the_time_that_passes():
     assert compilation.processor_seconds(work, environment) >= 0.3
 
 
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (
+            "import sys\nprint(1)\nraise OSError('no room')",
+            "got 1; its last line: OSError: no room",
+        ),
+        ("import sys; sys.exit(7)", r"got 7; its last line: \(it printed nothing\)"),
+        ("import os; os.abort()", "got -6; its last line: "),
+    ],
+)
+def test_a_measured_process_that_fails_says_why(code, said):
+    with pytest.raises(CincError, match=f"{said}.*$"):
+        compilation.processor_seconds(code, dict(os.environ))
+
+
 @pytest.mark.parametrize("case", compilation.SCRIPTS)
 def test_the_scripts_that_are_compiled_run(case):
     script = compilation.SCRIPTS[case]

@@ -1,9 +1,7 @@
 """`check` on layers of other libraries, where they are installed, the command and the plugin."""
 
 import json
-import subprocess
 import sys
-import textwrap
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -11,6 +9,7 @@ import numpy as np
 import pytest
 
 from cinc_ref.testing import check
+from tests.support.processes import run_code, run_module
 
 ROOT = Path(__file__).parents[1]
 
@@ -203,12 +202,8 @@ def test_a_stranger_waits_seconds_and_compiles_nothing(folder):
         print(time.process_time() - start)
     """
     environment = {"PYTHONPATH": f"{ROOT}:{folder}", "PATH": "", "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program)],
-        capture_output=True, text=True, env=environment,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert float(done.stdout) < 5  # processor seconds, with the imports
+    seconds = run_code(program, env=environment).stdout
+    assert float(seconds) < 5  # processor seconds, with the imports
 
 
 def test_forms_of_a_report(scale):
@@ -254,10 +249,9 @@ def test_the_plugin(folder):
         "    bijection_check(Scale(pixels=False), shape=(4, 4, 6))\n"
     )
     report = folder / "report.xml"
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "cinc_ref_pytest", "test_layers.py",
-         f"--bijection-report={report}"],
-        capture_output=True, text=True, cwd=folder,
+    done = run_module(
+        "pytest", "-q", "-p", "cinc_ref_pytest", "test_layers.py", f"--bijection-report={report}",
+        exit_code=1, cwd=folder,
         env={"PYTHONPATH": f"{ROOT}:{folder}", "PATH": "", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
     )  # fmt: skip
     assert "1 failed, 2 passed" in done.stdout, done.stdout + done.stderr

@@ -1,8 +1,6 @@
 """The operators and the layer for PyTorch, held against our functions and PyTorch's own checks."""
 
 import copy
-import subprocess
-import sys
 from itertools import product
 
 import numpy as np
@@ -16,6 +14,7 @@ from cinc_ref.testing import Implementation, check, parametrize_with_checks
 from cinc_ref.theory.random_kernels import random_kernel
 from tests.conftest import INTERPRETED
 from tests.support.interpreted import run_drawn_checks
+from tests.support.processes import run_code
 
 torch = pytest.importorskip("torch", reason='PyTorch is not installed: pip install ".[torch]"')
 from torch.nn import functional as F  # noqa: E402
@@ -688,4 +687,4 @@ def test_the_core_does_not_import_frameworks():
         "import sys, cinc_ref as cr; dir(cr); cr.conv, cr.flows, cr.testing.check, cr.training; "
         "assert not {'torch', 'jax', 'sklearn', 'dask', 'zarr'} & set(sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    run_code(code)
