@@ -113,7 +113,8 @@ def check_same_dtype(array: Array, name: str, dtype: np.dtype[Any] | None) -> No
     if dtype is not None and array.dtype.char != dtype.char:  # the same in either byte order
         _validate.check_float(array, name)
         raise DtypeError(
-            f"{name} and the parameters must have the same dtype; got {array.dtype} and {dtype}"
+            f"{name} and the parameters must have the same dtype; got {array.dtype} and {dtype}: "
+            f"use {name}.astype({dtype.name!r})"
         )
 
 

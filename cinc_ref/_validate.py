@@ -45,10 +45,13 @@ __all__ = [
 
 Kind = TypeVar("Kind")
 
+BOOLEANS = (bool, np.bool_)
+"""The classes of truth values, as a tuple, because torch.compile of PyTorch 2.6 knows no unions."""
+
 
 def is_integer(value: Any) -> bool:
     """Return whether a value has ``__index__`` and is no truth value."""
-    if isinstance(value, bool | np.bool_):
+    if isinstance(value, BOOLEANS):
         return False
     try:
         operator.index(value)
@@ -68,7 +71,7 @@ def integer(name: str, value: Any, minimum: int | None = None) -> int:
 def integers(values: object, count: int, minimum: int) -> tuple[int, ...] | None:
     """Return `count` integers >= minimum as a tuple, or None if the values are anything else."""
     is_array = isinstance(values, np.ndarray) and values.ndim == 1
-    values = tuple(values) if is_array or isinstance(values, tuple | list) else ()
+    values = tuple(values) if is_array or isinstance(values, (tuple, list)) else ()
     if len(values) != count or not all(is_integer(v) and v >= minimum for v in values):
         return None
     return tuple(map(operator.index, values))
@@ -85,7 +88,7 @@ def number(
     """Return an option as a float, or raise `OptionError` if it is not a finite real in range."""
     bounds = ((minimum, ">=", operator.ge), (above, ">", operator.gt), (below, "<", operator.lt))
     bounds = [bound for bound in bounds if bound[0] is not None]
-    is_number = isinstance(value, Real) and not isinstance(value, bool | np.bool_)
+    is_number = isinstance(value, Real) and not isinstance(value, BOOLEANS)
     if not (is_number and _is_finite(value) and all(holds(value, b) for b, _, holds in bounds)):
         range_ = " and ".join(f"{sign} {bound:g}" for bound, sign, _ in bounds)
         raise OptionError(f"{name} must be a number {range_}".rstrip() + f"; got {shown(value)}")
@@ -101,7 +104,7 @@ def _is_finite(value):
 
 def boolean(name: str, value: object) -> bool:
     """Return an option as a bool, or raise `OptionError` if it is no truth value."""
-    if not isinstance(value, bool | np.bool_):
+    if not isinstance(value, BOOLEANS):
         raise OptionError(f"{name} must be True or False; got {shown(value)}")
     return bool(value)
 
@@ -206,7 +209,7 @@ def check_same_dtype(first: Array, first_name: str, second: Array, second_name: 
         check_float(first, first_name)
         raise DtypeError(
             f"{first_name} and {second_name} must have the same dtype; "
-            f"got {first.dtype} and {second.dtype}"
+            f"got {first.dtype} and {second.dtype}: use {first_name}.astype({second.dtype.name!r})"
         )
 
 
@@ -279,5 +282,6 @@ def check_size(size: Size) -> tuple[int, int]:
     """Return the image size (H, W) as two positive integers."""
     values = integers(size, 2, minimum=1)
     if values is None:
-        raise ShapeError(f"size must be (H, W), two integers >= 1; got {shown(size)}")
+        advice = ": use shape[2:] if it is the shape of images" if integers(size, 4, 0) else ""
+        raise ShapeError(f"size must be (H, W), two integers >= 1; got {shown(size)}{advice}")
     return values

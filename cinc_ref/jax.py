@@ -8,6 +8,8 @@ r"""The convolution, its exact inverse and its log-determinant for JAX arrays.
   function with derivatives of its own; ``jacrev(jacrev(f))`` is the Hessian.
 - **jit** and **vmap**: images to which ``vmap`` adds an axis are one larger batch; kernels, and
   gradients with respect to them, are taken one by one.
+- **Options**, and the size of `log_abs_det`, are no arrays: name those that are arguments of what
+  ``jit`` compiles in its ``static_argnames``.
 - **dtypes**: float32, and float64 where JAX has it (``jax_enable_x64``).
 - **Errors**: those of shapes, dtypes and options are raised at once. What only numbers show, a
   singular corner block or NaN, is an error of the same class outside of ``jit``, and inside of it
@@ -27,6 +29,7 @@ import numpy as np
 from cinc_ref import _validate, convolution
 from cinc_ref._extras import extra
 from cinc_ref._typing import Corner, Size
+from cinc_ref.errors import DtypeError, OptionError
 from cinc_ref.geometry import check_options
 from cinc_ref.primitives import causal
 from cinc_ref.primitives.corner import inverse_transpose
@@ -42,6 +45,11 @@ __all__ = ["conv", "conv_inverse", "log_abs_det"]
 
 def __dir__() -> list[str]:
     return __all__
+
+
+FLOATS = (np.float32, np.float64)
+ARRAYS = (Array, np.ndarray, np.generic, list, tuple, int, float)
+"""The classes of arguments that become arrays without a loss."""
 
 
 def conv(
@@ -133,6 +141,7 @@ def conv_inverse(
     >>> jax.grad(lambda kernel: conv_inverse(y, kernel).sum())(kernel).shape
     (1, 1, 2, 2)
     """
+    _check_is_known(check=check)
     y, kernel, geometry = _prepared(y, "y", kernel, corner, dilation, anchor)
     return _ops.conv_inverse(y, kernel, _validate.boolean("check", check), geometry)
 
@@ -168,21 +177,57 @@ def log_abs_det(kernel: Array, size: Size, *, anchor: Sequence[int] | None = Non
     >>> round(float(log_abs_det(kernel, (3, 5)) / jax.numpy.log(2.0)), 4)
     15.0
     """
-    kernel = jnp.asarray(kernel)
+    kernel = _as_array(kernel, "kernel")
     _validate.check_kernel_shape(kernel)
-    _validate.check_float(kernel, "kernel")
+    _check_float(kernel, "kernel")
+    _check_is_known(size=size, anchor=anchor)
     size = _validate.check_size(size)
     return _ops.log_abs_det(kernel, size, check_options(kernel.shape[2:], anchor=anchor).anchor)
 
 
 def _prepared(images, name, kernel, corner, dilation, anchor):
     """Return images and kernel as arrays, and the geometry, or raise an error."""
-    images, kernel = jnp.asarray(images), jnp.asarray(kernel)
+    images, kernel = _as_array(images, name), _as_array(kernel, "kernel")
     _validate.check_kernel_shape(kernel)
     _validate.check_images_shape(images, kernel, name)
-    _validate.check_float(kernel, "kernel")
+    _check_float(images, name)
+    _check_float(kernel, "kernel")
     _validate.check_same_dtype(images, name, kernel, "kernel")
+    _check_is_known(corner=corner, dilation=dilation, anchor=anchor)
     return images, kernel, check_options(kernel.shape[2:], corner, dilation, anchor)
+
+
+def _as_array(value, name):
+    """Return a JAX array, or raise an error; gradients of other libraries would get lost."""
+    if not (isinstance(value, ARRAYS) or hasattr(value, "__jax_array__")):
+        raise DtypeError(
+            f"{name} must be a JAX or NumPy array; got {_validate.shown(value)}: "
+            "use jax.numpy.asarray"
+        )
+    try:
+        return jnp.asarray(value)
+    except (TypeError, ValueError) as error:
+        raise DtypeError(
+            f"{name} must be an array of numbers; got {_validate.shown(value)}"
+        ) from error
+
+
+def _check_float(array, name):
+    """Refuse anything but float32 and float64."""
+    if array.dtype not in FLOATS:
+        is_complex = jnp.issubdtype(array.dtype, jnp.complexfloating)
+        step = f"{name}.real" if is_complex else f"jax.numpy.asarray({name}, 'float32')"
+        raise DtypeError(f"{name} must be float32 or float64; got {array.dtype}: use {step}")
+
+
+def _check_is_known(**options):
+    """Refuse options that JAX traces."""
+    for name, value in options.items():
+        if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(value)):
+            raise OptionError(
+                f"{name} must be known when JAX traces; got an array that it traces: name it in "
+                "static_argnames of jax.jit"
+            )
 
 
 # ---- the operations -----------------------------------------------------------------------------

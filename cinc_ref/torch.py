@@ -12,9 +12,9 @@ memory of the tensors, without a copy.
 - **torch.compile**: one operator in the graph, no break (``fullgraph=True``), with first
   derivatives and ``vmap``. Derivatives of torch.func belong outside of what is compiled, where
   they are refused.
-- **dtypes**: float32 and float64. Under ``torch.autocast("cpu")`` float16 and bfloat16 tensors are
-  converted to float32, and so is the result, because substitution adds up many terms; elsewhere
-  they are refused.
+- **dtypes**: float32 and float64. Under ``torch.autocast("cpu")`` float16 and bfloat16 tensors, and
+  parameters of modules, are converted to float32, and so is the result, because substitution adds
+  up many terms; elsewhere they are refused.
 - **devices**: the CPU. Tensors on other devices are refused; ``x.cpu()`` copies them.
 - **memory**: tensors that are contiguous as (N, C, H, W), or as (C, H, W, N) behind a permutation,
   are read in place, and results lie in memory as they do. Others, channels_last among them, are
@@ -25,6 +25,7 @@ of any PyTorch operation.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from functools import reduce
 from operator import add
 from types import SimpleNamespace
@@ -38,7 +39,7 @@ from cinc_ref._params import check_params
 from cinc_ref._typing import Array, Corner, Size
 from cinc_ref.bijections.base import template
 from cinc_ref.bijections.conv import CornerBlock, InvertibleConv, Triangle, rotation, triangles
-from cinc_ref.errors import DtypeError
+from cinc_ref.errors import DtypeError, OptionError, ParamsError
 from cinc_ref.geometry import Geometry, check_options
 from cinc_ref.primitives import causal
 from cinc_ref.primitives.corner import inverse_transpose
@@ -49,6 +50,7 @@ with extra("torch"):
     import torch
     from torch import Tensor
     from torch.nn import functional as F
+    from torch.nn.utils.parametrize import is_parametrized
 
 __all__ = ["InvertibleConv2d", "conv", "conv_inverse", "log_abs_det"]
 
@@ -220,7 +222,9 @@ class InvertibleConv2d(torch.nn.Module):
 
     Notes
     -----
-    Parameters start from random numbers that follow `torch.manual_seed`.
+    Parameters start from random numbers that follow `torch.manual_seed`, on PyTorch's default
+    device; a module of the device "meta" gets values by `load_state_dict(..., assign=True)`.
+    Autocast does not change how the kernel is computed from them.
 
     Examples
     --------
@@ -252,23 +256,29 @@ class InvertibleConv2d(torch.nn.Module):
         self.layer: InvertibleConv = InvertibleConv(
             kernel_size, corner_block, corner, dilation, anchor, seed, stable, triangle
         )
-        rng = np.random.default_rng(torch.randint(2**63 - 1, ()).item())
+        dtype = torch.get_default_dtype() if dtype is None else dtype
+        if dtype not in FLOATS:
+            raise OptionError(
+                "dtype must be torch.float32 or torch.float64, PyTorch's default unless given; "
+                f"got {_validate.shown(dtype)}"
+            )
+        rng = np.random.default_rng(torch.randint(2**63 - 1, (), device="cpu").item())
         params = self.layer.init(rng, np.zeros((1, self.channels, 1, 1)))
+        device = torch.empty(0).device
         for name, value in params.items():
-            tensor = torch.from_numpy(value).to(dtype or torch.get_default_dtype())
+            tensor = torch.from_numpy(value).to(device, dtype)
             self.register_parameter(name, torch.nn.Parameter(tensor))
-        # constants, which follow the module's dtype but belong to no checkpoint
+        self._names: tuple[str, ...] = tuple(params)
+        # Constants are no buffers: those of a module from the device "meta" would never get values.
         _, lower, upper = triangles(self.channels)
         permutation, _, _, signs = rotation(self.layer.seed, self.channels)
         constants = {
-            "_lower": lower, "_upper": upper, "_identity": np.eye(self.channels),
-            "_permutation": permutation, "_signs": signs,
+            "lower": lower, "upper": upper, "identity": np.eye(self.channels),
+            "permutation": permutation, "signs": signs,
         }  # fmt: skip
-        for name, value in constants.items():
-            tensor = torch.from_numpy(value)
-            if tensor.is_floating_point():
-                tensor = tensor.to(self.taps.dtype)
-            self.register_buffer(name, tensor, persistent=False)
+        self._constants: dict[str, Tensor] = {
+            name: torch.from_numpy(value.copy()) for name, value in constants.items()
+        }
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve images.
@@ -331,8 +341,8 @@ class InvertibleConv2d(torch.nn.Module):
             return log_abs_det(self.kernel(), size, anchor=self.layer.anchor)
         height, width = _validate.check_size(size)
         if self.layer.corner_block == "unit":
-            return self.taps.new_zeros(())
-        return height * width * self.log_diagonal.sum()
+            return self._parameter("taps").new_zeros(())
+        return height * width * self._parameter("log_diagonal").sum()
 
     def kernel(self) -> Tensor:
         """Compute the kernel from the parameters; see `cinc_ref.bijections.InvertibleConv`.
@@ -340,15 +350,17 @@ class InvertibleConv2d(torch.nn.Module):
         Returns
         -------
         Tensor, shape (C, C, kh, kw)
+
+        Raises
+        ------
+        DtypeError
+            If the parameters are in half precision, outside of autocast, or not on the CPU.
         """
-        corner, taps = self._corner_block(), self.taps
-        if self.layer.stable:  # cinc_ref.primitives.stable has the equation
-            shrink = BOUND / (1 + taps.shape[2] * taps.square().sum()).sqrt()
-            taps = torch.tensordot(corner, taps, 1) * shrink
-        height, width = self.layer.kernel_size
-        later = height * width - taps.shape[2] - 1
-        flat = torch.cat([taps, corner[:, :, None]], 2)
-        return F.pad(flat, (0, later)).unflatten(2, (height, width))
+        values = {name: self._parameter(name) for name in self._names}
+        if torch.is_autocast_enabled("cpu"):  # which would multiply matrices in half precision
+            with torch.autocast("cpu", enabled=False):
+                return self._kernel_of(values)
+        return self._kernel_of(values)
 
     def params(self) -> dict[str, Array]:
         """Copy the parameters into arrays, as those of `cinc_ref.bijections.InvertibleConv`.
@@ -356,8 +368,14 @@ class InvertibleConv2d(torch.nn.Module):
         Returns
         -------
         dict of str to ndarray
+            float32, also of parameters in half precision, or float64.
         """
-        return {name: value.detach().numpy().copy() for name, value in self.named_parameters()}
+        values = {name: getattr(self, name).detach().cpu() for name in self._names}
+        wider = {
+            name: value.float() if value.dtype in HALVES else value
+            for name, value in values.items()
+        }
+        return {name: value.numpy().copy() for name, value in wider.items()}
 
     def load_params(self, params: dict[str, Array]) -> None:
         """Copy parameters of `cinc_ref.bijections.InvertibleConv` into those of the module.
@@ -373,40 +391,67 @@ class InvertibleConv2d(torch.nn.Module):
         ParamsError
             If the parameters do not fit.
         """
+        if isinstance(params, dict) and any(isinstance(v, Tensor) for v in params.values()):
+            raise ParamsError("params must hold arrays; got tensors: use load_state_dict")
         expected = template(self.layer, (self.channels, 1, 1))
         check_params(params, expected, lambda: "params must fit InvertibleConv2d")
         with torch.no_grad():
-            for name, parameter in self.named_parameters():
-                parameter.copy_(torch.from_numpy(np.array(params[name])))
+            for name in self._names:
+                value = torch.from_numpy(np.array(params[name]))
+                if is_parametrized(self, name):
+                    setattr(self, name, value.to(getattr(self, name)))
+                else:
+                    getattr(self, name).copy_(value)
 
     def extra_repr(self) -> str:
         """Return the options that the representation of the module shows."""
-        return f"channels={self.channels}, {self.layer}"
+        options = (
+            f"{field.name}={getattr(self.layer, field.name)!r}" for field in fields(self.layer)
+        )
+        return ", ".join([str(self.channels), *options])
 
     @property
     def _options(self):
-        geometry = self.layer.geometry
-        last = tuple(side - 1 for side in self.layer.kernel_size)
-        return geometry._asdict() | {"anchor": None if geometry.anchor == last else geometry.anchor}
+        return {name: getattr(self.layer, name) for name in ("corner", "dilation", "anchor")}
 
-    def _corner_block(self):
+    def _parameter(self, name):
+        """Return a parameter as the operators take tensors, or raise an error."""
+        return _checked_tensor(getattr(self, name), f"the parameter {name}", "module")
+
+    def _kernel_of(self, values):
+        """Compute the kernel from the values of the parameters."""
+        corner, taps = self._corner_block(values), values["taps"]
+        if self.layer.stable:  # cinc_ref.primitives.stable has the equation
+            shrink = BOUND / (1 + taps.shape[2] * taps.square().sum()).sqrt()
+            taps = torch.tensordot(corner, taps, 1) * shrink
+        height, width = self.layer.kernel_size
+        later = height * width - taps.shape[2] - 1
+        flat = torch.cat([taps, corner[:, :, None]], 2)
+        return F.pad(flat, (0, later)).unflatten(2, (height, width))
+
+    def _corner_block(self, values):
         kind, triangle = self.layer.corner_block, self.layer.triangle
         if kind == "dense":
-            return self.corner
+            return values["corner"]
+        identity = self._constants["identity"].to(values["taps"])
         if kind == "plu":
-            lower = self._strict("lower") + self._identity
-            upper = self._strict("upper") + torch.diag(self._signs * self.log_diagonal.exp())
-            return self._permutation @ (lower @ upper)
-        strict = self._strict(triangle)
+            lower = self._strict(values, "lower") + identity
+            permutation, signs = (
+                self._constants[name].to(values["taps"]) for name in ("permutation", "signs")
+            )
+            diagonal = signs * values["log_diagonal"].exp()
+            upper = self._strict(values, "upper") + torch.diag(diagonal)
+            return permutation @ (lower @ upper)
+        strict = self._strict(values, triangle)
         if kind == "unit":
-            return strict + self._identity
-        return strict + torch.diag(self.log_diagonal.exp())
+            return strict + identity
+        return strict + torch.diag(values["log_diagonal"].exp())
 
-    def _strict(self, triangle):
+    def _strict(self, values, triangle):
         """Return the parameters of a strict triangle as a (C, C) matrix."""
-        indices = self._lower if triangle == "lower" else self._upper
-        values = getattr(self, triangle)
-        flat = values.new_zeros(self.channels**2).scatter(0, indices, values)
+        entries = values[triangle]
+        indices = self._constants[triangle].to(entries.device)
+        flat = entries.new_zeros(self.channels**2).scatter(0, indices, entries)
         return flat.unflatten(0, (self.channels, self.channels))
 
 
@@ -415,11 +460,25 @@ def _prepared(images, name, kernel, corner, dilation, anchor):
     images, kernel = _checked_tensor(images, name), _checked_tensor(kernel, "kernel")
     _validate.check_kernel_shape(kernel)
     _validate.check_images_shape(images, kernel, name)
+    if images.dtype != kernel.dtype:
+        step = "double" if kernel.dtype == torch.float64 else "float"
+        raise DtypeError(
+            f"{name} and kernel must have the same dtype; got {images.dtype} and {kernel.dtype}: "
+            f"use {name}.{step}()"
+        )
+    if images.device != kernel.device:
+        raise DtypeError(
+            f"{name} and kernel must be on one device; got {images.device} and {kernel.device}"
+        )
     return images, kernel, check_options(kernel.shape[2:], corner, dilation, anchor)
 
 
-def _checked_tensor(value, name):
-    """Return a tensor that the operators take, or raise an error that says what to do."""
+def _checked_tensor(value, name, owner=None):
+    """Return a tensor that the operators take, or raise an error that says what to do.
+
+    Parameters are converted by their owner, the module.
+    """
+    owner = owner or name
     if not isinstance(value, Tensor):
         raise DtypeError(
             f"{name} must be a torch tensor; got {_validate.shown(value)}: use torch.as_tensor, or "
@@ -428,15 +487,20 @@ def _checked_tensor(value, name):
     if value.dtype in HALVES and torch.is_autocast_enabled("cpu"):
         value = value.to(torch.float32)
     if value.dtype not in FLOATS:
+        step = "real" if value.is_complex() else "float()"
+        halves = ', or compute under torch.autocast("cpu")' if value.dtype in HALVES else ""
         raise DtypeError(
-            f"{name} must be float32 or float64; got {value.dtype}: use {name}.float(), which "
-            'torch.autocast("cpu") does for float16 and bfloat16'
+            f"{name} must be float32 or float64; got {value.dtype}: use {owner}.{step}{halves}"
+        )
+    if value.is_nested:
+        raise DtypeError(
+            f"{name} must be a dense tensor; got a nested one: use torch.stack({name}.unbind())"
         )
     if value.device.type not in ("cpu", "meta") or value.layout is not torch.strided:
         where = f"on {value.device}" if value.layout is torch.strided else f"with {value.layout}"
         step = "cpu" if value.layout is torch.strided else "to_dense"
         raise DtypeError(
-            f"{name} must be a dense tensor on the CPU; got one {where}: use {name}.{step}()"
+            f"{name} must be a dense tensor on the CPU; got one {where}: use {owner}.{step}()"
         )
     return value
 
@@ -444,6 +508,12 @@ def _checked_tensor(value, name):
 # ---- the operators ------------------------------------------------------------------------------
 
 _LIBRARY = torch.library.Library("cinc_ref", "DEF")
+
+OF_RESULT = ("causal_solve", "causal_solve_transpose", "inverse_transpose")
+"""The operations whose derivatives take the result in the place of the first argument.
+
+The other one is not saved, so that it needs no memory and may be changed in place.
+"""
 
 _ops = SimpleNamespace()
 """The differentiable operations, with the arguments with which `DERIVATIVES` calls them."""
@@ -491,8 +561,9 @@ def _define(
         return torch.from_numpy(np.asarray(on_arrays(*arrays, *inputs[tensors:])))
 
     def setup_context(ctx, inputs, output):
-        ctx.save_for_backward(output, *inputs[:tensors])
-        ctx.save_for_forward(output, *inputs[:tensors])
+        first = (output, None) if derivatives in OF_RESULT else (None, inputs[0])
+        ctx.save_for_backward(*first, *inputs[1:tensors])
+        ctx.save_for_forward(*first, *inputs[1:tensors])
         ctx.options = options(*inputs[tensors:])
         ctx.no_gradients = (None,) * (len(inputs) - tensors)
 
@@ -573,6 +644,14 @@ def _over_images(function, count, axes, inputs):
 def _one_by_one(function, count, axes, inputs):
     """Apply a function at each index of a new axis that some of its tensors have."""
     axes = (*axes, *[None] * (len(inputs) - len(axes)))
+    if count == 0:  # one result of no numbers has the shape
+        inputs = [
+            value if axis is None else value.new_empty(value.movedim(axis, 0).shape[1:])[None]
+            for value, axis in zip(inputs, axes, strict=True)
+        ]
+        meta = [value.to("meta") if isinstance(value, Tensor) else value for value in inputs]
+        axes = [axis and 0 for axis in axes]
+        return inputs[0].new_empty((0, *_one_by_one(function, 1, axes, meta).shape[1:]))
     results = [
         function(
             *(

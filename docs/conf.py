@@ -1,8 +1,8 @@
 """Configuration of the site; `python -m tox -e docs` builds it into docs/_build/html."""
 
+import logging
 import os
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 DOCS = Path(__file__).parent
@@ -35,6 +35,7 @@ extensions = [
     "sphinx.ext.viewcode",
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
+    "site_parts.gallery_pages",
     "site_parts.mathml",
 ]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
@@ -44,7 +45,6 @@ exclude_patterns = [
     "_ext",
     "**/README.md",
     "explorer",
-    "sg_execution_times.rst",
 ]
 templates_path = ["_templates"]
 default_role = "py:obj"
@@ -60,13 +60,15 @@ myst_heading_anchors = 3
 autosummary_generate = True
 autosummary_ignore_module_all = False
 autodoc_typehints = "none"  # numpydoc sections have the types
-autodoc_mock_imports = [name for name in ("torch", "jax") if find_spec(name) is None]
 numpydoc_show_class_members = False
 toc_object_entries_show_parents = "hide"
 intersphinx_mapping = inventories.mapping("_generated/inventories")
 intersphinx_disabled_reftypes = ["std:doc"]
 
 # ---- gallery -------------------------------------------------------------------------------------
+
+# That something is compiled is no output of an example.
+logging.getLogger("cinc_ref").setLevel("ERROR")
 
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
@@ -78,9 +80,11 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "show_memory": False,
     "min_reported_time": 3600,
+    "write_computation_times": False,
     "plot_gallery": os.environ.get("PLOT_GALLERY", "True") == "True",
     "image_srcset": ["2x"],
     "matplotlib_animations": True,
+    "default_thumb_file": str(DOCS / "class" / "figures" / "matrix.svg"),
     "doc_module": ("cinc_ref",),
     "reference_url": {"cinc_ref": None},
 }
@@ -95,6 +99,7 @@ html_copy_source = False
 html_show_sourcelink = False
 html_math_renderer = "mathml"
 html_extra_path = ["_generated/extra"]
+html_context = {"default_mode": "auto"}
 html_theme_options = {
     "show_prev_next": True,
     "navigation_with_keys": False,

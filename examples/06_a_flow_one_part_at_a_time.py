@@ -119,7 +119,7 @@ figure, axes = plt.subplots(2, 3, figsize=(8, 6), layout="constrained")
 figure.suptitle("What each output depends on, and how far each part stretches the space")
 for panel, (name, matrix) in zip(axes.flat, jacobians.items(), strict=False):
     panel.imshow(np.abs(matrix) > 1e-12, cmap="gray_r", interpolation="none", vmax=1.5)
-    panel.set_title(f"{name}:\nlog|det| = {log_dets[name]:.2f}")
+    panel.set_title(f"{name}:\nlog|det| = {log_dets[name]:.2f} nats")
     panel.set(xlabel="number of the input", ylabel="number of the output")
     panel.set(xticks=[0, 63], yticks=[0, 63])
 names = [*parts]

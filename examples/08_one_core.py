@@ -11,6 +11,7 @@ Where does the time go when a flow samples on one core, and how far is it from w
 # measured on the machine as it is now, so leave it alone for half a minute.
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.ticker import LogLocator, NullFormatter
 from threadpoolctl import threadpool_info
 
 import cinc_ref as cr
@@ -123,7 +124,7 @@ figure, axes = plt.subplots(figsize=(8, 4.2), layout="constrained")
 ridge = np.geomspace(1, 300, 500)
 axes.plot(ridge, np.minimum(peak, bandwidth * ridge), color="black", linewidth=1.5)
 axes.text(1.05, 0.8 * bandwidth, f"memory: {bandwidth:.0f} GB/s", ha="left", va="top")
-axes.text(300, 1.08 * peak, f"matrix products: {peak:.0f} GFLOP/s", ha="right")
+axes.text(300, 1.06 * peak, f"matrix products: {peak:.0f} GFLOP/s", ha="right")
 for images, marker in ((1, "v"), (32, "o"), (256, "s")):
     cases = [case for case in measured if case[2] == images]
     axes.scatter(
@@ -136,6 +137,11 @@ for images, marker in ((1, "v"), (32, "o"), (256, "s")):
     )
 axes.set(xscale="log", yscale="log", title="How near the exact inverse comes to the core's limit")
 axes.set(xlabel="operations per byte moved", ylabel="operations, GFLOP/s")
+axes.set_ylim(0.6 * min(bandwidth, *speed.values()), 1.5 * max(peak, *speed.values()))
+for axis in (axes.xaxis, axes.yaxis):
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter(NullFormatter())
 axes.legend(title="images", loc="lower right")
 figure.savefig("one_core_roof.png", dpi=160)
 

@@ -52,7 +52,7 @@ for panel, (title, values) in zip(
     for (i, j), value in np.ndenumerate(values):
         colour = "white" if value < 0 else "black"
         panel.text(j, i, str(value), ha="center", va="center", color=colour, size=12)
-    panel.set(title=title, xlabel="column", ylabel="row")
+    panel.set(title=title, xlabel="column, pixels", ylabel="row, pixels")
     panel.set(xticks=range(values.shape[1]), yticks=range(values.shape[0]))
 figure.savefig("a_conjecture_refuted.png", dpi=160)
 

@@ -63,7 +63,12 @@ for (name, matrix), (above, below) in zip(matrices.items(), axes.T, strict=True)
     below.plot([-0.5, 24.5], [-0.5, 24.5], color="#c8102e", linewidth=1)
     below.set(xlabel="number of the input pixel", ylabel="number of output pixel")
 figure.colorbar(
-    drawn, ax=axes, location="bottom", shrink=0.5, label="ways to read a pixel (blank: 0)"
+    drawn,
+    ax=axes,
+    location="bottom",
+    shrink=0.5,
+    ticks=range(5),
+    label="number of ways to read a pixel (blank: 0)",
 )
 figure.savefig("the_comparison.png", dpi=160)
 
@@ -87,7 +92,9 @@ def draw_comparison(name, comparison):
         1, 2, figsize=(8, 1.8 + 0.32 * len(rows)), sharey=True, layout="constrained"
     )
     settings = comparison["settings"]
-    figure.suptitle(f"{settings['data'].capitalize()}, each trained {budget(settings)}: best above")
+    figure.suptitle(
+        f"{settings['data'].capitalize()}, each trained {budget(settings)}: best at the top"
+    )
     for place, row in zip(places, rows, strict=True):
         marker, colour = {"affine": ("o", "#4c6a92"), "quad": ("s", "#8c1d40")}[row["coupling"]]
         bits = [
@@ -110,10 +117,10 @@ def draw_comparison(name, comparison):
         cost.text(whole, place, f" {whole:.3g} ms", va="center")
     quality.set_yticks(places, [f"{row['system']}, {row['coupling']}" for row in rows])
     quality.set(xlabel="bits per dimension (less is better)", ylabel="system, coupling")
-    quality.set_title("test images: a marker a seed, mean", size=10)
+    quality.set_title("test images: a marker a seed; number: mean", size=10)
     quality.margins(x=0.35)
     cost.set(xlabel="time of 100 samples on one core, ms")
-    cost.set_title("hatched: in the convolutions", size=10)
+    cost.set_title("hatched: time in the convolutions", size=10)
     cost.margins(x=0.25)
     figure.savefig(f"the_comparison_{name}.png", dpi=160)
 

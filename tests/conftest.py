@@ -27,6 +27,15 @@ settings.register_profile(
 settings.load_profile("cinc")
 
 
+def sparse(cases, step):
+    """List the cases: all with the compiler, and without it, where they are slow, one in `step`.
+
+    With a step that has no divisor in common with the numbers of choices whose product the cases
+    are, the few still have every choice, and most pairs of choices.
+    """
+    return list(cases)[:: step if INTERPRETED else 1]
+
+
 @pytest.fixture
 def interpreted():
     """Whether the kernels run as plain Python, which is slow: use tiny shapes."""

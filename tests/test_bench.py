@@ -109,6 +109,18 @@ def test_the_twin_has_the_same_density(coupling, channels_last):
     )
 
 
+@pytest.mark.parametrize("coupling", ["additive", "affine", "quad"])
+def test_onnx_runtime_has_the_same_density(coupling):
+    torch()
+    for module in ("onnxruntime", "onnxscript"):
+        reason = f"{module} is not installed: pip install onnx onnxruntime onnxscript"
+        pytest.importorskip(module, reason=reason)
+    flow, params, x, twin = twin_case(coupling)
+    got = twin.onnx_session(twin.images(x))(x)
+    assert got.shape == (5,) and got.dtype == np.float32
+    assert np.allclose(got, flow.log_prob(params, x), rtol=1e-4, atol=0)
+
+
 @pytest.mark.parametrize("coupling", ["affine", "quad"])
 def test_the_twin_has_the_same_gradient(coupling):
     torch()
@@ -228,6 +240,22 @@ def test_processor_time_is_not_the_time_that_passes():
     environment = dict(os.environ)
     assert compilation.processor_seconds(sleep, environment) < 0.25
     assert compilation.processor_seconds(work, environment) >= 0.3
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (
+            "import sys\nprint(1)\nraise OSError('no room')",
+            "got 1; its last line: OSError: no room",
+        ),
+        ("import sys; sys.exit(7)", r"got 7; its last line: \(it printed nothing\)"),
+        ("import os; os.abort()", "got -6; its last line: "),
+    ],
+)
+def test_a_measured_process_that_fails_says_why(code, said):
+    with pytest.raises(CincError, match=f"{said}.*$"):
+        compilation.processor_seconds(code, dict(os.environ))
 
 
 @pytest.mark.parametrize("case", compilation.SCRIPTS)

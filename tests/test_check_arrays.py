@@ -1,7 +1,6 @@
 """`check` on layers of NumPy arrays: the forms that it recognizes, its report, command, plugin."""
 
 import json
-import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -13,6 +12,7 @@ import cinc_ref as cr
 from cinc_ref.errors import OptionError
 from cinc_ref.testing import check
 from tests.support.commands import run
+from tests.support.processes import run_module
 
 ROOT = Path(__file__).parents[1]
 SHAPE = (4, 3, 5)
@@ -194,10 +194,9 @@ def test_the_plugin(scale, tmp_path):
         "def test_wrong(bijection_check):\n"
         "    bijection_check(Scale(pixels=False), shape=(4, 3, 5))\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "cinc_ref_pytest", "test_layers.py",
-         "--bijection-report=report.xml"],
-        capture_output=True, text=True, cwd=tmp_path,
+    done = run_module(
+        "pytest", "-q", "-p", "cinc_ref_pytest", "test_layers.py", "--bijection-report=report.xml",
+        exit_code=1, cwd=tmp_path,
         env={"PYTHONPATH": f"{ROOT}:{tmp_path}", "PATH": "", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
     )  # fmt: skip
     assert "1 failed, 2 passed" in done.stdout, done.stdout + done.stderr

@@ -1,9 +1,7 @@
 """`check` on layers of other libraries, where they are installed, the command and the plugin."""
 
 import json
-import subprocess
 import sys
-import textwrap
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -11,6 +9,7 @@ import numpy as np
 import pytest
 
 from cinc_ref.testing import check
+from tests.support.processes import run_code, run_module
 
 ROOT = Path(__file__).parents[1]
 
@@ -83,6 +82,50 @@ def test_mistakes_of_modules(scale, options, pattern):
     (finding,) = report.findings
     assert finding.severity == "wrong"
     assert __import__("re").search(pattern, finding.diagnosis), str(report)
+
+
+SHIFT = """
+import torch
+
+
+class Shift(torch.nn.Module):
+    def __init__(self, copied=True):
+        super().__init__()
+        self.mean = torch.nn.Parameter(torch.full((3,), 300.0))
+        self.copied = copied
+
+    def __deepcopy__(self, memo):
+        if not self.copied:
+            raise TypeError("no copy")
+        return Shift().to(self.mean)
+
+    def forward(self, x):
+        return x + self.mean, x.new_zeros(len(x))
+
+    def inverse(self, y):
+        return y - self.mean, y.new_zeros(len(y))
+"""
+
+
+@pytest.mark.parametrize("form", ["method", "pair", "module", "uncopied"])
+def test_float32_parameters_are_not_differenced_in_float64(tmp_path, monkeypatch, form):
+    """A step of 3e-6 leaves a float32 parameter of 300 as it is: no gradient is blamed for that."""
+    pytest.importorskip("torch", reason="PyTorch is not installed: pip install torch")
+    (tmp_path / "shifted.py").write_text(SHIFT)
+    monkeypatch.syspath_prepend(tmp_path)
+    from shifted import Shift
+
+    layer = Shift(copied=form != "uncopied")
+    forms = {"method": layer.forward, "pair": (layer.forward, layer.inverse)}
+    report = check(forms.get(form, layer), shape=(3,))
+    assert report.dtype == "float64" and report.ok and not report.findings, str(report)
+
+
+@pytest.mark.parametrize("method", [True, False])
+def test_gradients_by_float64_parameters_of_functions_are_compared(scale, method):
+    layer = scale(backward=True).double()
+    report = check(layer.forward if method else (layer.forward, layer.inverse), shape=(4, 2, 3))
+    assert "gradient of y by x, log_scale" in str(report)
 
 
 ROTATION = """
@@ -159,12 +202,8 @@ def test_a_stranger_waits_seconds_and_compiles_nothing(folder):
         print(time.process_time() - start)
     """
     environment = {"PYTHONPATH": f"{ROOT}:{folder}", "PATH": "", "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program)],
-        capture_output=True, text=True, env=environment,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert float(done.stdout) < 5  # processor seconds, with the imports
+    seconds = run_code(program, env=environment).stdout
+    assert float(seconds) < 5  # processor seconds, with the imports
 
 
 def test_forms_of_a_report(scale):
@@ -210,10 +249,9 @@ def test_the_plugin(folder):
         "    bijection_check(Scale(pixels=False), shape=(4, 4, 6))\n"
     )
     report = folder / "report.xml"
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "cinc_ref_pytest", "test_layers.py",
-         f"--bijection-report={report}"],
-        capture_output=True, text=True, cwd=folder,
+    done = run_module(
+        "pytest", "-q", "-p", "cinc_ref_pytest", "test_layers.py", f"--bijection-report={report}",
+        exit_code=1, cwd=folder,
         env={"PYTHONPATH": f"{ROOT}:{folder}", "PATH": "", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
     )  # fmt: skip
     assert "1 failed, 2 passed" in done.stdout, done.stdout + done.stderr

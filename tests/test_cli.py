@@ -11,8 +11,9 @@ import pytest
 import cinc_ref
 from cinc_ref.errors import DataError
 from cinc_ref.flows import COUPLINGS, SYSTEMS
-from cinc_ref.theory import Evidence
+from cinc_ref.theory import Evidence, claims, theorems, verification
 from tests.support.commands import assert_one_line_error, run
+from tests.support.processes import run_module
 
 
 def evidence(**changes):
@@ -98,7 +99,14 @@ def test_misuse_is_one_line_and_exits_with_2(capsys, arguments, named):
     assert err.endswith(" --help\n")
 
 
-def test_verify_holds_for_this_implementation(capsys):
+def test_verify_holds_for_this_implementation(capsys, monkeypatch, interpreted):
+    """It tries every claim, and one theorem: all of them are tried where no command is involved."""
+
+    def check(implementation, rng, effort):
+        return claims.check_implementation(implementation, rng, 0.1 if interpreted else effort)
+
+    monkeypatch.setattr(verification, "THEOREMS", [theorems.block_triangular])
+    monkeypatch.setattr(verification, "check_implementation", check)
     code, out, err = run(capsys, "verify")
     assert (code, err) == (0, "")
     assert "holds" in out
@@ -227,13 +235,8 @@ def test_errors_are_one_line(capsys, monkeypatch, error):
 def test_module_runs_as_a_process_without_input(tmp_path):
     """`python -m cinc_ref` from any folder; an error goes to stderr and leaves no traceback."""
     (tmp_path / "demo").touch()
-    result = subprocess.run(
-        [sys.executable, "-m", "cinc_ref", "demo"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    result = run_module(
+        "cinc_ref", "demo", exit_code=1, cwd=tmp_path, env=environment, stdin=subprocess.DEVNULL
     )
-    assert result.returncode == 1
     assert_one_line_error(result.stderr)

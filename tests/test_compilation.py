@@ -7,8 +7,6 @@ it finds in its cache; the tests count these events. Each test works in an empty
 import gc
 import logging
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -21,6 +19,7 @@ from cinc_ref.cli._common import COMPILING
 from cinc_ref.errors import DtypeError, OptionError, ShapeError
 from cinc_ref.kernels._jit import _without_collector, expected_compilation
 from tests.support.commands import assert_one_line_error, run
+from tests.support.processes import run_code, run_module
 
 COUNTED = """
 import logging
@@ -80,9 +79,7 @@ def compiles(interpreted):
 
 def python(code, folder):
     """Run code in a new process with its compile cache in a folder; return its output's words."""
-    environment = os.environ | {"NUMBA_CACHE_DIR": str(folder)}
-    arguments = [sys.executable, "-c", code]
-    done = subprocess.run(arguments, env=environment, check=True, capture_output=True, text=True)
+    done = run_code(code, env=os.environ | {"NUMBA_CACHE_DIR": str(folder)})
     assert done.stderr == ""  # a warm-up prints nothing, and what follows compiles nothing
     return done.stdout.split()
 
@@ -135,12 +132,8 @@ def test_nothing_is_logged_where_nobody_listens(compiles, tmp_path):
 
 def test_a_command_says_once_that_it_compiles(compiles, tmp_path):
     arguments = ["compile", "--channels", "2", "--batch", "3", "--dtype", "float32"]
-    command = [sys.executable, "-m", "cinc_ref", *arguments]
     environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
-    first, second = (
-        subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
-        for _ in range(2)
-    )
+    first, second = (run_module("cinc_ref", *arguments, env=environment) for _ in range(2))
     assert first.stderr.count(COMPILING) == 1 and COMPILING not in first.stdout
     assert COMPILING not in second.stderr + second.stdout
     assert "compiled in" in second.stdout

@@ -24,7 +24,7 @@ from cinc_ref.testing import (
     structure,
 )
 from cinc_ref.theory.exact import matrix_determinant
-from tests.conftest import INTERPRETED
+from tests.conftest import INTERPRETED, sparse
 from tests.support.layers import quad_coupling
 from tests.support.planted_bugs import CONVOLUTION, planted
 from tests.support.registry import LAYERS, layer_case
@@ -40,7 +40,7 @@ def test_our_operation(implementation, check):
     check(implementation, seed=11)
 
 
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("dtype", sparse([np.float64, np.float32], 2))
 @pytest.mark.parametrize("name", LAYERS)
 def test_our_layers(name, dtype):
     layer, params, x = layer_case(name, images=3, dtype=dtype)

@@ -1,11 +1,13 @@
 """The published table of other libraries: it is what the stored results say, and complete."""
 
 import ast
+import json
 import re
 
 import pytest
 
-from tools.conformance.catalogue import NAMES, PINS, RESULTS, library
+from tools.conformance import worker
+from tools.conformance.catalogue import NAMES, PINS, RESULTS, Layer, Library, library
 from tools.conformance.rendering import documents, report_name, results
 
 STORED = results()
@@ -46,6 +48,19 @@ def test_every_public_layer_is_accounted_for(name):
     accounted = {layer.cls for layer in described.layers} | set(described.left_out)
     assert accounted == set(result["public"])
     assert all(reason for reason in described.left_out.values())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_is_open(name):
+    layers = STORED[name]["layers"]
+    assert not [(layer["make"], layer["unjudged"]) for layer in layers if layer["unjudged"]]
+    severities = {finding.subject: finding.severity for finding in library(name).findings}
+    for layer in layers:
+        judged = {found.get("judgement") for found in [layer, *layer["findings"]]} - {None}
+        assert judged <= set(severities), layer["make"]
+        assert (layer["verdict"] == "wrong") == ("wrong" in {severities[j] for j in judged})
+    used = {found.get("judgement") for layer in layers for found in [layer, *layer["findings"]]}
+    assert all(f.lines or f.subject in used for f in library(name).findings)  # none is idle
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -92,3 +107,29 @@ def test_pins_are_complete(name):
         assert installed["versions"][package].split("+")[0] == pins[package].split("+")[0], package
         missing = set(installed["requires"][package]) - set(pins) - unneeded - {"setuptools", "pip"}
         assert not missing, (package, missing)
+
+
+def test_an_interrupted_run_keeps_the_layers_that_it_did_not_reach(tmp_path, monkeypatch):
+    described = Library(
+        title="one", distribution="one", version="1", imports="", roots=(), bases=(),
+        layers=tuple(Layer(make) for make in ("First()", "New()", "Last()")),
+    )  # fmt: skip
+    (tmp_path / "base.txt").write_text("")
+    (tmp_path / "requirements-one.txt").write_text("")
+    monkeypatch.setattr(worker, "PINS", tmp_path)
+    monkeypatch.setattr(worker, "RESULTS", tmp_path)
+    monkeypatch.setattr(worker, "library", lambda name: described)
+    monkeypatch.setattr("sys.argv", ["worker", "one"])
+    monkeypatch.setattr(worker.signal, "signal", lambda *handler: None)
+    stored = [{"make": make, "options": {}, "seconds": 60.0} for make in ("First()", "Last()")]
+    key = worker._key("one", described)
+    (tmp_path / "one.json").write_text(json.dumps({"key": key, "layers": stored}))
+
+    def interrupted(described, layer):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(worker, "_checked", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        worker.main()
+    kept = json.loads((tmp_path / "one.json").read_text())["layers"]
+    assert [line["make"] for line in kept] == ["First()", "Last()"]

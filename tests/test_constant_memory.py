@@ -1,6 +1,7 @@
 """Gradients whose backward pass rebuilds what the forward pass did not keep."""
 
 import tracemalloc
+from itertools import product
 
 import autograd.numpy as anp
 import numpy as np
@@ -17,6 +18,7 @@ from cinc_ref.training import load, train
 from cinc_ref.training.flat_params import FlatParams
 from cinc_ref.training.loss import bits_and_gradient
 from cinc_ref.training.trainer import Trainer
+from tests.conftest import sparse
 from tests.support.commands import run as run_command
 from tests.support.registry import perturbed
 
@@ -47,9 +49,9 @@ def assert_close(first, second, tolerance):
 # ---- gradients ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("argument", ["params", "x"])
-@pytest.mark.parametrize("coupling", COUPLINGS)
-@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize(
+    "system, coupling, argument", sparse(product(SYSTEMS, COUPLINGS, ["params", "x"]), 7)
+)
 def test_gradients_are_those_of_the_stored_forward_pass(system, coupling, argument):
     flow, params, x = case(system, coupling)
 

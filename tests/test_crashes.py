@@ -26,6 +26,7 @@ from cinc_ref.theory.cases import Case
 from cinc_ref.theory.evidence import Counterexample
 from cinc_ref.training.trainer import Trainer
 from tests.support.commands import assert_one_line_error, few_digits, run
+from tests.support.processes import assert_ended, run_code, run_module
 from tools.kill_campaign import FLOW, IMAGES, OPTIONS, advance, contents
 
 ROOT = Path(__file__).parents[1]
@@ -40,10 +41,7 @@ def python(code, *arguments, **options):
     It leaves no bytecode: Python would cut what it writes where a process limits the size of files.
     """
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "NUMBA_DISABLE_JIT": "1"}
-    command = [sys.executable, "-B", "-c", textwrap.dedent(code), *map(str, arguments)]
-    return subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=120, **options
-    )
+    return run_code(code, *arguments, flags=["-B"], env=environment, timeout=120, **options)
 
 
 @pytest.fixture(scope="module")
@@ -91,12 +89,9 @@ def test_death_at_each_of_the_first_files_leaves_a_folder_that_a_command_takes(
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the campaign forks")
 def test_a_sample_of_the_campaign_of_kills_and_races():
-    command = [sys.executable, "-m", "tools.kill_campaign", "--kills", "15", "--races", "3"]
+    arguments = ("--kills", 15, "--races", 3)
     environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
-    result = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300
-    )
-    assert result.returncode == 0, result.stdout + result.stderr
+    result = run_module("tools.kill_campaign", *arguments, cwd=ROOT, env=environment, timeout=300)
     total, inside = map(int, re.match(r"(\d+) kills: (\d+) inside a save", result.stdout).groups())
     assert total == 15 and inside >= total / 2
 
@@ -391,7 +386,8 @@ def test_sigterm_from_another_process(tmp_path):
             assert process.poll() is None
         process.terminate()
         out, err = process.communicate(timeout=60)
-    assert process.returncode == 143 and "Traceback" not in err
+    assert_ended(process.returncode, 143, out, err)
+    assert "Traceback" not in err
     assert "everything is saved. To continue:" in out and "--resume" in out
     assert not list(tmp_path.glob(".*"))
 
@@ -401,7 +397,6 @@ def test_sigterm_from_another_process(tmp_path):
 
 def assert_full_then_resumed(result, folder, undisturbed):
     """Check a process that found no room, and that its run can be continued when there is."""
-    assert result.returncode == 1, result.stderr
     assert_one_line_error(result.stderr)
     assert "cannot write" in result.stderr and "make room, or choose another" in result.stderr
     assert not list(folder.glob(".*"))
@@ -439,7 +434,7 @@ TRAIN = """
 @posix
 @pytest.mark.parametrize("step", [1, 6])
 def test_a_limit_of_the_size_of_files_leaves_a_run_that_can_be_resumed(step, undisturbed, tmp_path):
-    result = python(TRAIN, tmp_path / "run", "limit", step)
+    result = python(TRAIN, tmp_path / "run", "limit", step, exit_code=1)
     assert_full_then_resumed(result, tmp_path / "run", undisturbed)
 
 
@@ -459,7 +454,7 @@ def small_disk(tmp_path):
 @posix
 @pytest.mark.parametrize("step", [1, 5])
 def test_a_full_disk_leaves_a_run_that_can_be_resumed(step, undisturbed, small_disk):
-    result = python(TRAIN, small_disk / "run", "disk", step)
+    result = python(TRAIN, small_disk / "run", "disk", step, exit_code=1)
     before = contents(small_disk / "run")
     assert set(before) == {"best.npz", "history.json", "last.npz"}
     with pytest.raises(OutputError, match="No space left on device; make room"):
@@ -498,7 +493,6 @@ def test_commands_that_find_no_room_say_so_in_one_line(model, tmp_path):
     for path in paths:
         path.write_bytes(b"former")
     result = python(code, tmp_path / "model.npz", *paths)
-    assert result.returncode == 0
     lines = [line for line in result.stderr.splitlines() if not line.startswith("[")]
     advice = "File too large; make room, or choose another place"
     assert lines == [f"error: cannot write {path}: {advice}" for path in paths]

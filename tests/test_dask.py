@@ -27,7 +27,7 @@ from tests.support.streams import chunks_in, slow_levels, small_model
 pytest.importorskip("distributed", reason='pip install ".[stream]"')
 
 COUNT = 20 * CHUNK + 300
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "NUMBA_DISABLE_JIT": "1"}
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
 @pytest.fixture(scope="module")
@@ -43,14 +43,11 @@ def expected(model, tmp_path_factory):
 
 
 @contextmanager
-def process(*command):
-    """Run a program until the block ends."""
-    child = subprocess.Popen(
-        [sys.executable, *map(str, command)],
-        env=ENVIRONMENT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+def process(log, *command):
+    """Run a program until the block ends; a file receives what it prints."""
+    command = [sys.executable, *map(str, command)]
+    with open(log, "w") as file:
+        child = subprocess.Popen(command, env=ENVIRONMENT, stdout=file, stderr=subprocess.STDOUT)
     try:
         yield child
     finally:
@@ -66,11 +63,12 @@ class Cluster:
         file = folder / "scheduler.json"
         options = ("--host", "127.0.0.1", "--port", 0, "--no-dashboard", "--no-show")
         program = ("-m", "distributed.cli.dask_scheduler", "--scheduler-file", file)
-        self.scheduler = stack.enter_context(process(*program, *options))
+        log = folder / "scheduler.log"
+        self.scheduler = stack.enter_context(process(log, *program, *options))
         deadline = time.monotonic() + 60
         self.address = None
         while self.address is None:
-            assert time.monotonic() < deadline
+            assert time.monotonic() < deadline and self.scheduler.poll() is None, log.read_text()
             time.sleep(0.05)
             if file.exists() and file.read_text().strip().endswith("}"):
                 self.address = json.loads(file.read_text())["address"]
@@ -82,10 +80,15 @@ class Cluster:
         for _ in range(count):
             options = ("--nthreads", 1, "--no-nanny", "--no-dashboard")
             place = ("--local-directory", self._folder)
+            log = self._folder / f"worker{len(self.workers)}.log"
             program = ("-m", "distributed.cli.dask_worker", self.address)
-            self.workers.append(self._stack.enter_context(process(*program, *options, *place)))
+            self.workers.append(self._stack.enter_context(process(log, *program, *options, *place)))
         with Client(self.address, set_as_default=False) as client:
-            client.wait_for_workers(len(self.workers), timeout=60)
+            try:
+                client.wait_for_workers(len(self.workers), timeout=60)
+            except TimeoutError as error:
+                printed = [path.read_text() for path in sorted(self._folder.glob("worker*.log"))]
+                raise AssertionError("\n".join(printed)) from error
 
     def kill(self):
         """Kill the first worker by its process id."""
@@ -173,10 +176,12 @@ def test_a_killed_command_is_continued_with_or_without_workers(
     command = ["sample", tmp_path / "model.npz", "-n", COUNT, "--out", path]
     for least, here in ((3, False), (8, True)):
         more = [] if here else ["--dask", cluster.address]
-        with process("-c", textwrap.dedent(code), *command, *more) as child:
+        log = tmp_path / "command.log"
+        with process(log, "-c", textwrap.dedent(code), *command, *more) as child:
             deadline = time.monotonic() + 60
             while chunks_in(path) < least:
-                assert child.poll() is None and time.monotonic() < deadline
+                running = child.poll() is None and time.monotonic() < deadline
+                assert running, log.read_text()
                 time.sleep(0.005)
             os.kill(child.pid, signal.SIGKILL)
         assert not path.exists()

@@ -5,7 +5,6 @@ import inspect
 import json
 import pkgutil
 import re
-import subprocess
 import sys
 from html.parser import HTMLParser
 from importlib import import_module
@@ -35,6 +34,7 @@ from cinc_ref.theory.verification import Verification
 from cinc_ref.timing import OneCore, Timing
 from cinc_ref.training.state import TrainingResult
 from tests.support.checkout import ROOT, is_importable
+from tests.support.processes import run_code
 from tests.test_docstrings import EXPORTED
 
 
@@ -321,10 +321,7 @@ def test_a_notebook_shows_what_a_person_expects():
     for package in ("IPython", "sklearn", "PIL", "matplotlib"):
         if find_spec(package) is None:
             pytest.skip(f"{package} is not installed")
-    run = subprocess.run(
-        [sys.executable, "-c", RUN_CELLS], input=NOTEBOOK, capture_output=True, text=True
-    )
-    assert run.returncode == 0, run.stderr
+    run = run_code(RUN_CELLS, input=NOTEBOOK)
     cells = json.loads(run.stdout.splitlines()[-1])
     flow, chain, images, result, evaluation, timing, stability, report, figure = cells
     for output in (flow, chain, images, result, evaluation, stability, report):

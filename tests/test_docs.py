@@ -6,14 +6,16 @@ import sys
 from dataclasses import replace
 
 import pytest
-from check_links import broken_links
+from check_links import broken_links, foreign_resources, images_without_text
 from site_parts import api, benchmarks, catalogue, comparisons, generate, repository
 from site_parts.inventories import PROJECTS
 from site_parts.markdown import escape, table
+from site_parts.player import local_player
 from site_parts.svg import Drawing
 
 import cinc_ref as cr
-from tests.support.checkout import ROOT
+from cinc_ref.bench.groups import GROUPS, MARK
+from tests.support.checkout import FRAMEWORKS, ROOT, is_importable
 
 DOCS = ROOT / "docs"
 PAGES = {path.stem: path.read_text(encoding="utf-8") for path in sorted(DOCS.glob("*.md"))}
@@ -68,6 +70,17 @@ def test_the_drawing_of_a_comparison_has_a_point_for_each_run():
         assert len(points) == len(comparison.results)
         for row in comparison.rows:
             assert any(f">{row['test_bits_per_dim']:.3f}<" in shape for shape in drawing.shapes)
+
+
+@pytest.mark.parametrize("low, high", [(0, 15.4), (0, 68.7), (2.25, 2.52), (3.1, 3.6), (0, 1)])
+def test_the_numbers_below_a_drawing_are_round_and_few(low, high):
+    numbers = comparisons.round_numbers(low, high)
+    assert 3 <= len(numbers) <= 8
+    assert low <= min(numbers) and max(numbers) <= high
+    step = numbers[1] - numbers[0]
+    assert f"{step:.0e}"[0] in "125" and all(
+        abs(n / step - round(n / step)) < 1e-6 for n in numbers
+    )
 
 
 def test_gains_are_differences_with_the_spread_of_both():
@@ -149,6 +162,14 @@ def test_every_row_of_a_benchmark_is_on_the_page():
             assert any(r[0] == verdict["bound"] for r in shown), verdict
 
 
+def test_notes_of_benchmarks_name_the_rows_to_read():
+    text = benchmarks.parts()["benchmarks.md"]
+    for _, content in benchmarks.stored():
+        for name in content["rows"]:
+            assert not GROUPS[name].answer or f"`{GROUPS[name].answer}`" in text
+    assert MARK not in text
+
+
 def test_one_core_is_faster_than_pytorch_at_every_size_that_is_drawn():
     (content,) = [c for _, c in benchmarks.stored() if "kernels" in c["rows"]]
     rows = content["rows"]["kernels"]
@@ -170,7 +191,8 @@ def test_the_catalogue_has_every_check_once():
 
 def test_the_reference_has_every_public_name():
     pages = api.pages()
-    for room in ("cinc_ref.bijections", "cinc_ref.errors", "cinc_ref.theory", "cinc_ref.testing"):
+    rooms = ["cinc_ref.bijections", "cinc_ref.errors", "cinc_ref.theory", "cinc_ref.testing"]
+    for room in rooms + [f"cinc_ref.{name}" for name in FRAMEWORKS if is_importable(name)]:
         module = sys.modules.get(room) or __import__(room, fromlist=["x"])
         for name in api.public_names(module):
             assert f"   {name}\n" in pages[f"{room}.rst"], name
@@ -264,3 +286,53 @@ def test_broken_links_are_found(tmp_path):
         '<a href="https://example.org/gone">z</a>'
     )
     assert broken_links(tmp_path) == ["a.html: #no", "b.html: gone.png"]
+
+
+@pytest.mark.parametrize("markup", [
+    '<script src="https://a.example/x.js"></script>',
+    '<link href="//a.example/x.css" rel="stylesheet">',
+    '<link rel="shortcut icon" href="http://a.example/x.ico">',
+    '<img alt="x" src="x.png" srcset="x.png, https://a.example/x.png 2x">',
+    '<video poster="https://a.example/x.png"></video>',
+    '<object data="https://a.example/x.svg"></object>',
+    '<svg><image href="https://a.example/x.png"/></svg>',
+    '<p style="background: url(https://a.example/x.png)">x</p>',
+    "<style>@import 'https://a.example/x.css';</style>",
+])  # fmt: skip
+def test_what_is_loaded_from_another_host_is_found(tmp_path, markup):
+    (tmp_path / "a.html").write_text(markup)
+    (found,) = foreign_resources(tmp_path)
+    assert re.fullmatch(r"a\.html: (https?:)?//a\.example/x\.\w+", found)
+
+
+def test_links_and_resources_of_the_site_are_not_foreign(tmp_path):
+    (tmp_path / "sheet.css").write_text("a { background: url('x.svg'), url(data:image/png,x) }")
+    (tmp_path / "a.html").write_text(
+        '<link rel="stylesheet" href="sheet.css"><link rel="license" href="https://a.example">'
+        '<a href="https://a.example">x</a><img src="data:image/png,x"><p>url(https://a.example)'
+    )
+    assert foreign_resources(tmp_path) == []
+    (tmp_path / "sheet.css").write_text('@font-face { src: url("https://a.example/x.woff2") }')
+    assert foreign_resources(tmp_path) == ["sheet.css: https://a.example/x.woff2"]
+
+
+def test_images_without_a_text_are_found(tmp_path):
+    (tmp_path / "a.html").write_text(
+        '<img src="1.png"><img src="2.png" alt=" "><img src="3.png" alt="a matrix"><img id="4">'
+    )
+    assert images_without_text(tmp_path) == ["a.html: 1.png", "a.html: 2.png", "a.html: 4"]
+
+
+def test_a_player_of_animations_asks_no_other_host_and_has_a_text(tmp_path):
+    pytest.importorskip("matplotlib", reason="the player is Matplotlib's")
+    from matplotlib.animation import FuncAnimation
+    from matplotlib.figure import Figure
+
+    animation = FuncAnimation(Figure((1, 1)), lambda number: [], frames=2)
+    page = tmp_path / "a.html"
+    page.write_text(animation.to_jshtml(), encoding="utf-8")
+    assert len(foreign_resources(tmp_path)) == len(images_without_text(tmp_path)) == 1
+    player = local_player(animation.to_jshtml(), "a frame")
+    page.write_text(player, encoding="utf-8")
+    assert foreign_resources(tmp_path) == images_without_text(tmp_path) == []
+    assert player.count("<button") == 9 and 'alt="a frame"' in player

@@ -25,6 +25,7 @@ from cinc_ref.compilation import Task
 from cinc_ref.data import IMAGE_SETS
 from cinc_ref.theory import Evidence
 from tests.support.commands import few_digits
+from tests.support.processes import run_module
 
 ENCODINGS = ("ascii", "latin-1", "cp437", "cp932", "gbk", "utf-8")
 
@@ -228,14 +229,9 @@ PROCESSES = [
 @pytest.mark.parametrize(("arguments", "expected", "encoding", "way"), PROCESSES)
 def test_a_process_into_a_pipe(tmp_path, place, arguments, expected, encoding, way):
     (tmp_path / "model.npz").write_bytes((place / "model.npz").read_bytes())
-    result = subprocess.run(
-        [sys.executable, "-m", "cinc_ref", *arguments],
-        cwd=tmp_path,
-        env=environment(encoding, way),
-        capture_output=True,
-    )
+    options = {"cwd": tmp_path, "env": environment(encoding, way), "text": False}
+    result = run_module("cinc_ref", *arguments, exit_code=expected, **options)
     written = result.stdout + result.stderr
-    assert result.returncode == expected, written
     assert b"Traceback" not in written
     assert written.decode(encoding)
 
@@ -287,13 +283,14 @@ def test_a_reader_that_goes_away_is_no_traceback(tmp_path):
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full here")
 def test_a_full_disk_is_one_sentence():
     with open("/dev/full", "w") as full:
-        result = subprocess.run(
-            [sys.executable, "-m", "cinc_ref", "--version"],
+        result = run_module(
+            "cinc_ref",
+            "--version",
+            exit_code=1,
             env=environment("utf-8", "variable"),
+            capture_output=False,
             stdout=full,
             stderr=subprocess.PIPE,
-            text=True,
         )
-    assert result.returncode == 1
     assert result.stderr.startswith("error: cannot write the output: No space left")
     assert result.stderr.count("\n") == 1

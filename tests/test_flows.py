@@ -6,7 +6,7 @@ import autograd.numpy as anp
 import numpy as np
 import pytest
 from autograd import grad, jacobian
-from scipy.special import logsumexp
+from scipy.special import ndtri
 
 import cinc_ref as cr
 from cinc_ref.errors import (
@@ -67,23 +67,28 @@ def test_log_prob_is_the_change_of_variables(coupling, corner_block):
 
 @pytest.mark.parametrize("coupling, corner_block", CASES)
 def test_density_integrates_to_one(coupling, corner_block):
-    """Importance sampling on 1x2x2 images, from normal proposals wider than the model."""
+    """Importance sampling on 1x2x2 images, from normal proposals wider than the model.
+
+    The proposals are a lattice, Kronecker's of the real root of a^5 = a + 1, at eight random
+    shifts, whose means give the standard error: that of 60,000 random proposals, or half of it.
+    """
     flow, params, _ = _flow(coupling, corner_block, (1, 2, 2), levels=1, scale=0.3)
     rng = np.random.default_rng(5)
-    draws = flow.sample(params, rng, 4000).reshape(-1, 4)
-    mean, covariance = draws.mean(axis=0), 2.5 * np.cov(draws.T)
-    n = 60_000
-    z = rng.standard_normal((n, 4))
+    draws = flow.sample(params, rng, 1000).reshape(-1, 4)
+    mean, covariance = draws.mean(axis=0), 4 * np.cov(draws.T)
+    shifts, n = 8, 1024
+    lattice = np.arange(1, n + 1)[:, None] / 1.1673039782614187 ** np.arange(1, 5)
+    z = ndtri((lattice + rng.random((shifts, 1, 4))) % 1).reshape(-1, 4)
     factor = np.linalg.cholesky(covariance)
     x = mean + z @ factor.T
     log_proposal = (
         -0.5 * np.sum(z**2, axis=1) - 2 * np.log(2 * np.pi) - np.log(np.diagonal(factor)).sum()
     )
     log_weights = flow.log_prob(params, x.reshape(-1, 1, 2, 2)) - log_proposal
-    weights = np.exp(log_weights)
-    error = weights.std() / np.sqrt(n)
+    integrals = np.exp(log_weights).reshape(shifts, n).mean(axis=1)
+    error = integrals.std(ddof=1) / np.sqrt(shifts)
     assert error < 0.02
-    assert abs(np.exp(logsumexp(log_weights) - np.log(n)) - 1) < 5 * error
+    assert abs(integrals.mean() - 1) < 5 * error
 
 
 def test_float32_stays_float32():

@@ -9,8 +9,6 @@ import os
 import resource
 import socket
 import struct
-import subprocess
-import sys
 import tarfile
 import time
 import zipfile
@@ -24,6 +22,7 @@ from cinc_ref import _reading
 from cinc_ref.data import image_set, picture
 from cinc_ref.errors import CheckpointError, DataError
 from tests.support.checkout import ROOT
+from tests.support.processes import run_code
 
 SECONDS = 2.0
 """Time of the processor in which every file here is refused, in seconds."""
@@ -465,7 +464,7 @@ def test_no_reader_starts_a_process(tmp_path):
         code = READERS.format(
             root=os.getcwd(), name=name, path=str(path), options=options, forbidden=FORBIDDEN
         )
-        subprocess.run([sys.executable, "-c", code], check=True)
+        run_code(code)
 
 
 MEASURE = """
@@ -537,8 +536,7 @@ def test_readers_need_little_more_than_they_return(tmp_path, name, write):
         (tmp_path / size).mkdir()
         paths[size] = str(write(tmp_path / size, count, rng))
     code = MEASURE.format(root=os.getcwd(), name=name, **paths)
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    size, growth = map(int, done.stdout.split())
+    size, growth = map(int, run_code(code).stdout.split())
     assert size > 100 * 2**20
     assert growth < 1.25 * size + 64 * 2**20
 

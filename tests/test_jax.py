@@ -6,8 +6,10 @@ import pytest
 import cinc_ref as cr
 from cinc_ref.errors import DtypeError, OptionError, ShapeError, SingularKernelError
 from cinc_ref.geometry import CORNERS
-from cinc_ref.testing import Implementation, run_checks
+from cinc_ref.testing import Implementation, parametrize_with_checks
 from cinc_ref.theory.random_kernels import random_kernel
+from tests.conftest import INTERPRETED
+from tests.support.interpreted import run_drawn_checks
 
 jax = pytest.importorskip("jax", reason='JAX is not installed: pip install ".[jax]"')
 import jax.numpy as jnp  # noqa: E402
@@ -143,8 +145,26 @@ def test_forward_mode_is_refused_by_jax():
 def test_what_the_operations_do_not_take_gets_one_sentence():
     x, k = jnp.ones((1, 1, 2, 2)), jnp.ones((1, 1, 1, 1))
     cases = [
-        (DtypeError, "same dtype", lambda x: cj.conv(x, k.astype("float32"))),
-        (DtypeError, "got bfloat16", lambda x: cj.conv(x.astype("bfloat16"), k)),
+        (
+            DtypeError,
+            r"(?m)same dtype; .* use x\.astype\('float32'\)$",
+            lambda x: cj.conv(x, k.astype("float32")),
+        ),
+        (
+            DtypeError,
+            r"(?m)^x must be .* got complex128: use x\.real$",
+            lambda x: cj.conv(x + 0j, k + 0j),
+        ),
+        (
+            DtypeError,
+            r"(?m)^kernel must be .* use jax\.numpy\.asarray\(kernel, 'float32'\)$",
+            lambda x: cj.conv_inverse(x, k.astype("float16")),
+        ),
+        (
+            DtypeError,
+            r"(?m)got bfloat16: use jax\.numpy\.asarray\(x, 'float32'\)$",
+            lambda x: cj.conv(x.astype("bfloat16"), k),
+        ),
         (DtypeError, "got int", lambda x: cj.conv(x.astype(int), k)),
         (ShapeError, r"use x\[None\]", lambda x: cj.conv(x[0], k)),
         (ShapeError, "kernel must have shape", lambda x: cj.conv(x, k[0])),
@@ -164,23 +184,117 @@ def test_what_the_operations_do_not_take_gets_one_sentence():
         jax.block_until_ready(jax.jit(cj.conv_inverse)(x, 0 * k))
 
 
-def test_the_conformance_suite():
-    def vjp_of(function):
-        def vjp(x, kernel, g, **options):
-            return jax.vjp(lambda x, kernel: function(x, kernel, **options), x, kernel)[1](g)
+@pytest.mark.parametrize(
+    "options",
+    [{"dilation": 2}, {"anchor": (1, 1)}, {"check": True}, {"size": (2, 2)}, {"anchor": 1}],
+)
+def test_options_that_jax_traces_are_named(options):
+    (name,) = options
+    x, k = jnp.ones((1, 1, 2, 2)), jnp.ones((1, 1, 2, 2))
 
-        return vjp
+    def function(x, kernel, **options):
+        if "size" in options:
+            return cj.log_abs_det(kernel, **options)
+        return cj.conv_inverse(x, kernel, **options)
 
-    def on_arrays(function):
-        def wrapped(*arguments, **options):
-            arguments = [jnp.asarray(a) if isinstance(a, np.ndarray) else a for a in arguments]
-            return function(*arguments, **options)
+    message = rf"(?m)^{name} must be known when JAX traces; .* in static_argnames of jax\.jit$"
+    with pytest.raises(OptionError, match=message):
+        jax.jit(function)(x, k, **options)
+    if options != {"anchor": 1}:
+        known = jax.jit(function, static_argnames=name)(x, k, **options)
+        np.testing.assert_array_equal(known, function(x, k, **options))
 
-        return wrapped
 
+NO_ARRAYS = {
+    "None": (None, "JAX or NumPy array; got None: use jax.numpy.asarray"),
+    "text": ("abc", "JAX or NumPy array; got 'abc'"),
+    "dict": ({}, "JAX or NumPy array"),
+    "range": (range(3), "JAX or NumPy array"),
+    "ragged": ([[1.0], [1.0, 2.0]], "array of numbers"),
+    "objects": (np.array([{}]), "array of numbers"),
+    "texts": (["a"], "array of numbers"),
+}
+
+
+@pytest.mark.parametrize("kind", NO_ARRAYS)
+def test_what_is_no_array_gets_one_sentence(kind):
+    value, message = NO_ARRAYS[kind]
+    x, k = jnp.ones((1, 1, 2, 2)), jnp.ones((1, 1, 1, 1))
+    for name, call in (
+        ("x", lambda: cj.conv(value, k)),
+        ("y", lambda: cj.conv_inverse(value, k)),
+        ("kernel", lambda: cj.conv(x, value)),
+        ("kernel", lambda: cj.log_abs_det(value, (2, 2))),
+    ):
+        with pytest.raises(DtypeError, match=f"^{name} must be an? {message}") as caught:
+            call()
+        assert "\n" not in str(caught.value)
+
+
+def test_tensors_do_not_leave_their_graph():
+    torch = pytest.importorskip("torch", reason='PyTorch is not installed: pip install ".[torch]"')
+    with pytest.raises(DtypeError, match="x must be a JAX or NumPy array; got tensor"):
+        cj.conv(torch.ones(1, 1, 2, 2), jnp.ones((1, 1, 1, 1)))
+
+
+def test_what_holds_an_array_is_taken():
+    class Variable:
+        def __jax_array__(self):
+            return jnp.ones((1, 1, 2, 2))
+
+    k = jnp.ones((1, 1, 1, 1))
+    for value in (Variable(), np.ones((1, 1, 2, 2)), np.ones((1, 1, 2, 2)).tolist()):
+        np.testing.assert_array_equal(cj.conv(value, k.astype(jnp.asarray(value).dtype)), 1)
+
+
+def test_control_flow_and_axes_of_no_length():
+    x, kernel, _ = problem((3, 2, 4, 5), GEOMETRIES[0])
+
+    def loss(kernel):
+        last, _ = jax.lax.scan(lambda c, _: (cj.conv_inverse(c, kernel), None), x, None, length=2)
+        return (last**2).sum()
+
+    def unrolled(kernel):
+        return (cj.conv_inverse(cj.conv_inverse(x, kernel), kernel) ** 2).sum()
+
+    for run in (jax.grad(loss), jax.jit(jax.grad(jax.checkpoint(loss)))):
+        np.testing.assert_allclose(run(kernel), jax.grad(unrolled)(kernel), rtol=1e-9)
+    none = jnp.zeros((0, *kernel.shape))
+    assert jax.vmap(cj.conv_inverse, (None, 0))(x, none).shape == (0, *x.shape)
+    assert jax.vmap(jax.grad(loss))(none).shape == none.shape
+
+
+def vjp_of(function):
+    def vjp(x, kernel, g, **options):
+        return jax.vjp(lambda x, kernel: function(x, kernel, **options), x, kernel)[1](g)
+
+    return vjp
+
+
+def on_arrays(function):
+    def wrapped(*arguments, **options):
+        arguments = [jnp.asarray(a) if isinstance(a, np.ndarray) else a for a in arguments]
+        return function(*arguments, **options)
+
+    return wrapped
+
+
+def implementation():
     names = ("conv", "conv_inverse", "log_abs_det")
     functions = {name: on_arrays(getattr(cj, name)) for name in names}
     functions |= {f"{n}_vjp": on_arrays(vjp_of(getattr(cj, n))) for n in names[:2]}
     options = ("corner", "dilation", "anchor")
-    report = run_checks(Implementation(**functions, options=options, name="cinc_ref.jax"))
-    assert report.ok, report
+    return Implementation(**functions, options=options, name="cinc_ref.jax")
+
+
+@parametrize_with_checks([implementation()])
+def test_our_operation(implementation, check):
+    if "_drawn_" in check.name and not INTERPRETED:
+        pytest.skip("every drawn shape compiles; test_drawn_shapes has it")
+    check(implementation, seed=0)
+
+
+def test_drawn_shapes():
+    if INTERPRETED:
+        pytest.skip("test_our_operation has them")
+    run_drawn_checks(__file__)

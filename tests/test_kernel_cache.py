@@ -5,7 +5,6 @@ import importlib.util
 import logging
 import os
 import shutil
-import subprocess
 import sys
 
 import numba
@@ -14,6 +13,7 @@ import pytest
 
 from cinc_ref.kernels import _cache, _jit
 from tests.support.checkout import PACKAGE
+from tests.support.processes import run_code
 
 SOURCE = "def twice_and(x):\n    return 2 * x + {}\n"
 """A module with one small function, which compiles in a tenth of a second."""
@@ -201,13 +201,7 @@ print(y.ravel().tolist())
 
 def use(cache, limit=0, **environment):
     """Convolve in a new process whose files may have so many bytes; return its stderr's lines."""
-    done = subprocess.run(
-        [sys.executable, "-c", USE, str(limit)],
-        env=os.environ | {"NUMBA_CACHE_DIR": str(cache)} | environment,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
+    done = run_code(USE, limit, env=os.environ | {"NUMBA_CACHE_DIR": str(cache)} | environment)
     assert done.stdout == "[4.0, 7.0, 6.0, 10.0]\n"
     return done.stderr.splitlines()
 
@@ -269,13 +263,11 @@ with pytest.raises(PermissionError):
     pathlib.Path.home().joinpath("cache").mkdir()
 """
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code, "0"],
+    done = run_code(
+        code,
+        0,
         env=environment,
         cwd=home,
-        check=True,
-        capture_output=True,
-        text=True,
         preexec_fn=respect_permissions if os.geteuid() == 0 else None,
     )
     assert done.stdout == "[4.0, 7.0, 6.0, 10.0]\n"
@@ -289,9 +281,7 @@ with pytest.raises(PermissionError):
 
 def test_the_announcement_can_be_silenced(tmp_path):
     code = f"import logging; logging.getLogger('cinc_ref').setLevel('ERROR')\n{USE}"
-    command = [sys.executable, "-c", code, "0"]
-    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
-    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+    done = run_code(code, 0, env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)})
     assert done.stderr == ""
 
 

@@ -5,7 +5,6 @@ import importlib.metadata
 import os
 import re
 import subprocess
-import sys
 from fnmatch import fnmatch
 from importlib import import_module
 
@@ -15,6 +14,7 @@ import cinc_ref
 from cinc_ref._extras import extra
 from cinc_ref.errors import MissingExtraError
 from tests.support.checkout import PACKAGE, ROOT
+from tests.support.processes import run_code
 
 SETUP = configparser.RawConfigParser()
 SETUP.read(ROOT / "setup.cfg", encoding="utf-8")
@@ -23,10 +23,7 @@ SETUP.read(ROOT / "setup.cfg", encoding="utf-8")
 def python(code):
     """What a fresh interpreter prints when it runs `code`."""
     environment = {**os.environ, "PYTHONPATH": str(PACKAGE.parent)}
-    result = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
-    )
-    return result.stdout.strip()
+    return run_code(code, env=environment).stdout.strip()
 
 
 def test_the_version_is_the_same_wherever_it_stands():
@@ -82,11 +79,11 @@ def test_pyproject_holds_the_build_system_alone():
     assert tables == ["build-system"]
 
 
-def test_ci_runs_the_test_command_of_the_readme_and_the_proofs():
+def test_ci_runs_the_test_command_of_the_readme_and_what_is_run_by_name():
     command = "python -m pip install tox && python -m tox"
     last_line = (ROOT / ".ci" / "run").read_text().splitlines()[-1]
-    assert last_line == f"{command} && python -m tox -e proofs,docs"
-    assert all(f"testenv:{name}" in SETUP for name in ("proofs", "docs"))
+    assert last_line == f"{command} && python -m tox -e proofs,docs,frameworks"
+    assert all(f"testenv:{name}" in SETUP for name in ("proofs", "docs", "frameworks"))
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
     assert f"\n{command}\n" in (ROOT / "README.md").read_text(encoding="utf-8")
 

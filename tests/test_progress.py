@@ -2,13 +2,13 @@
 
 import io
 import os
-import subprocess
 import sys
 import time
 
 import pytest
 
 from cinc_ref import _progress
+from tests.support.processes import run_code
 
 
 class Stream(io.StringIO):
@@ -94,5 +94,4 @@ def test_every_encoding_can_be_written(encoding):
         "list(tracked('abc', 'letters', 3))"
     )
     environment = os.environ | {"PYTHONIOENCODING": f"{encoding}:strict"}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True)
-    assert done.returncode == 0 and b"letters" in done.stderr, done.stderr
+    assert b"letters" in run_code(code, env=environment, text=False).stderr

@@ -2,11 +2,10 @@
 
 import doctest
 import re
-from importlib.util import find_spec
 
 import pytest
 
-from tests.support.checkout import ROOT
+from tests.support.checkout import FRAMEWORKS, ROOT
 
 README = ROOT / "README.md"
 LINES = 150
@@ -26,10 +25,16 @@ PLAIN = {name: block for name, block in BLOCKS.items() if not block.startswith("
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
+def skip_without_framework(block):
+    for module in FRAMEWORKS:
+        if re.search(rf"\bimport {module}\b|cinc_ref\.{module} import", block):
+            reason = f'{module} is not installed: pip install ".[{module}]"'
+            pytest.importorskip(module, reason=reason)
+
+
 @pytest.mark.parametrize("name", PLAIN)
 def test_a_block_needs_no_names_of_others(name):
-    if "import torch" in PLAIN[name] and find_spec("torch") is None:
-        pytest.skip("torch is not installed")
+    skip_without_framework(PLAIN[name])
     exec(compile(PLAIN[name], name, "exec"), {})
 
 
@@ -37,6 +42,7 @@ def test_a_block_needs_no_names_of_others(name):
 def test_a_block_with_prompts_prints_what_it_shows(name):
     if name.startswith("README"):
         pytest.skip("pytest collects the doctests of the README")
+    skip_without_framework(BLOCKS[name])
     test = doctest.DocTestParser().get_doctest(BLOCKS[name], {}, name, name, 0)
     runner = doctest.DocTestRunner(optionflags=FLAGS)
     said = []

@@ -1,7 +1,6 @@
 """Samples of a model: the time they took, draws that are lost, and files that cannot be written."""
 
 import os
-import subprocess
 import sys
 import time
 import warnings
@@ -17,6 +16,7 @@ from cinc_ref.flows import quantize
 from cinc_ref.flows.sampler import Sampler
 from cinc_ref.sampling import draw, sample_to_file, write
 from tests.support.commands import assert_one_line_error, run
+from tests.support.processes import run_module
 
 
 @pytest.fixture(scope="module")
@@ -115,13 +115,8 @@ def test_interpolations_that_overflow_are_an_error(capsys, model, tmp_path, monk
 
 def test_a_warning_is_one_sentence_without_code(model, tmp_path):
     cr.save(tmp_path / "model.npz", model[0], overflowing(model[1]))
-    result = subprocess.run(
-        [sys.executable, "-m", "cinc_ref", "evaluate", "model.npz"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        capture_output=True,
-        text=True,
-    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    result = run_module("cinc_ref", "evaluate", "model.npz", cwd=tmp_path, env=environment)
     lines = result.stderr.splitlines()
     assert lines and any("ActNorm is not finite" in line for line in lines)
     others = [line for line in lines if line != COMPILING and not line.startswith("[")]  # progress

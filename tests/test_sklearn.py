@@ -1,8 +1,6 @@
 """The estimator of scikit-learn: its conventions, the units of its densities, images as rows."""
 
 import pickle
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -20,6 +18,7 @@ from sklearn.preprocessing import MinMaxScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from cinc_ref.sklearn import EXPECTED_FAILED_CHECKS, FlowDensity
+from tests.support.processes import run_code
 
 TINY = {"depth": 1, "width": 2, "steps": 2, "batch_size": 16, "random_state": 0}
 
@@ -226,7 +225,5 @@ def test_equal_features_have_a_density():
 
 def test_without_scikit_learn_the_extra_is_named():
     code = "import sys; sys.modules['sklearn'] = None; import cinc_ref.sklearn"
-    result = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    result = run_code(code, exit_code=1, cwd=ROOT)
     assert 'sklearn is not installed; pip install ".[sklearn]" in the checkout' in result.stderr

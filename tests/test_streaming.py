@@ -21,6 +21,7 @@ from cinc_ref.sampling import CHUNK, draw
 from cinc_ref.streaming import stream_samples
 from tests.support.checkout import ROOT
 from tests.support.commands import assert_one_line_error, run
+from tests.support.processes import assert_ended, run_code
 from tests.support.streams import (
     COUNT,
     chunks_in,
@@ -243,8 +244,8 @@ def test_a_signal_stops_the_command_and_the_same_command_continues(
     process = start("sample", file, "-n", count, "--seed", 2, "--out", path)
     wait_for_chunks(process, path, 2)
     process.send_signal(number)
-    out, _ = process.communicate(timeout=60)
-    assert process.returncode == code
+    out, err = process.communicate(timeout=60)
+    assert_ended(process.returncode, code, out, err)
     assert ("repeat the command" in out) == (number == signal.SIGTERM)
     assert not path.exists()
     written = chunks_in(path)
@@ -267,8 +268,9 @@ def test_a_second_process_is_refused(file, model, tmp_path, capsys):
         assert_one_line_error(err)
         assert f"is in use by process {process.pid} on" in err
     finally:
-        process.communicate(timeout=60)
-    assert process.returncode == 0 and len(np.load(path)) == COUNT
+        out, err = process.communicate(timeout=60)
+    assert_ended(process.returncode, 0, out, err)
+    assert len(np.load(path)) == COUNT
 
 
 def test_memory_does_not_grow_with_the_number_of_images(file, tmp_path):
@@ -283,13 +285,8 @@ def test_memory_does_not_grow_with_the_number_of_images(file, tmp_path):
             print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
     """
     pytest.importorskip("resource", reason="there is none on Windows")
-    result = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code), str(file), str(tmp_path / "s.npy")],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    result = run_code(code, file, tmp_path / "s.npy", env=environment)
     few, many = map(int, result.stdout.split())
     assert many - few < 2_000  # kB
 

@@ -1,8 +1,6 @@
 """The operators and the layer for PyTorch, held against our functions and PyTorch's own checks."""
 
 import copy
-import subprocess
-import sys
 from itertools import product
 
 import numpy as np
@@ -12,8 +10,11 @@ import cinc_ref as cr
 from cinc_ref.bijections.conv import CORNER_BLOCKS, InvertibleConv
 from cinc_ref.errors import DtypeError, OptionError, ParamsError, ShapeError, SingularKernelError
 from cinc_ref.geometry import CORNERS
-from cinc_ref.testing import Implementation, check, run_checks
+from cinc_ref.testing import Implementation, check, parametrize_with_checks
 from cinc_ref.theory.random_kernels import random_kernel
+from tests.conftest import INTERPRETED
+from tests.support.interpreted import run_drawn_checks
+from tests.support.processes import run_code
 
 torch = pytest.importorskip("torch", reason='PyTorch is not installed: pip install ".[torch]"')
 from torch.nn import functional as F  # noqa: E402
@@ -285,18 +286,34 @@ def test_what_the_operators_do_not_take_gets_one_sentence():
     x, k = torch.ones(1, 1, 2, 2), torch.ones(1, 1, 1, 1)
     with FakeTensorMode():
         on_cuda = torch.ones(1, 1, 2, 2, device="cuda")
+    nested = torch.nested.nested_tensor([x[0], x[0]])
     cases = [
         (DtypeError, r"on cuda:0: use x\.cpu\(\)", lambda: ct.conv(on_cuda, k)),
         (DtypeError, r"use x\.to_dense\(\)", lambda: ct.conv(x.to_sparse(), k)),
         (DtypeError, "must be a torch tensor", lambda: ct.conv(x.numpy(), k)),
-        (DtypeError, "float32 and float64", lambda: ct.conv(x, k.double())),
-        (DtypeError, "got torch.int64", lambda: ct.conv(x.long(), k)),
+        (
+            DtypeError,
+            r"float32 and torch.float64: use x\.double\(\)$",
+            lambda: ct.conv(x, k.double()),
+        ),
+        (DtypeError, r"dtype; .* use y\.float\(\)$", lambda: ct.conv_inverse(x.double(), k)),
+        (DtypeError, r"got torch.int64: use x\.float\(\)$", lambda: ct.conv(x.long(), k)),
+        (DtypeError, r"use x\.real$", lambda: ct.conv(x.cfloat(), k)),
+        (
+            DtypeError,
+            r"kernel.* use kernel\.float\(\), or compute under torch\.auto",
+            lambda: ct.conv(x, k.half()),
+        ),
+        (DtypeError, "one device; got cpu and meta", lambda: ct.conv_inverse(x, k.to("meta"))),
+        (DtypeError, "one device; got meta and cpu", lambda: ct.conv(x.to("meta"), k)),
+        (DtypeError, r"torch\.stack\(x\.unbind", lambda: ct.conv(nested, k)),
         (ShapeError, r"use x\[None\]", lambda: ct.conv(x[0], k)),
         (ShapeError, r"kernel must have shape .* got \(1, 1, 1\)", lambda: ct.conv(x, k[0])),
         (OptionError, "corner must be one of", lambda: ct.conv(x, k, corner=3)),
         (OptionError, "dilation must be", lambda: ct.conv(x, k, dilation=True)),
         (OptionError, "anchor must be", lambda: ct.conv(x, k, anchor=(1, 0))),
         (OptionError, "check must be", lambda: ct.conv_inverse(x, k, check=1)),
+        (ShapeError, r"use shape\[2:\] if", lambda: ct.log_abs_det(k, x.shape)),
         (SingularKernelError, r"K_nn = kernel\[0, 0, 0, 0\]", lambda: ct.conv_inverse(x, 0 * k)),
         (SingularKernelError, "zero on its diagonal", lambda: ct.log_abs_det(0 * k, (2, 2))),
     ]
@@ -304,6 +321,73 @@ def test_what_the_operators_do_not_take_gets_one_sentence():
         with pytest.raises(error, match=message) as caught:
             call()
         assert "\n" not in str(caught.value)
+
+
+def test_what_derivatives_do_not_need_may_be_changed_in_place():
+    x, kernel, _ = problem((3, 2, 4, 5), GEOMETRIES[0])
+    x = torch.from_numpy(x)
+    for function, changes_result in ((ct.conv, True), (ct.conv_inverse, False)):
+        grads = []
+        for in_place in (False, True):
+            (k,) = tensors(kernel.copy())
+            images = x.clone().requires_grad_() * 1
+            y = function(images, k)
+            if in_place and changes_result:
+                y.relu_()
+            elif in_place:
+                images.zero_()
+            else:
+                y = y.relu() if changes_result else y
+            y.square().sum().backward()
+            grads.append(k.grad)
+        assert torch.equal(*grads), function
+        images = x.clone().requires_grad_() * 1
+        y = function(images, k)
+        (images if changes_result else y).add_(1)
+        with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+            y.sum().backward()
+
+
+def test_vmap_over_no_kernels():
+    x, kernel, _ = problem((3, 2, 4, 5), GEOMETRIES[0])
+    x, none = torch.from_numpy(x), torch.empty(0, *kernel.shape, dtype=torch.float64)
+    for function in (ct.conv, ct.conv_inverse):
+        assert torch.vmap(function, (None, 0))(x, none).shape == (0, *x.shape)
+    log_det = torch.vmap(lambda kernel: ct.log_abs_det(kernel, (4, 5)))
+    assert log_det(none).shape == (0,) and log_det(none).dtype == torch.float64
+
+
+def test_views_with_a_sign_and_from_flips():
+    x, kernel, _ = problem((3, 2, 4, 5), GEOMETRIES[0])
+    x, kernel = torch.from_numpy(x), torch.from_numpy(kernel)
+    negative = torch.complex(x, x).conj().imag
+    assert negative.is_neg()
+    for function in (ct.conv, ct.conv_inverse):
+        assert torch.equal(function(negative, kernel), function(-x, kernel))
+        assert torch.equal(function(x.flip(2, 3).flip(2, 3), kernel), function(x, kernel))
+
+
+def test_compiled_for_sizes_that_change():
+    _, kernel, _ = problem((3, 2, 3, 4), GEOMETRIES[0])
+
+    def step(y, kernel):
+        return ct.conv_inverse(2 * y, kernel).relu() + ct.log_abs_det(kernel, y.shape[2:])
+
+    compiled = torch.compile(step, fullgraph=True, dynamic=True, backend="aot_eager")
+    kernel = torch.from_numpy(kernel)
+    for shape in ((3, 2, 3, 4), (5, 2, 6, 2), (1, 2, 1, 1)):
+        images = torch.randn(shape, dtype=torch.float64)
+        torch.testing.assert_close(compiled(images, kernel), step(images, kernel))
+
+
+def test_exported_programs():
+    layer = ct.InvertibleConv2d(2, corner_block="plu", dtype=torch.float64)
+    x = torch.randn(3, 2, 4, 5, dtype=torch.float64)
+    sizes = {0: torch.export.Dim("n", min=2), 2: torch.export.Dim("h", min=2)}
+    program = torch.export.export(layer, (x,), dynamic_shapes={"x": sizes})
+    assert "cinc_ref.conv.default" in map(str, (node.target for node in program.graph.nodes))
+    x = torch.randn(7, 2, 9, 5, dtype=torch.float64)
+    torch.testing.assert_close(program.module()(x), layer(x))
 
 
 def on_arrays(function):
@@ -322,14 +406,26 @@ def vjp_of(function):
     return vjp
 
 
-def test_the_conformance_suite():
+def implementation():
     functions = {
         name: on_arrays(getattr(ct, name)) for name in ("conv", "conv_inverse", "log_abs_det")
     }
     functions |= {f"{n}_vjp": on_arrays(vjp_of(getattr(ct, n))) for n in ("conv", "conv_inverse")}
     options = ("corner", "dilation", "anchor")
-    report = run_checks(Implementation(**functions, options=options, name="cinc_ref.torch"))
-    assert report.ok, report
+    return Implementation(**functions, options=options, name="cinc_ref.torch")
+
+
+@parametrize_with_checks([implementation()])
+def test_our_operation(implementation, check):
+    if "_drawn_" in check.name and not INTERPRETED:
+        pytest.skip("every drawn shape compiles; test_drawn_shapes has it")
+    check(implementation, seed=0)
+
+
+def test_drawn_shapes():
+    if INTERPRETED:
+        pytest.skip("test_our_operation has them")
+    run_drawn_checks(__file__)
 
 
 # ---- the module ----------------------------------------------------------------------------------
@@ -390,6 +486,132 @@ def test_a_module_is_saved_copied_and_converted(tmp_path):
         assert module.double()(x.double()).dtype == torch.float64
         with pytest.raises(ParamsError, match="params must fit InvertibleConv2d"):
             module.load_params({})
+
+
+@pytest.mark.parametrize("corner_block", CORNER_BLOCKS)
+def test_a_module_of_the_device_meta_gets_values_by_loading(corner_block):
+    x = torch.randn(2, 3, 4, 4)
+    options = {"corner_block": corner_block, "stable": True}
+    source = ct.InvertibleConv2d(3, **options)
+    with torch.device("meta"):
+        module = ct.InvertibleConv2d(3, **options)
+    assert {parameter.device.type for parameter in module.parameters()} == {"meta"}
+    assert module(x.to("meta")).shape == x.shape
+    module.load_state_dict(source.state_dict(), assign=True)
+    emptied = ct.InvertibleConv2d(3, **options).to("meta").to_empty(device="cpu")
+    emptied.load_state_dict(source.state_dict())
+    for twin in (module, emptied):
+        assert torch.equal(twin.inverse(x), source.inverse(x))
+
+
+@pytest.mark.parametrize("corner_block", CORNER_BLOCKS)
+def test_autocast_leaves_the_kernel_of_a_module_alone(corner_block):
+    module, x = (
+        ct.InvertibleConv2d(3, corner_block=corner_block, stable=True),
+        torch.randn(2, 3, 4, 4),
+    )
+    with torch.autocast("cpu"):
+        assert torch.equal(module.kernel(), module.kernel().float())
+        y, log_det = module(x), module.log_abs_det((4, 4))
+        assert torch.equal(module.inverse(y), module.inverse(y.float()))
+    assert torch.equal(y, module(x)) and torch.equal(log_det, module.log_abs_det((4, 4)))
+    half = module.bfloat16()
+    with torch.autocast("cpu"):
+        assert half(x.bfloat16()).dtype == torch.float32
+    for name, value in half.params().items():
+        assert value.dtype == np.float32
+        np.testing.assert_array_equal(value, getattr(half, name).detach().float())
+
+
+HALF_MODULE = (
+    r"the parameter \w+ must be float32 or float64; .* use module\.float\(\), or compute under"
+)
+
+
+@pytest.mark.parametrize("corner_block", CORNER_BLOCKS)
+@pytest.mark.parametrize("half", [torch.bfloat16, torch.float16])
+def test_a_module_in_half_precision_computes_under_autocast_alone(corner_block, half):
+    module, x = ct.InvertibleConv2d(3, corner_block=corner_block).to(half), torch.randn(2, 3, 4, 4)
+    wide = ct.InvertibleConv2d(3, corner_block=corner_block)
+    wide.load_params(module.params())
+    for call in (
+        lambda module: module(x),
+        lambda module: module.inverse(x),
+        lambda module: module.log_abs_det((400, 500)),
+        lambda module: module.kernel(),
+    ):
+        with torch.autocast("cpu"):
+            result = call(module)
+        assert result.dtype == torch.float32 and torch.equal(result, call(wide))
+        with pytest.raises(DtypeError, match=HALF_MODULE):
+            call(module)
+
+
+def test_a_module_on_another_device_is_refused_by_its_name():
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    module = ct.InvertibleConv2d(2)
+    with FakeTensorMode():
+        x = torch.ones(1, 2, 3, 3, device="cuda")
+        for name, value in list(module.named_parameters()):
+            on_cuda = torch.nn.Parameter(torch.ones(value.shape, device="cuda"))
+            module.register_parameter(name, on_cuda)
+    for call in (module, module.inverse, lambda _: module.log_abs_det((3, 3))):
+        with pytest.raises(DtypeError, match=r"^the parameter \w+ must .* use module\.cpu\(\)$"):
+            call(x)
+
+
+def test_tensors_are_loaded_by_load_state_dict():
+    module = ct.InvertibleConv2d(2)
+    with pytest.raises(ParamsError, match="must hold arrays; got tensors: use load_state_dict"):
+        module.load_params(module.state_dict())
+
+
+def test_the_representation_of_a_module_is_its_call():
+    module = ct.InvertibleConv2d(3, (2, 3), "plu", stable=True, seed=4)
+    again = eval(repr(module), {"InvertibleConv2d": ct.InvertibleConv2d})
+    assert again.layer == module.layer and again.channels == 3
+
+
+def test_parameters_of_a_parametrized_module():
+    module = ct.InvertibleConv2d(2, dtype=torch.float64)
+    params = module.params()
+    torch.nn.utils.parametrizations.weight_norm(module, "taps")
+    assert list(module.params()) == list(params)
+    np.testing.assert_allclose(module.params()["taps"], params["taps"])
+    module.load_params({name: 2 * value for name, value in params.items()})
+    np.testing.assert_allclose(module.params()["taps"], 2 * params["taps"])
+    np.testing.assert_allclose(module.params()["lower"], 2 * params["lower"])
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.int64, torch.complex64, np.float32, "f4"])
+def test_a_module_of_another_dtype_is_refused(dtype):
+    with pytest.raises(OptionError, match=r"dtype must be torch\.float32 or torch\.float64"):
+        ct.InvertibleConv2d(2, dtype=dtype)
+
+
+def test_ensembles_and_gradients_of_each_image():
+    x = torch.randn(3, 2, 4, 5, dtype=torch.float64)
+    options = {"corner_block": "plu", "stable": True, "dtype": torch.float64}
+    modules = [ct.InvertibleConv2d(2, **options) for _ in range(3)]
+    params, buffers = torch.func.stack_module_state(modules)
+
+    def apply(params, buffers, x):
+        return torch.func.functional_call(modules[0], (params, buffers), (x,))
+
+    torch.testing.assert_close(
+        torch.vmap(apply, (0, 0, None))(params, buffers, x),
+        torch.stack([module(x) for module in modules]),
+    )
+    own = dict(modules[0].named_parameters())
+    grads = torch.vmap(
+        torch.func.grad(lambda params, x: apply(params, {}, x[None]).square().sum()), (None, 0)
+    )({name: value.detach() for name, value in own.items()}, x)
+    for k, image in enumerate(x):
+        modules[0].zero_grad()
+        modules[0](image[None]).square().sum().backward()
+        for name, value in own.items():
+            torch.testing.assert_close(grads[name][k], value.grad)
 
 
 def test_parameters_are_exchanged_with_checkpoints(tmp_path):
@@ -465,4 +687,4 @@ def test_the_core_does_not_import_frameworks():
         "import sys, cinc_ref as cr; dir(cr); cr.conv, cr.flows, cr.testing.check, cr.training; "
         "assert not {'torch', 'jax', 'sklearn', 'dask', 'zarr'} & set(sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    run_code(code)

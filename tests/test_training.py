@@ -7,8 +7,6 @@ import os
 import pickle
 import re
 import signal
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -51,6 +49,7 @@ from cinc_ref.training.optimizer import (
 )
 from cinc_ref.training.settings import Settings
 from cinc_ref.training.trainer import Trainer
+from tests.support.processes import run_code
 
 FLOW = build("cinc", "affine", (1, 4, 4), levels=2, depth=1, width=4, bins=4)
 RNG = np.random.default_rng(0)
@@ -549,14 +548,14 @@ def child(out, step, number, resume, save_every):
     print(result.message)
 
 
-def run_child(out, step=None, number="SIGINT", resume=False, save_every=1e9, before=""):
+def run_child(
+    out, step=None, number="SIGINT", resume=False, save_every=1e9, before="", exit_code=0
+):
     code = f"{before}\nimport test_training as t; t.child({str(out)!r}, {step}, {number!r}, "
     code += f"{resume}, {save_every})"
     folder = Path(__file__).parent
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder.parent), str(folder)])}
-    return subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120
-    )
+    return run_code(code, exit_code=exit_code, env=environment, timeout=120)
 
 
 def files(folder):
@@ -587,11 +586,9 @@ def test_a_finished_run_is_saved_so_that_resuming_it_makes_no_step(tmp_path):
 def test_a_run_stopped_by_ctrl_c_and_then_killed_ends_as_if_it_had_not(finished, tmp_path):
     """Killed after an evaluation, so that best.npz is newer than last.npz."""
     stopped = run_child(tmp_path, step=2)
-    assert stopped.returncode == 0, stopped.stderr
     assert stopped.stdout.startswith("Interrupted after 2 steps")
     assert "--resume" in stopped.stdout and str(tmp_path) in stopped.stdout
-    killed = run_child(tmp_path, step=4, number="SIGKILL", resume=True)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    run_child(tmp_path, step=4, number="SIGKILL", resume=True, exit_code=-signal.SIGKILL)
     result = fit(out=tmp_path, resume=True)
     assert leaves_equal(result.params, finished.params)
     assert leaves_equal(load(tmp_path / "best.npz")[1], finished.params)
@@ -612,8 +609,7 @@ def test_a_run_killed_while_it_saves_ends_as_if_it_had_not(finished, tmp_path):
         "    os.kill(os.getpid(), signal.SIGKILL) if len(calls) == 6 else real(*names)\n"
         "os.replace = replace"
     )
-    killed = run_child(tmp_path, save_every=0.0, before=die)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    run_child(tmp_path, save_every=0.0, before=die, exit_code=-signal.SIGKILL)
     assert any(name.endswith(".tmp") for name in files(tmp_path))
     result = fit(out=tmp_path, resume=True)
     assert leaves_equal(result.params, finished.params)

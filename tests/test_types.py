@@ -10,6 +10,7 @@ from importlib.util import find_spec
 import pytest
 
 from tests.support.checkout import PACKAGE, ROOT
+from tests.support.processes import run_python
 
 MISTAKES, EVERY_NAME = (
     (ROOT / "tests" / "data" / name).read_text(encoding="utf-8")
@@ -46,6 +47,12 @@ def report(request, tmp_path_factory):
 
     check.strict = {"pyright": [], "mypy": ["--strict"]}[checker]
     return check
+
+
+def test_every_public_name_has_a_type():
+    if find_spec("pyright") is None:
+        pytest.skip("pyright is not installed")
+    run_python([ROOT / "tools" / "verify_types.py"])
 
 
 def test_the_mistakes_of_a_script_are_reported(report):

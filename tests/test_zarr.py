@@ -1,7 +1,6 @@
 """Samples in a Zarr array: the bits of the NumPy file, kills, and what is there already."""
 
 import os
-import subprocess
 import sys
 
 import numpy as np
@@ -14,6 +13,7 @@ from cinc_ref.sampling import CHUNK
 from cinc_ref.streaming import stream_samples
 from tests.support.checkout import ROOT
 from tests.support.commands import run
+from tests.support.processes import run_code
 from tests.support.streams import COUNT, interrupt, small_model, unfinished
 
 zarr = pytest.importorskip("zarr", minversion="3", reason='pip install ".[stream]"')
@@ -123,11 +123,5 @@ def test_without_zarr_the_extra_is_named(model, tmp_path, monkeypatch):
 
 def test_the_package_loads_without_zarr_and_dask():
     code = "import sys, cinc_ref.streaming, cinc_ref.cli; print({'zarr', 'dask'} & {*sys.modules})"
-    result = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    result = run_code(code, env={**os.environ, "PYTHONPATH": str(ROOT)})
     assert result.stdout.strip() == "set()"

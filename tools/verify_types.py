@@ -25,7 +25,8 @@ def is_known(symbol):
 
 
 def main():
-    command = ["pyright", "--verifytypes", "cinc_ref", "--ignoreexternal", "--outputjson"]
+    options = ["--verifytypes", "cinc_ref", "--ignoreexternal", "--outputjson"]
+    command = [sys.executable, "-m", "pyright", *options]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     symbols = json.loads(result.stdout)["typeCompleteness"]["symbols"]
     exported = [symbol for symbol in symbols if symbol["isExported"]]

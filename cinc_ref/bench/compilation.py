@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Mapping
 
 from cinc_ref.bench.rows import Row
+from cinc_ref.errors import CincError
 from cinc_ref.timing import one_core
 
 __all__ = ["EMPTY", "FILLED", "IMPORTS", "SCRIPTS", "measure_compilation", "processor_seconds"]
@@ -61,6 +62,11 @@ def measure_compilation(case: str, rounds: int = 5) -> list[Row]:
     list of Row
         Processor time, user and system, of the whole process on one core, also as a multiple of
         that of a process which only imports (`IMPORTS`).
+
+    Raises
+    ------
+    CincError
+        If one of the processes fails.
     """
     script = SCRIPTS[case]
     with tempfile.TemporaryDirectory() as folder, one_core():
@@ -102,10 +108,22 @@ def processor_seconds(code: str, environment: Mapping[str, str]) -> float:
     -------
     float
         Seconds.
+
+    Raises
+    ------
+    CincError
+        If the process fails; the message has the last line that it printed.
     """
     import resource  # not on Windows
 
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        last_lines = (done.stdout + done.stderr).splitlines()[-1:]  # the error of a traceback
+        raise CincError(
+            f"a measured process must end with exit code 0, got {done.returncode}; its last line: "
+            + "".join(last_lines or ["(it printed nothing)"])
+        )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

@@ -15,7 +15,7 @@ from cinc_ref._typing import Size
 from cinc_ref.bench import compilation, convolution, flows, machine, scaling
 from cinc_ref.bench.rows import DISTURBED, Dtype, Row
 
-__all__ = ["GROUPS", "Group", "Report", "convolution_group", "run"]
+__all__ = ["GROUPS", "MARK", "Group", "Report", "convolution_group", "run"]
 
 LOAD_OF_BENCHMARK = 0.5
 """Part of a core that must be free before the start, in units of the load average."""

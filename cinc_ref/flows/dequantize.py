@@ -124,10 +124,12 @@ def _bin_limits(bins, dtype):
     """
     levels, half = np.arange(bins), dtype.type(0.5)
     smallest, largest = ((edge / bins).astype(dtype) for edge in (levels, levels + 1))
-    while np.any(below := _levels_differ(smallest - half, bins, np.less, levels)):
-        smallest[below] = np.nextafter(smallest[below], dtype.type(2))
-    while np.any(above := _levels_differ(largest - half, bins, np.greater, levels)):
-        largest[above] = np.nextafter(largest[above], dtype.type(0))
+    for ends, relation, inwards in ((smallest, np.less, 2), (largest, np.greater, 0)):
+        outside = levels  # a few need hundreds of steps
+        while outside.size:
+            x = ends[outside] - half
+            outside = outside[_levels_differ(x, bins, relation, outside)]
+            ends[outside] = np.nextafter(ends[outside], dtype.type(inwards))
     return smallest - half, largest - half
 
 

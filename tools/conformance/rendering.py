@@ -24,11 +24,13 @@ elsewhere, and a finding says nothing about the rest of a library.
 A layer is *passing* if every property that could be tried holds. *Wrong* is a wrong result, *fragile* one
 that is wrong at the edges (dtypes, NaN, memory), *by design* a difference that its authors intend. *Check* is
 a mistake or a doubtful verdict of the check itself, *not checked* a map to a space of another dimension.
-*Open* are layers of which the check complains, or that cannot be called in this way, where nobody has judged yet
-whether the layer, the call or the check is at fault: no claim is made about them.
-The table counts layers with their arguments, each by the worst of its findings; some findings lie outside
+{open}The table counts layers with their arguments, each by the worst of its findings; some findings lie outside
 the layers that are counted.
 
+"""
+
+OPEN = """*Open* are layers of which the check complains, or that cannot be called in this way, where nobody has judged yet
+whether the layer, the call or the check is at fault: no claim is made about them.
 """
 
 GREETING = """Thank you for {title}. While testing the layers of several flow libraries against numerical Jacobians
@@ -81,7 +83,8 @@ def _table(stored):
     cells = [str(total[column]) for column in columns]
     lines.append(f"| all | | {total.total()} | {' | '.join(cells)} | {seconds:.0f} |")
     sections = [_section(name, library(name), result) for name, result in stored.items()]
-    return HEAD + "\n".join(lines) + "\n\n" + "\n".join(sections)
+    head = HEAD.format(open=OPEN if "open" in columns else "")
+    return head + "\n".join(lines) + "\n\n" + "\n".join(sections)
 
 
 def _section(name, described, result):

@@ -59,9 +59,9 @@ def main() -> None:
     known = {} if options.fresh else _known(path, key)
     result = {"name": options.name, "key": key, "layers": []}
     for layer in described.layers:
-        line = known.get(_identity(layer.make, layer.options)) or _checked(described, layer)
+        line = known.pop(_identity(layer.make, layer.options), None) or _checked(described, layer)
         result["layers"].append(line)
-        _write(path, result)
+        _write(path, result | {"layers": [*result["layers"], *known.values()]})  # if interrupted
     classes, unimported = public_classes(described)
     accounted = {layer.cls for layer in described.layers} | set(described.left_out)
     for line in result["layers"]:

@@ -39,7 +39,7 @@ def functions(request: Request) -> Layer:
     return Layer(
         name_of(forward), "pair of functions" if inverse is not None else "function", framework,
         call(forward), None if inverse is None else guarded(call(inverse)),
-        parameters=trainable(module) if module is not None else None,
+        parameters=trainable(module, request.x.dtype) if module is not None else None,
     )  # fmt: skip
 
 

@@ -52,12 +52,17 @@ def _module_perturbation(module, constant_only=False):
     return perturb
 
 
-def trainable(module: Any) -> Callable[[], dict[str, Any]]:
-    """Return a function that returns the trainable parameters of a module by name."""
+def trainable(module: Any, dtype: np.dtype[Any]) -> Callable[[], dict[str, Any]]:
+    """Return a function that returns the trainable parameters of a module by name.
+
+    Those of another dtype than the images are left out: a step of float64 is rounded in float32,
+    so that a difference by them is wrong by percents.
+    """
+    wanted = getattr(sys.modules["torch"], str(dtype))
     return lambda: {
         name: parameter
         for name, parameter in module.named_parameters()
-        if parameter.requires_grad and parameter.is_floating_point()
+        if parameter.requires_grad and parameter.dtype == wanted
     }
 
 
@@ -89,7 +94,7 @@ def module_layer(
         None if inverse is None else guarded(inverse),
         _module_perturbation(module) if is_module else None,
         _module_perturbation(module, constant_only=True) if is_module else None,
-        trainable(module) if is_module else None,
+        trainable(module, request.x.dtype) if is_module else None,
         converted=_is_single(request.obj), **known,
     )  # fmt: skip
 

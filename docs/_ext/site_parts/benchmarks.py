@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from cinc_ref._schema import has_schema
-from cinc_ref.bench import GROUPS
 from cinc_ref.bench.bounds import LEVELS
+from cinc_ref.bench.groups import GROUPS, MARK
 from site_parts.markdown import table
 from site_parts.paths import ROOT
 from site_parts.svg import Drawing
@@ -115,7 +115,7 @@ def _whole(path, content):
     for name, rows in content["rows"].items():
         group = GROUPS.get(name)
         lines += [f"### {group.title if group else name}\n"]
-        lines += [f"{group.note}\n"] if group else []
+        lines += [group.note.replace(MARK, f"`{group.answer}`") + "\n"] if group else []
         for dtype in dict.fromkeys(row["dtype"] for row in rows):
             same = [row for row in rows if row["dtype"] == dtype]
             lines += [f"{dtype}:\n", _figures(same)]

@@ -1,6 +1,7 @@
 """Tables and drawings of the comparisons of systems that are stored in `comparison/`."""
 
 import json
+from math import ceil, floor, log10
 from pathlib import Path
 
 from cinc_ref._schema import has_schema
@@ -10,7 +11,7 @@ from site_parts.markdown import table
 from site_parts.paths import ROOT
 from site_parts.svg import Drawing
 
-__all__ = ["at_equal", "gains", "gains_table", "parts", "stored"]
+__all__ = ["at_equal", "gains", "gains_table", "parts", "round_numbers", "stored"]
 
 SHAPES = {
     "additive": ("yellow", "triangle"),
@@ -197,7 +198,7 @@ def _bits_drawing(comparison):
     )
     drawing.text(0, 18, "bits per dimension of test images: less is better", bold=True)
     drawing.text(0, 34, "points: runs; strokes and numbers: means", colour="muted")
-    _ticks(drawing, scale, low, high, HEAD + ROW * len(rows), digits=2)
+    _ticks(drawing, scale, low - margin, high + margin, HEAD + ROW * len(rows))
     for place, row in enumerate(rows):
         y = HEAD + ROW * place + ROW / 2
         _label(drawing, row, y)
@@ -223,7 +224,7 @@ def _times_drawing(comparison):
     )
     drawing.text(0, 18, "time of 100 samples on one core, ms", bold=True)
     drawing.text(0, 34, "filled: the part in the invertible convolutions", colour="muted")
-    _ticks(drawing, scale, 0, longest, HEAD + ROW * len(rows), digits=0)
+    _ticks(drawing, scale, 0, longest, HEAD + ROW * len(rows))
     for place, row in enumerate(rows):
         y = HEAD + ROW * place + ROW / 2
         _label(drawing, row, y)
@@ -258,11 +259,15 @@ def _point(drawing, x, y, coupling):
         drawing.polygon([(x, y - 5), (x + 5, y + 4), (x - 5, y + 4)], fill=colour)
 
 
-def _ticks(drawing, scale, low, high, bottom, *, digits):
-    """Draw four round numbers below the scale."""
-    numbers = dict.fromkeys(round(low + (high - low) * part / 3, digits) for part in range(4))
-    for number in numbers:
-        if LEFT - 1 <= scale(number) <= RIGHT + 1:
-            drawing.line((scale(number), HEAD), (scale(number), bottom), colour="line", width=0.6)
-            drawing.text(scale(number), bottom + 18, f"{number:.{digits}f}", anchor="middle",
-                         colour="muted")  # fmt: skip
+def _ticks(drawing, scale, low, high, bottom):
+    """Draw round numbers below the scale."""
+    for number in round_numbers(low, high):
+        drawing.line((scale(number), HEAD), (scale(number), bottom), colour="line", width=0.6)
+        drawing.text(scale(number), bottom + 18, f"{number:g}", anchor="middle", colour="muted")
+
+
+def round_numbers(low: float, high: float) -> list[float]:
+    """Return the three to eight multiples of 1, 2 or 5 times a power of ten in a range."""
+    power = 10.0 ** floor(log10((high - low) / 3))
+    step = max(power * factor for factor in (1, 2, 5) if power * factor <= (high - low) / 3)
+    return [round(step * n, 9) for n in range(ceil(low / step), floor(high / step) + 1)]
