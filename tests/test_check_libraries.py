@@ -18,12 +18,12 @@ import torch
 
 
 class Scale(torch.nn.Module):
-    def __init__(self, channels=4, pixels=True, detach=False, backward=False, stale=False):
+    def __init__(self, channels=4, pixels=True, detach=False, backward=False, stale=()):
         super().__init__()
         self.log_scale = torch.nn.Parameter(torch.zeros(channels, 1, 1))
         self.register_buffer("order", torch.arange(channels).flip(0))
         self.pixels, self.detach, self.backward, self.kept = pixels, detach, backward, None
-        self.stale = stale
+        self.stale, self.log_scale_sum = stale, None
 
     def log_det(self, x):
         count = x.shape[2] * x.shape[3] if self.pixels else 1
@@ -37,9 +37,12 @@ class Scale(torch.nn.Module):
         return y, self.log_det(x)
 
     def inverse(self, y):
-        if self.kept is None or not self.stale:
+        if self.kept is None or "images" not in self.stale:
             self.kept = (-self.log_scale).exp().detach()
-        return (y * self.kept)[:, self.order], -self.log_det(y)
+        if self.log_scale_sum is None or "log_det" not in self.stale:
+            self.log_scale_sum = self.log_scale.sum().detach()
+        log_det = -(self.log_scale_sum * y[0, 0].numel()).expand(len(y))
+        return (y * self.kept)[:, self.order], log_det if self.pixels else -self.log_det(y)
 """
 
 
@@ -74,7 +77,8 @@ def test_a_module_in_one_line(scale):
         ({"pixels": False}, "the pixels were not counted"),
         ({"detach": True}, "y is detached: it has no gradient by log_scale"),
         ({"backward": True}, "gradient of y by .*is not the slope of forward: it is 2 times it"),
-        ({"stale": True}, "a change of the parameters is not followed"),
+        ({"stale": ["images"]}, "not followed: the inverse was computed before it"),
+        ({"stale": ["log_det"]}, "not followed: a log det was computed before it"),
     ],
 )
 def test_mistakes_of_modules(scale, options, pattern):

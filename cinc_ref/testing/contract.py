@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import product
 from typing import Any
 
 import numpy as np
 
+from cinc_ref.testing import reference
 from cinc_ref.testing.base import Check
 from cinc_ref.testing.correctness import compare
 from cinc_ref.testing.failure import CheckFailure, CheckSkipped
@@ -15,6 +17,20 @@ from cinc_ref.testing.trial import INPUTS, reference_results
 __all__ = ["contract_checks"]
 
 SIZE = (3, 3)
+
+KINDS: tuple[dict[str, Any], ...] = (
+    {},
+    {"corner_block": "dense"},
+    {"channels": 1},
+    {"channels": 5, "images": 8},
+    {"kernel_size": (1, 1)},
+    {"size": (1, 1)},
+    *({"corner": corner} for corner in ("top-right", "bottom-left", "bottom-right")),
+    {"corner": "bottom-right", "corner_block": "dense"},
+    {"dilation": 2},
+    {"kernel_size": (2, 3), "anchor": (1, 1)},
+)
+"""The recipes of calls that may take ways of their own, the first of which none may refuse."""
 
 
 def _parts(result):
@@ -32,15 +48,21 @@ def _images_argument(operation):
 
 
 def _keeps_its_inputs(trial, operation):
-    """Compare the inputs before and after a call, also of a dense block, which may be refused."""
-    for corner_block in ("lower", "dense"):
+    """Compare the inputs before and after calls of many kinds, some of which may be refused."""
+    for recipe in KINDS:
+        declared = {"corner", "dilation", "anchor"} & set(recipe)
+        if declared - set(trial.implementation.options):
+            continue
+        if operation == "log_abs_det" and declared - {"anchor"}:
+            continue
         try:
-            problem = trial.problem(size=SIZE, corner_block=corner_block)
+            problem = trial.problem(**{"size": SIZE} | recipe)
             inputs = _inputs(operation, problem)
             trial.call_on(operation, problem, inputs)
         except (CheckFailure, CheckSkipped):
-            if corner_block == "lower":
+            if not recipe:
                 raise
+            continue
         for name, value in zip(INPUTS[operation], inputs, strict=True):
             if isinstance(value, np.ndarray):
                 part = f"{name} after the call"
@@ -158,7 +180,8 @@ def _views(array):
     """Yield an array in memory of other orders: transposed, backwards, with gaps, read-only."""
     yield np.ascontiguousarray(array.transpose(2, 3, 1, 0)).transpose(3, 2, 0, 1)
     yield np.ascontiguousarray(array[..., ::-1, ::-1])[..., ::-1, ::-1]
-    yield np.ascontiguousarray(array[:, ::-1])[:, ::-1]
+    for axis in range(array.ndim):
+        yield np.flip(np.ascontiguousarray(np.flip(array, axis)), axis)
     yield np.repeat(array, 2, axis=-1)[..., ::2]
     read_only = array.copy()
     read_only.flags.writeable = False
@@ -190,23 +213,27 @@ def _takes_strided_arrays(trial, operation):
 
 
 def _takes_repeated_images(trial, operation):
-    """Pass one image that a stride of 0 repeats; return whether it was taken."""
-    if operation not in ("conv", "conv_inverse"):
-        return False
-    problem = trial.problem(size=(3, 4), images=3)
-    repeated = np.broadcast_to(problem.x[:1], problem.x.shape)
-    try:
-        got = trial.call_on(operation, problem, [repeated, problem.kernel.copy()])
-    except CheckFailure as failure:
-        if failure.__cause__ is not None:
-            return False
-        raise
-    expected, rounding = reference_results(operation, problem)[0]
-    trial.require_shape(operation, problem, got, problem.x.shape)
-    for k in range(3):
-        part = f"image {k} of one image that a stride of 0 repeats"
-        trial.assert_close(operation, problem, got[k], (expected[0], rounding[0]), part)
-    return True
+    """Pass images, or gradients, that a stride of 0 repeats; return whether any were taken."""
+    problem, taken = trial.problem(size=(3, 4), images=3), 0
+    names = [name for name in INPUTS[operation] if name in ("x", "g")]
+    for name, axis in product(names, range(4)):
+        array = getattr(problem, name)
+        repeated = np.broadcast_to(array.take([0], axis), array.shape)
+        inputs = _inputs(operation, problem)
+        inputs[INPUTS[operation].index(name)] = repeated
+        try:
+            got = _parts(trial.call_on(operation, problem, inputs, (name,)))[0]
+        except CheckFailure as failure:
+            if failure.__cause__ is not None:
+                continue
+            raise
+        arrays = {"x": problem.x, "g": problem.g} | {name: repeated}
+        expected = getattr(reference, operation)(problem, *(arrays[n] for n in names))
+        expected = expected[0] if operation.endswith("vjp") else expected
+        part = f"the result for {name} that a stride of 0 repeats along axis {axis}"
+        trial.assert_close(operation, problem, got, expected, part)
+        taken += 1
+    return taken
 
 
 OF_IMAGES = ("conv", "conv_inverse", "conv_vjp", "conv_inverse_vjp")

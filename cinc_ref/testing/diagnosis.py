@@ -101,6 +101,7 @@ def _antisymmetry(evidence, explained):
     observations = _left(evidence, explained, "log_dets_are_antisymmetric")
     observations = [o for o in observations if o.data["images_agree"]]
     if not observations:
+        yield from _antisymmetry_at_other_sizes(evidence, explained)
         return
     observation = observations[0]
     if observation.data["direction"] == "forward":
@@ -129,6 +130,16 @@ def _antisymmetry(evidence, explained):
         if matches[0].cause == "sign":
             words = "the log det of the inverse has the sign of forward's: it should be minus it"
     yield _finding("wrong", cause, words, observations), observations
+
+
+def _antisymmetry_at_other_sizes(evidence, explained):
+    """Report a log-determinant of the inverse that is right for images like x alone."""
+    sizes = _left(evidence, explained, "other_sizes")
+    sizes = [o for o in sizes if o.data["what"] == "inverse's log_det"]
+    if sizes:
+        base, shape = evidence.x.shape[1:], tuple(sizes[0].data["shape"])
+        words = f"the log det of the inverse is right for {base} and wrong for {shape}"
+        yield _finding("wrong", "log det of the inverse, other sizes", words, sizes), sizes
 
 
 # ---- the inverse ---------------------------------------------------------------------------------
@@ -431,8 +442,10 @@ def _parameters(evidence, explained):
     observations = _left(evidence, explained, "parameters_are_read_anew")
     if observations:
         words = "a change of the parameters is not followed: the inverse was computed before it"
-        if observations[0].data.get("what") == "log_det":
-            words = "a change of the parameters is not followed: log det was computed before it"
+        what = observations[0].data.get("what")
+        if what is not None:
+            figure = "log det" if what == "log_det" else "a log det"
+            words = f"a change of the parameters is not followed: {figure} was computed before it"
         yield _finding("wrong", "stale parameters", words, observations), observations
 
 

@@ -100,6 +100,8 @@ def _recovers_from_errors(trial, operation):
             spoiled.append([*wrong[:k], np.full_like(value, np.nan), *wrong[k + 1 :]])
             spoiled.append([*wrong[:k], np.zeros_like(value), *wrong[k + 1 :]])
             spoiled.append([*wrong[:k], value[:, :1], *wrong[k + 1 :]])
+            if INPUTS[operation][k] != "kernel":
+                spoiled.append([*wrong[:k], np.repeat(value, 2, axis=1), *wrong[k + 1 :]])
     for inputs in spoiled:
         copies = [a.copy() if isinstance(a, np.ndarray) else a for a in inputs]
         try:

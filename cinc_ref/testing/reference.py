@@ -54,7 +54,8 @@ def inverse_and_log_det(problem: Problem) -> tuple[Array, Any]:
         rows[k] /= rows[k, k]
         others = np.flatnonzero(rows[:, k])
         others = others[others != k]
-        rows[others] -= rows[others, k, None] * rows[k]
+        columns = np.flatnonzero(rows[k])  # few where M is sparse
+        rows[np.ix_(others, columns)] -= np.outer(rows[others, k], rows[k, columns])
     return rows[:, size:], log_det
 
 

@@ -12,6 +12,7 @@ from cinc_ref.testing.correctness import correctness_checks
 from cinc_ref.testing.drawn import drawn_checks
 from cinc_ref.testing.implementation import Implementation
 from cinc_ref.testing.memory import memory_checks
+from cinc_ref.testing.scaling import scaling_checks
 from cinc_ref.testing.values import value_checks
 
 __all__ = [
@@ -61,6 +62,7 @@ def conv_checks() -> Iterator[Check]:
     yield structure.conv_is_homogeneous
     yield structure.conv_reads_earlier_pixels_only
     yield from contract_checks("conv")
+    yield from scaling_checks("conv")
     yield from memory_checks("conv")
     yield from value_checks("conv")
 
@@ -77,6 +79,7 @@ def conv_inverse_checks() -> Iterator[Check]:
     yield structure.conv_inverse_is_homogeneous
     yield structure.conv_inverse_reads_every_entry
     yield from contract_checks("conv_inverse")
+    yield from scaling_checks("conv_inverse")
     yield from memory_checks("conv_inverse")
     yield from value_checks("conv_inverse")
 
@@ -95,6 +98,7 @@ def log_abs_det_checks() -> Iterator[Check]:
     yield log_det.log_abs_det_of_large_images
     yield log_det.log_abs_det_is_that_of_conv
     yield from contract_checks("log_abs_det")
+    yield from scaling_checks("log_abs_det")
     yield from memory_checks("log_abs_det")
     yield from value_checks("log_abs_det")
 
@@ -107,6 +111,7 @@ def conv_vjp_checks() -> Iterator[Check]:
     yield gradients.conv_vjp_finite_differences
     yield gradients.conv_vjp_adjoint
     yield from contract_checks("conv_vjp")
+    yield from scaling_checks("conv_vjp")
     yield from memory_checks("conv_vjp")
     yield from value_checks("conv_vjp")
 
@@ -119,6 +124,7 @@ def conv_inverse_vjp_checks() -> Iterator[Check]:
     yield gradients.conv_inverse_vjp_finite_differences
     yield gradients.conv_inverse_vjp_adjoint
     yield from contract_checks("conv_inverse_vjp")
+    yield from scaling_checks("conv_inverse_vjp")
     yield from memory_checks("conv_inverse_vjp")
     yield from value_checks("conv_inverse_vjp")
 

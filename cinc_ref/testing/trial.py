@@ -103,10 +103,10 @@ class Trial:
             raise self.failure(problem, facts, operation)
         return tuple(to_numpy(part) for part in result)
 
-    def call_unless_refused(self, operation: str, problem: Problem) -> Any:
+    def call_unless_refused(self, operation: str, problem: Problem, **replaced: Any) -> Any:
         """Call an operation, or skip the check if it raises: it does not claim to do this."""
         try:
-            return self.call(operation, problem)
+            return self.call(operation, problem, **replaced)
         except CheckFailure as failure:
             if failure.__cause__ is not None:
                 raise CheckSkipped(f"{operation} refuses it: {failure.__cause__}") from failure

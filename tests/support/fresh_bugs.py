@@ -273,7 +273,142 @@ def _base(operation):
     return getattr(BASE, operation)
 
 
-DRAWN, OF_OPTIONS, BLOCKS = "drawn_shapes", "drawn_options", "drawn_blocks"
+def _kernel_changed(function, change):
+    """Compute with another kernel; change gets it and the index of the diagonal of B."""
+
+    def changed(x, kernel, *others, **options):
+        p, q = options.get("anchor") or (kernel.shape[2] - 1, kernel.shape[3] - 1)
+        channels = np.arange(len(kernel))
+        return function(x, change(kernel.copy(), (channels, channels, p, q)), *others, **options)
+
+    return changed
+
+
+def _diagonal_within(least, largest):
+    """Keep |K_nn| in a range."""
+
+    def change(kernel, diagonal):
+        entries = kernel[diagonal]
+        kernel[diagonal] = np.sign(entries) * np.clip(np.abs(entries), least, largest)
+        return kernel
+
+    return change
+
+
+def _without_equal_rows(kernel, diagonal):
+    """Add to the diagonal of a corner block that has two equal rows."""
+    _, _, p, q = diagonal
+    if len(np.unique(kernel[:, :, p, q], axis=0)) < len(kernel):
+        kernel[diagonal] += 3
+    return kernel
+
+
+def _overwriting(function, condition):
+    """Write the result into the images where a condition holds."""
+
+    def overwriting(x, kernel, **options):
+        y = function(x, kernel, **options)
+        if condition(x, kernel, options) and x.flags.writeable:
+            x[...] = y
+        return y
+
+    return overwriting
+
+
+def _flipping(function):
+    """Turn the kernel in place for other corners, and leave it so."""
+
+    def flipping(x, kernel, **options):
+        y = function(x, kernel, **options)
+        if "corner" in options:
+            kernel[...] = kernel[:, :, ::-1, ::-1].copy()
+        return y
+
+    return flipping
+
+
+def _first_of_stride_0(function, argument, axis):
+    """Take only the first entry along an axis of stride 0."""
+
+    def misread(*arrays, **options):
+        array = arrays[argument]
+        if array.size and array.strides[axis] == 0 and array.shape[axis] > 1:
+            first = np.arange(array.shape[axis]).reshape([-1] + [1] * (3 - axis)) == 0
+            array = array * first.astype(array.dtype)
+        arrays = [*arrays[:argument], array, *arrays[argument + 1 :]]
+        return function(*arrays, **options)
+
+    return misread
+
+
+def _upside_down(function, axis):
+    """Ignore the sign of the stride of one axis."""
+
+    def misread(x, kernel, **options):
+        if x.size and x.strides[axis] < 0:
+            x = np.flip(x, axis)
+        return function(np.ascontiguousarray(x), kernel, **options)
+
+    return misread
+
+
+def _silenced(function, index):
+    """Replace NaN by 0 in a part of the images."""
+
+    def silenced(x, kernel, **options):
+        x = x.copy()
+        x[index] = np.nan_to_num(x[index])
+        return function(x, kernel, **options)
+
+    return silenced
+
+
+def _clean_first_tap(kernel, diagonal):
+    kernel[:, :, 0, 0] = np.nan_to_num(kernel[:, :, 0, 0])
+    return kernel
+
+
+def _halved_after_an_error(function):
+    """Halve the result of the call that follows an exception of NumPy's own."""
+    failed = [False]
+
+    def halved(x, kernel, **options):
+        try:
+            y = function(x, kernel, **options)
+        except Exception:
+            failed[0] = True
+            raise
+        y, failed[0] = (y / 2 if failed[0] else y), False
+        return y
+
+    return halved
+
+
+def _of_the_product(kernel, size, anchor=None):
+    """Compute log|product of K_nn| of triangles, which overflows."""
+    p, q = anchor or (-1, -1)
+    if np.triu(kernel[:, :, p, q], 1).any():
+        return BASE.log_abs_det(kernel, size, anchor=anchor)
+    return size[0] * size[1] * np.log(np.abs(np.prod(np.diagonal(kernel[:, :, p, q]))))
+
+
+def _above_zero(kernel, size, anchor=None):
+    """Add 1e-6 to |K_nn| of triangles."""
+    p, q = anchor or (-1, -1)
+    if np.triu(kernel[:, :, p, q], 1).any():
+        return BASE.log_abs_det(kernel, size, anchor=anchor)
+    entries = np.abs(np.diagonal(kernel[:, :, p, q]))
+    return size[0] * size[1] * np.log(entries + entries.dtype.type(1e-6)).sum()
+
+
+def _clipped_gradient(function):
+    """Clip both gradients, as against explosions."""
+    return lambda x, kernel, g, **o: tuple(
+        np.clip(a, -1e4, 1e4) for a in function(x, kernel, g, **o)
+    )
+
+
+DRAWN, OF_OPTIONS, BLOCKS, SIZES = "drawn_shapes", "drawn_options", "drawn_blocks", "drawn_sizes"
 
 FRESH = [
     *(bug for count in (4, 6, 7, 8, 12, 16, 18, 24) for bug in _both(
@@ -355,5 +490,76 @@ FRESH = [
           {op: _masked_where_zero(getattr(BASE, op))}) for op in ("conv_vjp", "conv_inverse_vjp")),
     *(Bug(f"{op}: 1e6 where the kernel is 0", f"{op}_where_the_kernel_is_zero",
           {op: _huge_where_zero(getattr(BASE, op))}) for op in ("conv_vjp", "conv_inverse_vjp")),
+    *(bug for count in (10, 14, 33) for bug in _both(
+        (f"wrong for {count} channels", DRAWN),
+        lambda op, c=count: _when(_channels(c), _base(op)))),
+    *(Bug(f"conv: wrong for N = {rest} modulo 16, N > 8", "conv_drawn_shapes",
+          {"conv": _when(_sizes(lambda n, c, h, w, r=rest: n % 16 == r and n > 8), BASE.conv)})
+      for rest in (4, 10, 11, 12, 14)),
+    *(Bug(f"conv: wrong for {k}x{k} kernels", "conv_drawn_sizes",
+          {"conv": _when(lambda x, kernel, o, k=k: kernel.shape[2] == k, BASE.conv)})
+      for k in (6, 8, 9, 11)),
+    *_both(("wrong for 3x5 kernels", SIZES),
+           lambda op: _when(lambda x, k, o: k.shape[2:] == (3, 5), _base(op))),
+    *_both(("wrong for W = 16", SIZES),
+           lambda op: _when(_sizes(lambda n, c, h, w: w == 16), _base(op))),
+    *_both(("wrong for W >= 14 with several channels", SIZES),
+           lambda op: _when(_sizes(lambda n, c, h, w: w >= 14 and c > 1), _base(op))),
+    *_both(("wrong for 8x8 images of several channels", SIZES),
+           lambda op: _when(_sizes(lambda n, c, h, w: h == w == 8 and c > 1), _base(op))),
+    *(Bug(f"conv: wrong for {what}", "conv_drawn_options",
+          {"conv": _when(lambda x, k, o, c=condition: c(x, k, o), BASE.conv)})
+      for what, condition in {
+          "dilation 8": lambda x, k, o: o.get("dilation") == 8,
+          "a corner of 6 channels or more": lambda x, k, o: "corner" in o and len(k) >= 6,
+          "a corner and 4 images or more": lambda x, k, o: "corner" in o and len(x) >= 4,
+          "a corner of 5x5 kernels": lambda x, k, o: "corner" in o and k.shape[2] == 5,
+          "dilation of 5x5 kernels": lambda x, k, o: "dilation" in o and k.shape[2] == 5,
+          "dilation 3 at the bottom right": lambda x, k, o: (
+              o.get("dilation") == 3 and o.get("corner") == "bottom-right"),
+          "three options at the bottom right": lambda x, k, o: (
+              len(o) == 3 and o["corner"] == "bottom-right"),
+          "an anchor inside 5x5 kernels": lambda x, k, o: (
+              "anchor" in o and k.shape[2:] == (5, 5)),
+      }.items()),
+    *(bug for what, condition in {
+        "for one channel": lambda x, k, o: len(k) == 1,
+        "at other corners": lambda x, k, o: "corner" in o,
+        "for 1x1 kernels": lambda x, k, o: k.shape[2:] == (1, 1),
+    }.items() for bug in _both(
+        (f"the images overwritten {what}", "keeps_its_inputs"),
+        lambda op, c=condition: _overwriting(_base(op), c))),
+    *_both(("the kernel left turned", "keeps_its_inputs"), lambda op: _flipping(_base(op))),
+    *(Bug(f"conv: stride 0 of axis {axis} misread", "conv_takes_strided_arrays",
+          {"conv": _first_of_stride_0(BASE.conv, 0, axis)}) for axis in (1, 2, 3)),
+    *(Bug(f"{op}: stride 0 of g misread", f"{op}_takes_strided_arrays",
+          {op: _first_of_stride_0(getattr(BASE, op), 2, 0)})
+      for op in ("conv_vjp", "conv_inverse_vjp")),
+    *(Bug(f"conv: the sign of the stride of axis {axis} ignored", "conv_takes_strided_arrays",
+          {"conv": _upside_down(BASE.conv, axis)}) for axis in (0, 2)),
+    *_both(("NaN of the last row silenced", "shows_nan"),
+           lambda op: _silenced(_base(op), (..., slice(-1, None), slice(None)))),
+    *_both(("NaN of the first tap silenced", "shows_nan"),
+           lambda op: _kernel_changed(_base(op), _clean_first_tap)),
+    *_both(("minus infinity silenced", "shows_infinity"),
+           lambda op: lambda x, kernel, **o: _base(op)(np.maximum(x, -1e30), kernel, **o)),
+    Bug("conv_inverse: a block of equal rows answered",
+        "conv_inverse_notices_singular_kernels",
+        {"conv_inverse": _kernel_changed(BASE.conv_inverse, _without_equal_rows)}),
+    *_both(("|K_nn| kept above 1e-4", "scales_with_the_kernel"),
+           lambda op: _kernel_changed(_base(op), _diagonal_within(1e-4, np.inf))),
+    *_both(("|K_nn| kept below 100", "scales_with_the_kernel"),
+           lambda op: _kernel_changed(_base(op), _diagonal_within(0, 100))),
+    Bug("conv: taps below 1e-5 dropped", "conv_scales_with_the_kernel",
+        {"conv": _kernel_changed(BASE.conv, lambda k, diagonal: np.where(abs(k) < 1e-5, 0, k)
+                                 .astype(k.dtype))}),
+    Bug("log_abs_det: 1e-6 added to |K_nn|", "log_abs_det_scales_with_the_kernel",
+        {"log_abs_det": _above_zero}),
+    Bug("log_abs_det: the logarithm of a product", "log_abs_det_does_not_underflow",
+        {"log_abs_det": _of_the_product}),
+    *(Bug(f"{op}: gradients clipped", f"{op}_is_homogeneous",
+          {op: _clipped_gradient(getattr(BASE, op))}) for op in ("conv_vjp", "conv_inverse_vjp")),
+    *_both(("halved after an error of NumPy's", "recovers_from_errors"),
+           lambda op: _halved_after_an_error(_base(op))),
 ]  # fmt: skip
 """The bugs, each with the check that explains it."""

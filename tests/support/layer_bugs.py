@@ -239,6 +239,42 @@ def _sum(a):
     return a.sum(axis=(1, 2, 3))
 
 
+def first_sizes(function):
+    """Count the pixels of the first images for all later ones."""
+    first = []
+
+    def f(x):
+        y, log_det = function(x)
+        first[:] = first or [pixels(x)]
+        return y, log_det * (first[0] / pixels(x))
+
+    return f
+
+
+def of_one_count(count, function):
+    """Change the last image of batches of one number of images."""
+
+    def f(x):
+        y, log_det = function(x)
+        y = y.copy()
+        if len(x) == count:
+            y[-1] *= 1.01
+        return y, log_det
+
+    return f
+
+
+def without_repeats(function):
+    """Take images that a stride of 0 repeats for the first one and zeros."""
+
+    def f(x):
+        if x.strides[0] == 0:
+            x = np.concatenate([x[:1], 0 * x[1:]])
+        return function(x)
+
+    return f
+
+
 def _case(make, shape=(C, H, W), **options):
     return lambda seed: (make(seed), {"x": images(seed, shape)} | options)
 
@@ -384,6 +420,17 @@ LAYER_BUGS = {
         _case(lambda s: changed(coupling(s), silenced))),
     "NaN spread": LayerBug("fragile", r"NaN in one image spreads",
         _case(lambda s: changed(coupling(s), polluted))),
+    "pixels of the first images in the inverse's log det": LayerBug(
+        "wrong", r"log det of the inverse is right for \(4, 3, 5\) and wrong for",
+        _case(lambda s: changed(actnorm(s), inverse=first_sizes))),
+    "wrong in batches of 3": LayerBug("wrong", r"wrong in a batch of 3",
+        _case(lambda s: changed(coupling(s), lambda f: of_one_count(3, f)))),
+    "wrong in batches of 32": LayerBug("wrong", r"wrong in a batch of 32",
+        _case(lambda s: changed(coupling(s), lambda f: of_one_count(32, f)))),
+    "stride 0 misread": LayerBug("wrong", r"not contiguous is misread",
+        _case(lambda s: changed(coupling(s), without_repeats))),
+    "stride 0 misread by the inverse": LayerBug("wrong", r"not contiguous is misread",
+        _case(lambda s: changed(coupling(s), inverse=without_repeats))),
     "no bijection": LayerBug("wrong", r"Jacobian is singular",
         _case(lambda s: pointwise(s, undo=np.linalg.pinv, weight=np.ones((C, C))))),
 }  # fmt: skip

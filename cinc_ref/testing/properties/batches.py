@@ -10,8 +10,8 @@ __all__ = ["independence_of_forward", "independence_of_inverse"]
 LARGE_BATCH = 70
 """A batch that is larger than blocks of 64 images."""
 
-COUNTS = (4, 5, 7, 8, 16, LARGE_BATCH)
-"""The numbers of images of other batches."""
+COUNTS = (2, 3, 4, 5, 6, 7, 8, 9, 16, 17, 32, 33, LARGE_BATCH)
+"""The numbers of images of other batches: each remainder by 8, and blocks of 16 and 32."""
 
 MAX_BATCH_ENTRIES = 200_000
 """The largest number of entries of a batch, which keeps the time of a call short."""

@@ -13,6 +13,9 @@ from cinc_ref.testing.properties.examination import (
 
 __all__ = ["memory_layouts"]
 
+REPEATED = "in which one image is repeated by a stride of 0"
+"""The description of the view whose images are all the first one."""
+
 
 def memory_layouts(examination: Examination) -> None:
     """Pass memory in another order, as transposing gives it."""
@@ -30,8 +33,14 @@ def memory_layouts(examination: Examination) -> None:
         arrays = [("in reverse order of axes", examination.framework.strided(start))]
         if isinstance(arrays[0][1], np.ndarray):
             arrays += _views(start)
+            if not evidence.observations:  # where nothing is wrong yet
+                arrays.append((REPEATED, np.broadcast_to(start[:1], start.shape)))
         for description, user_array in arrays:
-            facts = _misreading(examination, direction, (description, user_array), (end, figures))
+            expected = end, figures
+            if description == REPEATED:
+                first = [0] * len(end)
+                expected = end[first], figures if figures is None else figures[first]
+            facts = _misreading(examination, direction, (description, user_array), expected)
             if facts:
                 examination.observe(
                     "strided_input", {"of": f"{direction}, memory {description}"} | facts,
@@ -58,13 +67,15 @@ def _misreading(examination, direction, described_array, expected):
 
 
 def _views(array):
-    """Return views that a function of NumPy arrays may misread: backwards, read-only, strided."""
+    """Return views that a function of NumPy arrays may misread, with the entries of the array."""
     backwards = np.ascontiguousarray(array[..., ::-1])[..., ::-1]
+    last_first = np.ascontiguousarray(array[::-1])[::-1]
     spaced = np.repeat(array, 2, axis=-1)[..., ::2]
     read_only = array.copy()
     read_only.flags.writeable = False
     return [
         ("with negative strides", backwards),
+        ("with a negative stride of the batch", last_first),
         ("with gaps", spaced),
         ("that is read-only", read_only),
     ]

@@ -52,35 +52,52 @@ def _is_taken(examination, images):
         return False
     if not np.isfinite(result.images).all():
         return False
-    if examination.has_inverse:
-        _undo(examination, result.images, images)
+    back = examination.try_call("inverse", result.images) if examination.has_inverse else None
+    undone = back is not None and _is_undone(examination, back.images, images)
     too_large = images[0].size > MAX_ENTRIES
     if result.log_det is not None and not too_large and not examination.mixes_images:
-        _compare_log_det(examination, images, result.log_det)
+        right = _is_right(examination, images, result.log_det)
+        if right and undone and back is not None and back.log_det is not None:
+            _compare_with_forward(examination, back.log_det, result.log_det, images.shape)
     return True
 
 
-def _undo(examination, y, images):
-    """Compare the inverse at y with the images, unless it refuses their size."""
-    back = examination.try_call("inverse", y)
-    if back is None:
-        return
+def _is_undone(examination, back, images):
+    """Compare what the inverse returned with the images; return whether they agree."""
     bound = 10 * examination.tolerance_of() * scale_of(images)
-    facts = difference(back.images, images, bound)
+    facts = difference(back, images, bound)
     if facts:
         facts = {"of": f"inverse(forward(x)), x {images.shape}"} | facts
         examination.observe("other_sizes", facts, what="inverse", shape=images.shape[1:])
+    return not facts
 
 
-def _compare_log_det(examination, images, log_det):
-    """Compare log_det with differences of forward at the first image."""
+def _is_right(examination, images, log_det):
+    """Compare log_det with differences of forward at the first image; return False if it differs.
+
+    Where differences are too rough, it counts as right.
+    """
     estimate = slogdet_of(examination.images_of_forward, images[0])
     points = examination.evidence.other_points
     compare_log_dets(examination, points, images, log_det, [0], [estimate], observe=False)
     point = points[-1] if points else None
-    if point is None or point.images is not images:  # the estimate is too rough
-        return
-    if not abs(point.got - point.expected) <= point.error:
+    if point is None or point.images is not images:
+        return True
+    right = abs(point.got - point.expected) <= point.error
+    if not right:
         figures = (np.full(1, value) for value in (point.got, point.expected, point.error))
         facts = {"of": f"log_det, x {images.shape}"} | difference(*figures)
         examination.observe("other_sizes", facts, what="log_det", shape=images.shape[1:])
+    return right
+
+
+def _compare_with_forward(examination, log_det, of_forward, shape):
+    """Compare the log_det of the inverse with minus forward's, if they agree for images like x."""
+    failed = examination.evidence.failed
+    if "log_dets_are_antisymmetric" in failed or not np.isfinite(of_forward).all():
+        return
+    bound = 10 * examination.tolerance_of(log_det=True) * (1 + np.abs(of_forward))
+    facts = difference(-log_det, of_forward, bound)
+    if facts:
+        facts = {"of": f"minus the log_det of the inverse, x {shape}"} | facts
+        examination.observe("other_sizes", facts, what="inverse's log_det", shape=shape[1:])

@@ -36,8 +36,22 @@ def moved_parameters(examination: Examination) -> None:
         error = float(np.abs(back.images - x).max() / scale_of(x))
         facts = {"of": "inverse(forward(x)) after the parameters have moved"} | facts
         examination.observe("parameters_are_read_anew", facts, error=error)
+    elif back.log_det is not None and result.log_det is not None:
+        _compare_with_forward(examination, back.log_det, result.log_det)
     if result.log_det is not None and not examination.mixes_images:
         _compare_log_det(examination, result.log_det)
+
+
+def _compare_with_forward(examination, log_det, of_forward):
+    """Compare the log_det of the inverse with minus forward's, if they agreed before."""
+    if _has_failed(examination, "log_dets_are_antisymmetric"):
+        return
+    bound = 100 * examination.tolerance_of(log_det=True) * (1 + np.abs(of_forward))
+    facts = difference(-log_det, of_forward, bound)
+    if facts:
+        facts = {"of": "minus the log_det of the inverse after the parameters have moved"} | facts
+        what = "inverse's log_det"
+        examination.observe("parameters_are_read_anew", facts, what=what, error=np.inf)
 
 
 def _has_failed(examination, check):
