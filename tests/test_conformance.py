@@ -35,8 +35,6 @@ SUITE = dict(checks())
 
 @parametrize_with_checks([ours()])
 def test_our_operation(implementation, check):
-    if "_drawn_" in check.name and not INTERPRETED:
-        pytest.skip("every drawn shape compiles; it runs with the compiler off")
     check(implementation, seed=11)
 
 

@@ -11,6 +11,9 @@ from tests.support.right_implementations import NEEDS, RIGHT
 SEEDS = range(1 if INTERPRETED else 5)
 SUITE = dict(checks())
 
+SLOW = ("ours", "dense", "pytorch", "shifts")
+"""The right implementations of which one seed is tried: they take seconds."""
+
 
 def caught(name, check, *arguments, **options):
     """Fail unless the check fails under its own name and no other."""
@@ -49,10 +52,9 @@ def test_right_implementation_passes(name):
     if name in NEEDS:
         package = NEEDS[name]
         pytest.importorskip(package, reason=f"{package} is not installed: pip install {package}")
-    if name == "ours" and not INTERPRETED:
-        pytest.skip("every drawn shape compiles; test_our_operation has the others")
-    report = run_checks(RIGHT[name](), 1)
-    assert report.ok, str(report)
+    for seed in range(1, 2 if INTERPRETED or name in SLOW else 4):
+        report = run_checks(RIGHT[name](), seed)
+        assert report.ok, str(report)
 
 
 @pytest.mark.parametrize("name", RIGHT_LAYERS)
