@@ -216,6 +216,24 @@ def test_rounding_to_float32_loses_as_many_digits_as_cinc_ref_loses(answers):
     assert 0.2 < np.median(ratios) < 5 and np.abs(np.log10(ratios)).max() < 3
 
 
+def test_a_round_trip_has_the_error_of_convolution_and_substitution():
+    script = """answer(given.map(({problem, x}) => ["float32", "float64"].map(
+      (dtype) => Explorer.roundTrip(problem, x, dtype))));"""
+    for case, got in zip(CASES, run(script, [case.to_json() for case in CASES]), strict=True):
+        for dtype, trip in zip((np.float32, np.float64), got, strict=True):
+            x = np.array(pixel_major(case.x.astype(dtype)), float)
+            assert trip["error"] == np.abs(np.array(trip["undone"], float) - x).max(), case
+            np.testing.assert_array_equal(np.array(trip["y"], dtype), trip["y"])
+
+
+def test_noise_is_uniform_and_always_the_same():
+    first, second = run("answer([Explorer.noise(2000), Explorer.noise(2000)]);", None)
+    assert first == second
+    assert 0 <= min(first) < 0.01 and 0.99 < max(first) <= 1
+    np.testing.assert_allclose(np.histogram(first, 10, (0, 1))[0], 200, atol=60)
+    assert np.mean([value * 2**33 % 1 != 0 for value in first]) > 0.9  # float64 rounds as well
+
+
 SINGULAR = [
     [[[[1, 2], [3, 0]]]],
     [[[[0.0]]]],

@@ -6,6 +6,7 @@ import shutil
 from contextlib import redirect_stdout
 from itertools import pairwise
 
+import numpy as np
 import pytest
 
 from tests.support.checkout import ROOT
@@ -20,6 +21,7 @@ if CHROMIUM is None:
 
 PAGE = (ROOT / "docs" / "explorer" / "index.html").as_uri()
 WILD = "#k=0.2,-0.9;-0.9,1&size=8x8&corner=top-left&dilation=1&anchor=1,1&step=20"
+RAISED = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹−", "-0123456789-")
 EXAMPLES = [
     "The paper’s kernel",
     "Nine ones",
@@ -150,7 +152,8 @@ def test_examples_have_stories_and_verdicts(open_page):
         assert pressed == [name]
         verdicts[name] = text(page, "verdict")
     assert "It can be undone, and well" in verdicts["The paper’s kernel"]
-    assert "float32 nothing is left" in verdicts["Growing"]
+    for name in ["Looks harmless", "Growing"]:
+        assert "In float32 an image may lose every digit (the handwritten two" in verdicts[name]
     assert "neither float32 nor float64" in verdicts["Trained, useless"]
     assert "float32 keeps only" in verdicts["Edge state"]
     assert "cannot be undone: K_nn = 0" in verdicts["Singular"]
@@ -231,7 +234,41 @@ def test_wrong_image_sizes_get_a_sentence_and_results_stay(open_page, typed):
     before = results(page)
     page.get_by_label("Image rows").fill(typed)
     assert "Image rows: Type a whole number from 1 to 32" in text(page, "problem")
-    assert results(page) == before
+    assert "still show 8" in text(page, "problem") and results(page) == before
+    opacity = "getComputedStyle(document.getElementById('results')).opacity"
+    assert float(page.evaluate(opacity)) < 0.5  # they are not those of what is typed
+    page.get_by_label("Image rows").fill("7")
+    assert page.evaluate(opacity) == "1" and text(page, "problem") == ""
+
+
+@pytest.mark.parametrize("size", [(16, 16), (20, 20), (24, 8), (8, 8)])
+@pytest.mark.parametrize("kernel", ["0.2,-0.9;-0.9,1", "1,2;2,1", "1,1;1,1"])
+def test_errors_digits_and_verdict_agree(open_page, kernel, size):
+    """The estimate gives the digits, noise comes near it, and a digit far below is explained."""
+    page = open_page(f"#k={kernel}&size={size[0]}x{size[1]}")
+    shown = page.locator("#errors td:nth-child(2)").all_inner_texts()
+    digit, noise, unlucky = (
+        float(value.replace(" × 10", "e").translate(RAISED)) for value in shown
+    )
+    kept = float(text(page, "float32").split()[0])
+    assert kept == pytest.approx(max(0, -np.log10(unlucky / 16)), abs=0.1)
+    assert unlucky / 100 < noise < 4 * unlucky
+    assert ("is lucky" in text(page, "luck")) == (digit < max(noise, unlucky) / 10)
+    for words, least, most in [("well", 3, 7), ("keeps only", 1, 3), ("may lose every", 0, 1)]:
+        assert (words in text(page, "verdict")) == (least <= kept < most)
+
+
+@pytest.mark.parametrize("size", ["24x8", "32x1", "32x32"])
+def test_tall_images_leave_the_page_of_a_readable_height(open_page, size):
+    page = open_page(f"#k=0.2,-0.9;-0.9,1&size={size}")
+    assert page.evaluate("document.documentElement.scrollHeight") < 2400
+    heights = "[...document.querySelectorAll('canvas')].map((c) => c.clientHeight)"
+    assert max(page.evaluate(heights)) <= 640
+
+
+def test_the_limit_of_the_image_size_stands_at_its_field(open_page):
+    page = open_page(WILD)
+    assert "1 to 32" in page.locator("fieldset", has=page.get_by_label("Image rows")).inner_text()
 
 
 def test_a_wrong_link_gets_a_sentence_and_the_page_works(open_page):

@@ -420,6 +420,31 @@ def test_explain_calls_one_digit_poor_and_three_usable(digits, word):
     assert explanation._usable(found, "float32").startswith(f"float32: {word}, ")
 
 
+@pytest.mark.parametrize(
+    "digits, words",
+    [(0, "no digit"), (0.04, "no digit"), (0.06, "about 0.1 of 6.9"), (0.71, "about 0.7 of 6.9")],
+)
+def test_explain_shows_the_part_of_a_digit_that_is_left(digits, words):
+    found = SimpleNamespace(digits=lambda dtype: digits)
+    assert f"useless, an inverse keeps {words}" in explanation._usable(found, "float32")
+
+
+@pytest.mark.parametrize(
+    "taps, both",
+    [
+        ([[0.2, -0.9], [-0.9, 1]], True),  # a wave grows, each width is bounded
+        ([[-2, 1]], True),  # the response grows within a row
+        ([[-2], [1]], False),  # grows at every width
+        ([[0.25, 0.5], [0.5, 1]], False),
+    ],
+)
+def test_explain_reconciles_growth_with_a_bound_at_one_width(taps, both):
+    kernel = np.array(taps, float)[None, None]
+    found = theory.stability(kernel, (4, 4))
+    assert both == (found.verdict == "growing" and found.at_width.verdict == "bounded")
+    assert ("no bound holds for all widths" in theory.explain(kernel, (4, 4))) == both
+
+
 def test_explain_a_poor_kernel_and_several_channels():
     text = theory.explain(np.array([[[[3.0, 1.0]]]]), (4, 10))
     assert "float32: poor" in text and "float64: usable" in text

@@ -53,12 +53,12 @@ def inverse(
     *,
     method: _Method = EXACT,
     earlier: Build = _earlier,
-    finish: Callable[[Array], Array] = lambda x: x,
+    finish: Callable[[Array, Array], Array] = lambda x, kernel: x,
 ) -> tuple[Array]:
     """Compute x = M^-1 y, with the inverse of M."""
     kernel = method.taps(kernel)
     matrix = method.solve(kernel[:, :, -1, -1], earlier(kernel, y.shape[2:]))
-    return (finish(to_images(in_pixel_order(y) @ matrix.T, y.shape)),)
+    return (finish(to_images(in_pixel_order(y) @ matrix.T, y.shape), kernel),)
 
 
 def _divided(block, matrix):
@@ -110,10 +110,28 @@ def _no_earlier(kernel, size):
     return np.zeros_like(_earlier(kernel, size))
 
 
-def _only_first_image(x):
+def _only_first_image(x, kernel):
     x = x.copy()
     x[1:] = 0
     return x
+
+
+def _only_columns_below_height(x, kernel):
+    x = x.copy()
+    x[:, :, :, x.shape[2] :] = 0
+    return x
+
+
+def _only_rows_below_width(x, kernel):
+    x = x.copy()
+    x[:, :, x.shape[3] :] = 0
+    return x
+
+
+def _cropped_at_the_padding(x, kernel):
+    """Keep the zeros of the padding, and cut off as many rows and columns at the other end."""
+    (height, width), (kh, kw) = x.shape[2:], kernel.shape[2:]
+    return np.pad(x, ((0, 0), (0, 0), (kh - 1, 0), (kw - 1, 0)))[:, :, :height, :width]
 
 
 SLIPS = (
@@ -208,7 +226,23 @@ SLIPS = (
         _taps(lambda kernel: kernel.swapaxes(2, 3)),
     ),
     Slip("Only the first image of the batch is solved.", {"finish": _only_first_image}),
-    Slip("The sign of the result is wrong.", {"finish": lambda x: -x}),
+    Slip(
+        "The result is right but in the columns from {H} on, which are 0: the loop over the "
+        "columns runs to the height of the image.",
+        {"finish": _only_columns_below_height},
+    ),
+    Slip(
+        "The result is right but in the rows from {W} on, which are 0: the loop over the rows runs "
+        "to the width of the image.",
+        {"finish": _only_rows_below_width},
+    ),
+    Slip(
+        "The padded image is cropped at the wrong corner: the rows and columns of zeros, {kh} - 1 "
+        "and {kw} - 1 of them, are still at the top left, and as many are missing at the bottom "
+        "right.",
+        {"finish": _cropped_at_the_padding},
+    ),
+    Slip("The sign of the result is wrong.", {"finish": lambda x, kernel: -x}),
 )
 
 

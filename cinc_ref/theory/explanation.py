@@ -100,9 +100,9 @@ def _singular(kernel, anchor):
 
 def _usable(result, dtype):
     digits, most = result.digits(dtype), -np.log10(np.finfo(dtype).eps)
-    if digits < 1:
+    if digits < 0.05:  # shown as 0.0
         return f"{dtype}: useless, an inverse keeps no digit."
-    quality = "usable" if digits >= 3 else "poor"
+    quality = "usable" if digits >= 3 else "poor" if digits >= 1 else "useless"
     return f"{dtype}: {quality}, an inverse keeps about {digits:.1f} of {most:.1f} digits."
 
 
@@ -115,6 +115,10 @@ def _growth(result):
     if result.verdict != "bounded":
         at_width = result.at_width
         lines.append(f"On taller images of this width {_outcome(at_width)}: {at_width.reason}.")
+        if (result.verdict, at_width.verdict) == ("growing", "bounded"):
+            lines.append(
+                "Both hold: each width may have a bound, but no bound holds for all widths."
+            )
         lines.append(f"The certificate S = {_number(result.certificate)} is not below 1.")
     if np.isfinite(result.inverse_norm_bound):
         bound = _number(result.inverse_norm_bound)

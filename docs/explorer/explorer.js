@@ -185,6 +185,22 @@ const Explorer = (() => {
     return x;
   }
 
+  /**
+   * Convolve an image and undo it, all of it rounded to one dtype.
+   * @param {Problem} problem  with an invertible corner block
+   * @param {number[]} image
+   * @param {"float32" | "float64"} dtype
+   * @returns {{y: number[], undone: number[], error: number}}  `error` is the largest of a pixel
+   */
+  function roundTrip(problem, image, dtype) {
+    const round = dtype === "float32" ? Math.fround : exactly;
+    const x = image.map(round);
+    const y = convolve(problem, x, round);
+    const undone = substitute(problem, y, round);
+    const error = Math.max(...undone.map((value, index) => Math.abs(value - x[index])));
+    return { y, undone, error: Number.isNaN(error) ? Infinity : error };
+  }
+
   /** Solve B x = rest: triangular blocks by substitution, others by elimination with pivoting. */
   function solveCorner(block, rest, round) {
     if (block.length === 1) return [round(rest[0] / block[0][0])];
@@ -471,6 +487,13 @@ const Explorer = (() => {
     });
   }
 
+  /** Return numbers from 0 to 1 that fill all bits of a float64, always the same ones. */
+  function noise(count) {
+    let seed = 1;
+    const next = () => (seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0) / 2 ** 32;
+    return range(count).map(() => (next() + next() / 2 ** 32) / (1 + 2 ** -32));
+  }
+
   // ---- what is typed, and the state in the URL --------------------------------------------------
 
   const quoted = (text) => `“${text.length > 20 ? `${text.slice(0, 20)}…` : text}”`;
@@ -612,6 +635,7 @@ const Explorer = (() => {
     isQuadrant,
     matrix,
     matrixEntries,
+    noise,
     nullImage,
     nullVector,
     parseInteger,
@@ -621,6 +645,7 @@ const Explorer = (() => {
     range,
     reachesBorder,
     resample,
+    roundTrip,
     substitute,
     taps,
     toFragment,

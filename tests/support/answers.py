@@ -268,6 +268,18 @@ def inverse_no_check_of_column(y, kernel):
     return x
 
 
+def inverse_padded(y, kernel, crop=lambda x, h, w: x[:, :, -h:, -w:]):
+    """Solve in an image that is padded at the top left, then crop it."""
+    (h, w), (kh, kw) = y.shape[2:], kernel.shape[2:]
+    x = np.zeros((*y.shape[:2], h + kh - 1, w + kw - 1))
+    for i in range(h):
+        for j in range(w):
+            known = np.einsum("ncab,ocab->no", x[:, :, i : i + kh, j : j + kw], kernel)
+            rest = y[:, :, i, j] - known
+            x[:, :, i + kh - 1, j + kw - 1] = np.linalg.solve(kernel[:, :, -1, -1], rest.T).T
+    return crop(x, h, w)
+
+
 def inverse_first_order(y, kernel):
     """Stop after one correction."""
     block = np.linalg.inv(kernel[:, :, -1, -1])
@@ -478,7 +490,8 @@ RIGHT = {
     1: [conv_loops, conv_shifts, conv_windows, cr.conv],
     2: [matrix_loops, matrix_of_basis, matrix_kronecker, cr.convolution_matrix],
     3: [
-        inverse_loops, inverse_triangular, inverse_by_matrix, inverse_series, cr.conv_inverse,
+        inverse_loops, inverse_triangular, inverse_by_matrix, inverse_series, inverse_padded,
+        cr.conv_inverse,
         lambda y, kernel: inverse_loops(y, kernel, columns=range),
     ],
     4: [log_det_of_block, log_det_of_diagonal, log_det_of_matrix, cr.log_abs_det],
@@ -548,6 +561,22 @@ WRONG = {
         (lambda y, k: inverse_by_matrix(y, k, lambda m: m.T), "inverse of the transpose"),
         (lambda y, k: inverse_by_matrix(y, k, solve=lambda m, r: m.T @ r), "applies the transpose"),
         (lambda y, k: inverse_loops(y, k, source="y"), "computed from y"),
+        (
+            lambda y, k: inverse_loops(y, k, columns=lambda w: range(y.shape[2])),
+            "loop over the columns runs to the height",
+        ),
+        (
+            lambda y, k: inverse_loops(y, k, columns=lambda w: range(min(y.shape[2:]))),
+            "loop over the columns runs to the height",
+        ),
+        (
+            lambda y, k: inverse_loops(y, k, rows=lambda h: range(y.shape[3])),
+            "loop over the rows runs to the width",
+        ),
+        (
+            lambda y, k: inverse_padded(y, k, lambda x, h, w: x[:, :, :h, :w]),
+            "cropped at the wrong corner",
+        ),
         (lambda y, k: inverse_loops(y, k, sign=1), "is added"),
         (
             lambda y, k: inverse_loops(y, k, divide=lambda rest: rest),
