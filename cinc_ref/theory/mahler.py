@@ -1,6 +1,6 @@
 """The Mahler gap of a kernel with one channel: the loss that its log-determinant does not show.
 
-The Mahler measure of P(z, w) = sum of K_uv z^u w^v is m(P), the mean of log|P| over |z| = |w| = 1.
+The Mahler measure of P(w, z) = sum of K_uv w^u z^v is m(P), the mean of log|P| over |z| = |w| = 1.
 The gap m(P) - log|K_nn| of quadrant taps is 0 if and only if P has no zero with |z|, |w| < 1, and
 positive otherwise.
 
