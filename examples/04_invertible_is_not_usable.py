@@ -1,6 +1,6 @@
 """
-Invertible is not usable
-========================
+Calm and wild inverses
+======================
 
 Three kernels, all with a corner of 1 and a log-determinant of 0. All three are invertible.
 Which of them can be used?

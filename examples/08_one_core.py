@@ -1,6 +1,6 @@
 """
-One core
-========
+Where the time goes
+===================
 
 Where does the time go when a flow samples on one core, and how far is it from what the core can do?
 """

@@ -1,6 +1,6 @@
 """
-Check your own layer
-====================
+A layer with three mistakes
+===========================
 
 Is the invertible layer that I have just written right, and if not, what is wrong with it?
 """

@@ -62,6 +62,31 @@ def scale(folder):
     return Scale
 
 
+@pytest.mark.parametrize("threads", [2, 3])
+@pytest.mark.parametrize("raises", [False, True])
+def test_pytorch_computes_in_one_thread_during_a_check_alone(threads, raises):
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install torch")
+    seen, before = set(), torch.get_num_threads()
+
+    class Double(torch.nn.Module):
+        def forward(self, x):
+            seen.add(torch.get_num_threads())
+            if raises:
+                raise KeyboardInterrupt
+            return 2 * x, torch.full((len(x),), x[0].numel() * 0.6931471805599453, dtype=x.dtype)
+
+    torch.set_num_threads(threads)
+    try:
+        try:
+            check(Double(), shape=(2,))
+        except KeyboardInterrupt:
+            assert raises
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    assert seen == {1}
+
+
 def test_a_module_in_one_line(scale):
     layer = scale()
     report = check(layer)

@@ -243,6 +243,13 @@ def test_every_page_is_in_one_toctree():
     assert set(listed) == (set(PAGES) - {"index"}) | ELSEWHERE
 
 
+def test_no_two_pages_have_one_title():
+    titles = [text.split("# ", 1)[1].split("\n", 1)[0] for text in PAGES.values()]
+    for path in sorted((ROOT / "examples").glob("*.py")):
+        titles.append(path.read_text(encoding="utf-8").split("\n")[1])
+    assert len(titles) > 30 and len(set(titles)) == len(titles), sorted(titles)
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_links_between_pages_resolve(name):
     for target in re.findall(r"\]\(([\w/.-]+?\.(?:md|rst))(?:#[\w-]+)?\)", PAGES[name]):

@@ -6,6 +6,7 @@ import re
 import pytest
 
 from tests.support.checkout import FRAMEWORKS, ROOT
+from tests.support.processes import run_module
 
 README = ROOT / "README.md"
 LINES = 150
@@ -23,6 +24,12 @@ PLAIN = {name: block for name, block in BLOCKS.items() if not block.startswith("
 """Blocks without prompts; those with prompts are doctests."""
 
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder_of_its_own(tmp_path, monkeypatch):
+    """Run a block in an empty folder, so that the files that it writes stay there."""
+    monkeypatch.chdir(tmp_path)
 
 
 def skip_without_framework(block):
@@ -49,6 +56,26 @@ def test_a_block_with_prompts_prints_what_it_shows(name):
     runner.run(test, out=said.append)
     assert runner.tries > 0
     assert not runner.failures, "".join(said)
+
+
+def test_a_test_to_paste_passes_and_writes_its_report(tmp_path):
+    (block,) = [block for block in PLAIN.values() if "(bijection_check)" in block]
+    skip_without_framework(block)
+    (tmp_path / "test_pasted.py").write_text(block)
+    done = run_module(
+        "pytest", "-q", "-p", "cinc_ref_pytest", "test_pasted.py", "--bijection-report=report.md",
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT), "PATH": "", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+    )  # fmt: skip
+    assert "2 passed" in done.stdout
+    assert "passing" in (tmp_path / "report.md").read_text()
+    (tmp_path / "test_pasted.py").write_text(block.replace("x.shape[2] * x.shape[3] * ", ""))
+    done = run_module(
+        "pytest", "-q", "-p", "cinc_ref_pytest", "test_pasted.py", exit_code=1, cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT), "PATH": "", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+    )  # fmt: skip
+    assert "2 failed" in done.stdout
+    assert "log det is 1/24 of the Jacobian's: 24 = H*W, the pixels were not counted" in done.stdout
 
 
 def test_blocks_with_prompts_import_what_they_use():

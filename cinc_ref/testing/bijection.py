@@ -9,7 +9,7 @@ from cinc_ref import _validate
 from cinc_ref.testing.collect import collect
 from cinc_ref.testing.evidence import MAX_ENTRIES, STATEMENTS, Observation
 from cinc_ref.testing.failure import CheckFailure, to_numpy
-from cinc_ref.testing.frameworks import framework_of
+from cinc_ref.testing.frameworks import framework_of, one_thread
 from cinc_ref.testing.layer import Layer
 
 __all__ = ["check_bijection"]
@@ -74,9 +74,10 @@ def check_bijection(
     images = _usable(x)
     framework = framework_of(x)
     layer = Layer("layer", "pair of functions", framework, _paired(forward), _paired(inverse))
-    evidence = collect(
-        layer, images, volume_preserving=volume_preserving, tolerance=tolerance, edges=False
-    )
+    with one_thread():
+        evidence = collect(
+            layer, images, volume_preserving=volume_preserving, tolerance=tolerance, edges=False
+        )
     observed = [observation for observation in evidence.observations if _is_raised(observation)]
     if observed:
         raise _failure(min(observed, key=_rank), images)

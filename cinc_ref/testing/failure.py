@@ -97,11 +97,18 @@ def difference(got: Array, expected: Array, bound: ArrayLike) -> dict[str, Any]:
     excess = np.where(np.isnan(gap), np.inf, gap / np.maximum(bound, np.finfo(float).tiny))
     index = tuple(int(i) for i in np.unravel_index(np.argmax(excess * wrong), gap.shape))
     limit = np.broadcast_to(bound, gap.shape)[index]
-    first = _first(wrong)
+    first, count = _first(wrong), int(wrong.sum())
+    place = f"index {index}"
+    if gap.size > 1:
+        place += (
+            f", the worst of {count} wrong entries in {gap.size}"
+            if count > 1
+            else (f", the only wrong entry in {gap.size}")
+        )
     return {
         "expected": f"{float(expected[index])!r}, to {float(limit):.1e}",
         "got": repr(float(got[index])),
-        "where": f"index {index}, the worst of {int(wrong.sum())} wrong entries in {gap.size}",
+        "where": place,
         "first": None
         if first == index
         else f"index {first}: {float(got[first])!r}, not {float(expected[first])!r}",

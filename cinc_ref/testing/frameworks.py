@@ -11,16 +11,35 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from cinc_ref._typing import Array
 from cinc_ref.testing.failure import to_numpy
 
-__all__ = ["Jax", "NumPy", "TensorFlow", "Torch", "framework_of", "library_roots"]
+__all__ = ["Jax", "NumPy", "TensorFlow", "Torch", "framework_of", "library_roots", "one_thread"]
 
 
 def library_roots(obj: Any) -> set[str]:
     """Return the top-level packages that define the class of an object and its base classes."""
     return {cls.__module__.split(".")[0] for cls in type(obj).__mro__}
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute in one thread in this block: the arrays of a check are small.
+
+    BLAS and PyTorch are limited, and get their numbers of threads back.
+    """
+    torch = sys.modules.get("torch")
+    threads = None if torch is None else torch.get_num_threads()
+    with ThreadpoolController().limit(limits=1, user_api="blas"):
+        try:
+            if torch is not None:
+                torch.set_num_threads(1)
+            yield
+        finally:
+            if torch is not None:
+                torch.set_num_threads(threads)
 
 
 class NumPy:

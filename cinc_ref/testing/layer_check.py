@@ -7,7 +7,6 @@ from math import prod
 from typing import Any
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
 from cinc_ref import _validate
 from cinc_ref._typing import Array, Seed
@@ -17,6 +16,7 @@ from cinc_ref.testing.collect import collect
 from cinc_ref.testing.diagnosis import diagnose
 from cinc_ref.testing.failure import to_numpy
 from cinc_ref.testing.findings import SEVERITIES, LayerReport
+from cinc_ref.testing.frameworks import one_thread
 from cinc_ref.testing.layer import Layer
 
 __all__ = ["check"]
@@ -117,17 +117,16 @@ def check(
     if tolerance is not None:
         tolerance = _validate.number("tolerance", tolerance, above=0)
     _validate.instance("name", name, str | None, "a string")
-    layer, batch, notes = _prepared(obj, x, shape, context, seed)
-    notes += _moved(layer, batch, perturb, seed)
-    with ThreadpoolController().limit(limits=1, user_api="blas"):  # small matrices
-        evidence = collect(layer, batch, volume_preserving=None, tolerance=tolerance, seed=seed)
-    findings = diagnose(evidence)
-    if perturb and _may_be_constrained(findings, layer):
-        given = adapt(obj, batch, context, like=x)
-        given.perturb_constant(np.random.default_rng([seed, 3]), NOISE)
-        with ThreadpoolController().limit(limits=1, user_api="blas"):
-            others = collect(given, batch, volume_preserving=None, tolerance=tolerance, seed=seed)
-        findings = _of_constraints(findings, diagnose(others))
+    with one_thread():
+        layer, batch, notes = _prepared(obj, x, shape, context, seed)
+        notes += _moved(layer, batch, perturb, seed)
+        options = {"volume_preserving": None, "tolerance": tolerance, "seed": seed}
+        evidence = collect(layer, batch, **options)
+        findings = diagnose(evidence)
+        if perturb and _may_be_constrained(findings, layer):
+            given = adapt(obj, batch, context, like=x)
+            given.perturb_constant(np.random.default_rng([seed, 3]), NOISE)
+            findings = _of_constraints(findings, diagnose(collect(given, batch, **options)))
     findings = _fair(findings, layer)
     failed = {check for finding in findings for check in finding.checks}
     return LayerReport(
@@ -286,4 +285,5 @@ def _moved(layer: Layer, batch: Array, perturb: bool, seed: Seed):
         if _takes(layer, batch):
             break
         layer.perturb(np.random.default_rng([seed, 3]), size)  # type: ignore[list-item]
-    return [f"noise moved the trainable parameters ({moved}); buffers and frozen ones stayed"]
+    arrays = f"{moved} arrays of parameters were" if moved > 1 else "1 array of parameters was"
+    return [f"{arrays} changed by random noise first; perturb=False keeps them as they are"]

@@ -29,7 +29,7 @@ def _verdict(report):
 
 def _head(report):
     batch = f"{report.dtype} {report.shape}"
-    return f"{report.name} (adapter: {report.adapter}; x {batch}): {_verdict(report)}"
+    return f"{report.name} (tested as: {report.adapter}; x {batch}): {_verdict(report)}"
 
 
 def _tally(report):
@@ -56,7 +56,7 @@ def text(report: Any) -> str:
     """Return the report as text: findings, the worst first, then what was not checked and why."""
     blocks = [f"{_head(report)}; {_tally(report)}"]
     for finding in report.findings:
-        times = f" ({finding.occurrences} times)" if finding.occurrences > 1 else ""
+        times = f" (seen {finding.occurrences} times)" if finding.occurrences > 1 else ""
         lines = [f"{finding.severity}: {finding.diagnosis}{times}"]
         lines += [
             f"  {label:<9}{value}" for label, value in finding.facts.items() if value is not None
@@ -71,7 +71,10 @@ def text(report: Any) -> str:
 def markdown(report: Any) -> str:
     """Return the report as Markdown."""
     lines = [f"### {report.name}: {_verdict(report)}", ""]
-    lines += [f"Adapter {report.adapter}, x {report.dtype} {report.shape}; {_tally(report)}.", ""]
+    lines += [
+        f"Tested as: {report.adapter}, x {report.dtype} {report.shape}; {_tally(report)}.",
+        "",
+    ]
     if report.findings:
         lines += ["| severity | diagnosis | expected | got |", "|---|---|---|---|"]
         for finding in report.findings:

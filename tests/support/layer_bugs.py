@@ -9,6 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from cinc_ref.bijections import ActNorm, AffineCoupling, Chain, InvertibleConv, Squeeze
+from cinc_ref.flows import build
+
 N, C, H, W = 7, 4, 3, 5
 PIXELS, ENTRIES = H * W, C * H * W
 
@@ -447,6 +450,37 @@ RIGHT = {
     "a coupling in float32": lambda s: (coupling(s), {"x": images(s).astype(np.float32)}),
 }
 """The right layers, of which no finding may be wrong or fragile."""
+
+
+def causal_chain(normalized=False):
+    """Make a chain whose inverse grows exponentially once noise has moved the parameters."""
+    norm = [ActNorm()] if normalized else []
+    step = [*norm, InvertibleConv(), AffineCoupling(width=16)]
+    return Chain([Squeeze(), *step, *step])
+
+
+def causal_functions(seed):
+    """Make the functions of such a chain with parameters that have moved."""
+    rng, chain = np.random.default_rng([seed, 3]), causal_chain()
+    params = moved(chain.init(np.random.default_rng(0), np.zeros((2, 1, 8, 8))), rng)
+    return lambda x: chain.forward(params, x), lambda y: chain.inverse(params, y)
+
+
+def moved(tree, rng):
+    if isinstance(tree, dict):
+        return {name: moved(leaf, rng) for name, leaf in tree.items()}
+    if isinstance(tree, list | tuple):
+        return type(tree)(moved(leaf, rng) for leaf in tree)
+    return tree + 0.3 * rng.uniform(-1, 1, tree.shape)
+
+
+ILL_CONDITIONED = {
+    "a chain of causal convolutions": causal_chain,
+    "a chain with activation norms": lambda: causal_chain(normalized=True),
+    "a chain of a flow": lambda: build(
+        "cinc", "affine", (1, 8, 8), levels=1, depth=2, width=16).chains[0],
+}  # fmt: skip
+"""Right chains whose inverse cannot be tried at every point, for images of one channel."""
 
 
 def chain(*layers):

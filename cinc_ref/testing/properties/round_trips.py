@@ -12,8 +12,12 @@ from cinc_ref.testing.properties.examination import (
     scale_of,
 )
 from cinc_ref.testing.properties.repeated_calls import results_are_kept
+from cinc_ref.testing.properties.rounding import rounding_of_round_trip
 
 __all__ = ["round_trips"]
+
+SHARES = (0.25, 0.05, 0.01)
+"""The shares of another output in points between images, tried until rounding leaves a result."""
 
 
 def round_trips(examination: Examination) -> None:
@@ -35,53 +39,87 @@ def round_trips(examination: Examination) -> None:
         examination.has_inverse = False
         raise
     results_are_kept(examination, "inverse", y)
-    points = _points_between(y)
-    examination.try_call("forward", x)  # an inverse that remembers this is wrong at other points
-    other = examination.call("inverse", points)
-    if other.images.shape != x.shape:
-        facts = {"of": "x from inverse(y)", "expected": f"shape {x.shape}"}
-        facts["got"] = f"{other.images.shape}"
-        examination.observe("image_shape", facts, shape=other.images.shape)
-        return
-    if np.isfinite(other.images).all():
-        check = "forward_undoes_inverse"
-        _round_trip(examination, check, "forward", other.images, points, other.log_det)
+    _between_images(examination)
 
 
-def _points_between(y):
-    """Mix outputs to other points of the range of forward, if that is convex."""
-    return (0.75 * y + 0.25 * np.roll(y, 1, axis=0)).astype(y.dtype)
+def _between_images(examination):
+    """Try the inverse at points that forward has not returned, where rounding leaves a result.
+
+    The inverse may grow exponentially there, though it is well conditioned at images of forward:
+    closer points are tried then.
+    """
+    x, y, check = examination.evidence.x, examination.evidence.y, "forward_undoes_inverse"
+    for share in SHARES:
+        points = ((1 - share) * y + share * np.roll(y, 1, axis=0)).astype(y.dtype)
+        examination.try_call("forward", x)  # an inverse that remembers this is wrong elsewhere
+        other = examination.call("inverse", points)
+        if other.images.shape != x.shape:
+            facts = {"of": "x from inverse(y)", "expected": f"shape {x.shape}"}
+            facts["got"] = f"{other.images.shape}"
+            examination.observe("image_shape", facts, shape=other.images.shape)
+            return
+        if not np.isfinite(other.images).all():
+            continue
+        ends = other.images, points, other.log_det
+        observed = _differences(examination, check, "forward", *ends)
+        decided = True
+        if observed:
+            rounding = rounding_of_round_trip(examination, "forward", other.images, points)
+            decided = rounding.decides(points).all()
+            observed = _differences(examination, check, "forward", *ends, rounding)
+        if observed or decided:
+            _write_down(examination, check, observed)
+            return
+    examination.evidence.skipped[check] = (
+        "the inverse is too ill conditioned, or not finite, between the images of forward"
+    )
 
 
 def _round_trip(examination, check, direction, start, end, log_det):
     """Compare a direction at `start` with `end` and with minus the given log-determinants."""
-    back = examination.call(direction, start)
+    observed = _differences(examination, check, direction, start, end, log_det)
+    _write_down(examination, check, observed)
+
+
+def _write_down(examination, check, observed):
     _note_that_it_is_tried(examination, check)
+    for name, facts, data in observed:
+        examination.observe(name, facts, **data)
+
+
+def _differences(examination, check, direction, start, end, log_det, rounding=None):
+    """Return what differs from `end` and minus log_det, beyond the given effects of rounding."""
+    back = examination.call(direction, start)
     part = f"the result of {direction}"
     if back.images.shape != end.shape:
         facts = {"of": part, "expected": f"shape {end.shape}", "got": f"{back.images.shape}"}
-        examination.observe(check, facts, got=back.images, expected=end, start=start)
-        return
-    facts = difference(back.images, end, examination.tolerance_of() * scale_of(end))
+        return [(check, facts, {"got": back.images, "expected": end, "start": start})]
+    bound = examination.tolerance_of() * scale_of(end)
+    if rounding is not None:
+        bound, back = bound + rounding.of_entries(end), rounding.decided(back, end, log_det)
+    observed = []
+    facts = difference(back.images, end, bound)
     if facts:
         error = float(np.abs(back.images.astype(float) - end).max() / scale_of(end))
         data = {"got": back.images, "expected": end, "start": start, "error": error}
         data |= _clues(examination, check, start)
-        examination.observe(check, {"of": part} | facts, **data)
+        observed.append((check, {"of": part} | facts, data))
     if back.log_det is None or log_det is None:
-        return
+        return observed
     check = "log_dets_are_antisymmetric"
     _note_that_it_is_tried(examination, check)
     if not np.isfinite(log_det).all():
-        return
+        return observed
     bound = examination.tolerance_of(log_det=True) * (1 + np.abs(log_det))
+    if rounding is not None:
+        bound = bound + rounding.log_det
     differs = difference(-back.log_det, log_det, bound)
     if differs:
         part = f"minus the log_det of {direction}; expected that of the other direction"
-        examination.observe(
-            check, {"of": part} | differs,
-            got=back.log_det, other=log_det, direction=direction, images_agree=not facts,
-        )  # fmt: skip
+        data = {"got": back.log_det, "other": log_det, "direction": direction}
+        data["images_agree"] = not facts
+        observed.append((check, {"of": part} | differs, data))
+    return observed
 
 
 def _note_that_it_is_tried(examination, check):
