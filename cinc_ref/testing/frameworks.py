@@ -6,13 +6,15 @@ in `sys.modules`.
 
 import random
 import sys
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
+from cinc_ref._blas import one_blas_thread
+from cinc_ref._claims import claimed
 from cinc_ref._typing import Array
 from cinc_ref.testing.failure import to_numpy
 
@@ -30,16 +32,14 @@ def one_thread() -> Iterator[None]:
 
     BLAS and PyTorch are limited, and get their numbers of threads back.
     """
-    torch = sys.modules.get("torch")
-    threads = None if torch is None else torch.get_num_threads()
-    with ThreadpoolController().limit(limits=1, user_api="blas"):
-        try:
-            if torch is not None:
-                torch.set_num_threads(1)
-            yield
-        finally:
-            if torch is not None:
-                torch.set_num_threads(threads)
+    with ExitStack() as claims:
+        claims.enter_context(one_blas_thread())
+        torch = sys.modules.get("torch")
+        if torch is not None:
+            name = f"PyTorch in thread {threading.get_ident()}"  # each thread has its own number
+            numbers = torch.get_num_threads, torch.set_num_threads
+            claims.enter_context(claimed(name, *numbers, 1))
+        yield
 
 
 class NumPy:
