@@ -285,5 +285,8 @@ def _moved(layer: Layer, batch: Array, perturb: bool, seed: Seed):
         if _takes(layer, batch):
             break
         layer.perturb(np.random.default_rng([seed, 3]), size)  # type: ignore[list-item]
-    arrays = f"{moved} arrays of parameters were" if moved > 1 else "1 array of parameters was"
-    return [f"{arrays} changed by random noise first; perturb=False keeps them as they are"]
+    arrays = f"{moved} array{'s' if moved > 1 else ''}"
+    return [
+        f"random noise was added to the trainable parameters ({arrays}) first; perturb=False keeps "
+        "them as they are"
+    ]
