@@ -54,6 +54,8 @@ def check_bijection(
     ------
     OptionError
         If `volume_preserving` is no truth value, or `tolerance` no number > 0.
+    CincError
+        If a BLAS library continues to use several threads.
     CheckFailure
         An AssertionError whose `check` is the name of the property that failed.
 

@@ -99,6 +99,8 @@ def check(
     OptionError
         If the object is none of these, an option is of the wrong kind, or x is no batch of
         float32 or float64.
+    CincError
+        If a BLAS library continues to use several threads.
 
     Examples
     --------
