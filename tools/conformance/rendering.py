@@ -159,7 +159,10 @@ def _short(value):
         return "an array that begins " + _short(_flat(value)[:6])
     if isinstance(value, list):
         return "(" + ", ".join(_short(v) for v in value) + ")"
-    return f"`{value}`" if isinstance(value, str) else str(value)
+    if not isinstance(value, str):
+        return str(value)
+    fence = "``" if "`" in value else "`"
+    return f"{fence}{value}{fence}"
 
 
 def _flat(value):
