@@ -65,7 +65,7 @@ def _between_images(examination):
         decided = True
         if observed:
             rounding = rounding_of_round_trip(examination, "forward", other.images, points)
-            decided = rounding.decides(points).all()
+            decided = rounding.is_conclusive(points).all()
             observed = _differences(examination, check, "forward", *ends, rounding)
         if observed or decided:
             _write_down(examination, check, observed)
@@ -96,7 +96,7 @@ def _differences(examination, check, direction, start, end, log_det, rounding=No
         return [(check, facts, {"got": back.images, "expected": end, "start": start})]
     bound = examination.tolerance_of() * scale_of(end)
     if rounding is not None:
-        bound, back = bound + rounding.of_entries(end), rounding.decided(back, end, log_det)
+        bound, back = bound + rounding.of_entries(end), rounding.fill_in(back, end, log_det)
     observed = []
     facts = difference(back.images, end, bound)
     if facts:

@@ -1,4 +1,4 @@
-"""`rounding_of_round_trip`, by how much rounding errors alone move a round trip of each image."""
+"""How far rounding errors alone move the round trip of each image."""
 
 from typing import Any, NamedTuple
 
@@ -25,7 +25,7 @@ class Rounding(NamedTuple):
     images: Array
     log_det: Array
 
-    def decides(self, end: Array) -> Array:
+    def is_conclusive(self, end: Array) -> Array:
         """Return for each image whether a round trip tells more than rounding errors."""
         return self.images < 0.1 * scale_of(end)
 
@@ -33,8 +33,8 @@ class Rounding(NamedTuple):
         """Return the allowed errors of images in a shape that broadcasts with them."""
         return self.images.reshape(-1, *[1] * (end.ndim - 1))
 
-    def decided(self, back: Result, end: Array, log_det: Any) -> Result:
-        """Replace what rounding makes infinite or NaN by what is expected."""
+    def fill_in(self, back: Result, end: Array, log_det: Any) -> Result:
+        """Put the expected values where rounding errors are unbounded, so that nothing differs."""
         images = np.where(np.isinf(self.of_entries(end)), end, back.images)
         if back.log_det is None or log_det is None:
             return Result(images, back.log_det)
