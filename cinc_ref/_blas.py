@@ -1,5 +1,6 @@
-"""Limit of the BLAS libraries of this process, and of the OpenMP libraries of this thread."""
+"""Limits to one thread: of BLAS, of OpenMP in the calling thread, and of PyTorch."""
 
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -10,7 +11,7 @@ from threadpoolctl import ThreadpoolController
 from cinc_ref._claims import claimed
 from cinc_ref.errors import CincError
 
-__all__ = ["one_blas_thread", "one_openmp_thread"]
+__all__ = ["one_blas_thread", "one_torch_thread"]
 
 
 @contextmanager
@@ -52,12 +53,28 @@ def one_blas_thread() -> Iterator[tuple[str, ...]]:
 
 
 @contextmanager
-def one_openmp_thread() -> Iterator[None]:
+def _one_openmp_thread() -> Iterator[None]:
     """Limit every loaded OpenMP library to one thread where this thread calls it, in this block."""
     with ExitStack() as claims:
         for library in ThreadpoolController().lib_controllers:
             if library.user_api == "openmp":
                 claims.enter_context(_one_thread_of(library))
+        yield
+
+
+@contextmanager
+def one_torch_thread() -> Iterator[None]:
+    """Limit PyTorch to one thread in this block, if it is loaded.
+
+    It has a number of threads of the process and, through OpenMP, one of the calling thread.
+    Setting the first sets the second as well, so that the thread's own is restored last.
+    """
+    torch = sys.modules.get("torch")
+    if not hasattr(torch, "set_num_threads"):  # not loaded, or in the middle of its import
+        yield
+        return
+    number = torch.get_num_threads, torch.set_num_threads
+    with _one_openmp_thread(), claimed("torch", *number, 1):
         yield
 
 

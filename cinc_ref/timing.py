@@ -2,7 +2,6 @@
 
 import os
 import statistics
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Self
 
 from cinc_ref import _validate
-from cinc_ref._blas import one_blas_thread, one_openmp_thread
+from cinc_ref._blas import one_blas_thread, one_torch_thread
 from cinc_ref._claims import claimed
 from cinc_ref._display import repr_of
 
@@ -137,23 +136,8 @@ def one_core() -> Iterator[OneCore]:
     ...     conditions.core is None or conditions.core >= 0
     True
     """
-    with one_blas_thread() as blas, _one_torch_thread(), _pinned() as core:
+    with one_blas_thread() as blas, one_torch_thread(), _pinned() as core:
         yield OneCore(core, blas)
-
-
-@contextmanager
-def _one_torch_thread():
-    """Limit PyTorch, whose number is that of the process and, through OpenMP, that of the thread.
-
-    Setting the one sets the other for the calling thread, so the thread's own is restored last.
-    """
-    torch = sys.modules.get("torch")
-    if not hasattr(torch, "set_num_threads"):  # not loaded, or in the middle of its import
-        yield
-        return
-    number = torch.get_num_threads, torch.set_num_threads
-    with one_openmp_thread(), claimed("torch", *number, 1):
-        yield
 
 
 @contextmanager

@@ -222,7 +222,7 @@ def test_filters_of_warnings_are_restored_by_overlapping_draws():
 
 
 PLACES = {  # what changes the state of the whole process: the modules that may
-    "set_num_threads": {"_blas.py", "testing/frameworks.py", "timing.py"},
+    "set_num_threads": {"_blas.py"},
     "sched_setaffinity": {"timing.py"},
     "signal.signal": {"training/console.py"},
     "gc.disable": {"kernels/_jit.py"},

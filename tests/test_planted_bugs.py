@@ -1,12 +1,13 @@
 """Every planted bug is caught by the check that names it, at every seed; right code by none."""
 
+import numpy as np
 import pytest
 
-from cinc_ref.testing import CheckFailure, check_bijection, checks, run_checks
+from cinc_ref.testing import CheckFailure, Implementation, check_bijection, checks, run_checks
 from tests.conftest import INTERPRETED
 from tests.support import fresh_bugs, planted_bugs
 from tests.support.layers import RIGHT_LAYERS, VOLUME_PRESERVING
-from tests.support.right_implementations import NEEDS, RIGHT
+from tests.support.right_implementations import NEEDS, OPTIONS, RIGHT
 
 SEEDS = range(1 if INTERPRETED else 5)
 SUITE = dict(checks())
@@ -38,6 +39,21 @@ def test_bug_in_the_convolution_is_caught(bug):
 def test_bug_at_some_shapes_values_or_calls_is_caught(bug):
     for seed in SEEDS:
         caught(bug.check, SUITE[bug.check], fresh_bugs.planted(bug), seed)
+
+
+def test_images_of_the_shape_of_the_kernel_are_not_masked_as_the_kernel_is():
+    """A mistake in one pixel of images (2, 2, 3, 3), where a kernel of that shape may be 0."""
+
+    def conv(x, kernel, **options):
+        y = fresh_bugs.BASE.conv(x, kernel, **options)
+        if np.abs(kernel).max() < 1e-3:
+            y[0, 1, -1, -1] = 99
+        return y
+
+    implementation = Implementation(conv=conv, options=OPTIONS, channels=2)
+    name = "conv_scales_with_the_kernel"
+    for seed in SEEDS:
+        caught(name, SUITE[name], implementation, seed)
 
 
 @pytest.mark.parametrize("description", planted_bugs.LAYERS)

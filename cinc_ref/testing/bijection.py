@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 
 from cinc_ref import _validate
+from cinc_ref._blas import one_blas_thread, one_torch_thread
 from cinc_ref.testing.collect import collect
 from cinc_ref.testing.evidence import MAX_ENTRIES, STATEMENTS, Observation
 from cinc_ref.testing.failure import CheckFailure, to_numpy
-from cinc_ref.testing.frameworks import framework_of, one_thread
+from cinc_ref.testing.frameworks import framework_of
 from cinc_ref.testing.layer import Layer
 
 __all__ = ["check_bijection"]
@@ -76,7 +77,7 @@ def check_bijection(
     images = _usable(x)
     framework = framework_of(x)
     layer = Layer("layer", "pair of functions", framework, _paired(forward), _paired(inverse))
-    with one_thread():
+    with one_blas_thread(), one_torch_thread():
         evidence = collect(
             layer, images, volume_preserving=volume_preserving, tolerance=tolerance, edges=False
         )

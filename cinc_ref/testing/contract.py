@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from cinc_ref.testing import reference
 from cinc_ref.testing.base import Check
-from cinc_ref.testing.correctness import compare
+from cinc_ref.testing.correctness import compare, compare_with
 from cinc_ref.testing.failure import CheckFailure, CheckSkipped
 from cinc_ref.testing.implementation import OPERATIONS
 from cinc_ref.testing.trial import INPUTS, reference_results
@@ -222,16 +221,14 @@ def _takes_repeated_images(trial, operation):
         inputs = _inputs(operation, problem)
         inputs[INPUTS[operation].index(name)] = repeated
         try:
-            got = _parts(trial.call_on(operation, problem, inputs, (name,)))[0]
+            result = trial.call_on(operation, problem, inputs, (name,))
         except CheckFailure as failure:
             if failure.__cause__ is not None:
                 continue
             raise
-        arrays = {"x": problem.x, "g": problem.g} | {name: repeated}
-        expected = getattr(reference, operation)(problem, *(arrays[n] for n in names))
-        expected = expected[0] if operation.endswith("vjp") else expected
-        part = f"the result for {name} that a stride of 0 repeats along axis {axis}"
-        trial.assert_close(operation, problem, got, expected, part)
+        references = reference_results(operation, problem, **{name: repeated})
+        case = f" for {name} that a stride of 0 repeats along axis {axis}"
+        compare_with(trial, operation, problem, result, references, case)
         taken += 1
     return taken
 

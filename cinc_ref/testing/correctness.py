@@ -13,7 +13,7 @@ from cinc_ref.testing.failure import CheckFailure, CheckSkipped
 from cinc_ref.testing.problem import Problem
 from cinc_ref.testing.trial import Trial, reference_results
 
-__all__ = ["compare", "compare_unless_masked", "correctness_checks", "masked"]
+__all__ = ["compare", "compare_unless_masked", "compare_with", "correctness_checks", "masked"]
 
 STATEMENTS = {
     "conv": "conv(x, K) is M x",
@@ -160,17 +160,32 @@ def correctness_checks(operation: str) -> Iterator[Check]:
 
 def compare(trial: Trial, operation: str, problem: Problem, result: Any) -> None:
     """Fail unless a result is that of the reference."""
+    compare_with(trial, operation, problem, result, reference_results(operation, problem))
+
+
+def compare_with(
+    trial: Trial,
+    operation: str,
+    problem: Problem,
+    result: Any,
+    references: list[tuple[Any, Any]],
+    case: str = "",
+) -> None:
+    """Fail unless each part of a result is close to its pair (expected, rounding in eps)."""
     if operation.endswith("vjp"):
-        images, kernel = reference_results(operation, problem)
-        trial.assert_close(operation, problem, result[0], images, "the gradient by the images")
+        images, kernel = references
+        of = f"the gradient by the images{case}"
+        trial.assert_close(operation, problem, result[0], images, of)
         got = masked(trial, operation, problem, result[1])
         expected = tuple(part * (problem.kernel != 0) for part in kernel)
-        trial.assert_close(operation, problem, got, expected, "the gradient by the kernel")
+        of = f"the gradient by the kernel{case}"
+        trial.assert_close(operation, problem, got, expected, of)
         return
-    ((expected, rounding),) = reference_results(operation, problem)
+    ((expected, rounding),) = references
     if operation == "log_abs_det" and result.ndim == 1 and len(result):  # one for each image
         expected = np.full(result.shape, expected)
-    trial.assert_close(operation, problem, result, (expected, rounding))
+    of = case and f"the result{case}"
+    trial.assert_close(operation, problem, result, (expected, rounding), of)
 
 
 def masked(trial: Trial, operation: str, problem: Problem, kernel_bar: Array) -> Array:

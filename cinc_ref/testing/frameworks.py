@@ -6,40 +6,21 @@ in `sys.modules`.
 
 import random
 import sys
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from cinc_ref._blas import one_blas_thread
-from cinc_ref._claims import claimed
 from cinc_ref._typing import Array
 from cinc_ref.testing.failure import to_numpy
 
-__all__ = ["Jax", "NumPy", "TensorFlow", "Torch", "framework_of", "library_roots", "one_thread"]
+__all__ = ["Jax", "NumPy", "TensorFlow", "Torch", "framework_of", "library_roots"]
 
 
 def library_roots(obj: Any) -> set[str]:
     """Return the top-level packages that define the class of an object and its base classes."""
     return {cls.__module__.split(".")[0] for cls in type(obj).__mro__}
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Compute in one thread in this block: the arrays of a check are small.
-
-    BLAS and PyTorch are limited, and get their numbers of threads back.
-    """
-    with ExitStack() as claims:
-        claims.enter_context(one_blas_thread())
-        torch = sys.modules.get("torch")
-        if torch is not None:
-            name = f"PyTorch in thread {threading.get_ident()}"  # each thread has its own number
-            numbers = torch.get_num_threads, torch.set_num_threads
-            claims.enter_context(claimed(name, *numbers, 1))
-        yield
 
 
 class NumPy:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from cinc_ref import _validate
+from cinc_ref._blas import one_blas_thread, one_torch_thread
 from cinc_ref._typing import Array, Seed
 from cinc_ref.errors import OptionError
 from cinc_ref.testing.adapters.table import adapt
@@ -16,7 +17,6 @@ from cinc_ref.testing.collect import collect
 from cinc_ref.testing.diagnosis import diagnose
 from cinc_ref.testing.failure import to_numpy
 from cinc_ref.testing.findings import SEVERITIES, LayerReport
-from cinc_ref.testing.frameworks import one_thread
 from cinc_ref.testing.layer import Layer
 
 __all__ = ["check"]
@@ -119,7 +119,7 @@ def check(
     if tolerance is not None:
         tolerance = _validate.number("tolerance", tolerance, above=0)
     _validate.instance("name", name, str | None, "a string")
-    with one_thread():
+    with one_blas_thread(), one_torch_thread():
         layer, batch, notes = _prepared(obj, x, shape, context, seed)
         notes += _moved(layer, batch, perturb, seed)
         options = {"volume_preserving": None, "tolerance": tolerance, "seed": seed}

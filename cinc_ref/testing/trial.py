@@ -207,11 +207,12 @@ def _shown(name, value, is_replaced):
     return f"another_{name}" if isinstance(value, np.ndarray) else repr(value)
 
 
-def reference_results(operation: str, problem: Problem) -> list[tuple[Any, Any]]:
-    """Compute the reference of each part of a result, as pairs (expected, rounding in eps)."""
-    function = getattr(reference, operation)
-    if operation == "log_abs_det":
-        return [function(problem)]
-    if operation.endswith("vjp"):
-        return list(function(problem, problem.x, problem.g))
-    return [function(problem, problem.x)]
+def reference_results(operation: str, problem: Problem, **replaced: Array) -> list[tuple[Any, Any]]:
+    """Compute the reference of each part of a result, as pairs (expected, rounding in eps).
+
+    `replaced` are the images `x` and gradients `g` that are not the problem's.
+    """
+    names = [name for name in INPUTS[operation] if name in ("x", "g")]
+    arrays = [replaced.get(name, getattr(problem, name)) for name in names]
+    result = getattr(reference, operation)(problem, *arrays)
+    return list(result) if operation.endswith("vjp") else [result]

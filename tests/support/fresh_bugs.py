@@ -363,6 +363,17 @@ def _silenced(function, index):
     return silenced
 
 
+def _seven_gradients_of_stride_0(function):
+    """Return seven times the gradient by the kernel where images or gradients are repeated."""
+
+    def sevenfold(x, kernel, g, **options):
+        images, of_kernel = function(x, kernel, g, **options)
+        repeated = any(0 in array.strides for array in (x, g) if array.size)
+        return images, of_kernel * (7 if repeated else 1)
+
+    return sevenfold
+
+
 def _clean_first_tap(kernel, diagonal):
     kernel[:, :, 0, 0] = np.nan_to_num(kernel[:, :, 0, 0])
     return kernel
@@ -508,7 +519,7 @@ FRESH = [
     *_both(("wrong for 8x8 images of several channels", SIZES),
            lambda op: _when(_sizes(lambda n, c, h, w: h == w == 8 and c > 1), _base(op))),
     *(Bug(f"conv: wrong for {what}", "conv_drawn_options",
-          {"conv": _when(lambda x, k, o, c=condition: c(x, k, o), BASE.conv)})
+          {"conv": _when(condition, BASE.conv)})
       for what, condition in {
           "dilation 8": lambda x, k, o: o.get("dilation") == 8,
           "a corner of 6 channels or more": lambda x, k, o: "corner" in o and len(k) >= 6,
@@ -534,6 +545,9 @@ FRESH = [
           {"conv": _first_of_stride_0(BASE.conv, 0, axis)}) for axis in (1, 2, 3)),
     *(Bug(f"{op}: stride 0 of g misread", f"{op}_takes_strided_arrays",
           {op: _first_of_stride_0(getattr(BASE, op), 2, 0)})
+      for op in ("conv_vjp", "conv_inverse_vjp")),
+    *(Bug(f"{op}: the gradient by the kernel wrong for stride 0", f"{op}_takes_strided_arrays",
+          {op: _seven_gradients_of_stride_0(getattr(BASE, op))})
       for op in ("conv_vjp", "conv_inverse_vjp")),
     *(Bug(f"conv: the sign of the stride of axis {axis} ignored", "conv_takes_strided_arrays",
           {"conv": _upside_down(BASE.conv, axis)}) for axis in (0, 2)),
