@@ -1,4 +1,4 @@
-"""How far rounding errors alone move the round trip of each image."""
+"""The errors of a round trip of each image that rounding alone explains."""
 
 from typing import Any, NamedTuple
 
