@@ -5,11 +5,14 @@ import numpy as np
 from cinc_ref.testing.evidence import MAX_ENTRIES
 from cinc_ref.testing.failure import difference
 from cinc_ref.testing.jacobian import slogdet_of
-from cinc_ref.testing.properties.examination import Examination, PropertySkipped, scale_of
+from cinc_ref.testing.properties.examination import Examination, PropertySkipped
 from cinc_ref.testing.properties.log_dets import compare_log_dets
-from cinc_ref.testing.properties.rounding import rounding_of_round_trip
+from cinc_ref.testing.properties.rounding import difference_of_log_det, difference_of_round_trip
 
 __all__ = ["other_sizes"]
+
+FACTOR = 10
+"""The allowed error at other sizes, as a multiple of the tolerance for images like x."""
 
 LARGE_PIXELS = 210
 """A number of pixels, 14 by 15, above limits such as 200 or 14 x 14."""
@@ -65,21 +68,15 @@ def _is_taken(examination, images):
 
 def _is_undone(examination, y, back, images):
     """Compare what the inverse returned with the images; return whether they agree."""
-    bound = 10 * examination.tolerance_of() * scale_of(images)
-    facts = difference(back, images, bound)
-    if not facts:
-        return True
-    if back.shape == images.shape:
-        rounding = rounding_of_round_trip(examination, "inverse", y, images)
-        facts = difference(back, images, bound + rounding.of_entries(images))
+    facts, explained = difference_of_round_trip(examination, y, back, images, FACTOR)
     if facts:
         facts = {"of": f"inverse(forward(x)), x {images.shape}"} | facts
         examination.observe("other_sizes", facts, what="inverse", shape=images.shape[1:])
-    else:
+    elif explained:
         examination.evidence.notes.append(
             f"inverse(forward(x)), x {images.shape}: so ill conditioned that little is decided"
         )
-    return False
+    return not facts and not explained
 
 
 def _is_right(examination, images, log_det):
@@ -103,15 +100,9 @@ def _is_right(examination, images, log_det):
 
 def _compare_with_forward(examination, log_det, forward, images):
     """Compare the log_det of the inverse with minus forward's, if they agree for images like x."""
-    failed = examination.evidence.failed
-    of_forward, shape = forward.log_det, images.shape
-    if "log_dets_are_antisymmetric" in failed or not np.isfinite(of_forward).all():
+    if "log_dets_are_antisymmetric" in examination.evidence.failed:
         return
-    bound = 10 * examination.tolerance_of(log_det=True) * (1 + np.abs(of_forward))
-    facts = difference(-log_det, of_forward, bound)
+    facts = difference_of_log_det(examination, log_det, forward, images, FACTOR)
     if facts:
-        rounding = rounding_of_round_trip(examination, "inverse", forward.images, images)
-        facts = difference(-log_det, of_forward, bound + rounding.log_det)
-    if facts:
-        facts = {"of": f"minus the log_det of the inverse, x {shape}"} | facts
-        examination.observe("other_sizes", facts, what="inverse's log_det", shape=shape[1:])
+        facts = {"of": f"minus the log_det of the inverse, x {images.shape}"} | facts
+        examination.observe("other_sizes", facts, what="inverse's log_det", shape=images.shape[1:])

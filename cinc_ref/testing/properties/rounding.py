@@ -5,9 +5,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cinc_ref._typing import Array
+from cinc_ref.testing.failure import difference
 from cinc_ref.testing.properties.examination import Examination, Result, scale_of
 
-__all__ = ["Rounding", "rounding_of_round_trip"]
+__all__ = [
+    "Rounding",
+    "difference_of_log_det",
+    "difference_of_round_trip",
+    "rounding_of_round_trip",
+]
 
 DRAWS = 3
 """The number of random perturbations by rounding errors."""
@@ -85,6 +91,48 @@ def rounding_of_round_trip(
         _allowed(examination, images, scale_of(end)),
         _allowed(examination, log_dets, 1 + np.abs(_finite(before.log_det))),
     )
+
+
+def difference_of_round_trip(
+    examination: Examination, y: Array, back: Array, x: Array, factor: float
+) -> tuple[dict[str, str], bool]:
+    """Compare what the inverse returned for y with x, to a multiple of the tolerance.
+
+    Returns
+    -------
+    facts : dict
+        The difference beyond rounding; empty if there is none.
+    explained : bool
+        Whether there is a difference, and rounding alone may explain it.
+    """
+    bound = factor * examination.tolerance_of() * scale_of(x)
+    facts = difference(back, x, bound)
+    if not facts or back.shape != x.shape:
+        return facts, False
+    rounding = rounding_of_round_trip(examination, "inverse", y, x)
+    facts = difference(back, x, bound + rounding.of_entries(x))
+    return facts, not facts
+
+
+def difference_of_log_det(
+    examination: Examination, log_det: Array, forward: Result, x: Array, factor: float
+) -> dict[str, str]:
+    """Compare the log_det of the inverse with minus that of forward at x, if it is finite.
+
+    Returns
+    -------
+    dict
+        The difference beyond rounding; empty if there is none.
+    """
+    expected = forward.log_det
+    if expected is None or not np.isfinite(expected).all():
+        return {}
+    bound = factor * examination.tolerance_of(log_det=True) * (1 + np.abs(expected))
+    facts = difference(-log_det, expected, bound)
+    if facts:
+        rounding = rounding_of_round_trip(examination, "inverse", forward.images, x)
+        facts = difference(-log_det, expected, bound + rounding.log_det)
+    return facts
 
 
 def _moved(examination, rng, array):
