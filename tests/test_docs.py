@@ -6,7 +6,7 @@ import sys
 from dataclasses import replace
 
 import pytest
-from check_links import broken_links, foreign_resources, images_without_text
+from check_site import broken_links, foreign_resources, images_without_text, pages_of
 from site_parts import api, benchmarks, catalogue, comparisons, generate, repository
 from site_parts.inventories import PROJECTS
 from site_parts.markdown import escape, table
@@ -292,7 +292,7 @@ def test_broken_links_are_found(tmp_path):
         '<p id="here"></p><a href="a.html">x</a><img src="gone.png"><a href="a.html#k=1">y</a>'
         '<a href="https://example.org/gone">z</a>'
     )
-    assert broken_links(tmp_path) == ["a.html: #no", "b.html: gone.png"]
+    assert broken_links(tmp_path, pages_of(tmp_path)) == ["a.html: #no", "b.html: gone.png"]
 
 
 @pytest.mark.parametrize("markup", [
@@ -308,7 +308,7 @@ def test_broken_links_are_found(tmp_path):
 ])  # fmt: skip
 def test_what_is_loaded_from_another_host_is_found(tmp_path, markup):
     (tmp_path / "a.html").write_text(markup)
-    (found,) = foreign_resources(tmp_path)
+    (found,) = foreign_resources(tmp_path, pages_of(tmp_path))
     assert re.fullmatch(r"a\.html: (https?:)?//a\.example/x\.\w+", found)
 
 
@@ -318,16 +318,22 @@ def test_links_and_resources_of_the_site_are_not_foreign(tmp_path):
         '<link rel="stylesheet" href="sheet.css"><link rel="license" href="https://a.example">'
         '<a href="https://a.example">x</a><img src="data:image/png,x"><p>url(https://a.example)'
     )
-    assert foreign_resources(tmp_path) == []
+    assert foreign_resources(tmp_path, pages_of(tmp_path)) == []
     (tmp_path / "sheet.css").write_text('@font-face { src: url("https://a.example/x.woff2") }')
-    assert foreign_resources(tmp_path) == ["sheet.css: https://a.example/x.woff2"]
+    assert foreign_resources(tmp_path, pages_of(tmp_path)) == [
+        "sheet.css: https://a.example/x.woff2"
+    ]
 
 
 def test_images_without_a_text_are_found(tmp_path):
     (tmp_path / "a.html").write_text(
         '<img src="1.png"><img src="2.png" alt=" "><img src="3.png" alt="a matrix"><img id="4">'
     )
-    assert images_without_text(tmp_path) == ["a.html: 1.png", "a.html: 2.png", "a.html: 4"]
+    assert images_without_text(pages_of(tmp_path)) == [
+        "a.html: 1.png",
+        "a.html: 2.png",
+        "a.html: 4",
+    ]
 
 
 def test_a_player_of_animations_asks_no_other_host_and_has_a_text(tmp_path):
@@ -338,8 +344,16 @@ def test_a_player_of_animations_asks_no_other_host_and_has_a_text(tmp_path):
     animation = FuncAnimation(Figure((1, 1)), lambda number: [], frames=2)
     page = tmp_path / "a.html"
     page.write_text(animation.to_jshtml(), encoding="utf-8")
-    assert len(foreign_resources(tmp_path)) == len(images_without_text(tmp_path)) == 1
+    assert (
+        len(foreign_resources(tmp_path, pages_of(tmp_path)))
+        == len(images_without_text(pages_of(tmp_path)))
+        == 1
+    )
     player = local_player(animation.to_jshtml(), "a frame")
     page.write_text(player, encoding="utf-8")
-    assert foreign_resources(tmp_path) == images_without_text(tmp_path) == []
+    assert (
+        foreign_resources(tmp_path, pages_of(tmp_path))
+        == images_without_text(pages_of(tmp_path))
+        == []
+    )
     assert player.count("<button") == 9 and 'alt="a frame"' in player

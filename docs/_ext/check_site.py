@@ -1,4 +1,4 @@
-"""Check the links and images of a built site: `python docs/_ext/check_links.py DIR`."""
+"""Check links, resources and images of a built site: `python docs/_ext/check_site.py DIR`."""
 
 import re
 import sys
@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-__all__ = ["broken_links", "foreign_resources", "images_without_text"]
+__all__ = ["Page", "broken_links", "foreign_resources", "images_without_text", "pages_of"]
 
 FOREIGN = re.compile(r"(https?:)?//")
 """The beginning of an address on another host."""
@@ -65,21 +65,21 @@ def _loaded(tag: str, values: dict[str, str]) -> list[str]:
 
 def pages_of(folder: Path) -> dict[str, Page]:
     """Return the pages of a site by their addresses in it, without templates of the theme."""
-    paths = sorted(path for path in folder.rglob("*.html"))
+    paths = sorted(folder.rglob("*.html"))
     names = {path.relative_to(folder).as_posix(): path for path in paths}
     return {name: Page(path) for name, path in names.items() if not name.startswith("_static/")}
 
 
-def broken_links(folder: Path) -> list[str]:
+def broken_links(folder: Path, pages: dict[str, Page]) -> list[str]:
     """Return "page: link" for each link to a file or place of the site that does not exist.
 
     Places are not asked for in the pages of source code, whose links back Sphinx makes by another
     name where a function is documented in the package above, nor where they are the state of a
     page, as "#size=8x8" is.
     """
-    pages = {(folder / name).resolve(): page for name, page in pages_of(folder).items()}
+    by_path = {(folder / name).resolve(): page for name, page in pages.items()}
     broken = []
-    for path, page in pages.items():
+    for path, page in by_path.items():
         top = path.relative_to(folder.resolve()).parts[0]
         for link in page.links:
             parts = urlsplit(link)
@@ -88,18 +88,18 @@ def broken_links(folder: Path) -> list[str]:
             target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
             target = target / "index.html" if target.is_dir() else target
             place = unquote(parts.fragment)
-            asked = target in pages and top != "_modules" and "=" not in place
-            if not target.exists() or (asked and place not in pages[target].anchors):
+            asked = target in by_path and top != "_modules" and "=" not in place
+            if not target.exists() or (asked and place not in by_path[target].anchors):
                 broken.append(f"{path.relative_to(folder.resolve())}: {link}")
     return sorted(set(broken))
 
 
-def foreign_resources(folder: Path) -> list[str]:
+def foreign_resources(folder: Path, pages: dict[str, Page]) -> list[str]:
     """Return "file: address" for each resource that a page or style sheet loads from another host.
 
     What a script asks for is seen in a browser alone.
     """
-    loaded = {name: page.resources for name, page in pages_of(folder).items()}
+    loaded = {name: page.resources for name, page in pages.items()}
     for path in folder.rglob("*.css"):
         sheet = path.read_text(encoding="utf-8")
         loaded[path.relative_to(folder).as_posix()] = IN_STYLES.findall(sheet)
@@ -111,21 +111,20 @@ def foreign_resources(folder: Path) -> list[str]:
     )
 
 
-def images_without_text(folder: Path) -> list[str]:
+def images_without_text(pages: dict[str, Page]) -> list[str]:
     """Return "page: image" for each image without a text for those who cannot see it."""
     return [
-        f"{name}: {image}"
-        for name, page in pages_of(folder).items()
-        for image in page.images_without_text
+        f"{name}: {image}" for name, page in pages.items() for image in page.images_without_text
     ]
 
 
 if __name__ == "__main__":
     site = Path(sys.argv[1])
+    pages = pages_of(site)
     problems = {
-        "leads nowhere": broken_links(site),
-        "is loaded from another host": foreign_resources(site),
-        "is an image without a text": images_without_text(site),
+        "leads nowhere": broken_links(site, pages),
+        "is loaded from another host": foreign_resources(site, pages),
+        "is an image without a text": images_without_text(pages),
     }
     lines = [f"{place} {fault}" for fault, places in problems.items() for place in places]
     print("\n".join(lines) or "links lead somewhere, resources are local, images have texts")
