@@ -141,8 +141,7 @@ def _prepare(shapes, size, images, dtype):
         for k, (_, channels, side, _, _) in reversed(list(enumerate(shapes)))
     ]
     groups = [inputs, *hidden, outputs, padded(inputs)]
-    ends = inputs, inputs
-    convs = stacked_convs.arrange(groups, [*forward, *backward], ends, size, images, dtype)
+    convs = stacked_convs.arrange(groups, [*forward, *backward], size, images, dtype)
     table, length = _place_sums(convs, shapes)
     return Plan(convs, np.array(table, np.intp), length)
 

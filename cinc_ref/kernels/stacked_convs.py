@@ -202,7 +202,7 @@ def _prepare(shapes, size, images, dtype):
         for k, (outputs, _, side, by_pixel, relu) in enumerate(shapes)
     ]
     groups = [shapes[0][1], *(padded(shape[0]) for shape in shapes)]
-    return arrange(groups, steps, (shapes[0][1], shapes[-1][0]), size, images, dtype)
+    return arrange(groups, steps, size, images, dtype)
 
 
 def _reads_zeros(shapes, k):
@@ -212,7 +212,6 @@ def _reads_zeros(shapes, k):
 def arrange(
     groups: Sequence[int],
     steps: Sequence[Step],
-    ends: tuple[int, int],
     size: tuple[int, int],
     images: int,
     dtype: np.dtype[Any],
@@ -222,10 +221,9 @@ def arrange(
     Parameters
     ----------
     groups : sequence of int
-        Planes of each group. Images are copied to the first group, results from the last one.
+        Channels of each group: of the images first, and at least those of the result last.
     steps : sequence of Step
-    ends : (int, int)
-        Channels of the images and of the results.
+        The last one yields the result.
     size : (int, int)
     images : int
     dtype : numpy.dtype
@@ -252,8 +250,8 @@ def arrange(
             counts[source], activation, clear,
         ))  # fmt: skip
     sizes = Sizes(
-        images, tile, -(-images // max(tile, 1)), *ends, height, width, gap, plane, origin,
-        columns, starts[0], starts[-1],
+        images, tile, -(-images // max(tile, 1)), groups[0], steps[-1].outputs, height, width,
+        gap, plane, origin, columns, starts[0], starts[-1],
     )  # fmt: skip
     descriptor = np.concatenate([sizes, *places]).astype(np.intp)
     return Convs(descriptor, packed, sum(counts) * plane + line, lanes, dtype)
